@@ -1,0 +1,61 @@
+"""Soft labels of a mixed batch: the compact form a loader hands over and the dense form losses know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+
+@dataclass(frozen=True)
+class MixedTargets:
+    """The soft labels of N mixed rows, as k class ids and k weights a row: 12 bytes a row and column, whatever C is.
+
+    Attributes:
+        labels: (N, k) int64 class ids; column 0 is the row's own label, the others its partners'.
+        weights: (N, k) float32 label weights, rows sum to 1. Equal labels in one row ADD their weights.
+        label_smoothing: epsilon in [0, 1), applied once, by whoever turns the targets into a loss or a dense tensor.
+
+    Example:
+        >>> t = MixedTargets(torch.tensor([[2, 0]]), torch.tensor([[0.75, 0.25]]))
+        >>> t.dense(3)
+        tensor([[0.2500, 0.0000, 0.7500]])
+        >>> t.hard
+        tensor([2])
+    """
+
+    labels: torch.Tensor
+    weights: torch.Tensor
+    label_smoothing: float = 0.0
+
+    def dense(self, num_classes: int) -> torch.Tensor:
+        """(N, num_classes) float32 on the labels' device; rows sum to 1.
+
+        Smoothing uses timm's values: off = eps / K, on = 1 - eps + eps / K, so a mixed row is
+        eps / K + (1 - eps) * sum_j w_j onehot(y_j).
+        """
+        off = self.label_smoothing / num_classes
+        out = torch.full((len(self), num_classes), off, dtype=torch.float32, device=self.labels.device)
+        return out.scatter_add_(1, self.labels, self.weights.to(torch.float32) * (1.0 - self.label_smoothing))
+
+    @property
+    def hard(self) -> torch.Tensor:
+        """(N,) int64: the class with the largest total weight in each row (the first of equals), for accuracy."""
+        same = self.labels.unsqueeze(2) == self.labels.unsqueeze(1)
+        total = (same * self.weights.unsqueeze(1)).sum(2)
+        return self.labels.gather(1, total.argmax(1, keepdim=True)).squeeze(1)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> MixedTargets:
+        """The same targets on another device."""
+        return replace(
+            self,
+            labels=self.labels.to(device, non_blocking=non_blocking),
+            weights=self.weights.to(device, non_blocking=non_blocking),
+        )
+
+    def pin_memory(self) -> MixedTargets:
+        """The same targets in page-locked host memory."""
+        return replace(self, labels=self.labels.pin_memory(), weights=self.weights.pin_memory())
+
+    def __len__(self) -> int:
+        return self.labels.shape[0]
