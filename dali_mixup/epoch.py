@@ -57,7 +57,7 @@ class EpochLayout:
         chunk = self._chunk
         if self.drop_last and self.samples < chunk:
             raise ValueError(
-                f"drop_last=True leaves no step at all: {self._arguments()} need {chunk} samples for a full step. "
+                f"drop_last=True leaves no step at all: {self._arguments()} need {chunk} for a full step. "
                 f"Use a smaller batch, fewer ranks or drop_last=False."
             )
         if self._is_uneven and not self.ragged:
