@@ -1,0 +1,63 @@
+"""Validation of numbers a user gives: one place, so that every message says what came, what was expected and where."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+
+def number(
+    owner: str,
+    name: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+    at_most: float | None = None,
+) -> float:
+    """`value` as a float if it is a finite real number inside the given bounds.
+
+    Raises:
+        TypeError: not a real number (bool counts as none).
+        ValueError: NaN, infinite or out of bounds. Both messages carry owner, name, value and what is allowed.
+    """
+    allowed = _interval(above, at_least, below, at_most)
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{owner}: {name}={value!r} is a {type(value).__name__}, expected a number {allowed}")
+    x = float(value)
+    bad = (
+        not math.isfinite(x)
+        or (above is not None and x <= above)
+        or (at_least is not None and x < at_least)
+        or (below is not None and x >= below)
+        or (at_most is not None and x > at_most)
+    )
+    if bad:
+        raise ValueError(f"{owner}: {name}={value!r}, expected a number {allowed}")
+    return x
+
+
+def integer(owner: str, name: str, value: Any, *, at_least: int, at_most: int | None = None) -> int:
+    """`value` as an int if it is one (bool is not) inside the bounds; errors as in `number`."""
+    allowed = _interval(None, at_least, None, at_most)
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(
+            f"{owner}: {name}={value!r} is a {type(value).__name__}, expected an integer {allowed}"
+        )
+    if value < at_least or (at_most is not None and value > at_most):
+        raise ValueError(f"{owner}: {name}={value!r}, expected an integer {allowed}")
+    return int(value)
+
+
+def choice(owner: str, name: str, value: Any, allowed: tuple[str, ...]) -> str:
+    """`value` if it is one of `allowed`; ValueError with the list otherwise."""
+    if value not in allowed:
+        raise ValueError(f"{owner}: {name}={value!r}, expected one of {', '.join(map(repr, allowed))}")
+    return value
+
+
+def _interval(above: float | None, at_least: float | None, below: float | None, at_most: float | None) -> str:
+    bounds = (("> ", above), (">= ", at_least), ("< ", below), ("<= ", at_most))
+    return " and ".join(f"{sign}{bound:g}" for sign, bound in bounds if bound is not None)

@@ -1,0 +1,147 @@
+"""Mixing inside anybody's DALI pipeline: `mix(images, labels, policy, ...)` on DataNodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from nvidia.dali import fn, types
+from nvidia.dali.data_node import DataNode
+from nvidia.dali.pipeline import Pipeline, do_not_convert
+
+from ..checks import choice, integer
+from ..policy import MixPolicy
+from .feed import PlanFeed, channels
+from .labels import checked, compact, dense_classes, dense_vectors
+from .pixels import mixed_and_normalised
+
+__all__ = ["mix"]
+
+
+@do_not_convert  # nothing here depends on pixels, so autograph has nothing to convert
+def mix(
+    images: DataNode,
+    labels: DataNode,
+    policy: MixPolicy,
+    *,
+    height: int,
+    width: int,
+    num_classes: int | None = None,
+    seed: int = 0,
+    rank: int = 0,
+    steps_per_epoch: int | None = None,
+    mean: Sequence[float] | float = 0.0,
+    std: Sequence[float] | float = 1.0,
+    dtype: types.DALIDataType = types.FLOAT,
+    layout: str = "HWC",
+    output_layout: str | None = None,
+    half_images: bool = False,
+    targets: str = "dense",
+) -> tuple[DataNode, Any]:
+    """Mix a batch by a policy and normalise it, on the device its images are on.
+
+    Call it in a `pipeline_def` function, with or without `enable_conditionals`, outside any `if`. The decisions are
+    `policy.plan` of (seed, rank, epoch, step), so the same seed decides the same on CPU and GPU; a checkpoint of the
+    pipeline restores them. Every row of the batch is a mixing partner, so let the reader's last batch be dropped or
+    wrapped rather than padded with copies; the loaders of this package know which rows are real.
+
+    Passes over the full batch, P a pass over uint8 pixels, F over float32 (four times the bytes):
+    CutMix rows: 1 P (paste) + 1 F (normalise). MixUp rows: 1 P (gather the partner) + 2 F (partner times its ratio,
+    plus own) + 1 F (normalise, which the own weight is folded into). Rows left alone: 1 F, or as CutMix where the
+    policy has it. Mixing after normalising would be 1 F + 1 F (gather) + 3 F. CHW images add 1, half images 1.
+
+    Args:
+        images: (H, W, C) or (C, H, W) by `layout`, uint8 or float32, or float16 with half_images=True; all of one size.
+        labels: class ids () or (1,) of an integer type on the CPU, as DALI's readers give them; with
+            num_classes=None float vectors (C,): multi-hot or regression targets.
+        policy: what to mix.
+        height, width: size of the images in pixels.
+        num_classes: > 0 for class ids; None for float vectors.
+        seed, rank: give each rank its own rank and all the same seed.
+        steps_per_epoch: batches in an epoch. Without it the epoch is DALI's, which advances only on a reset.
+        mean, std: (C,) or one number, in pixel units; out = (mixed - mean) / std.
+        dtype: of the returned images: FLOAT, FLOAT16, or UINT8 (which rounds MixUp).
+        output_layout: "CHW" or "HWC"; None: as `layout`.
+        half_images: the images are float16. DALI's paste takes none, so they become float32 first.
+        targets: "dense" or "compact".
+
+    Returns:
+        (images, targets): images in `dtype` and `output_layout`; dense targets (num_classes,) or (C,) float32, on the
+        images' device, or compact ones as the pair (labels (k,) int64, weights (k,) float32), on the CPU; smoothing is
+        in the dense form only.
+
+    Raises:
+        TypeError, ValueError: arguments outside the above, when the graph is built; labels outside [0, num_classes),
+            with the value, when the batch runs (as DALI's RuntimeError).
+    """
+    if not isinstance(policy, MixPolicy):
+        raise TypeError(
+            f"mix: policy={policy!r}, expected a MixPolicy (without mixing you do not need this function)"
+        )
+    if not isinstance(images, DataNode) or not isinstance(labels, DataNode):
+        raise TypeError(
+            "mix: images and labels must be DataNodes of a DALI pipeline; call mix inside a pipeline_def"
+        )
+    if labels.device == "gpu":
+        raise ValueError(
+            "mix: labels are on the GPU; give the reader's CPU labels, the targets come out on the images' device"
+        )
+    choice("mix", "layout", layout, ("HWC", "CHW"))
+    choice("mix", "output_layout", output_layout or layout, ("HWC", "CHW"))
+    choice("mix", "targets", targets, ("dense", "compact"))
+    integer("mix", "height", height, at_least=1)
+    integer("mix", "width", width, at_least=1)
+    if num_classes is not None:
+        integer("mix", "num_classes", num_classes, at_least=1)
+    elif targets == "compact":
+        raise ValueError(
+            "mix: targets='compact' names classes; give num_classes, or targets='dense' for float vectors"
+        )
+    if steps_per_epoch is not None:
+        integer("mix", "steps_per_epoch", steps_per_epoch, at_least=1)
+
+    feed = PlanFeed(policy, *channels("mix", mean, std), height, width)
+    source = PlanSource(feed, Pipeline.current().max_batch_size, seed, rank, steps_per_epoch)
+    made = fn.external_source(source=source, num_outputs=len(feed.names), batch=True, batch_info=True)
+    nodes = dict(zip(feed.names, made, strict=True))
+    if half_images:
+        images = fn.cast(images, dtype=types.FLOAT)
+    if layout == "CHW":
+        images = fn.transpose(fn.reshape(images, layout="CHW"), perm=[1, 2, 0])
+    images = mixed_and_normalised(
+        fn.reshape(images, layout="HWC"), feed, nodes, dtype, output_layout or layout
+    )
+
+    k = policy.columns
+    if num_classes is None:
+        soft = dense_vectors(labels, k, nodes, policy.label_smoothing)
+    else:
+        ids = compact(checked(labels, num_classes), k, nodes)
+        if targets == "compact":
+            return images, (ids, nodes["weights"])
+        soft = dense_classes(ids, num_classes, k, nodes["weights"], policy.label_smoothing)
+    return images, soft.gpu() if images.device == "gpu" else soft
+
+
+class PlanSource:
+    """What DALI calls for the plan of a batch: a pure function of the batch's info, so that checkpoints restore it."""
+
+    def __init__(self, feed: PlanFeed, rows: int, seed: int, rank: int, steps_per_epoch: int | None):
+        self.feed, self.rows, self.seed, self.rank, self.steps = feed, rows, seed, rank, steps_per_epoch
+
+    def __call__(self, info: types.BatchInfo) -> tuple[np.ndarray | list[np.ndarray], ...]:
+        # DALI counts iterations on across epochs unless the pipeline is reset, which advances its epoch instead.
+        epoch, step = divmod(info.iteration, self.steps) if self.steps else (0, info.iteration)
+        feed = self.feed
+        plan = feed.policy.plan(
+            self.rows,
+            feed.height,
+            feed.width,
+            seed=self.seed,
+            rank=self.rank,
+            epoch=info.epoch_idx + epoch,
+            step=step,
+            steps_per_epoch=self.steps,
+        )
+        return feed.arrays(plan)

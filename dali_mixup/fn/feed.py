@@ -1,0 +1,144 @@
+"""A plan as the arrays that an external source hands to the graph. NumPy only.
+
+Which arrays there are depends on the policy alone, because a DALI graph is fixed when it is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..methods import Form
+from ..plan import MixPlan
+from ..policy import MixPolicy
+
+TINY = np.float32(1e-30)  # stands for a weight of 0 under a division; 255 / TINY is still a float32
+
+
+@dataclass(frozen=True)
+class PlanFeed:
+    """The names of the arrays, and the arrays of a plan in that order.
+
+    Args:
+        policy: decides which arrays are needed.
+        mean, std: (C,) of the normalisation, in pixel units; folded into BLEND rows.
+        height, width: size of the images in pixels.
+    """
+
+    policy: MixPolicy
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    height: int
+    width: int
+
+    @property
+    def forms(self) -> frozenset[Form]:
+        return frozenset(method.form for method in self.policy.methods)
+
+    @property
+    def gathered(self) -> int:
+        """How many partners' images a row needs beside its own (PASTE rows read them in place)."""
+        return max((m.columns - 1 for m in self.policy.methods if m.form != Form.PASTE), default=0)
+
+    @property
+    def blended(self) -> int:
+        """How many partners the policy's BLEND methods take in."""
+        return max((m.columns - 1 for m in self.policy.methods if m.form == Form.BLEND), default=0)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        names = ["weights", *(f"partner{j}" for j in range(1, self.policy.columns))]
+        if Form.BLEND in self.forms:
+            names += ["is_blend", "mean", "std", *(f"ratio{j}" for j in range(1, self.blended + 1))]
+        if Form.PASTE in self.forms:
+            names += ["paste_ids", "paste_from", "paste_to", "paste_shape"]
+        if Form.RESIZE in self.forms:
+            names += ["is_resize", "resize_size", "resize_from", "resize_to", "resize_shape"]
+        if Form.MASK in self.forms:
+            names += ["is_mask", "mask"]
+        return tuple(names)
+
+    def arrays(self, plan: MixPlan) -> tuple[np.ndarray | list[np.ndarray], ...]:
+        """The arrays called `names`, each with one entry a row of the batch."""
+        made: dict[str, np.ndarray | list[np.ndarray]] = {"weights": plan.weights}
+        for j in range(1, self.policy.columns):
+            made[f"partner{j}"] = np.ascontiguousarray(plan.partners[:, j])
+        if Form.BLEND in self.forms:
+            made |= self._blend(plan)
+        if Form.PASTE in self.forms:
+            made |= self._paste(plan)
+        if Form.RESIZE in self.forms:
+            made |= self._resize(plan)
+        if Form.MASK in self.forms:
+            made |= self._mask(plan)
+        return tuple(made[name] for name in self.names)
+
+    def _blend(self, plan: MixPlan) -> dict[str, np.ndarray]:
+        """sum_j w_j x_j = w_0 (x_0 + sum_j r_j x_j) with r_j = w_j / w_0, so the outer product with w_0 and the
+        normalisation are one step: ((x_0 + sum r_j x_j) - mean / w_0) / (std / w_0)."""
+        own = np.maximum(plan.pixel_weights[:, :1], TINY)
+        made = {
+            "is_blend": plan.form == Form.BLEND,
+            "mean": np.asarray(self.mean, np.float32) / own,
+            "std": np.asarray(self.std, np.float32) / own,
+        }
+        for j in range(1, self.blended + 1):
+            made[f"ratio{j}"] = plan.pixel_weights[:, j] / own[:, 0]
+        return made
+
+    def _paste(self, plan: MixPlan) -> dict[str, np.ndarray]:
+        """The row's own image first, then its rectangles. Rows of other forms paste nothing: their pixels come
+        from another branch."""
+        regions = plan.regions if plan.regions is not None else np.zeros((len(plan), 1, 7), np.int32)
+        rows = np.arange(len(plan), dtype=np.int32)[:, None]
+        ids = np.concatenate([rows, np.take_along_axis(plan.partners, regions[:, :, 0], 1)], axis=1)
+        whole = np.zeros((len(plan), 1, 6), np.int32)
+        whole[np.isin(plan.form, (Form.PASTE, Form.NONE)), 0, 4:] = self.height, self.width
+        geometry = np.concatenate([whole, regions[:, :, 1:]], axis=1)
+        return {
+            "paste_ids": ids,
+            "paste_from": np.ascontiguousarray(geometry[:, :, 0:2]),
+            "paste_to": np.ascontiguousarray(geometry[:, :, 2:4]),
+            "paste_shape": np.ascontiguousarray(geometry[:, :, 4:6]),
+        }
+
+    def _resize(self, plan: MixPlan) -> dict[str, np.ndarray]:
+        """The whole own image, then the partner's, which was resized to exactly the rectangle's size."""
+        mine = plan.form == Form.RESIZE
+        boxes = plan.boxes
+        size = np.where(mine[:, None], boxes[:, 2:] - boxes[:, :2], 1)
+        zero = np.zeros_like(size)
+        whole = np.broadcast_to(np.array([self.height, self.width], np.int32), size.shape)
+        return {
+            "is_resize": mine,
+            "resize_size": size.astype(np.float32),
+            "resize_from": np.stack([zero, zero], axis=1).astype(np.int32),
+            "resize_to": np.stack([zero, np.where(mine[:, None], boxes[:, :2], 0)], axis=1).astype(np.int32),
+            "resize_shape": np.stack([whole, size], axis=1).astype(np.int32),
+        }
+
+    def _mask(self, plan: MixPlan) -> dict[str, np.ndarray | list[np.ndarray]]:
+        mine = plan.form == Form.MASK
+        nothing = np.ones((1, 1, 1), np.float32)
+        masks = plan.masks
+        return {
+            "is_mask": mine,
+            "mask": [nothing if masks is None or not m else masks[i, :, :, None] for i, m in enumerate(mine)],
+        }
+
+
+def channels(
+    owner: str, mean: Sequence[float] | float, std: Sequence[float] | float
+) -> tuple[tuple[float, ...], ...]:
+    """mean and std as tuples of equal length; ValueError if they do not match or a std is not > 0."""
+    pair = tuple(
+        tuple(float(v) for v in np.atleast_1d(np.asarray(given, dtype=np.float64))) for given in (mean, std)
+    )
+    if len(pair[0]) != len(pair[1]) or not all(s > 0 for s in pair[1]) or not np.isfinite(pair).all():
+        raise ValueError(
+            f"{owner}: mean={mean!r}, std={std!r}; expected as many std as mean, one a channel (or one number each), "
+            "in the units of the images' pixels, all finite and every std > 0"
+        )
+    return pair

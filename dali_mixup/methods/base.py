@@ -1,0 +1,61 @@
+"""What a mixing method is: a law that draws independent decisions, and the pixel form those decisions take."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar
+
+import numpy as np
+
+
+class Form(IntEnum):
+    """How a method touches the pixels. The DALI graph knows these forms, never a method's name."""
+
+    NONE = 0  # the row is left alone
+    BLEND = 1  # sum_j pixel_weights[j] * x_j
+    PASTE = 2  # rectangles of the columns' images copied over the row's own
+    RESIZE = 3  # column 1's whole image resized into one rectangle of the row's own
+    MASK = 4  # mask * x_0 + (1 - mask) * x_1, one weight a pixel
+
+
+@dataclass(frozen=True)
+class Draws:
+    """n independent decisions of one method on images of one size. Column 0 is the row itself, 1..k-1 its partners.
+
+    Attributes:
+        weights: (n, k) float64 label weights, rows sum to 1.
+        pixel_weights: (n, k) float64 share of each column in the pixels; None where it equals `weights`.
+        boxes: (n, 4) int y0, x0, y1, x1 of what was pasted (end exclusive); None where the method pastes nothing.
+        regions: (n, r, 7) int (column, source y, source x, target y, target x, height, width) of PASTE methods,
+            applied in order over the row's own image.
+        masks: (n, height, width) float32 in [0, 1], the own image's weight a pixel, of MASK methods.
+    """
+
+    weights: np.ndarray
+    pixel_weights: np.ndarray | None = None
+    boxes: np.ndarray | None = None
+    regions: np.ndarray | None = None
+    masks: np.ndarray | None = None
+
+
+class Method(ABC):
+    """A mixing method: a frozen dataclass whose fields are its parameters, validated at construction."""
+
+    name: ClassVar[str]
+    form: ClassVar[Form]
+
+    @property
+    def columns(self) -> int:
+        """k: images that take part in one mixed row, its own included."""
+        return 2
+
+    @abstractmethod
+    def draw(self, rng: np.random.RandomState, n: int, height: int, width: int) -> Draws:
+        """n independent decisions for images of height x width pixels. Pure but for the stream's position."""
+
+
+def two(lam: np.ndarray) -> np.ndarray:
+    """(n, 2) weights of a row and its one partner, from lam (n,), the weight of the row's own sample."""
+    return np.stack([lam, 1.0 - lam], axis=1)

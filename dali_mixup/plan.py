@@ -1,0 +1,45 @@
+"""The decisions for one batch, as plain arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class MixPlan:
+    """Everything that is decided about the mixing of one batch of N rows; k is the largest number of images that any
+    of the policy's methods combines.
+
+    x~_i = sum_j pixel_weights[i, j] T_j(x[partners[i, j]]) on average over the pixels, and
+    y~_i = sum_j weights[i, j] y[partners[i, j]].
+
+    Attributes:
+        partners: (N, k) int32; column 0 is the row itself.
+        weights: (N, k) float32 label weights, rows sum to 1. lam is column 0.
+        pixel_weights: (N, k) float32; equal to `weights` unless the method decouples them.
+        boxes: (N, 4) int32 y0, x0, y1, x1 of what was pasted, end exclusive; zeros where nothing was.
+        method: (N,) int32 index into the policy's methods, -1 where the row was left alone. A row whose partner
+            is itself is left alone: it is exactly its own image.
+        form: (N,) int32 `methods.Form` of each row.
+        regions: (N, r, 7) int32 rectangles of PASTE rows (see `methods.Draws`), or None.
+        masks: (N, H, W) float32 of MASK rows, or None; rows of other forms hold ones.
+    """
+
+    partners: np.ndarray
+    weights: np.ndarray
+    pixel_weights: np.ndarray
+    boxes: np.ndarray
+    method: np.ndarray
+    form: np.ndarray
+    regions: np.ndarray | None = None
+    masks: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.method)
+
+    @property
+    def mixed(self) -> np.ndarray:
+        """(N,) bool: rows in which another sample takes part."""
+        return self.method >= 0

@@ -1,0 +1,130 @@
+"""When mixing is on, and how its numbers change with the epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .checks import choice, number
+
+Curve = float | Sequence[tuple[float, float]] | Callable[[float], float]
+"""A number; knots ((epoch, value), ...) joined by straight lines and constant outside; or a function of the epoch."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Mixing is on from `start` until before `stop`; off means the images are bit-identical to no mixing.
+
+    It is a function of the batch's address, not a flag that somebody flips, so prefetched batches and resumed runs
+    switch at exactly the same batch.
+
+    Args:
+        start, stop: first position with mixing and first position without (None: never), >= 0, in `unit`.
+        unit: "epoch" (2.5 is the middle of the third epoch), "step" (counted over all epochs) or "fraction" of
+            `total_epochs`. Positions that are not whole epochs need `steps_per_epoch` when a batch is planned; the
+            loaders know it.
+        total_epochs: > 0, only with unit="fraction".
+        prob: curve in [0, 1] that replaces the policy's prob.
+        weights: one curve >= 0 a method, replacing the policy's weights.
+        alpha: one curve > 0 (or None) a method, replacing that method's alpha.
+    Curves take the whole epoch number, so their value is constant within an epoch.
+
+    Raises:
+        TypeError, ValueError: at construction; for a function that returns a value out of range, at the epoch that
+            does.
+    """
+
+    start: float = 0.0
+    stop: float | None = None
+    unit: str = "epoch"
+    total_epochs: float | None = None
+    prob: Curve | None = None
+    weights: Sequence[Curve] | None = None
+    alpha: Sequence[Curve | None] | None = None
+
+    def __post_init__(self) -> None:
+        choice("Schedule", "unit", self.unit, ("epoch", "step", "fraction"))
+        top = 1.0 if self.unit == "fraction" else None
+        start = number("Schedule", "start", self.start, at_least=0, at_most=top)
+        object.__setattr__(self, "start", start)
+        if self.stop is not None:
+            object.__setattr__(self, "stop", number("Schedule", "stop", self.stop, at_least=0, at_most=top))
+            if self.stop < start:
+                raise ValueError(
+                    f"Schedule: stop={self.stop:g} lies before start={start:g}; expected stop >= start"
+                )
+        if (self.unit == "fraction") != (self.total_epochs is not None):
+            raise ValueError(
+                f"Schedule: total_epochs={self.total_epochs!r} with unit={self.unit!r}; "
+                "give total_epochs with unit='fraction' and only then"
+            )
+        if self.total_epochs is not None:
+            number("Schedule", "total_epochs", self.total_epochs, above=0)
+        for field in ("weights", "alpha"):
+            given = getattr(self, field)
+            if given is not None:
+                object.__setattr__(self, field, tuple(given))
+        for curve in (self.prob, *(self.weights or ()), *(self.alpha or ())):
+            _check_curve(curve)
+
+    def active(self, epoch: int, step: int, steps_per_epoch: int | None) -> bool:
+        """Is mixing on for this batch? step counts from 0 within the epoch.
+
+        Raises:
+            ValueError: a boundary inside an epoch, and steps_per_epoch is None.
+        """
+        return self._reached(self.start, epoch, step, steps_per_epoch) and not (
+            self.stop is not None and self._reached(self.stop, epoch, step, steps_per_epoch)
+        )
+
+    def _reached(self, boundary: float, epoch: int, step: int, steps_per_epoch: int | None) -> bool:
+        if self.unit == "fraction":
+            assert self.total_epochs is not None
+            boundary *= self.total_epochs
+        if self.unit != "step" and float(boundary).is_integer():
+            return epoch >= boundary
+        if boundary == 0:
+            return True
+        if steps_per_epoch is None:
+            raise ValueError(
+                f"Schedule: the boundary {boundary:g} ({self.unit}) lies inside an epoch; give steps_per_epoch"
+            )
+        steps = boundary if self.unit == "step" else boundary * steps_per_epoch
+        # A boundary between two batches belongs to the later one; the tolerance undoes 0.1 * 30 = 3.0000000000000004.
+        return epoch * steps_per_epoch + step >= math.ceil(steps - 1e-9)
+
+
+def value(curve: Curve, epoch: int) -> float:
+    """The curve's value in an epoch."""
+    if callable(curve):
+        return float(curve(epoch))
+    if isinstance(curve, (int, float)):
+        return float(curve)
+    at, values = zip(*curve, strict=True)
+    return float(np.interp(epoch, at, values))
+
+
+def with_alpha(method: Any, alpha: Curve | None, epoch: int) -> Any:
+    """The method with the alpha of that epoch, validated by the method itself."""
+    return method if alpha is None else replace(method, alpha=value(alpha, epoch))
+
+
+def _check_curve(curve: Any) -> None:
+    if curve is None or callable(curve):
+        return
+    if isinstance(curve, (int, float)) and not isinstance(curve, bool):
+        number("Schedule", "curve", curve, at_least=0)
+        return
+    try:
+        at = [number("Schedule", "epoch of a knot", e, at_least=0) for e, _ in curve]
+        [number("Schedule", "value of a knot", v, at_least=0) for _, v in curve]
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"Schedule: {curve!r} is no curve; expected a number, ((epoch, value), ...) or a function of the epoch"
+        ) from error
+    if not at or at != sorted(at):
+        raise ValueError(f"Schedule: the knots {curve!r} must be ordered by epoch, and at least one")
