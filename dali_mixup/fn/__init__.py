@@ -103,8 +103,8 @@ def mix(
 
     feed = PlanFeed(policy, *channels("mix", mean, std), height, width)
     source = PlanSource(feed, Pipeline.current().max_batch_size, seed, rank, steps_per_epoch)
-    made = fn.external_source(source=source, num_outputs=len(feed.names), batch=True, batch_info=True)
-    nodes = dict(zip(feed.names, made, strict=True))
+    made = fn.external_source(source=source, num_outputs=len(source.names), batch=True, batch_info=True)
+    nodes = dict(zip(source.names, made, strict=True))
     if half_images:
         images = fn.cast(images, dtype=types.FLOAT)
     if layout == "CHW":
@@ -129,6 +129,7 @@ class PlanSource:
 
     def __init__(self, feed: PlanFeed, rows: int, seed: int, rank: int, steps_per_epoch: int | None):
         self.feed, self.rows, self.seed, self.rank, self.steps = feed, rows, seed, rank, steps_per_epoch
+        self.names = tuple(dict.fromkeys(feed.label_names + feed.pixel_names))
 
     def __call__(self, info: types.BatchInfo) -> tuple[np.ndarray | list[np.ndarray], ...]:
         # DALI counts iterations on across epochs unless the pipeline is reset, which advances its epoch instead.
@@ -144,4 +145,4 @@ class PlanSource:
             step=step,
             steps_per_epoch=self.steps,
         )
-        return feed.arrays(plan)
+        return feed.arrays(plan, self.names)

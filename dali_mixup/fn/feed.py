@@ -48,8 +48,14 @@ class PlanFeed:
         return max((m.columns - 1 for m in self.policy.methods if m.form == Form.BLEND), default=0)
 
     @property
-    def names(self) -> tuple[str, ...]:
-        names = ["weights", *(f"partner{j}" for j in range(1, self.policy.columns))]
+    def label_names(self) -> tuple[str, ...]:
+        """What mixing labels needs."""
+        return ("weights", *(f"partner{j}" for j in range(1, self.policy.columns)))
+
+    @property
+    def pixel_names(self) -> tuple[str, ...]:
+        """What mixing pixels needs."""
+        names = [f"partner{j}" for j in range(1, self.gathered + 1)]
         if Form.BLEND in self.forms:
             names += ["is_blend", "mean", "std", *(f"ratio{j}" for j in range(1, self.blended + 1))]
         if Form.PASTE in self.forms:
@@ -60,8 +66,8 @@ class PlanFeed:
             names += ["is_mask", "mask"]
         return tuple(names)
 
-    def arrays(self, plan: MixPlan) -> tuple[np.ndarray | list[np.ndarray], ...]:
-        """The arrays called `names`, each with one entry a row of the batch."""
+    def arrays(self, plan: MixPlan, names: Sequence[str]) -> tuple[np.ndarray | list[np.ndarray], ...]:
+        """The arrays of those names, each with one entry a row of the batch."""
         made: dict[str, np.ndarray | list[np.ndarray]] = {"weights": plan.weights}
         for j in range(1, self.policy.columns):
             made[f"partner{j}"] = np.ascontiguousarray(plan.partners[:, j])
@@ -73,7 +79,7 @@ class PlanFeed:
             made |= self._resize(plan)
         if Form.MASK in self.forms:
             made |= self._mask(plan)
-        return tuple(made[name] for name in self.names)
+        return tuple(made[name] for name in names)
 
     def _blend(self, plan: MixPlan) -> dict[str, np.ndarray]:
         """sum_j w_j x_j = w_0 (x_0 + sum_j r_j x_j) with r_j = w_j / w_0, so the outer product with w_0 and the

@@ -1,0 +1,92 @@
+"""Source -> decode -> augment -> mix -> normalise, as one DALI pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from nvidia.dali import Pipeline, fn, types
+
+from .augment import Backend, TrainTransform, ValTransform
+from .batches import BatchSource
+from .fn.pixels import mixed_and_normalised
+
+DTYPES = {
+    torch.float32: types.DALIDataType.FLOAT,
+    torch.float16: types.DALIDataType.FLOAT16,
+    # DALI has no bfloat16 output: the pipeline ends in float32 and the loader rounds once, on the device.
+    torch.bfloat16: types.DALIDataType.FLOAT,
+}
+
+
+@dataclass(frozen=True)
+class PipelineSpec:
+    """Everything a pipeline is built from, apart from the batches.
+
+    Attributes:
+        transform: what happens to each image before mixing.
+        backend: where, and with which decoder settings.
+        mean, std: (3,) of the normalisation, in units of uint8 pixels.
+        dtype: of the images handed to the model.
+        channels_last: end in HWC order in memory, which is (N, 3, H, W) in torch's channels_last format without a copy.
+        device_id: GPU index, None for DALI's CPU backend.
+        num_threads: DALI's worker threads, >= 1.
+        prefetch: batches prepared ahead, >= 1.
+        batch_size: the largest batch.
+    """
+
+    transform: TrainTransform | ValTransform
+    backend: Backend
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    dtype: torch.dtype
+    channels_last: bool
+    device_id: int | None
+    num_threads: int
+    prefetch: int
+    batch_size: int
+
+
+def build(spec: PipelineSpec, batches: BatchSource, seeds: Iterator[int], checkpoint: str | None) -> Pipeline:
+    """The pipeline, built; its one output is the images. Restored from `checkpoint` where one is given.
+
+    Passes over the pixels: decode writes the window in uint8, resize writes uint8 (P), flip P, then mixing and
+    normalising as counted in `fn.mix`. Nothing is rounded between mixing and normalising.
+    """
+    pipe = Pipeline(
+        batch_size=spec.batch_size,
+        num_threads=spec.num_threads,
+        device_id=spec.device_id,
+        prefetch_queue_depth=spec.prefetch,
+        seed=next(seeds),
+        enable_checkpointing=True,
+        checkpoint=checkpoint,
+    )
+    with pipe:
+        names = () if batches.feed is None else batches.feed.pixel_names
+        fed = fn.external_source(source=batches, num_outputs=1 + len(names), batch=True, batch_info=True)
+        encoded = fn.io.file.read(fed[0]) if batches.source.read_in_dali else fed[0]
+        layout = "HWC" if spec.channels_last else "CHW"
+        dtype = DTYPES[spec.dtype]
+        if isinstance(spec.transform, ValTransform):
+            images = fn.crop_mirror_normalize(
+                spec.transform.graph(encoded, spec.backend),
+                crop=list(spec.transform.size),
+                mean=list(spec.mean),
+                std=list(spec.std),
+                dtype=dtype,
+                output_layout=layout,
+            )
+        else:
+            images = spec.transform.graph(encoded, spec.backend, seeds)
+            if batches.feed is None:
+                images = fn.crop_mirror_normalize(
+                    images, mean=list(spec.mean), std=list(spec.std), dtype=dtype, output_layout=layout
+                )
+            else:
+                nodes = dict(zip(names, fed[1:], strict=True))
+                images = mixed_and_normalised(images, batches.feed, nodes, dtype, layout)
+        pipe.set_outputs(images)
+    pipe.build()
+    return pipe
