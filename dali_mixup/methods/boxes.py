@@ -11,14 +11,33 @@ def centre_clipped(rng: np.random.RandomState, lam: np.ndarray, height: int, wid
     CutMix (Yun et al. 2019) section 3.1, in timm 1.0.31's integer form: h = floor(sqrt(1 - lam) * H), the centre
     uniform over the pixels, the box [c - floor(h / 2), c + floor((h + 1) / 2)), so odd sides keep their pixel.
     """
-    ratio = np.sqrt(1.0 - lam)
-    cut_h, cut_w = np.floor(ratio * height).astype(np.int64), np.floor(ratio * width).astype(np.int64)
+    cut_h, cut_w = sides(np.sqrt(1.0 - lam), height, width)
     cy = below(rng, np.full(lam.shape, height))
     cx = below(rng, np.full(lam.shape, width))
+    return clipped(cy, cx, cut_h, cut_w, height, width)
+
+
+def evenly_clipped(rng: np.random.RandomState, lam: np.ndarray, height: int, width: int) -> np.ndarray:
+    """As `centre_clipped`, but every pixel is equally likely to be in the box (Composer's `uniform_sampling`): the
+    centre may lie outside the image, uniform on [-ceil(h / 2), H + floor(h / 2))."""
+    cut_h, cut_w = sides(np.sqrt(1.0 - lam), height, width)
+    cy = below(rng, height + cut_h) - (cut_h + 1) // 2
+    cx = below(rng, width + cut_w) - (cut_w + 1) // 2
+    return clipped(cy, cx, cut_h, cut_w, height, width)
+
+
+def sides(ratio: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) int heights and widths: floor(ratio * extent)."""
+    return np.floor(ratio * height).astype(np.int64), np.floor(ratio * width).astype(np.int64)
+
+
+def clipped(
+    cy: np.ndarray, cx: np.ndarray, cut_h: np.ndarray, cut_w: np.ndarray, height: int, width: int
+) -> np.ndarray:
+    """Boxes (n, 4) of cut_h x cut_w pixels around (cy, cx), clipped at the border."""
     y0, y1 = cy - cut_h // 2, cy + (cut_h + 1) // 2
     x0, x1 = cx - cut_w // 2, cx + (cut_w + 1) // 2
-    box = np.stack([y0.clip(0, height), x0.clip(0, width), y1.clip(0, height), x1.clip(0, width)], axis=1)
-    return box
+    return np.stack([y0.clip(0, height), x0.clip(0, width), y1.clip(0, height), x1.clip(0, width)], axis=1)
 
 
 def minmax(
@@ -50,3 +69,12 @@ def same_place(boxes: np.ndarray) -> np.ndarray:
 def below(rng: np.random.RandomState, high: np.ndarray) -> np.ndarray:
     """Uniform integers in [0, high) for an array of positive bounds, from one double each."""
     return np.minimum((rng.random_sample(high.shape) * high).astype(np.int64), high - 1)
+
+
+def shifted_inside(
+    cy: np.ndarray, cx: np.ndarray, cut_h: np.ndarray, cut_w: np.ndarray, height: int, width: int
+) -> np.ndarray:
+    """Boxes (n, 4) of exactly cut_h x cut_w pixels, around (cy, cx) or as near to it as the border allows."""
+    y0 = (cy - cut_h // 2).clip(0, height - cut_h)
+    x0 = (cx - cut_w // 2).clip(0, width - cut_w)
+    return np.stack([y0, x0, y0 + cut_h, x0 + cut_w], axis=1)

@@ -7,8 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..checks import number
+from ..checks import integer, number
 from .base import Draws, Form, Method, two
+from .intervals import interval
+from .label_maps import LabelMap, checked, majority, mapped
 
 
 @dataclass(frozen=True)
@@ -16,19 +18,89 @@ class MixUp(Method):
     """x~ = lam x_i + (1 - lam) x_j, y~ = lam y_i + (1 - lam) y_j, lam ~ Beta(alpha, alpha).
 
     Zhang et al. 2018 (arXiv 1710.09412), equation 1. The paper uses alpha in [0.1, 0.4] on ImageNet, 1 on CIFAR-10;
-    DeiT and its heirs 0.8.
+    DeiT and its heirs 0.8. It also tries k images with Dirichlet weights (`k`) and mixing of the inputs only
+    (`label_map="majority"`).
 
     Args:
-        alpha: > 0. Raises TypeError or ValueError otherwise.
+        alpha: > 0, or (low, high): then uniform between them, drawn once for each call of `draw`, that is once a batch.
+        k: >= 2 images in a row, weights ~ Dirichlet(alpha, ..., alpha).
+        folded: the row's own image gets the largest weight: lam becomes max(lam, 1 - lam) (MixMatch, arXiv
+            1905.02249).
+        lam: in [0, 1], k = 2 only: this weight every time; alpha has no effect.
+        label_map: how the label weights follow from the pixel weights, see `label_maps`; with k > 2 only "identity" and
+            "majority".
+
+    Raises:
+        TypeError, ValueError: anything outside the above, also a label_map that leaves [0, 1].
     """
 
-    alpha: float = 0.2
+    alpha: float | tuple[float, float] = 0.2
+    k: int = 2
+    folded: bool = False
+    lam: float | None = None
+    label_map: LabelMap = "identity"
 
     name: ClassVar[str] = "mixup"
     form: ClassVar[Form] = Form.BLEND
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "alpha", number("MixUp", "alpha", self.alpha, above=0))
+        if isinstance(self.alpha, (tuple, list)):
+            object.__setattr__(self, "alpha", interval("MixUp", "alpha", self.alpha, above=0))
+        else:
+            object.__setattr__(self, "alpha", number("MixUp", "alpha", self.alpha, above=0))
+        object.__setattr__(self, "k", integer("MixUp", "k", self.k, at_least=2))
+        if not isinstance(self.folded, bool):
+            raise TypeError(f"MixUp: folded={self.folded!r}, expected True or False")
+        if self.lam is not None:
+            object.__setattr__(self, "lam", number("MixUp", "lam", self.lam, at_least=0, at_most=1))
+        object.__setattr__(self, "label_map", checked("MixUp", self.label_map))
+        if self.k > 2 and (self.lam is not None or self.label_map not in ("identity", "majority")):
+            raise ValueError(
+                f"MixUp: k={self.k} with lam={self.lam!r}, label_map={self.label_map!r}; these are for "
+                "two images, expected lam=None and label_map='identity' or 'majority'"
+            )
+
+    @property
+    def columns(self) -> int:
+        return self.k
 
     def draw(self, rng: np.random.RandomState, n: int, height: int, width: int) -> Draws:
-        return Draws(weights=two(rng.beta(self.alpha, self.alpha, n)))
+        pixels = self._pixel_weights(rng, n)
+        if self.label_map == "identity":
+            return Draws(weights=pixels)
+        if self.label_map == "majority":
+            return Draws(weights=majority(pixels), pixel_weights=pixels)
+        return Draws(weights=two(mapped("MixUp", self.label_map, rng, pixels[:, 0])), pixel_weights=pixels)
+
+    def _pixel_weights(self, rng: np.random.RandomState, n: int) -> np.ndarray:
+        if self.lam is not None:
+            weights = two(np.full(n, self.lam))
+        else:
+            alpha = rng.uniform(*self.alpha) if isinstance(self.alpha, tuple) else self.alpha
+            weights = dirichlet(rng, alpha, n, self.k)
+        return own_largest(weights) if self.folded else weights
+
+
+def dirichlet(rng: np.random.RandomState, alpha: float, n: int, k: int) -> np.ndarray:
+    """(n, k) float64 rows ~ Dirichlet(alpha, ..., alpha), summing to 1.
+
+    By stick-breaking, b_j ~ Beta(alpha, alpha (k - 1 - j)), w_j = b_j prod_{l<j} (1 - b_l): k = 2 is one Beta draw, and
+    small alphas do not underflow as normalised Gamma draws do.
+    """
+    weights = np.empty((n, k))
+    rest = np.ones(n)
+    for j in range(k - 1):
+        part = rng.beta(alpha, alpha * (k - 1 - j), n)
+        weights[:, j] = rest * part
+        rest = rest * (1.0 - part)
+    weights[:, -1] = rest
+    return weights
+
+
+def own_largest(weights: np.ndarray) -> np.ndarray:
+    """The same rows with the largest weight moved to column 0 and what was there in its place."""
+    folded = weights.copy()
+    rows, largest = np.arange(len(weights)), weights.argmax(axis=1)
+    folded[rows, largest] = weights[:, 0]
+    folded[:, 0] = weights[rows, largest]
+    return folded

@@ -1,0 +1,23 @@
+"""Bell-shaped masks: the product of a curve down and a curve across."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def bell(extent: int, centre: np.ndarray, sharpness: np.ndarray) -> np.ndarray:
+    """(n, extent) float64: exp(-sharpness d^2), d the distance of a pixel from `centre`, in pixels."""
+    d = np.arange(extent) - centre[:, None]
+    return np.exp(-sharpness[:, None] * d * d)
+
+
+def bells(
+    cy: np.ndarray, cx: np.ndarray, sharpness: np.ndarray, height: int, width: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Masks (n, H, W) float32 of round bells around (cy, cx), and their exact means (n,) float64.
+
+    exp(-s (dy^2 + dx^2)) is a product, so a mask takes H + W exponentials, and its mean is the product of two.
+    """
+    down, across = bell(height, cy, sharpness), bell(width, cx, sharpness)
+    masks = down.astype(np.float32)[:, :, None] * across.astype(np.float32)[:, None, :]
+    return masks, down.mean(1) * across.mean(1)

@@ -1,0 +1,24 @@
+"""Masks made of tiles: a coarse grid of choices, and the pixels each tile covers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def enlarged(tiles: np.ndarray, row_of: np.ndarray, column_of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Masks (n, H, W) float32 and their exact means (n,) float64, from tiles (n, rows, columns) of 0 and 1.
+
+    Args:
+        row_of, column_of: (H,) and (W,) int, the tile that each row and column of pixels belongs to.
+    """
+    masks = tiles.astype(np.float32)[:, row_of[:, None], column_of[None, :]]
+    rows = np.bincount(row_of, minlength=tiles.shape[1])
+    columns = np.bincount(column_of, minlength=tiles.shape[2])
+    covered = np.einsum("nij,i,j->n", tiles.astype(np.int64), rows, columns)
+    return masks, covered / float(len(row_of) * len(column_of))
+
+
+def chosen(rng: np.random.RandomState, counts: np.ndarray, tiles: int) -> np.ndarray:
+    """(n, tiles) bool with counts[i] of row i True, every choice equally likely."""
+    rank = rng.random_sample((len(counts), tiles)).argsort(axis=1).argsort(axis=1)
+    return rank < counts[:, None]
