@@ -95,9 +95,10 @@ class PlanFeed:
         return made
 
     def _paste(self, plan: MixPlan) -> dict[str, np.ndarray]:
-        """The row's own image first, then its rectangles. Rows of other forms paste nothing: their pixels come
-        from another branch."""
+        """The row's own image first, then its rectangles. Rows left alone have no rectangles (RICAP's would move their
+        pixels); rows of other forms paste nothing: their pixels come from another branch."""
         regions = plan.regions if plan.regions is not None else np.zeros((len(plan), 1, 7), np.int32)
+        regions = np.where((plan.form == Form.PASTE)[:, None, None], regions, np.int32(0))
         rows = np.arange(len(plan), dtype=np.int32)[:, None]
         ids = np.concatenate([rows, np.take_along_axis(plan.partners, regions[:, :, 0], 1)], axis=1)
         whole = np.zeros((len(plan), 1, 6), np.int32)
@@ -137,14 +138,17 @@ class PlanFeed:
 
 def channels(
     owner: str, mean: Sequence[float] | float, std: Sequence[float] | float
-) -> tuple[tuple[float, ...], ...]:
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """mean and std as tuples of equal length; ValueError if they do not match or a std is not > 0."""
-    pair = tuple(
-        tuple(float(v) for v in np.atleast_1d(np.asarray(given, dtype=np.float64))) for given in (mean, std)
-    )
-    if len(pair[0]) != len(pair[1]) or not all(s > 0 for s in pair[1]) or not np.isfinite(pair).all():
+    means, stds = (np.atleast_1d(np.asarray(given, dtype=np.float64)) for given in (mean, std))
+    if (
+        means.shape != stds.shape
+        or means.ndim != 1
+        or not np.isfinite([means, stds]).all()
+        or (stds <= 0).any()
+    ):
         raise ValueError(
             f"{owner}: mean={mean!r}, std={std!r}; expected as many std as mean, one a channel (or one number each), "
             "in the units of the images' pixels, all finite and every std > 0"
         )
-    return pair
+    return tuple(means.tolist()), tuple(stds.tolist())

@@ -91,7 +91,10 @@ def _paste(images: DataNode, nodes: Nodes, feed: PlanFeed) -> DataNode:
 
 def _resize(nodes: Nodes, feed: PlanFeed) -> DataNode:
     small = fn.resize(
-        nodes["image1"], size=nodes["resize_size"], interp_type=types.INTERP_LINEAR, antialias=True
+        nodes["image1"],
+        size=nodes["resize_size"],
+        interp_type=types.DALIInterpType.INTERP_LINEAR,
+        antialias=True,
     )
     return fn.multi_paste(
         nodes["images"],
@@ -105,5 +108,6 @@ def _resize(nodes: Nodes, feed: PlanFeed) -> DataNode:
 
 def _mask(nodes: Nodes) -> DataNode:
     """mask * x_0 + (1 - mask) * x_1 in float32: exact x_0 where the mask is 1, exact x_1 where it is 0."""
-    mask = nodes["mask"]
+    # Only the masks of this branch go to the GPU, and once for both products.
+    mask = nodes["mask"].gpu() if nodes["images"].device == "gpu" else nodes["mask"]
     return nodes["images"] * mask + nodes["image1"] * (1.0 - mask)

@@ -66,7 +66,7 @@ def mapped(owner: str, label_map: LabelMap, rng: np.random.RandomState, lam: np.
         return other
     if label_map == "identity":
         return lam
-    if label_map == "smoothstep":
+    if isinstance(label_map, str):  # the one other map of lam alone, "smoothstep"
         return lam * lam * (3.0 - 2.0 * lam)
     name, *values = label_map
     numbers = [float(value) for value in values]

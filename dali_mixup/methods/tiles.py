@@ -11,7 +11,8 @@ def enlarged(tiles: np.ndarray, row_of: np.ndarray, column_of: np.ndarray) -> tu
     Args:
         row_of, column_of: (H,) and (W,) int, the tile that each row and column of pixels belongs to.
     """
-    masks = tiles.astype(np.float32)[:, row_of[:, None], column_of[None, :]]
+    # Across first: then going down copies whole rows of pixels.
+    masks = tiles.astype(np.float32).take(column_of, axis=2).take(row_of, axis=1)
     rows = np.bincount(row_of, minlength=tiles.shape[1])
     columns = np.bincount(column_of, minlength=tiles.shape[2])
     covered = np.einsum("nij,i,j->n", tiles.astype(np.int64), rows, columns)
