@@ -46,9 +46,10 @@ def integer(owner: str, name: str, value: Any, *, at_least: int, at_most: int | 
         raise TypeError(
             f"{owner}: {name}={value!r} is a {type(value).__name__}, expected an integer {allowed}"
         )
-    if value < at_least or (at_most is not None and value > at_most):
+    x = int(value)
+    if x < at_least or (at_most is not None and x > at_most):
         raise ValueError(f"{owner}: {name}={value!r}, expected an integer {allowed}")
-    return int(value)
+    return x
 
 
 def choice(owner: str, name: str, value: Any, allowed: tuple[str, ...]) -> str:

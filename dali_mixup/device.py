@@ -34,7 +34,9 @@ def resolve(device: str | int | torch.device, local_rank: int) -> torch.device:
     if chosen.type == "cuda":
         reason = _no_gpu_because()
         if reason:
-            raise ValueError(f"device={str(device)!r} was asked for, but {reason}; use device='cpu' or 'auto'")
+            raise ValueError(
+                f"device={str(device)!r} was asked for, but {reason}; use device='cpu' or 'auto'"
+            )
         chosen = torch.device("cuda", local_rank if chosen.index is None else chosen.index)
     return _existing(chosen)
 

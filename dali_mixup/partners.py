@@ -12,9 +12,9 @@ PAIRINGS = ("permutation", "derangement", "flip")
 def columns(rule: str, rng: np.random.RandomState, rows: int, count: int) -> np.ndarray:
     """(rows, count) partner indices in [0, rows), each column drawn on its own.
 
-    permutation: uniform, a row may draw itself (mixup-cifar10). derangement: uniform among the permutations in which no row
-    draws itself (of one row: itself). flip: i and rows - 1 - i (timm); the middle row of an odd batch draws itself. roll:
-    column j takes row i - j (torchvision at j = 1).
+    permutation: uniform, a row may draw itself (mixup-cifar10). derangement: uniform among the permutations in which
+    no row draws itself (of one row: itself). flip: i and rows - 1 - i (timm); the middle row of an odd batch draws
+    itself. roll: column j takes row i - j (torchvision at j = 1).
     """
     own = np.arange(rows)
     table = np.empty((rows, count), dtype=np.int64)

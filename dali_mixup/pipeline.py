@@ -48,7 +48,9 @@ class PipelineSpec:
     batch_size: int
 
 
-def build(spec: PipelineSpec, batches: BatchSource, seeds: Iterator[int], checkpoint: str | None) -> Pipeline:
+def build(
+    spec: PipelineSpec, batches: BatchSource, seeds: Iterator[int], checkpoint: bytes | None
+) -> Pipeline:
     """The pipeline, built; its one output is the images. Restored from `checkpoint` where one is given.
 
     Passes over the pixels: decode writes the window in uint8, resize writes uint8 (P), flip P, then mixing and

@@ -27,7 +27,9 @@ def resolve(rank: int | None, world_size: int | None, environment: Mapping[str, 
             RANK but no WORLD_SIZE, or the other way round.
     """
     if (rank is None) != (world_size is None):
-        raise ValueError(f"rank={rank!r} and world_size={world_size!r}: give both, or neither to find them out")
+        raise ValueError(
+            f"rank={rank!r} and world_size={world_size!r}: give both, or neither to find them out"
+        )
     if rank is None or world_size is None:
         rank, world_size = _process_group() or _torchrun(environment) or (0, 1)
     if not 0 <= rank < world_size:
@@ -49,5 +51,7 @@ def _torchrun(environment: Mapping[str, str]) -> tuple[int, int] | None:
     if not found:
         return None
     if len(found) == 1:
-        raise ValueError(f"the environment has {found}, but RANK and WORLD_SIZE belong together; set both or neither")
+        raise ValueError(
+            f"the environment has {found}, but RANK and WORLD_SIZE belong together; set both or neither"
+        )
     return int(found["RANK"]), int(found["WORLD_SIZE"])

@@ -67,6 +67,8 @@ class TrainTransform:
             images = whole_image(encoded, backend)
             images = fn.random_resized_crop(images, size=[height, width], **window, **resize)
         if self.hflip:
-            flipped = fn.random.coin_flip(probability=self.hflip, seed=next(seeds), dtype=types.DALIDataType.INT32)
+            flipped = fn.random.coin_flip(
+                probability=self.hflip, seed=next(seeds), dtype=types.DALIDataType.INT32
+            )
             images = fn.flip(images, horizontal=flipped)
         return images

@@ -33,7 +33,7 @@ def mix(
     steps_per_epoch: int | None = None,
     mean: Sequence[float] | float = 0.0,
     std: Sequence[float] | float = 1.0,
-    dtype: types.DALIDataType = types.FLOAT,
+    dtype: types.DALIDataType = types.DALIDataType.FLOAT,
     layout: str = "HWC",
     output_layout: str | None = None,
     half_images: bool = False,
@@ -106,7 +106,7 @@ def mix(
     made = fn.external_source(source=source, num_outputs=len(source.names), batch=True, batch_info=True)
     nodes = dict(zip(source.names, made, strict=True))
     if half_images:
-        images = fn.cast(images, dtype=types.FLOAT)
+        images = fn.cast(images, dtype=types.DALIDataType.FLOAT)
     if layout == "CHW":
         images = fn.transpose(fn.reshape(images, layout="CHW"), perm=[1, 2, 0])
     images = mixed_and_normalised(

@@ -12,7 +12,7 @@ from nvidia.dali.data_node import DataNode
 
 def compact(labels: DataNode, columns: int, nodes: Mapping[str, DataNode]) -> DataNode:
     """(k,) int64 class ids a row, own first, from class ids () or (1,)."""
-    own = fn.reshape(fn.cast(labels, dtype=types.INT64), shape=[1])
+    own = fn.reshape(fn.cast(labels, dtype=types.DALIDataType.INT64), shape=[1])
     partners = [fn.permute_batch(own, indices=nodes[f"partner{j}"]) for j in range(1, columns)]
     return fn.cat(own, *partners, axis=0)
 
@@ -26,7 +26,7 @@ def dense_classes(
         "num_classes": num_classes,
         "on_value": 1.0 - smoothing + off,
         "off_value": off,
-        "dtype": types.FLOAT,
+        "dtype": types.DALIDataType.FLOAT,
     }
     return _weighted([fn.one_hot(_element(ids, j), **hot) for j in range(columns)], weights)
 
@@ -36,7 +36,7 @@ def dense_vectors(
 ) -> DataNode:
     """(C,) float32, sum_j w_j y_j of float vectors; smoothing as timm 1.0.31 does for multi-label targets,
     y (1 - eps) + eps / 2."""
-    own = fn.cast(labels, dtype=types.FLOAT)
+    own = fn.cast(labels, dtype=types.DALIDataType.FLOAT)
     if smoothing:
         own = own * (1.0 - smoothing) + smoothing / 2
     partners = [fn.permute_batch(own, indices=nodes[f"partner{j}"]) for j in range(1, columns)]
