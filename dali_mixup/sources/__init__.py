@@ -1,0 +1,58 @@
+"""Where encoded images and their labels come from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+from dali_mixup.sources.base import Source
+from dali_mixup.sources.files import FileList
+from dali_mixup.sources.folder import IMAGE_EXTENSIONS, image_folder
+from dali_mixup.sources.lists import from_pairs, read_list
+from dali_mixup.sources.names import path_text
+
+__all__ = ["IMAGE_EXTENSIONS", "Data", "FileList", "Source", "image_folder", "open_source"]
+
+Data: TypeAlias = "Source | str | os.PathLike[str] | Sequence[Any]"
+
+_ACCEPTED = (
+    "a folder of class folders, a .txt or .tsv list of `path label` lines, "
+    "a list of (path, label) pairs, or a Source"
+)
+
+
+def open_source(data: Data, *, exclude: Iterable[Any] | None = None) -> Source:
+    """The source that `data` names.
+
+    data: a folder of class folders (`image_folder`), a .txt or .tsv list (`read_list`), a list of (path,
+    label) pairs, or a Source.
+    exclude: samples to leave out, by key, name or index (`Source.exclude`).
+
+    Raises FileNotFoundError for a path that is not there, TypeError or ValueError for what is none of the
+    above.
+    """
+    source = _opened(data)
+    return source if exclude is None else source.exclude(exclude)
+
+
+def _opened(data: Data) -> Source:
+    if isinstance(data, Source):
+        return data
+    if isinstance(data, (str, bytes, os.PathLike)):
+        return _from_path(path_text(data))
+    if isinstance(data, (list, tuple)):
+        if not data:
+            raise ValueError("the list of samples is empty")
+        return from_pairs(data)
+    raise TypeError(f"data must be {_ACCEPTED}; got {type(data).__name__}")
+
+
+def _from_path(path: str) -> Source:
+    if os.path.isdir(path):
+        return image_folder(path)
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"there is no file or folder {path!r}")
+    if path.lower().endswith((".txt", ".tsv")):
+        return read_list(path)
+    raise ValueError(f"cannot tell what {path!r} is: data must be {_ACCEPTED}")

@@ -1,0 +1,69 @@
+"""Very many strings in one piece of memory.
+
+A Python string per file costs about 100 bytes and a NumPy array per file more still; one blob of bytes and an
+array of offsets holds the same names in little more than their own length, and hands out views of them
+without a copy.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+_ENCODING, _ERRORS = "utf-8", "surrogateescape"  # what os.fsencode does on Linux, whatever the locale says
+
+
+class PackedNames:
+    """An immutable sequence of non-empty names (paths), packed.
+
+    blob: (bytes,) uint8, the names in the file system's encoding, each followed by a zero byte.
+    starts, stops: (n,) int64, where each name begins and ends (without its zero byte) in the blob.
+    """
+
+    def __init__(self, blob: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> None:
+        self.blob, self.starts, self.stops = blob, starts, stops
+
+    @classmethod
+    def pack(cls, names: Sequence[str]) -> PackedNames:
+        """Pack `names`. Raises ValueError for an empty name and for one that holds a zero byte."""
+        joined = "\0".join(names).encode(_ENCODING, _ERRORS) + b"\0" * bool(names)
+        blob = np.frombuffer(joined, dtype=np.uint8)
+        stops = np.flatnonzero(blob == 0)
+        starts = np.concatenate([np.zeros(min(1, len(stops)), np.int64), stops[:-1] + 1])
+        if len(stops) != len(names) or (starts == stops).any():
+            bad = next(i for i, name in enumerate(names) if not name or "\0" in name)
+            raise ValueError(f"name {bad} is {names[bad]!r}: a name must not be empty or hold a zero byte")
+        return cls(blob, starts, stops)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, index: int) -> str:
+        return self.bytes_of(index).decode(_ENCODING, _ERRORS)
+
+    def bytes_of(self, index: int) -> bytes:
+        return self.blob[self.starts[index] : self.stops[index]].tobytes()
+
+    def views(self, indices: np.ndarray) -> list[np.ndarray]:
+        """Views (uint8, read-only) of the names at `indices`, without a copy."""
+        blob, starts, stops = self.blob, self.starts[indices].tolist(), self.stops[indices].tolist()
+        return [blob[start:stop] for start, stop in zip(starts, stops, strict=True)]
+
+    def take(self, indices: np.ndarray) -> PackedNames:
+        """The names at `indices`, in that order; shares the blob."""
+        return PackedNames(self.blob, self.starts[indices], self.stops[indices])
+
+    @property
+    def nbytes(self) -> int:
+        return self.blob.nbytes + self.starts.nbytes + self.stops.nbytes
+
+
+def path_text(path: object) -> str:
+    """A path given as str, bytes or os.PathLike, as str. Raises TypeError that shows anything else."""
+    if isinstance(path, str):
+        return path
+    if isinstance(path, (bytes, os.PathLike)):
+        return os.fsdecode(path)
+    raise TypeError(f"a path must be str, bytes or os.PathLike, got {path!r} ({type(path).__name__})")
