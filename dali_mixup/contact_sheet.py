@@ -1,0 +1,108 @@
+"""A picture of a mixed batch: every image with its classes and their weights as bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+MARGIN = 12
+TEXT = 18  # height of a line of text
+BAR = 6  # height of a bar
+LINE = TEXT + BAR + 6  # one class: its text, its bar, and air
+
+BACKGROUND = (255, 255, 255)
+TRACK = (228, 230, 234)
+INK = (30, 34, 40)
+# One colour a column of the targets, so the row's own class is blue in every tile. Okabe and Ito's palette, which
+# colour-blind readers can tell apart.
+COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 94, 0), (86, 180, 233))
+
+
+def to_pixels(images: np.ndarray, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
+    """Undoes the normalisation: (N, 3, H, W) floats to (N, H, W, 3) uint8, with mean and std on the 0..255 scale."""
+    pixels = np.asarray(images, dtype=np.float32).transpose(0, 2, 3, 1) * np.float32(std) + np.float32(mean)
+    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+
+
+def contact_sheet(
+    images: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    class_names: Sequence[str],
+    *,
+    columns: int = 8,
+    tile: int = 176,
+) -> Image.Image:
+    """Draws N images in rows of `columns`, and under each its classes, the weights in percent and as bars.
+
+    Args:
+        images: (N, H, W, 3) uint8, N >= 1; drawn `tile` pixels wide, in proportion.
+        labels: (N, k) class ids; column 0 is the image's own class.
+        weights: (N, k) label weights, rows sum to 1. A bar as wide as the image is a weight of 1. Columns of the same
+            class are added up, columns of weight 0 left out.
+        class_names: name of every class id; too long ones are cut short.
+
+    Raises:
+        ValueError: shapes that do not belong together.
+    """
+    n = len(images)
+    if n == 0 or images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
+        raise ValueError(
+            f"contact_sheet: images {images.dtype} {images.shape}, expected uint8 (N, H, W, 3) with N >= 1"
+        )
+    if labels.shape != weights.shape or labels.ndim != 2 or len(labels) != n:
+        raise ValueError(
+            f"contact_sheet: labels {labels.shape} and weights {weights.shape}, expected both ({n}, k) for {n} images"
+        )
+    shares = [class_shares(*row) for row in zip(labels, weights, strict=True)]
+    height = max(1, round(tile * images.shape[1] / images.shape[2]))
+    cell_width, cell_height = tile + MARGIN, height + 4 + LINE * max(map(len, shares)) + MARGIN
+    columns = min(columns, n)
+    size = (columns * cell_width + MARGIN, -(-n // columns) * cell_height + MARGIN)
+    sheet = Image.new("RGB", size, BACKGROUND)
+    for i, (pixels, share) in enumerate(zip(images, shares, strict=True)):
+        x, y = MARGIN + i % columns * cell_width, MARGIN + i // columns * cell_height
+        sheet.paste(Image.fromarray(pixels).resize((tile, height), Image.Resampling.BICUBIC), (x, y))
+        _draw_shares(ImageDraw.Draw(sheet), x, y + height + 4, tile, share, class_names)
+    return sheet
+
+
+def class_shares(labels: np.ndarray, weights: np.ndarray) -> list[tuple[int, float, int]]:
+    """(class, weight, first column) of one row's classes in the order of the columns: equal classes added, zeros out."""
+    total: dict[int, float] = {}
+    column: dict[int, int] = {}
+    for j, (label, weight) in enumerate(zip(labels.tolist(), weights.tolist(), strict=True)):
+        total[label] = total.get(label, 0.0) + weight
+        column.setdefault(label, j)
+    return [(label, weight, column[label]) for label, weight in total.items() if weight > 0]
+
+
+def _draw_shares(
+    draw: ImageDraw.ImageDraw,
+    x: int,
+    y: int,
+    width: int,
+    shares: list[tuple[int, float, int]],
+    class_names: Sequence[str],
+) -> None:
+    font = ImageFont.load_default(size=13)
+    for label, weight, column in shares:
+        percent = f"{100 * weight:.1f}%"
+        draw.text((x + width, y), percent, INK, font, anchor="ra")
+        room = width - draw.textlength(percent, font) - 8
+        draw.text((x, y), _shortened(draw, class_names[label], font, room), INK, font, anchor="la")
+        top = y + TEXT
+        draw.rectangle((x, top, x + width - 1, top + BAR - 1), TRACK)
+        length = max(1, round(weight * width))  # a weight above zero is never invisible
+        draw.rectangle((x, top, x + length - 1, top + BAR - 1), COLOURS[column % len(COLOURS)])
+        y += LINE
+
+
+def _shortened(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, room: float) -> str:
+    if draw.textlength(text, font) <= room:
+        return text
+    while text and draw.textlength(text + "…", font) > room:
+        text = text[:-1]
+    return text.rstrip() + "…"

@@ -1,0 +1,1 @@
+"""What `dali-mixup demo` is made of: photographs to learn from, and a small network that learns from them."""

@@ -1,0 +1,61 @@
+"""A small labelled image set made of real photographs that other packages carry."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+# One photograph a class: class name -> (package, file). All of them ship inside the packages' wheels.
+PHOTOGRAPHS = {
+    "astronaut": ("skimage", "data/astronaut.png"),
+    "brick": ("skimage", "data/brick.png"),
+    "cat": ("skimage", "data/chelsea.png"),
+    "coffee": ("skimage", "data/coffee.png"),
+    "dahlia": ("sklearn", "datasets/images/flower.jpg"),
+    "galaxies": ("skimage", "data/hubble_deep_field.jpg"),
+    "grass": ("skimage", "data/grass.png"),
+    "motorcycle": ("skimage", "data/motorcycle_left.png"),
+    "pagoda": ("sklearn", "datasets/images/china.jpg"),
+    "rocket": ("skimage", "data/rocket.jpg"),
+}
+HEIGHT = 320  # all photographs are brought to this height, so that a crop shows about as much of each
+TRAIN_SHARE = 0.62  # of the width; the rest is for validation, so no pixel is in both
+
+
+def write_photographs(root: Path, *, train_per_class: int = 64, val_per_class: int = 16) -> None:
+    """Writes crops of the photographs as JPEGs in ImageNet's layout: root/{train,val}/<class>/<class>_<number>.JPEG.
+
+    Training crops come from the left of a photograph and validation crops from the right, 96 to 160 pixels a side.
+    The same crops every time; about 10 MB at most.
+
+    Raises:
+        ModuleNotFoundError: scikit-image or scikit-learn is not installed; both come with the `demo` extra.
+    """
+    for number, (name, (package, file)) in enumerate(PHOTOGRAPHS.items()):
+        photograph = _read(package, file)
+        border = round(photograph.width * TRAIN_SHARE)
+        areas = {"train": (0, border, train_per_class), "val": (border, photograph.width, val_per_class)}
+        rng = np.random.RandomState(number)
+        for split, (left, right, count) in areas.items():
+            folder = root / split / name
+            folder.mkdir(parents=True, exist_ok=True)
+            for i in range(count):
+                width, height = rng.randint(96, min(160, right - left) + 1, size=2)
+                x, y = rng.randint(left, right - width + 1), rng.randint(0, photograph.height - height + 1)
+                crop = photograph.crop((x, y, x + width, y + height))
+                crop.save(folder / f"{name}_{i}.JPEG", quality=90)
+
+
+def _read(package: str, file: str) -> Image.Image:
+    try:
+        source = files(package).joinpath(*file.split("/"))
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"the demo's photographs are in {package}, which is not installed; pip install 'dali-mixup[demo]'"
+        ) from error
+    with source.open("rb") as stream:
+        image = Image.open(stream).convert("RGB")
+    return image.resize((round(image.width * HEIGHT / image.height), HEIGHT), Image.Resampling.LANCZOS)

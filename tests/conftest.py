@@ -1,0 +1,58 @@
+"""Fixtures every test may use, and the rule for tests that need a GPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from PIL import Image
+
+# No timing in tests, and the same examples in every run.
+settings.register_profile("dali-mixup", deadline=None, derandomize=True)
+settings.load_profile("dali-mixup")
+
+CLASSES = ("n01440764", "n01443537", "n01484850", "n01491361")
+IMAGES_PER_CLASS = {"train": 6, "val": 3}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips (and so reports, with -ra) the gpu tests of a machine that has none."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if not marked:
+        return
+    import torch  # only here: collecting the NumPy tests needs no torch
+
+    if not torch.cuda.is_available():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device, and torch sees none here"))
+
+
+@pytest.fixture(scope="session")
+def imagenet_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in ImageNet's layout: {train,val}/<wnid>/<name>.JPEG. Read only: every test shares it.
+
+    4 classes, 24 training and 12 validation images of different sizes, wide and tall. Each is a colour of its class
+    with a soft pattern of its own, so that classes can be learned and images can be told apart.
+    """
+    root = tmp_path_factory.mktemp("imagenet")
+    colours = np.array([(200, 60, 50), (60, 180, 70), (70, 90, 210), (210, 190, 60)])
+    for split, count in IMAGES_PER_CLASS.items():
+        for label, wnid in enumerate(CLASSES):
+            folder = root / split / wnid
+            folder.mkdir(parents=True)
+            for i in range(count):
+                rng = np.random.RandomState(1000 * label + 10 * i + (split == "val"))
+                height, width = rng.randint(80, 160, size=2)
+                y, x = np.mgrid[0:height, 0:width] / 40.0
+                pattern = 30 * np.sin(x * rng.uniform(1, 3) + y * rng.uniform(1, 3) + rng.uniform(0, 6))
+                pixels = np.clip(colours[label] + pattern[..., None], 0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(folder / f"{wnid}_{i}.JPEG", quality=92)
+    return root
+
+
+@pytest.fixture(scope="session")
+def image_folder(imagenet_root: Path) -> Path:
+    """The training split of `imagenet_root`: what `train_loader` takes."""
+    return imagenet_root / "train"
