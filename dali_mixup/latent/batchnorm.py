@@ -1,0 +1,25 @@
+"""Forward passes that use the batch's statistics and leave the running ones alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+@contextmanager
+def running_statistics_kept(model: nn.Module) -> Iterator[None]:
+    """Inside, BatchNorm layers in train mode normalise by the batch as usual but do not update their running mean and
+    variance. In eval mode nothing changes."""
+    layers = [
+        m for m in model.modules() if isinstance(m, _BatchNorm) and m.track_running_stats and m.training
+    ]
+    for layer in layers:
+        layer.track_running_stats = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.track_running_stats = True

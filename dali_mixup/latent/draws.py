@@ -1,0 +1,119 @@
+"""Random draws of the torch side: weights and permutations, each from an explicit generator.
+
+The device rule, the same everywhere in `dali_mixup.latent`: numbers are drawn on the GENERATOR's device and then moved
+to the features' device; without a generator they are drawn on the features' device from its default generator. So a CPU
+generator gives the same draws on every machine, and a CUDA generator saves the copy.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dali_mixup.seeding import Purpose, stream
+
+
+def step_generator(
+    seed: int, *, rank: int = 0, epoch: int = 0, step: int = 0, device: torch.device | str = "cpu"
+) -> torch.Generator:
+    """A generator for the draws of one training step, from the step's address alone.
+
+    Nothing about it has to be stored: a run that resumes at (epoch, step) draws what it would have drawn. Ranks draw
+    differently; pass rank=0 on all of them for equal draws.
+    """
+    bits = stream(Purpose.LATENT, seed, rank=rank, epoch=epoch, step=step).randint(
+        0, 2**63 - 1, dtype="int64"
+    )
+    return torch.Generator(device=device).manual_seed(int(bits))
+
+
+def dirichlet(
+    alpha: float | Tensor,
+    shape: tuple[int, ...],
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Weights ~ Dir(alpha, .., alpha) along the last axis of `shape`; they sum to 1 to within rounding.
+
+    The symmetric Dirichlet as normalised Gamma(alpha) variables. These are drawn in float64, because Gamma(0.01)
+    underflows in float32 in two draws of five.
+
+    Args:
+        alpha: > 0, a number or a 0-d tensor.
+        shape: of the result; the last axis is the simplex.
+        device, dtype: of the result.
+        generator: see the module's device rule.
+    """
+    where = torch.device(device) if generator is None else generator.device
+    concentration = torch.as_tensor(alpha, dtype=torch.float64, device=where).expand(shape)
+    # The public torch.distributions.Dirichlet takes no generator; this is the sampler it calls itself.
+    gammas = torch._standard_gamma(concentration.contiguous(), generator=generator)
+    return (gammas / gammas.sum(-1, keepdim=True)).to(device=device, dtype=dtype)
+
+
+def beta(
+    alpha: float,
+    shape: tuple[int, ...],
+    *,
+    fold: bool = False,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """lam ~ Beta(alpha, alpha) of `shape`, the weight of a row's own sample; with `fold` max(lam, 1 - lam)."""
+    lam = dirichlet(alpha, (*shape, 2), device=device, dtype=dtype, generator=generator)[..., 0]
+    return torch.maximum(lam, 1.0 - lam) if fold else lam
+
+
+def uniform(
+    low: float, high: float, *, device: torch.device | str = "cpu", generator: torch.Generator | None = None
+) -> Tensor:
+    """One number ~ U[low, high) as a 0-d float64 tensor."""
+    where = torch.device(device) if generator is None else generator.device
+    draw = torch.rand((), dtype=torch.float64, device=where, generator=generator)
+    return (low + (high - low) * draw).to(device)
+
+
+def permutation(
+    size: int, *, device: torch.device | str = "cpu", generator: torch.Generator | None = None
+) -> Tensor:
+    """A uniform permutation of 0..size-1, (size,) int64. Fixed points are allowed, as in the papers' code."""
+    where = torch.device(device) if generator is None else generator.device
+    return torch.randperm(size, device=where, generator=generator).to(device)
+
+
+def subsets(
+    rows: int,
+    size: int,
+    of: int,
+    *,
+    device: torch.device | str = "cpu",
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """(rows, size) int64: in each row `size` distinct indices below `of`, every subset equally likely."""
+    where = torch.device(device) if generator is None else generator.device
+    keys = torch.rand(rows, of, device=where, dtype=torch.float64, generator=generator)
+    return keys.topk(size, dim=1).indices.to(device)
+
+
+def tuple_weights(
+    batch: int,
+    n: int,
+    m: int,
+    alpha: float | Tensor,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """(n, batch) interpolation weights: n tuples, each over m of the batch's samples with Dir(alpha) weights and zero
+    elsewhere. Rows sum to 1. This is the transpose of the paper's matrix Lambda in R^{b x n} (MultiMix, arXiv
+    2206.14868), extended to m < b.
+    """
+    weights = dirichlet(alpha, (n, m), device=device, dtype=dtype, generator=generator)
+    if m == batch:
+        return weights
+    chosen = subsets(n, m, batch, device=device, generator=generator)
+    return torch.zeros(n, batch, device=device, dtype=dtype).scatter_(1, chosen, weights)

@@ -1,0 +1,43 @@
+"""Naming the layers of a model: by their dotted names, or by a function that picks them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+
+from torch import nn
+
+Layers = Sequence[str] | Callable[[nn.Module], Sequence[nn.Module]]
+
+
+def resolve_layers(owner: str, model: nn.Module, layers: Layers) -> dict[str, nn.Module]:
+    """The chosen submodules by name, in the order given.
+
+    Args:
+        layers: dotted names as in `model.named_modules()`, or a function from the model to a sequence of its modules.
+
+    Raises:
+        ValueError: an unknown name (the message suggests near ones), a module that is not part of the model, or the
+            same layer twice.
+        TypeError: a single string instead of a sequence of them.
+    """
+    if isinstance(layers, str):
+        raise TypeError(
+            f"{owner}: layers={layers!r} is one string, expected a sequence of names: [{layers!r}]"
+        )
+    named = {name: module for name, module in model.named_modules() if name}
+    if callable(layers):
+        by_module = {id(module): name for name, module in named.items()}
+        names = [by_module.get(id(module), "") for module in layers(model)]
+        if "" in names:
+            raise ValueError(f"{owner}: layers() returned something that is not a submodule of the model")
+    else:
+        names = list(layers)
+    for name in names:
+        if name not in named:
+            near = get_close_matches(str(name), named, n=3)
+            hint = f"did you mean {', '.join(map(repr, near))}?" if near else "see model.named_modules()"
+            raise ValueError(f"{owner}: layers contains {name!r}, expected the name of a submodule: {hint}")
+    if len(set(names)) != len(names):
+        raise ValueError(f"{owner}: layers={names!r} names a layer twice, expected each once")
+    return {name: named[name] for name in names}

@@ -1,0 +1,141 @@
+"""How linear each layer is between training points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dali_mixup.latent.layers import Layers, resolve_layers
+from dali_mixup.latent.mixing import compute_dtype
+
+SOFTMAX = "softmax"
+
+
+class LinearityProbe:
+    """The linearity gap of every layer, over as many batches as it is shown:
+
+        g_l = sqrt( E_i |h_l(sum_j w_ij x_{P_ij}) - sum_j w_ij h_l(x_{P_ij})|²  /  E_{i != j} |h_l(x_i) - h_l(x_j)|² )
+
+    0 is linear on these points; the denominator, over all pairs of a batch, makes layers comparable. Mixtures may have
+    any number k of parts. The question is that of Chaudhry et al. (arXiv 2210.16413); this normalisation is ours. The
+    softmax of the model's output is measured too, under the name "softmax".
+
+    Args:
+        model: from (B, ...) to logits (B, C).
+        layers: names of submodules whose outputs are measured, or a function from the model to such modules.
+
+    Example:
+        >>> probe = LinearityProbe(model, ["layer1", "layer2"])
+        >>> for images, _ in loader:
+        ...     partners = torch.stack([torch.arange(len(images)), torch.randperm(len(images))], 1)
+        ...     probe.update(images, partners, dirichlet(1.0, tuple(partners.shape)))
+        >>> probe.gaps()
+        {'layer1': 0.13, 'layer2': 0.17, 'softmax': 0.35}
+    """
+
+    def __init__(self, model: nn.Module, layers: Layers) -> None:
+        self._model = model
+        self._modules = resolve_layers("LinearityProbe", model, layers)
+        self.layers: tuple[str, ...] = (*self._modules, SOFTMAX)
+        self._gap: dict[str, list[Tensor]] = {name: [] for name in self.layers}
+        self._spread: dict[str, list[Tensor]] = {name: [] for name in self.layers}
+        self._rows: list[int] = []
+
+    @torch.no_grad()
+    def update(self, images: Tensor, partners: Tensor, weights: Tensor, mixed: Tensor | None = None) -> None:
+        """Measures one batch: two forward passes in eval mode, without gradient. The model's modes are put back.
+
+        Args:
+            images: (B, ...) clean.
+            partners: (N, k) int64, rows of `images`.
+            weights: (N, k) floating, rows sum to 1.
+            mixed: (N, ...) the mixtures, if something else (the loader) made them; by default they are made here.
+        """
+        if partners.shape != weights.shape or partners.dim() != 2:
+            raise ValueError(
+                f"LinearityProbe: partners {tuple(partners.shape)} and weights {tuple(weights.shape)}, "
+                "expected both (N, k)"
+            )
+        if len(images) < 2:
+            raise ValueError(f"LinearityProbe: a batch of {len(images)}, expected at least 2: g needs pairs")
+        partners, weights = partners.to(images.device), weights.to(images.device)
+        inputs = _mixture(images, partners, weights) if mixed is None else mixed
+        clean, points = self._outputs(images), self._outputs(inputs)
+        for name in self.layers:
+            error = points[name] - _mixture(clean[name], partners, weights)
+            centred = clean[name] - clean[name].mean(0)
+            # The mean over ordered pairs i != j of |h_i - h_j|² is twice the unbiased total variance.
+            self._gap[name].append(error.square().sum(1).mean())
+            self._spread[name].append(2.0 * centred.square().sum() / (len(images) - 1))
+        self._rows.append(len(partners))
+
+    def gaps(self) -> dict[str, float]:
+        """g_l by layer in the order given, then "softmax"; expectations weigh batches by their number of mixtures.
+
+        Raises:
+            RuntimeError: nothing was measured yet.
+        """
+        if not self._rows:
+            raise RuntimeError("LinearityProbe: no batch was measured, expected update() before gaps()")
+        rows = torch.tensor(self._rows, dtype=torch.float64)
+        return {
+            name: float((_total(self._gap[name], rows) / _total(self._spread[name], rows)).sqrt())
+            for name in self.layers
+        }
+
+    def _outputs(self, images: Tensor) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        with _eval_mode(self._model), _captured(self._modules, found):
+            logits = self._model(images)
+        found[SOFTMAX] = F.softmax(logits.to(compute_dtype(logits)), dim=1)
+        return found
+
+
+@contextmanager
+def _captured(modules: dict[str, nn.Module], found: dict[str, Tensor]) -> Iterator[None]:
+    def keep(name: str) -> Any:
+        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            if not isinstance(output, Tensor):
+                raise TypeError(
+                    f"LinearityProbe: layer {name!r} returned {type(output).__name__}, expected a tensor"
+                )
+            # A copy: an in-place ReLU after the layer would change what was captured.
+            found[name] = output.flatten(1).to(compute_dtype(output), copy=True)
+
+        return hook
+
+    handles = [module.register_forward_hook(keep(name)) for name, module in modules.items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def _eval_mode(model: nn.Module) -> Iterator[None]:
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def _mixture(values: Tensor, partners: Tensor, weights: Tensor) -> Tensor:
+    """sum_j w[:, j] values[P[:, j]], one column at a time: k batches at once would be too much for images."""
+    shape = (-1, *[1] * (values.dim() - 1))
+    total = torch.zeros((), device=values.device)
+    for column, weight in zip(partners.t(), weights.to(compute_dtype(values)).t(), strict=True):
+        total = total + weight.reshape(shape) * values.index_select(0, column)
+    return total.to(values.dtype)
+
+
+def _total(values: list[Tensor], rows: Tensor) -> Tensor:
+    return (torch.stack(values).cpu().double() * rows).sum()

@@ -1,0 +1,146 @@
+"""Manifold Mixup: mixing the hidden states of one randomly chosen layer per step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from dali_mixup.checks import number
+from dali_mixup.latent.draws import beta, permutation
+from dali_mixup.latent.layers import Layers, resolve_layers
+from dali_mixup.latent.mixing import mix_pair_targets, mix_pairs
+from dali_mixup.losses import Targets
+
+INPUT = "input"
+
+
+class ManifoldDraw(NamedTuple):
+    """The decisions of one step: the layer's name (or "input"), lam () float32 and partners (B,) int64."""
+
+    layer: str
+    lam: Tensor
+    partners: Tensor
+
+
+class ManifoldMixup:
+    """Manifold Mixup (Verma et al., arXiv 1806.05236, eq. 1).
+
+        l ~ U(layers),  lam ~ Beta(alpha, alpha),  pi a permutation of the batch
+        h_l <- lam h_l + (1 - lam) h_l[pi],        y <- lam y + (1 - lam) y[pi]
+
+    One layer, one lam and one permutation per step, as in the published code (alpha = 2; for PreAct ResNets the input
+    and the outputs of the first two stages). The layers get forward hooks that stay in place and do nothing except
+    during a call of this object, so evaluation, the EMA copy and `torch.compile` see an ordinary model. Create it with
+    the bare model, BEFORE wrapping it in DistributedDataParallel or `torch.compile`, and call it with the wrapper.
+
+    A hooked layer must run once per forward pass, return one tensor with the batch first, and not lie INSIDE a region
+    under activation checkpointing, which runs forward again during the backward pass, when nothing is mixed any more.
+
+    Args:
+        model: the bare model.
+        layers: names of the submodules whose OUTPUT may be mixed, or a function from the model to such modules.
+        alpha: of the Beta law, > 0.
+        include_input: the model's input is one of the candidates.
+
+    Raises:
+        ValueError, TypeError: unknown layers, no candidate at all, or alpha <= 0.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+        >>> mixup = ManifoldMixup(model, ["0", "1"], alpha=2.0)
+        >>> logits, targets = mixup(model, torch.randn(6, 4), torch.tensor([0, 1, 2, 0, 1, 2]))
+        >>> logits.shape, targets.weights.shape
+        (torch.Size([6, 3]), torch.Size([6, 2]))
+    """
+
+    def __init__(
+        self, model: nn.Module, layers: Layers, *, alpha: float = 2.0, include_input: bool = True
+    ) -> None:
+        self.alpha = number("ManifoldMixup", "alpha", alpha, above=0.0)
+        modules = resolve_layers("ManifoldMixup", model, layers)
+        self.layers: tuple[str, ...] = ((INPUT,) if include_input else ()) + tuple(modules)
+        if not self.layers:
+            raise ValueError(
+                "ManifoldMixup: layers is empty and include_input=False, expected at least one layer"
+            )
+        self._now: ManifoldDraw | None = None
+        self._hits = 0
+        self._handles = [module.register_forward_hook(self._hook(name)) for name, module in modules.items()]
+
+    def __call__(
+        self,
+        forward: Callable[[Tensor], Tensor],
+        inputs: Tensor,
+        targets: Targets,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Tensor, Targets]:
+        """One forward pass with one mixed layer.
+
+        Args:
+            forward: the model, or its DDP or compiled wrapper.
+            inputs: (B, ...), NOT mixed by the loader.
+            targets: (B,) int64, (B, C) floating or MixedTargets of B rows.
+            generator: on the CPU (the layer is a decision of the host; anything else would wait for the device).
+
+        Returns:
+            The model's output and the mixed targets: dense if they came dense, MixedTargets otherwise. Give both to
+            `soft_cross_entropy`, or to `softmax_binary_cross_entropy` for the published code's loss.
+        """
+        draw = self.draw(len(inputs), generator=generator)
+        lam = draw.lam.to(inputs.device, non_blocking=True)
+        partners = draw.partners.to(inputs.device, non_blocking=True)
+        if draw.layer == INPUT:
+            outputs = forward(mix_pairs(inputs, lam, partners))
+        else:
+            outputs = self._forward(forward, inputs, ManifoldDraw(draw.layer, lam, partners))
+        return outputs, mix_pair_targets(targets, lam, partners)
+
+    def draw(self, batch: int, *, generator: torch.Generator | None = None) -> ManifoldDraw:
+        """The decisions of one step, on the CPU."""
+        if generator is not None and generator.device.type != "cpu":
+            raise ValueError(
+                f"ManifoldMixup: generator on {generator.device}, expected one on the CPU: the layer is chosen by the "
+                "host, and reading the choice back would wait for the device"
+            )
+        layer = int(torch.randint(len(self.layers), (), generator=generator))
+        lam = beta(self.alpha, (), generator=generator)
+        return ManifoldDraw(self.layers[layer], lam, permutation(batch, generator=generator))
+
+    def remove(self) -> None:
+        """Takes the hooks off the model."""
+        for handle in self._handles:
+            handle.remove()
+
+    def _forward(self, forward: Callable[[Tensor], Tensor], inputs: Tensor, draw: ManifoldDraw) -> Tensor:
+        self._now, self._hits = draw, 0
+        try:
+            outputs = forward(inputs)
+        finally:
+            self._now = None
+        if self._hits != 1:
+            raise RuntimeError(
+                f"ManifoldMixup: layer {draw.layer!r} ran {self._hits} times in the forward pass, expected once. "
+                "Choose layers that run once; after remove(), or with hooks added after torch.compile, it is 0 times"
+            )
+        return outputs
+
+    def _hook(self, name: str) -> Callable[[nn.Module, Any, Any], Tensor | None]:
+        # A closure, not a bound method: copying the model (an EMA teacher) must not copy this object with it.
+        def hook(_module: nn.Module, _inputs: Any, output: Any) -> Tensor | None:
+            now = self._now
+            if now is None or now.layer != name:
+                return None
+            self._hits += 1
+            if not isinstance(output, Tensor) or output.shape[:1] != now.partners.shape:
+                shown = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+                raise TypeError(
+                    f"ManifoldMixup: layer {name!r} returned {shown}, expected one tensor with "
+                    f"{len(now.partners)} rows first"
+                )
+            return mix_pairs(output, now.lam, now.partners)
+
+        return hook
