@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .epoch import order
-from .fn.feed import PlanFeed
+from .feed import PlanFeed
 from .plan import MixPlan
 from .sources.base import Source
 from .walk import Walk

@@ -13,7 +13,7 @@ from .augment import Backend, TrainTransform, ValTransform
 from .checks import choice, integer, number
 from .device import resolve as resolve_device
 from .epoch import EpochLayout
-from .fn.feed import channels
+from .feed import channels
 from .gpu_selftest import window_decoding_works
 from .loader import LoaderSpec, MixLoader
 from .pipeline import DTYPES, PipelineSpec

@@ -14,7 +14,7 @@ import torch
 
 from .batches import Batch, BatchSource
 from .epoch import EpochLayout
-from .fn.feed import PlanFeed
+from .feed import PlanFeed
 from .pipeline import PipelineSpec
 from .policy import MixPolicy
 from .ranks import Rank

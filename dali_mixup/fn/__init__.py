@@ -11,8 +11,8 @@ from nvidia.dali.data_node import DataNode
 from nvidia.dali.pipeline import Pipeline, do_not_convert
 
 from ..checks import choice, integer
+from ..feed import PlanFeed, channels
 from ..policy import MixPolicy
-from .feed import PlanFeed, channels
 from .labels import checked, compact, dense_classes, dense_vectors
 from .pixels import mixed_and_normalised
 

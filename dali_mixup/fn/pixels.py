@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
+from ..feed import PlanFeed
 from ..methods import Form
-from .feed import PlanFeed
 
 Nodes = Mapping[str, DataNode]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..methods import Form
-from ..plan import MixPlan
-from ..policy import MixPolicy
+from .methods import Form
+from .plan import MixPlan
+from .policy import MixPolicy
 
 TINY = np.float32(1e-30)  # stands for a weight of 0 under a division; 255 / TINY is still a float32
 
