@@ -22,7 +22,7 @@ class MaskMix(Method):
 
     Args:
         alpha: > 0; lam0 ~ Beta(alpha, alpha).
-        block: >= 1, side of a block in pixels.
+        block: >= 1, side of a block in pixels. An image of one block is never mixed.
 
     Raises:
         TypeError, ValueError: anything outside the above.

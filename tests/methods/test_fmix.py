@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from dali_mixup.methods import FMix
+from dali_mixup.methods.fmix import highest, low_frequency_image, spectrum
+
+
+def test_a_hard_mask_has_a_whole_number_of_own_pixels_and_its_label_counts_them(draw):
+    draws = draw(FMix(), 50, 20, 31)
+    assert set(np.unique(draws.masks)) == {0.0, 1.0}
+    np.testing.assert_array_equal(draws.weights[:, 0], draws.masks.sum((1, 2), dtype=np.float64) / 620)
+
+
+def test_lam_is_beta_distributed_up_to_one_pixel(draw):
+    lam = draw(FMix(1.0), 4000, 16, 16).weights[:, 0]
+    # The 0.1% bound of the statistic, and one pixel of 256 either way.
+    assert stats.kstest(lam, stats.uniform().cdf).statistic < 1.95 / np.sqrt(4000) + 1 / 256
+
+
+def test_reformulated_lam_favours_the_own_image(draw, mean_is):
+    lam = draw(FMix(1.0, reformulate=True), 4000, 16, 16).weights[:, 0]
+    mean_is(lam, 2 / 3)
+    assert stats.kstest(lam, stats.beta(2, 1).cdf).statistic < 1.95 / np.sqrt(4000) + 1 / 256
+
+
+@pytest.mark.parametrize("soft", [0.0, 0.1])
+@pytest.mark.parametrize("lam", [0.0, 0.03, 0.3, 0.5, 1.0])
+def test_a_given_lam_is_the_masks_and_the_labels(draw, lam, soft):
+    """A published code builds its mask from a lam of its own and returns the given one: 0.24 apart on average."""
+    draws = draw(FMix(lam=lam, max_soft=soft), 20, 33, 20)
+    assert abs(draws.weights[:, 0] - lam).max() < 1 / 660
+    np.testing.assert_allclose(draws.masks.mean((1, 2), dtype=np.float64), draws.weights[:, 0], atol=1e-6)
+
+
+def test_rounding_up_and_down_is_even(draw):
+    shares, counts = np.unique(draw(FMix(lam=0.5), 2000, 3, 5).weights[:, 0], return_counts=True)
+    np.testing.assert_allclose(shares, [7 / 15, 8 / 15])
+    assert stats.binomtest(int(counts[0]), 2000, 0.5).pvalue > 1e-3
+
+
+def published_mask(noise, height, width, decay, count, soft):
+    """The FMix authors' steps written out: scale complex noise, invert, sort all pixels, cut."""
+    fy, fx = np.meshgrid(np.fft.fftfreq(height), np.fft.fftfreq(width)[: width // 2 + 1], indexing="ij")
+    # For even widths the last frequency of fftfreq is -1/2; only its size matters.
+    scale = 1 / np.maximum(np.sqrt(fx * fx + fy * fy), 1 / max(height, width)) ** decay
+    cloud = np.fft.irfftn(scale * (noise[0] + 1j * noise[1]), (height, width), axes=(0, 1))
+    cloud = (cloud - cloud.min()) / (cloud.max() - cloud.min())
+    mask, order = cloud.reshape(-1).copy(), cloud.reshape(-1).argsort()[::-1]
+    mask[order[: count + soft]] = 1
+    mask[order[count - soft :]] = 0
+    mask[order[count - soft : count + soft]] = np.linspace(1, 0, 2 * soft)
+    return mask.reshape(height, width)
+
+
+@pytest.mark.parametrize("soft", [0, 25])
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (24, 40), (31, 31)])
+def test_masks_are_those_of_the_published_formula(height, width, soft):
+    noise = np.random.RandomState(5).standard_normal((2, height, width // 2 + 1))
+    count = int(0.4 * height * width)
+    cloud = low_frequency_image(np.random.RandomState(5), spectrum(height, width, 3.0), height, width)
+    np.testing.assert_allclose(
+        highest(cloud, count, soft), published_mask(noise, height, width, 3.0, count, soft), atol=1e-6
+    )
+
+
+def test_power_falls_off_with_twice_the_decay():
+    """|amplitude|^2 ~ f^-6 at decay 3: an octave is a factor of 64. 400 images, so each power is known to about 7%."""
+    amplitude = spectrum(64, 64, 3.0)
+    rng = np.random.RandomState(0)
+    power = sum(abs(np.fft.rfft2(low_frequency_image(rng, amplitude, 64, 64))) ** 2 for _ in range(400))
+    assert 64 * 0.75 < power[0, 2] / power[0, 4] < 64 / 0.75
+    assert 64 * 0.75 < power[3, 3] / power[6, 6] < 64 / 0.75
+
+
+def test_more_decay_makes_shorter_contours(draw):
+    def contour(decay):
+        masks = draw(FMix(lam=0.5, decay=decay), 30, 40, 40).masks
+        return abs(np.diff(masks, axis=1)).sum() + abs(np.diff(masks, axis=2)).sum()
+
+    assert contour(1.0) > 2 * contour(2.0) > 2 * contour(4.0)
+
+
+def test_every_pixel_is_equally_likely_to_be_own(draw):
+    share = draw(FMix(lam=0.5), 2000, 12, 14).masks.mean(0)
+    assert abs(share - 0.5).max() < 5 * 0.5 / np.sqrt(2000)
+
+
+@given(
+    alpha=st.floats(0.05, 5),
+    decay=st.floats(0, 5),
+    max_soft=st.floats(0, 0.5),
+    lam=st.none() | st.floats(0, 1),
+    height=st.integers(1, 20),
+    width=st.integers(1, 20),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_any_arguments_are_lawful(lawful, alpha, decay, max_soft, lam, height, width, seed):
+    lawful(FMix(alpha, decay, max_soft, lam=lam), 2, height, width, seed)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"alpha": 0}, {"decay": -1}, {"max_soft": 0.6}, {"lam": 2}, {"reformulate": 1}]
+)
+def test_nonsense_is_refused(arguments):
+    with pytest.raises((TypeError, ValueError), match="FMix"):
+        FMix(**arguments)
