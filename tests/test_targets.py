@@ -1,0 +1,79 @@
+"""MixedTargets against loops, torch's one_hot and timm's mixup_target."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from timm.data.mixup import mixup_target
+from torch.nn import functional as F
+
+from dali_mixup.targets import MixedTargets
+
+
+@st.composite
+def targets(draw: st.DrawFn) -> tuple[MixedTargets, int]:
+    n, k, classes = draw(st.integers(1, 6)), draw(st.integers(1, 4)), draw(st.integers(1, 5))
+    g = torch.Generator().manual_seed(draw(st.integers(0, 10**6)))
+    labels = torch.randint(classes, (n, k), generator=g)
+    weights = torch.rand(n, k, generator=g) + 0.01
+    smoothing = draw(st.sampled_from([0.0, 0.1, 0.9]))
+    return MixedTargets(labels, weights / weights.sum(1, keepdim=True), smoothing), classes
+
+
+@given(targets())
+def test_dense_is_the_weighted_sum_of_one_hots_smoothed_once(case):
+    t, classes = case
+    expected = torch.zeros(len(t), classes, dtype=torch.float64)
+    for i in range(len(t)):
+        for label, weight in zip(t.labels[i], t.weights[i], strict=True):
+            expected[i] += weight.double() * F.one_hot(label, classes)
+    expected = expected * (1 - t.label_smoothing) + t.label_smoothing / classes
+    dense = t.dense(classes)
+    assert dense.dtype == torch.float32
+    torch.testing.assert_close(dense.double(), expected, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(dense.sum(1), torch.ones(len(t)), atol=1e-5, rtol=0)
+
+
+@given(targets())
+def test_hard_is_the_class_of_largest_total_weight(case):
+    t, classes = case
+    plain = MixedTargets(t.labels, t.weights).dense(classes)
+    chosen = plain.gather(1, t.hard.unsqueeze(1)).squeeze(1)
+    torch.testing.assert_close(chosen, plain.max(1).values, atol=1e-6, rtol=1e-6)
+
+
+def test_hard_takes_the_first_of_equals():
+    t = MixedTargets(torch.tensor([[3, 1], [1, 3]]), torch.full((2, 2), 0.5))
+    assert t.hard.tolist() == [3, 1]
+
+
+def test_equal_labels_add_their_weights_before_the_largest_is_chosen():
+    t = MixedTargets(torch.tensor([[0, 2, 2]]), torch.tensor([[0.4, 0.3, 0.3]]))
+    assert t.hard.tolist() == [2]
+    torch.testing.assert_close(t.dense(3), torch.tensor([[0.4, 0.0, 0.6]]))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("lam", [0.0, 0.3, 1.0])
+def test_a_flipped_pair_is_timms_mixup_target(lam, smoothing):
+    labels = torch.tensor([0, 4, 2, 2])
+    pair = torch.stack([labels, labels.flip(0)], 1)
+    ours = MixedTargets(pair, torch.tensor([[lam, 1 - lam]]).expand(4, 2), smoothing).dense(5)
+    torch.testing.assert_close(ours, mixup_target(labels, 5, lam=lam, smoothing=smoothing))
+
+
+def test_to_moves_both_tensors_and_keeps_the_smoothing():
+    t = MixedTargets(torch.tensor([[0, 1]]), torch.tensor([[0.5, 0.5]]), 0.1)
+    moved = t.to("meta")
+    assert (moved.labels.device.type, moved.weights.device.type) == ("meta", "meta")
+    assert moved.label_smoothing == 0.1 and len(moved) == 1
+
+
+@pytest.mark.gpu
+def test_pinned_targets_reach_the_device():
+    t = MixedTargets(torch.tensor([[0, 1]]), torch.tensor([[0.25, 0.75]]), 0.1)
+    on_device = t.pin_memory().to("cuda", non_blocking=True)
+    torch.testing.assert_close(on_device.dense(3).cpu(), t.dense(3))
+    assert on_device.hard.tolist() == [1]
