@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .bad_files import BadFiles
 from .epoch import order
 from .feed import PlanFeed
 from .plan import MixPlan
@@ -21,7 +22,7 @@ class Batch:
 
     Attributes:
         epoch, step: address; step counts from 0 in each epoch.
-        indices: (N,) int64 samples of the source, in the batch's order.
+        indices: (N,) int64 samples of the source, in the batch's order; stand-ins for samples that were left out.
         labels: (N,) int64 their class ids.
         plan: how they are mixed; None without mixing.
     """
@@ -36,12 +37,15 @@ class Batch:
 class BatchSource:
     """The callable behind `fn.external_source`: for the n-th batch of a walk, the files and the plan's arrays.
 
-    A pure function of the batch's number, but for two memories: the order of the epoch it is in, and the batches it
-    has handed to DALI that have not come out yet (`taken`).
+    A pure function of the batch's number and of which samples are bad, but for two memories: the order of the epoch it
+    is in, and the batches it has handed to DALI that have not come out yet.
     """
 
-    def __init__(self, source: Source, walk: Walk, seed: int, shuffle: bool, feed: PlanFeed | None):
+    def __init__(
+        self, source: Source, walk: Walk, seed: int, shuffle: bool, feed: PlanFeed | None, bad: BadFiles
+    ):
         self.source, self.walk, self.seed, self.shuffle, self.feed = source, walk, seed, shuffle, feed
+        self.bad = bad
         self._order: tuple[int, np.ndarray] | None = None
         self._ahead: deque[Batch] = deque()
 
@@ -57,11 +61,19 @@ class BatchSource:
         """The batch whose pixels DALI has just returned."""
         return self._ahead.popleft()
 
+    def under_way(self) -> tuple[Batch, ...]:
+        """The batches handed to DALI that have not come out yet, oldest first."""
+        return tuple(self._ahead)
+
+    def restart(self) -> None:
+        """A new pipeline begins: what the last one had under way comes again."""
+        self._ahead.clear()
+
     def batch(self, number: int) -> Batch:
         """The decisions of the walk's n-th batch."""
         epoch, step = self.walk.address(number)
         start, stop = self.walk.span(epoch, step)
-        indices = self._order_of(epoch)[start:stop]
+        indices = self.bad.replaced(self._order_of(epoch)[start:stop])
         labels = self.source.labels[indices].astype(np.int64)
         return Batch(epoch, step, indices, labels, self._plan(epoch, step, labels))
 

@@ -11,19 +11,20 @@ import torch
 log = logging.getLogger("dali_mixup")
 
 
-def resolve(device: str | int | torch.device, local_rank: int) -> torch.device:
+def resolve(device: str | int | torch.device, local_rank: int | None) -> torch.device:
     """The device of a pipeline.
 
     "auto" is the GPU with the local rank's number where torch and DALI both see one, else the CPU; one log line a
-    process says which and why. "cuda" without an index is the local rank's too.
+    process says which and why. "cuda" without an index is the local rank's too. Where nobody has said what the local
+    rank is (None), torch's current device is taken: launchers that set no LOCAL_RANK set that one.
 
     Raises:
         ValueError: not "auto", "cpu", "cuda", "cuda:N", an index or a torch.device of those kinds; or a GPU asked for
             that is not there.
     """
-    if device == "auto":
+    if isinstance(device, str) and device == "auto":
         reason = _no_gpu_because()
-        chosen = torch.device("cpu") if reason else torch.device("cuda", local_rank)
+        chosen = torch.device("cpu") if reason else torch.device("cuda", _own(local_rank))
         _say_once(f"device='auto' chose {chosen}" + (f": {reason}" if reason else ""))
         return _existing(chosen)
     if isinstance(device, int) and not isinstance(device, bool):
@@ -37,8 +38,12 @@ def resolve(device: str | int | torch.device, local_rank: int) -> torch.device:
             raise ValueError(
                 f"device={str(device)!r} was asked for, but {reason}; use device='cpu' or 'auto'"
             )
-        chosen = torch.device("cuda", local_rank if chosen.index is None else chosen.index)
+        chosen = torch.device("cuda", _own(local_rank) if chosen.index is None else chosen.index)
     return _existing(chosen)
+
+
+def _own(local_rank: int | None) -> int:
+    return torch.cuda.current_device() if local_rank is None else local_rank
 
 
 def _existing(device: torch.device) -> torch.device:

@@ -10,12 +10,14 @@ from typing import Any
 import torch
 
 from .augment import Backend, TrainTransform, ValTransform
+from .bad_files import ON_ERROR
 from .checks import choice, integer, number
 from .device import resolve as resolve_device
 from .epoch import EpochLayout
 from .feed import channels
 from .gpu_selftest import window_decoding_works
-from .loader import LoaderSpec, MixLoader
+from .loader import MixLoader
+from .loader_spec import LoaderSpec
 from .pipeline import DTYPES, PipelineSpec
 from .policy import MixPolicy
 from .ranks import Rank
@@ -52,6 +54,8 @@ def train_loader(
     hw_decoder_load: float = 0.65,
     memory_padding: int = 0,
     elastic: bool = False,
+    on_error: str = "raise",
+    max_errors: int = 100,
 ) -> MixLoader:
     """A loader of randomly cropped, flipped, mixed and normalised training batches.
 
@@ -80,6 +84,9 @@ def train_loader(
         hw_decoder_load: GPU only: share in [0, 1] of the images decoded by the hardware JPEG units.
         memory_padding: GPU only: bytes preallocated for decoding, >= 0.
         elastic: allow `load_state_dict` of a state with another number of ranks or batch size.
+        on_error: what a file that cannot be read or decoded does: "raise" a `BadFileError` that names it, or "skip" it:
+            the next good sample takes its place, everything else stays where it was.
+        max_errors: with "skip", how many different files may be left out before it raises all the same, >= 0.
 
     Raises:
         TypeError, ValueError: anything outside the above, before anything is built or decoded.
@@ -129,6 +136,8 @@ def train_loader(
             targets=form,
             num_classes=_num_classes("train_loader", num_classes, source.num_classes),
             elastic=elastic,
+            on_error=choice("train_loader", "on_error", on_error, ON_ERROR),
+            max_errors=integer("train_loader", "max_errors", max_errors, at_least=0),
         )
     )
 
@@ -203,7 +212,6 @@ def val_loader(
             shuffle=False,
             targets="labels",
             num_classes=_num_classes("val_loader", num_classes, source.num_classes),
-            elastic=False,
         )
     )
 

@@ -6,69 +6,22 @@ import logging
 import sys
 import weakref
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
-import numpy as np
 import torch
 
+from .bad_files import BadFiles
+from .batch_targets import targets_of
 from .batches import Batch, BatchSource
-from .epoch import EpochLayout
+from .checks import integer
 from .feed import PlanFeed
-from .pipeline import PipelineSpec
-from .policy import MixPolicy
-from .ranks import Rank
+from .loader_spec import LoaderSpec
 from .run import PipelineRun
 from .samplers import BatchSampler, EpochSampler
-from .sources.base import Source
-from .state import VERSION, identity, refuse_unless_fits
-from .targets import MixedTargets
+from .state import VERSION, dealt_anew, refuse_unless_fits
 from .walk import Walk
 
 log = logging.getLogger("dali_mixup")
-
-
-@dataclass(frozen=True)
-class LoaderSpec:
-    """Everything a loader is, before anything is built. Use `train_loader` or `val_loader` to make one.
-
-    Attributes:
-        source: the samples.
-        pipeline: what happens to their pixels.
-        layout: how an epoch is dealt to ranks and steps.
-        rank: which share is this process's.
-        policy: how batches are mixed; None: not at all.
-        seed: of order, mixing and augmentation.
-        shuffle: a new random order every epoch.
-        targets: "dense", "compact" or "labels" (int64 class ids).
-        num_classes: columns of dense targets.
-        elastic: whether a state of another number of ranks or batch size may be loaded.
-    """
-
-    source: Source
-    pipeline: PipelineSpec
-    layout: EpochLayout
-    rank: Rank
-    policy: MixPolicy | None
-    seed: int
-    shuffle: bool
-    targets: str
-    num_classes: int
-    elastic: bool
-
-    def fingerprint(self) -> dict[str, Any]:
-        """What a saved state must agree with, as JSON-able values."""
-        return {
-            "data": self.source.fingerprint(),
-            "samples": len(self.source),
-            "seed": self.seed,
-            "shuffle": self.shuffle,
-            "batch_size": self.layout.batch_size,
-            "world_size": self.layout.world_size,
-            "drop_last": self.layout.drop_last,
-            "policy": None if self.policy is None else identity(self.policy),
-            "transform": identity(self.pipeline.transform),
-        }
 
 
 class MixLoader:
@@ -83,9 +36,7 @@ class MixLoader:
 
     Attributes:
         dataset: the source, sized; `classes` and `num_classes` as it names them.
-        sampler, batch_sampler: the order of this rank, for frameworks that look there for `set_epoch`.
         batch_size, drop_last: as given.
-        device: torch.device of the batches.
         last_batch: the `Batch` (address, sample indices, labels, plan) of the batch handed out last.
     """
 
@@ -95,19 +46,17 @@ class MixLoader:
         self.batch_size = spec.layout.batch_size
         self.drop_last = spec.layout.drop_last
         self.num_classes = spec.num_classes
-        self.sampler = EpochSampler(self)
-        self.batch_sampler = BatchSampler(self)
         self.last_batch: Batch | None = None
+        self._bad = self._bad_files(())
         self._epoch = 0
-        self._loaded: Mapping[str, Any] | None = (
-            None  # where the next iter() starts, if not at its epoch's beginning
-        )
-        self._mark: Mapping[str, Any] | None = None  # where an iterator stood when it was dropped
+        # Where the next iter() starts, if not at its epoch's beginning with a new pipeline.
+        self._loaded: Mapping[str, Any] | None = None
+        # Where an iterator stood when it was dropped half-way; only `state_dict` wants to know.
+        self._mark: Mapping[str, Any] | None = None
         # The running iterator, weakly: dropping it after a break must free its pipeline at once.
         self._running: weakref.ref[_Epoch] | None = None
-        self._spare: PipelineRun | None = (
-            None  # a finished epoch's pipeline, standing at the next epoch's start
-        )
+        # A finished epoch's pipeline, standing at the next epoch's start.
+        self._spare: PipelineRun | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -116,13 +65,29 @@ class MixLoader:
 
     @property
     def device(self) -> torch.device:
-        gpu = self.spec.pipeline.device_id
-        return torch.device("cpu") if gpu is None else torch.device("cuda", gpu)
+        """Where the batches are."""
+        return self.spec.device
+
+    # Made when asked for: as attributes they and the loader would keep each other, and its pipeline, alive.
+    @property
+    def sampler(self) -> EpochSampler:
+        """This rank's sample indices, one by one; frameworks look here for `set_epoch`."""
+        return EpochSampler(self)
+
+    @property
+    def batch_sampler(self) -> BatchSampler:
+        """This rank's sample indices, batch by batch."""
+        return BatchSampler(self)
 
     @property
     def epoch(self) -> int:
         """The epoch of the next `iter()`."""
         return self._epoch
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """The files left out so far because they cannot be decoded (on_error="skip")."""
+        return tuple(map(self.spec.source.name, self._bad.indices))
 
     def __len__(self) -> int:
         """Batches this rank yields in every epoch (an epoch resumed half-way yields the rest of them)."""
@@ -134,23 +99,23 @@ class MixLoader:
     def set_epoch(self, epoch: int) -> None:
         """The next `iter()` is this epoch, >= 0. Without calls epochs count up by themselves. Harmless when repeated,
         and after `load_state_dict` of a state in the same epoch, whose position is kept."""
-        if isinstance(epoch, bool) or not isinstance(epoch, (int, np.integer)) or epoch < 0:
-            raise ValueError(f"set_epoch: epoch={epoch!r}, expected an integer >= 0")
+        epoch = integer("set_epoch", "epoch", epoch, at_least=0)
         if self._loaded is not None and self._loaded["epoch"] != epoch:
-            log.warning(
-                "set_epoch(%d) discards the loaded position in epoch %d; call it with the epoch that was resumed",
-                epoch,
-                self._loaded["epoch"],
-            )
+            if (self._loaded["step"], self._loaded["offset"]) != (0, 0):
+                log.warning(
+                    "set_epoch(%d) discards the loaded position in epoch %d; call it with the epoch that was resumed",
+                    epoch,
+                    self._loaded["epoch"],
+                )
             self._loaded = None
         if self._mark is not None and self._mark["epoch"] != epoch:
             self._mark = None
-        self._epoch = int(epoch)
+        self._epoch = epoch
 
     def state_dict(self) -> dict[str, Any]:
         """Where the loader stands, counted in batches handed to the user; JSON-able, under 10 kB. Save each rank's own.
 
-        After the last batch of an epoch it stands at the next epoch's beginning.
+        After the last batch of an epoch it stands at the next epoch's beginning; after a break, where it was left.
         """
         running = self._active
         if running is not None:
@@ -158,9 +123,10 @@ class MixLoader:
         for known in (self._mark, self._loaded):
             if known is not None:
                 return dict(known)
-        if self._spare is not None and self._spare.address == (self._epoch, 0):
-            return self._state(self._epoch, 0, self._spare)
-        return self._state(self._epoch, 0, None)
+        spare = self._spare
+        return self._state(
+            self._epoch, 0, spare if spare is not None and spare.address == (self._epoch, 0) else None
+        )
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """The next `iter()` continues from a state; {} changes nothing.
@@ -169,16 +135,25 @@ class MixLoader:
         state of another rank continues at the same position with fresh random crops (logged).
 
         Raises:
-            ValueError: a state of other data, seed, policy, ..., with what differs; other batch size or world size
-                unless the loader was made with elastic=True, which deals out exactly the samples that are left.
+            TypeError, ValueError: not a state; a state of other data, seed, policy, ..., with what differs; other batch
+                size or world size unless the loader was made with elastic=True, which deals out exactly the samples
+                that are left. The loader then is as it was.
         """
-        if not state_dict:
+        if isinstance(state_dict, Mapping) and not state_dict:
             return
-        moved = refuse_unless_fits(state_dict, self.spec.fingerprint(), self.spec.elastic)
+        if refuse_unless_fits(state_dict, self.spec.fingerprint, self.spec.elastic):
+            epoch, offset = dealt_anew(state_dict, self.spec.layout)
+            log.info(
+                "elastic resume: continuing epoch %d after %d of its %d samples",
+                epoch,
+                offset,
+                len(self.dataset),
+            )
+            state_dict = {**self._state(epoch, 0, None), "offset": offset, "skipped": state_dict["skipped"]}
+        self._walk(state_dict)  # so that a damaged position is refused here and not in the first batch
         self._drop_pipelines()
-        self._mark = None
-        self._loaded = self._dealt_anew(state_dict) if moved else dict(state_dict)
-        self._epoch = self._loaded["epoch"]
+        self._mark, self._loaded, self._epoch = None, dict(state_dict), state_dict["epoch"]
+        self._bad = self._bad_files(state_dict["skipped"])
 
     def close(self) -> None:
         """Ends the pipelines and their threads. The loader stays usable: the next `iter()` builds a new one."""
@@ -205,7 +180,6 @@ class MixLoader:
     def _begin(self, epoch: _Epoch) -> PipelineRun:
         """A pipeline standing where the new epoch starts; from here on the loader's position is that iterator's."""
         loaded, self._loaded = self._loaded, None
-        self._running, self._mark = weakref.ref(epoch), None
         spare, self._spare = self._spare, None
         if loaded is None and spare is not None and spare.address == (self._epoch, 0):
             run = spare
@@ -213,34 +187,12 @@ class MixLoader:
             if spare is not None:
                 spare.close()
             run = self._build(loaded)
+        self._running, self._mark = weakref.ref(epoch), None
         self._epoch += 1
         return run
 
-    def _build(self, loaded: Mapping[str, Any] | None) -> PipelineRun:
-        spec = self.spec
-        checkpoint, at = None, {"epoch": self._epoch, "step": 0, "offset": 0}
-        if loaded is not None:
-            at = {"epoch": loaded["epoch"], "step": loaded["step"], "offset": loaded.get("offset", 0)}
-            run = loaded.get("run")
-            if run is not None and loaded["rank"] == spec.rank.rank:
-                checkpoint, at = (run["dali"], run["count"]), run["walk"]
-            elif run is not None:
-                log.info(
-                    "rank %d resumes from the state of rank %d: same position, fresh random crops (save each "
-                    "rank's own state for a bit-exact resume)",
-                    spec.rank.rank,
-                    loaded["rank"],
-                )
-        walk = Walk(spec.layout, spec.rank.rank, **at)
-        height, width = spec.pipeline.transform.size
-        feed = None
-        if spec.policy is not None:
-            feed = PlanFeed(spec.policy, spec.pipeline.mean, spec.pipeline.std, height, width)
-        batches = BatchSource(spec.source, walk, spec.seed, spec.shuffle, feed)
-        return PipelineRun(spec.pipeline, batches, checkpoint)
-
     def _finished(self, epoch: _Epoch, run: PipelineRun) -> None:
-        """An epoch came to its end; its pipeline has begun the next one already and is kept for it."""
+        """The last batch of an epoch is out; its pipeline has begun the next one already and is kept for it."""
         if self._active is epoch:
             self._running, self._spare = None, run
         else:
@@ -248,45 +200,57 @@ class MixLoader:
 
     def _dropped(self, epoch: _Epoch) -> None:
         """An iterator went away before its end: remember where it stood."""
-        if self._running is not None and self._running() in (
-            None,
-            epoch,
-        ):  # a dying object's weak reference is None
+        # A dying object's weak reference gives None already.
+        if self._running is not None and self._running() in (None, epoch):
             self._running, self._mark = None, epoch.state()
 
+    def _build(self, loaded: Mapping[str, Any] | None) -> PipelineRun:
+        spec, checkpoint = self.spec, None
+        if loaded is not None and loaded["run"] is not None:
+            if loaded["rank"] == spec.rank.rank:
+                checkpoint = loaded["run"]["dali"], loaded["run"]["count"]
+            else:
+                log.info(
+                    "rank %d resumes from the state of rank %d: same position, fresh random crops (save each "
+                    "rank's own state for a bit-exact resume)",
+                    spec.rank.rank,
+                    loaded["rank"],
+                )
+        walk = self._walk({"epoch": self._epoch, "step": 0, "offset": 0} if loaded is None else loaded)
+        height, width = spec.pipeline.transform.size
+        feed = None
+        if spec.policy is not None:
+            feed = PlanFeed(spec.policy, spec.pipeline.mean, spec.pipeline.std, height, width)
+        batches = BatchSource(spec.source, walk, spec.seed, spec.shuffle, feed, self._bad)
+        return PipelineRun(spec.pipeline, batches, checkpoint)
+
+    def _walk(self, start: Mapping[str, Any]) -> Walk:
+        """The walk that a state's pipeline was on, so that DALI's checkpoint fits; else the one that starts there."""
+        own = start.get("run") is not None and start["rank"] == self.spec.rank.rank
+        at = start["run"]["walk"] if own else start
+        return Walk(
+            self.spec.layout,
+            self.spec.rank.rank,
+            **{
+                key: integer("load_state_dict", key, at[key], at_least=0)
+                for key in ("epoch", "step", "offset")
+            },
+        )
+
     def _state(self, epoch: int, step: int, run: PipelineRun | None) -> dict[str, Any]:
-        if run is not None and step == run.walk.steps(epoch):
-            epoch, step = epoch + 1, 0
-        offset = run.walk.offset if run is not None and run.walk.epoch == epoch else 0
         return {
             "version": VERSION,
             "epoch": epoch,
             "step": step,
-            "offset": offset,
+            "offset": run.walk.offset if run is not None and run.walk.epoch == epoch else 0,
             "rank": self.spec.rank.rank,
             "run": None if run is None else run.state(),
-            "fingerprint": self.spec.fingerprint(),
+            "skipped": self._bad.indices,
+            "fingerprint": dict(self.spec.fingerprint),
         }
 
-    def _dealt_anew(self, saved: Mapping[str, Any]) -> dict[str, Any]:
-        """The state's position for this loader's batch size and number of ranks: the samples that were consumed stay
-        consumed, the rest of the epoch is dealt out anew."""
-        theirs = saved["fingerprint"]
-        old = replace(self.spec.layout, batch_size=theirs["batch_size"], world_size=theirs["world_size"])
-        old = replace(old, samples=old.samples - saved.get("offset", 0))
-        offset = saved.get("offset", 0) + old.consumed(saved["step"])
-        epoch, left = saved["epoch"], self.spec.layout.samples - offset
-        try:
-            if offset and (left == 0 or replace(self.spec.layout, samples=left).steps == 0):
-                raise ValueError("no full step is left")
-        except ValueError:
-            log.info(
-                "elastic resume: the %d samples left of epoch %d make no step; starting the next epoch",
-                left,
-                epoch,
-            )
-            epoch, offset = epoch + 1, 0
-        return {**self._state(epoch, 0, None), "offset": offset}
+    def _bad_files(self, known: Any) -> BadFiles:
+        return BadFiles(len(self.dataset), self.spec.on_error, self.spec.max_errors, known)
 
     def _drop_pipelines(self) -> None:
         active, self._running = self._active, None
@@ -299,58 +263,44 @@ class MixLoader:
                 self._loaded = self._state(self._epoch, 0, spare)
             spare.close()
 
-    def _targets(self, batch: Batch) -> torch.Tensor | MixedTargets:
-        labels = torch.from_numpy(batch.labels)
-        if self.spec.targets == "labels":
-            return labels.to(self.device, non_blocking=True)
-        if batch.plan is None:
-            compact = MixedTargets(labels[:, None], torch.ones(len(labels), 1))
-        else:
-            smoothing = 0.0 if self.spec.policy is None else self.spec.policy.label_smoothing
-            compact = MixedTargets(
-                torch.from_numpy(batch.labels[batch.plan.partners]),
-                torch.from_numpy(batch.plan.weights),
-                smoothing,
-            )
-        compact = compact.to(self.device, non_blocking=True)
-        return compact if self.spec.targets == "compact" else compact.dense(self.num_classes)
-
 
 class _Epoch(Iterator[tuple[torch.Tensor, Any]]):
-    """One pass over an epoch (or the rest of one). It owns its pipeline from the first `next()` on."""
+    """One pass over an epoch (or the rest of one). It owns its pipeline from the first `next()` to the last batch."""
 
     def __init__(self, loader: MixLoader):
         self._loader = loader
         self._run: PipelineRun | None = None
-        self._over = len(loader) == 0
+        self._over = False
         self._epoch = self._step = 0
 
     def __next__(self) -> tuple[torch.Tensor, Any]:
         if self._over:
             raise StopIteration
         if self._run is None:
+            if len(self._loader) == 0:  # a rank that a ragged layout gives nothing
+                self._over = True
+                raise StopIteration
             self._run = self._loader._begin(self)
             self._epoch, self._step = self._run.address
-        if self._step == self._run.walk.steps(self._epoch):
-            self._over = True
-            self._loader._finished(self, self._run)
-            self._run = None
-            raise StopIteration
-        batch, images = self._run.next()
+        run = self._run
+        batch, images = run.next()
         self._step += 1
+        if self._step == run.walk.steps(self._epoch):
+            # Not at the next call: a loop that counts its steps never makes it.
+            self._over, self._run = True, None
+            self._loader._finished(self, run)
         self._loader.last_batch = batch
-        return images, self._loader._targets(batch)
+        return images, targets_of(batch, self._loader.spec)
 
     def state(self) -> dict[str, Any]:
         return self._loader._state(self._epoch, self._step, self._run)
 
     def close(self) -> None:
-        self._over = True
         if self._run is not None:
             self._run.close()
 
     def __del__(self) -> None:
         # At interpreter exit DALI has shut its pipelines down already.
-        if self._run is not None and not self._over and not sys.is_finalizing():
+        if self._run is not None and not sys.is_finalizing():
             self._loader._dropped(self)
             self._run.close()

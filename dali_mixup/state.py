@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
+
+from .epoch import EpochLayout
 
 VERSION = 1
 
 ELASTIC = ("batch_size", "world_size")
 """Differences that an elastic resume allows."""
+
+_LONG = 300  # characters of JSON from which on a value is saved as its digest, so that a state stays small
 
 
 def refuse_unless_fits(saved: Mapping[str, Any], mine: Mapping[str, Any], elastic: bool) -> bool:
@@ -22,20 +28,11 @@ def refuse_unless_fits(saved: Mapping[str, Any], mine: Mapping[str, Any], elasti
         elastic: whether other numbers of ranks and batch sizes are allowed.
 
     Raises:
-        ValueError: not a loader's state, another state version, or other data, seed, policy, ...; the message lists
-            every difference, saved against now.
+        TypeError, ValueError: not a loader's state, another state version, or other data, seed, policy, ...; the
+            message lists every difference, saved against now.
     """
-    missing = [key for key in ("version", "epoch", "step", "fingerprint") if key not in saved]
-    if missing:
-        raise ValueError(
-            f"load_state_dict: not a state of this loader: {', '.join(missing)} missing in {sorted(saved)}"
-        )
-    if saved["version"] != VERSION:
-        raise ValueError(
-            f"load_state_dict: state version {saved['version']!r}, this library reads {VERSION}; "
-            "resume with the version of dali-mixup that saved it"
-        )
-    theirs = saved["fingerprint"]
+    _check_form(saved)
+    theirs, mine = dict(_flat(saved["fingerprint"])), dict(_flat(mine))
     different = [key for key in {**theirs, **mine} if theirs.get(key) != mine.get(key)]
     refused = [key for key in different if not (elastic and key in ELASTIC)]
     if refused:
@@ -50,20 +47,84 @@ def refuse_unless_fits(saved: Mapping[str, Any], mine: Mapping[str, Any], elasti
     return bool(different)
 
 
-def identity(thing: Any) -> str:
-    """A short digest of a policy or transform: equal exactly where their parameters are."""
-    return hashlib.sha256(repr(_plain(thing)).encode()).hexdigest()[:16]
+def dealt_anew(saved: Mapping[str, Any], layout: EpochLayout) -> tuple[int, int]:
+    """(epoch, offset) at which a loader of another batch size or number of ranks continues a state.
+
+    Every sample that the saved run had consumed stays consumed; the rest of the epoch, from `offset` in its global
+    order on, is dealt out by `layout`. Where the rest is too small for a step and remainders are dropped, or nothing
+    is left, that is the beginning of the next epoch.
+
+    Raises:
+        ValueError: samples are left that the ranks cannot share in equal steps, and remainders are not dropped.
+    """
+    epoch, before = saved["epoch"], saved["offset"]
+    theirs = {key: saved["fingerprint"][key] for key in ELASTIC}
+    old = replace(layout, **theirs, samples=layout.samples - before)
+    offset = before + old.consumed(saved["step"])
+    left = layout.samples - offset
+    if left == 0:
+        return epoch + 1, 0
+    if layout.drop_last and left < layout.batch_size * layout.world_size:
+        return epoch + 1, 0
+    try:
+        replace(layout, samples=left)
+    except ValueError as error:
+        raise ValueError(
+            f"load_state_dict: {left} samples of epoch {epoch} are left, and {layout.world_size} ranks cannot "
+            f"share them: {error} Resume with fewer ranks or another batch size, or begin epoch {epoch + 1} with "
+            f"set_epoch({epoch + 1}) instead of loading the state"
+        ) from None
+    return epoch, offset
 
 
-def _plain(thing: Any) -> Any:
-    """Parameters as nested plain values; a function counts by its name, since its code cannot be compared."""
+def described(thing: Any) -> Any:
+    """The parameters of a policy or transform as JSON-able values: equal exactly where the parameters are.
+
+    A function counts by its name, since its code cannot be compared.
+    """
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
-        fields = {field.name: _plain(getattr(thing, field.name)) for field in dataclasses.fields(thing)}
-        return type(thing).__qualname__, fields
-    if isinstance(thing, (list, tuple)):
-        return [_plain(item) for item in thing]
+        fields = {field.name: described(getattr(thing, field.name)) for field in dataclasses.fields(thing)}
+        return {"is": type(thing).__qualname__, **fields}
     if isinstance(thing, Mapping):
-        return {key: _plain(item) for key, item in thing.items()}
+        return {str(key): described(item) for key, item in thing.items()}
+    if isinstance(thing, (list, tuple)):
+        items = [described(item) for item in thing]
+        text = json.dumps(items)
+        return items if len(text) < _LONG else hashlib.sha256(text.encode()).hexdigest()[:16]
+    if thing is None or isinstance(thing, (bool, int, float, str)):
+        return thing
     if callable(thing):
-        return f"{thing.__module__}.{thing.__qualname__}"
-    return thing
+        return f"{thing.__module__}.{getattr(thing, '__qualname__', type(thing).__qualname__)}"
+    return str(thing)
+
+
+def _check_form(saved: Any) -> None:
+    if not isinstance(saved, Mapping):
+        raise TypeError(f"load_state_dict: expected a loader's state_dict, got {type(saved).__name__}")
+    missing = [
+        key
+        for key in ("version", "epoch", "step", "offset", "rank", "run", "skipped", "fingerprint")
+        if key not in saved
+    ]
+    if missing:
+        raise ValueError(
+            f"load_state_dict: not a state of this loader: {', '.join(missing)} missing in {sorted(saved)}"
+        )
+    if saved["version"] != VERSION:
+        raise ValueError(
+            f"load_state_dict: state version {saved['version']!r}, this library reads {VERSION}; "
+            "resume with the version of dali-mixup that saved it"
+        )
+
+
+def _flat(thing: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of nested mappings and lists with its dotted name, so that a difference has a name."""
+    if isinstance(thing, Mapping):
+        for key, item in thing.items():
+            yield from _flat(item, f"{name}.{key}" if name else str(key))
+    elif isinstance(thing, (list, tuple)):
+        yield f"{name}.length", len(thing)
+        for number, item in enumerate(thing):
+            yield from _flat(item, f"{name}[{number}]")
+    else:
+        yield name, thing

@@ -27,7 +27,9 @@ class Walk:
 
     def __post_init__(self) -> None:
         if not 0 <= self.step <= self.steps(self.epoch):
-            raise ValueError(f"step {self.step} is outside epoch {self.epoch} of {self.steps(self.epoch)} steps")
+            raise ValueError(
+                f"step {self.step} is outside epoch {self.epoch} of {self.steps(self.epoch)} steps"
+            )
 
     def layout_of(self, epoch: int) -> EpochLayout:
         """The layout of the positions that are dealt out in an epoch."""

@@ -1,0 +1,117 @@
+"""Samples that cannot be read or decoded: which ones are known, what stands in for them, when to give up.
+
+Nothing here decodes anything (see `probe`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+log = logging.getLogger("dali_mixup")
+
+ON_ERROR = ("raise", "skip")
+
+
+@dataclass(frozen=True)
+class BadFile:
+    """One sample that cannot be used.
+
+    Attributes:
+        index: of the sample in its source.
+        name: the path of its file.
+        reason: what went wrong, as far as it is known.
+    """
+
+    index: int
+    name: str
+    reason: str
+
+
+class BadFileError(RuntimeError):
+    """Samples of a batch cannot be read or decoded. DALI's own error is its `__cause__`.
+
+    Attributes:
+        files: the samples, as `BadFile`.
+    """
+
+    def __init__(self, message: str, files: Sequence[BadFile]):
+        super().__init__(message)
+        self.files = tuple(files)
+
+
+class BadFiles:
+    """The samples a loader leaves out, and what takes their places.
+
+    A bad sample's place goes to the next sample of the source that is not bad (after the last comes the first): a
+    function of the set of bad samples alone, so a resumed run chooses the same ones, and in a folder mostly of the same
+    class.
+
+    Args:
+        samples: number of samples of the source.
+        on_error: "raise": any bad sample is an error; "skip": leave out up to `max_errors`.
+        max_errors: how many different samples may be left out.
+        known: indices of samples found bad before, from a saved state; they are left out whatever `on_error` says.
+    """
+
+    def __init__(self, samples: int, on_error: str, max_errors: int, known: Iterable[int] = ()):
+        self.samples, self.on_error, self.max_errors = samples, on_error, max_errors
+        self._bad = set(known)
+        self._table = np.array(sorted(self._bad), dtype=np.int64)
+
+    @property
+    def indices(self) -> list[int]:
+        """The samples left out, in rising order."""
+        return self._table.tolist()
+
+    def replaced(self, indices: np.ndarray) -> np.ndarray:
+        """`indices` with a good sample in the place of every bad one; the same array where none is bad."""
+        if not self._bad:
+            return indices
+        rows = np.flatnonzero(np.isin(indices, self._table))
+        if rows.size:
+            indices = indices.copy()
+            indices[rows] = [self._stand_in(int(index)) for index in indices[rows]]
+        return indices
+
+    def meet(self, found: Sequence[BadFile]) -> None:
+        """Samples turned out bad: they are left out from now on, and logged.
+
+        Raises:
+            BadFileError: with on_error="raise", beyond `max_errors`, or where no good sample is left.
+        """
+        named = "; ".join(f"{file.name}: {file.reason}" for file in found[:10])
+        more = f" and {len(found) - 10} more" if len(found) > 10 else ""
+        if self.on_error == "raise":
+            raise BadFileError(
+                f"{len(found)} of the batch's files cannot be read or decoded: {named}{more}. Repair or exclude them, "
+                "or use on_error='skip' to train without them",
+                found,
+            )
+        bad = self._bad | {file.index for file in found}
+        if len(bad) > self.max_errors:
+            raise BadFileError(
+                f"{len(bad)} files cannot be read or decoded, more than max_errors={self.max_errors}; the last: "
+                f"{named}{more}. Check the data, or raise max_errors",
+                found,
+            )
+        if len(bad) == self.samples:
+            raise BadFileError(f"no sample is left: none can be read or decoded; the last: {named}", found)
+        self._bad, self._table = bad, np.array(sorted(bad), dtype=np.int64)
+        for file in found:
+            log.warning(
+                "leaving out %s: %s (sample %d stands in; %d of at most %d)",
+                file.name,
+                file.reason,
+                self._stand_in(file.index),
+                len(bad),
+                self.max_errors,
+            )
+
+    def _stand_in(self, index: int) -> int:
+        while index in self._bad:
+            index = (index + 1) % self.samples
+        return index

@@ -1,0 +1,79 @@
+"""Everything a loader is, before anything is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import nvidia.dali
+import torch
+
+from . import __version__
+from .epoch import EpochLayout
+from .pipeline import PipelineSpec
+from .policy import MixPolicy
+from .ranks import Rank
+from .sources.base import Source
+from .state import described
+
+
+@dataclass(frozen=True)
+class LoaderSpec:
+    """What a `MixLoader` hands out. Use `train_loader` or `val_loader` to make one.
+
+    Attributes:
+        source: the samples.
+        pipeline: what happens to their pixels.
+        layout: how an epoch is dealt to ranks and steps.
+        rank: which share is this process's.
+        policy: how batches are mixed; None: not at all.
+        seed: of order, mixing and augmentation.
+        shuffle: a new random order every epoch.
+        targets: "dense", "compact" or "labels" (int64 class ids).
+        num_classes: columns of dense targets.
+        elastic: whether a state of another number of ranks or batch size may be loaded.
+        on_error: "raise" or "skip", for samples that cannot be decoded.
+        max_errors: how many of them may be skipped.
+    """
+
+    source: Source
+    pipeline: PipelineSpec
+    layout: EpochLayout
+    rank: Rank
+    policy: MixPolicy | None
+    seed: int
+    shuffle: bool
+    targets: str
+    num_classes: int
+    elastic: bool = False
+    on_error: str = "raise"
+    max_errors: int = 0
+
+    @property
+    def device(self) -> torch.device:
+        """Where the batches are."""
+        gpu = self.pipeline.device_id
+        return torch.device("cpu") if gpu is None else torch.device("cuda", gpu)
+
+    @cached_property
+    def fingerprint(self) -> dict[str, Any]:
+        """What a saved state must agree with so that the run continues bit for bit, as JSON-able values."""
+        return {
+            "dali_mixup": __version__,
+            "dali": nvidia.dali.__version__,
+            "data": self.source.fingerprint(),
+            "samples": len(self.source),
+            "seed": self.seed,
+            "shuffle": self.shuffle,
+            "batch_size": self.layout.batch_size,
+            "world_size": self.layout.world_size,
+            "drop_last": self.layout.drop_last,
+            "policy": described(self.policy),
+            "transform": described(self.pipeline.transform),
+            "mean": described(self.pipeline.mean),
+            "std": described(self.pipeline.std),
+            "dtype": str(self.pipeline.dtype),
+            "gpu": self.pipeline.backend.gpu,
+            "roi_decoding": self.pipeline.backend.roi,
+        }
