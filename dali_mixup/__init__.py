@@ -6,23 +6,69 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dali_mixup import fn, latent, losses, methods
+    from dali_mixup.augment import TrainTransform, ValTransform
+    from dali_mixup.factory import train_loader, val_loader
+    from dali_mixup.loader import MixLoader
+    from dali_mixup.losses import SoftTargetBinaryCrossEntropy, SoftTargetCrossEntropy
+    from dali_mixup.methods import CutMix, MixUp
+    from dali_mixup.plan import MixPlan
+    from dali_mixup.policy import MixPolicy
+    from dali_mixup.schedule import Schedule
+    from dali_mixup.sources import open_source
     from dali_mixup.targets import MixedTargets
 
 __version__ = "0.1.0"
 
-__all__ = ["MixedTargets", "__version__"]
+__all__ = [
+    "CutMix",
+    "MixLoader",
+    "MixPlan",
+    "MixPolicy",
+    "MixUp",
+    "MixedTargets",
+    "Schedule",
+    "SoftTargetBinaryCrossEntropy",
+    "SoftTargetCrossEntropy",
+    "TrainTransform",
+    "ValTransform",
+    "__version__",
+    "fn",
+    "latent",
+    "losses",
+    "methods",
+    "open_source",
+    "train_loader",
+    "val_loader",
+]
 
 # Where each public name lives. A name is imported when it is first used, so `import dali_mixup` loads neither
 # DALI nor torch: a policy can be written, or a recipe read, on a machine that has neither.
+_MODULES = ("fn", "latent", "losses", "methods")
 _HOME = {
-    "MixedTargets": "dali_mixup.targets",
+    "CutMix": "methods",
+    "MixLoader": "loader",
+    "MixPlan": "plan",
+    "MixPolicy": "policy",
+    "MixUp": "methods",
+    "MixedTargets": "targets",
+    "Schedule": "schedule",
+    "SoftTargetBinaryCrossEntropy": "losses",
+    "SoftTargetCrossEntropy": "losses",
+    "TrainTransform": "augment",
+    "ValTransform": "augment",
+    "open_source": "sources",
+    "train_loader": "factory",
+    "val_loader": "factory",
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"dali_mixup.{name}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME[name]), name)
+    value = getattr(importlib.import_module(f"dali_mixup.{_HOME[name]}"), name)
     globals()[name] = value  # the next look-up does not come here
     return value
 

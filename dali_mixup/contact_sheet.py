@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
 MARGIN = 12
 TEXT = 18  # height of a line of text
 BAR = 6  # height of a bar
@@ -22,8 +24,8 @@ COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 9
 
 def to_pixels(images: np.ndarray, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
     """Undoes the normalisation: (N, 3, H, W) floats to (N, H, W, 3) uint8, with mean and std on the 0..255 scale."""
-    pixels = np.asarray(images, dtype=np.float32).transpose(0, 2, 3, 1) * np.float32(std) + np.float32(mean)
-    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    deviations = np.asarray(images, dtype=np.float32).transpose(0, 2, 3, 1) * np.asarray(std, np.float32)
+    return np.clip(np.rint(deviations + np.asarray(mean, np.float32)), 0, 255).astype(np.uint8)
 
 
 def contact_sheet(
@@ -70,7 +72,7 @@ def contact_sheet(
 
 
 def class_shares(labels: np.ndarray, weights: np.ndarray) -> list[tuple[int, float, int]]:
-    """(class, weight, first column) of one row's classes in the order of the columns: equal classes added, zeros out."""
+    """(class, weight, first column) of one row's classes in column order; equal classes added, zeros left out."""
     total: dict[int, float] = {}
     column: dict[int, int] = {}
     for j, (label, weight) in enumerate(zip(labels.tolist(), weights.tolist(), strict=True)):
@@ -89,7 +91,7 @@ def _draw_shares(
 ) -> None:
     font = ImageFont.load_default(size=13)
     for label, weight, column in shares:
-        percent = f"{100 * weight:.1f}%"
+        percent = _percent(weight)
         draw.text((x + width, y), percent, INK, font, anchor="ra")
         room = width - draw.textlength(percent, font) - 8
         draw.text((x, y), _shortened(draw, class_names[label], font, room), INK, font, anchor="la")
@@ -100,7 +102,16 @@ def _draw_shares(
         y += LINE
 
 
-def _shortened(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, room: float) -> str:
+def _percent(weight: float) -> str:
+    """One decimal, but what is not exactly nothing or everything never looks as if it were."""
+    if 0 < weight < 0.0005:
+        return "<0.1%"
+    if 0.9995 <= weight < 1:
+        return ">99.9%"
+    return f"{100 * weight:.1f}%"
+
+
+def _shortened(draw: ImageDraw.ImageDraw, text: str, font: Font, room: float) -> str:
     if draw.textlength(text, font) <= room:
         return text
     while text and draw.textlength(text + "…", font) > room:

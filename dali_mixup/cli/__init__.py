@@ -1,0 +1,46 @@
+"""The `dali-mixup` command: one file per subcommand, one line here to register it.
+
+Subcommands import DALI and torch inside their functions, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+import typer
+
+from dali_mixup import __version__
+from dali_mixup.cli.demo import demo
+from dali_mixup.cli.preview import preview
+
+app = typer.Typer(
+    help="Mixup and CutMix inside NVIDIA DALI pipelines.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo)
+app.command()(preview)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dali-mixup {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("dali_mixup").setLevel(logging.INFO)  # what was chosen for the user, such as the device
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    app(prog_name="dali-mixup")

@@ -1,0 +1,48 @@
+"""`dali-mixup preview`: what the mixed batches of a data set look like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dali_mixup.cli.errors import usage_errors
+
+
+def preview(
+    data: Annotated[
+        str, typer.Argument(help="What train_loader takes: a folder of class folders, a list, ...")
+    ],
+    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("preview.png"),
+    mixup: Annotated[float, typer.Option(help="Alpha of MixUp; 0 leaves it out.")] = 0.8,
+    cutmix: Annotated[float, typer.Option(help="Alpha of CutMix; 0 leaves it out.")] = 1.0,
+    images: Annotated[int, typer.Option(help="How many images to draw.", min=1)] = 24,
+    image_size: Annotated[int, typer.Option(help="Pixels.", min=1)] = 224,
+    seed: Annotated[int, typer.Option(help="Another seed, another batch.", min=0)] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+) -> None:
+    """Draw a contact sheet of one mixed batch: under each image its classes, their weights in percent and as bars."""
+    from dali_mixup import CutMix, MixPolicy, MixUp, open_source, train_loader
+    from dali_mixup.cli.batch_sheet import batch_sheet
+    from dali_mixup.methods import Method
+
+    with usage_errors():
+        methods: list[Method] = [MixUp(mixup)] if mixup else []
+        methods += [CutMix(cutmix)] if cutmix else []
+        source = open_source(data)
+        loader = train_loader(
+            source,
+            policy=MixPolicy(methods, granularity="sample") if methods else None,
+            batch_size=min(images, len(source)),
+            image_size=image_size,
+            device=device,
+            seed=seed,
+            targets="compact",
+            rank=0,
+            world_size=1,
+        )
+    with loader:
+        sheet = batch_sheet(loader, images)
+    sheet.save(out)
+    typer.echo(f"{loader.batch_size} images of {len(source)}, {source.num_classes} classes: {out}")

@@ -1,0 +1,52 @@
+"""`import dali_mixup`: light, lazy, and everything it promises is there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import dali_mixup
+
+
+def loaded_by(statement: str) -> set[str]:
+    code = f"{statement}\nimport sys\nprint(*(m for m in ('nvidia.dali', 'torch') if m in sys.modules))"
+    return set(
+        subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        ).stdout.split()
+    )
+
+
+@pytest.mark.parametrize("name", dali_mixup.__all__)
+def test_every_public_name_resolves(name: str) -> None:
+    assert getattr(dali_mixup, name) is not None
+
+
+def test_dir_lists_every_public_name_before_it_is_used() -> None:
+    assert set(dali_mixup.__all__) <= set(dir(dali_mixup))
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no_such_name"):
+        dali_mixup.no_such_name  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import dali_mixup",
+        "from dali_mixup import MixPolicy, MixUp, CutMix, MixPlan, Schedule, methods",
+        "import dali_mixup; dir(dali_mixup)",
+        "from dali_mixup.cli import app",
+        "import dali_mixup.contact_sheet, dali_mixup.recipe_files",
+    ],
+)
+def test_neither_dali_nor_torch_is_loaded_by(statement: str) -> None:
+    assert loaded_by(statement) == set()
+
+
+def test_the_loaders_load_both() -> None:
+    """The control: shows that the test above would see them."""
+    assert loaded_by("from dali_mixup import train_loader") == {"nvidia.dali", "torch"}
