@@ -1,0 +1,165 @@
+"""The kernels of `operations.py` as DALI operators, each image by its own.
+
+Images are dealt to the kernels with the operators behind DALI's conditionals, which copy no pixels and, unlike
+`nvidia.dali.auto_aug`, need no `enable_conditionals`. A kernel that no image of a batch drew costs nothing. All
+kernels take and return uint8 HWC, on the CPU or the GPU; their parameters stay on the CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from nvidia.dali import fn, types
+from nvidia.dali.data_node import DataNode
+
+from .operations import LUMA, TRUNCATE, Kernel
+
+UINT8 = types.DALIDataType.UINT8
+FLOAT = types.DALIDataType.FLOAT
+INT32 = types.DALIDataType.INT32
+
+PARAMETER = {
+    Kernel.AFFINE: "affine",
+    Kernel.COLOUR: "colour",
+    **dict.fromkeys(
+        (
+            Kernel.CONTRAST,
+            Kernel.SHARPNESS,
+            Kernel.POSTERIZE,
+            Kernel.SOLARIZE,
+            Kernel.SOLARIZE_ADD,
+            Kernel.BLUR,
+        ),
+        "amount",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What an affine map needs to know beside its matrix.
+
+    Attributes:
+        size: (height, width) of the images; None where it changes with the batch: then `nodes["size"]`, (2,) float32.
+        fill: (3,) colour 0..255 of pixels that come from outside the image.
+        interpolation: NN or LINEAR, all that DALI's warp has.
+    """
+
+    size: tuple[int, int] | None
+    fill: tuple[int, int, int]
+    interpolation: types.DALIInterpType
+
+
+def parameters_of(kernels: frozenset[Kernel]) -> tuple[str, ...]:
+    """The names of the `Actions` arrays that these kernels read, `kernel` first."""
+    return ("kernel", *sorted({PARAMETER[kernel] for kernel in kernels if kernel in PARAMETER}))
+
+
+def apply(
+    images: DataNode, kernels: frozenset[Kernel], nodes: Mapping[str, DataNode], canvas: Canvas
+) -> DataNode:
+    """Each image after the kernel that its row of `nodes["kernel"]` names. `nodes` has what `parameters_of` says."""
+    return _select(sorted(kernels | {Kernel.NONE}), {**nodes, "images": images}, canvas)
+
+
+def _select(kernels: Sequence[Kernel], nodes: Mapping[str, DataNode], canvas: Canvas) -> DataNode:
+    """A binary tree of splits: an image passes through about log2(len(kernels)) of them."""
+    if len(kernels) == 1:
+        return _run(kernels[0], nodes, canvas)
+    # Images left alone are split off first: they are the most frequent, half of them in timm's RandAugment.
+    middle = 1 if kernels[0] == Kernel.NONE else len(kernels) // 2
+    predicate = nodes["kernel"] < int(kernels[middle])
+    halves = (kernels[:middle], kernels[middle:])
+    parts: tuple[dict[str, DataNode], dict[str, DataNode]] = ({}, {})
+    wanted = [_wanted(half, canvas) for half in halves]
+    for name in sorted(wanted[0] | wanted[1]):
+        dealt = fn._conditional.split(nodes[name], predicate=predicate, _if_stmt=True)
+        for names, part, node in zip(wanted, parts, dealt, strict=True):
+            if name in names:
+                part[name] = node
+    done = [_select(half, part, canvas) for half, part in zip(halves, parts, strict=True)]
+    return fn._conditional.merge(*done, predicate=predicate)
+
+
+def _wanted(kernels: Sequence[Kernel], canvas: Canvas) -> set[str]:
+    """The nodes that these kernels read. All must be dealt out: inside a branch even a constant tensor would have
+    the whole batch's rows."""
+    names = {PARAMETER[kernel] for kernel in kernels if kernel in PARAMETER} | {"images"}
+    if Kernel.AFFINE in kernels and canvas.size is None:
+        names.add("size")
+    return names | ({"kernel"} if len(kernels) > 1 else set())
+
+
+def _run(kernel: Kernel, nodes: Mapping[str, DataNode], canvas: Canvas) -> DataNode:
+    images = nodes["images"]
+    amount = nodes.get("amount")
+    if kernel == Kernel.NONE:
+        return images
+    if kernel == Kernel.AFFINE:
+        return _affine(images, nodes, canvas)
+    if kernel == Kernel.COLOUR:
+        return fn.coord_transform(images, MT=nodes["colour"], dtype=UINT8)
+    if kernel == Kernel.CONTRAST:
+        return _contrast(images, amount)
+    if kernel == Kernel.SHARPNESS:
+        return _sharpness(images, amount)
+    if kernel == Kernel.POSTERIZE:
+        return images & fn.cast(amount, dtype=UINT8)
+    if kernel == Kernel.SOLARIZE:
+        inverted = images >= fn.cast(amount, dtype=types.DALIDataType.INT16)  # a threshold of 256 inverts nothing
+        return images ^ (inverted * types.Constant(255, dtype=UINT8))  # 255 - x is x with every bit turned
+    if kernel == Kernel.SOLARIZE_ADD:
+        return images + (images < types.Constant(128, dtype=UINT8)) * fn.cast(amount, dtype=UINT8)
+    if kernel == Kernel.AUTOCONTRAST:
+        return _autocontrast(images)
+    if kernel == Kernel.EQUALIZE:
+        return fn.equalize(images)
+    return fn.gaussian_blur(images, sigma=amount)
+
+
+def _affine(images: DataNode, nodes: Mapping[str, DataNode], canvas: Canvas) -> DataNode:
+    """DALI's warp has one number for what lies outside, or repeats the border. So a border of the right colour is
+    put around the image first, and repeated."""
+    size = nodes["size"] if canvas.size is None else None
+    framed = fn.slice(
+        images,
+        start=[-1, -1],
+        shape=[extent + 2 for extent in canvas.size] if canvas.size else fn.cast(size + 2.0, dtype=INT32),
+        axis_names="HW",
+        out_of_bounds_policy="pad",
+        fill_values=list(canvas.fill),
+    )
+    return fn.warp_affine(
+        framed,
+        matrix=fn.transforms.translation(nodes["affine"], offset=[1, 1]),  # the image begins one pixel further in
+        size=list(canvas.size) if canvas.size else size,
+        interp_type=canvas.interpolation,
+        inverse_map=True,
+    )
+
+
+def _contrast(images: DataNode, factor: DataNode) -> DataNode:
+    """factor * x + (1 - factor) * mean luma: Pillow's ImageEnhance.Contrast, but for rounding the mean."""
+    means = fn.reductions.mean(images, axis_names="HW", keep_dims=True)
+    mean = fn.coord_transform(means, M=LUMA.tolist())
+    return fn.cast(images * factor + (mean * (1.0 - factor) - TRUNCATE), dtype=UINT8)
+
+
+def _sharpness(images: DataNode, factor: DataNode) -> DataNode:
+    """factor * x + (1 - factor) * blurred: Pillow's ImageEnhance.Sharpness, but for the outermost pixels, which
+    Pillow leaves unblurred, and rounding to the nearest."""
+    # Pillow's ImageFilter.SMOOTH is (1 1 1, 1 5 1, 1 1 1) / 13.
+    around = (1.0 - factor) / 13.0
+    centre = factor + around * 5.0
+    kernel = fn.reshape(fn.stack(*[around] * 4, centre, *[around] * 4), shape=[3, 3])
+    return fn.filter(images, kernel.gpu() if images.device == "gpu" else kernel, border="clamp")
+
+
+def _autocontrast(images: DataNode) -> DataNode:
+    """Each channel stretched to 0..255; a channel of one value stays as it is."""
+    low = fn.reductions.min(images, axis_names="HW", keep_dims=True)
+    high = fn.reductions.max(images, axis_names="HW", keep_dims=True)
+    flat = low == high
+    span = (high - low) * (flat ^ True) + flat * types.Constant(255, dtype=UINT8)
+    return fn.cast((images - low * (flat ^ True)) * (255.0 / fn.cast(span, dtype=FLOAT)) - TRUNCATE, dtype=UINT8)

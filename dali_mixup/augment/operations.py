@@ -1,0 +1,153 @@
+"""Single-image operations as numbers: what each named operation means for an image, before any image is touched.
+
+NumPy only. An operation ("Rotate", "Color", ...) and its value become a kernel, which is what the graph can run
+(`kernels.py`), and that kernel's parameters. Several operations share a kernel: every shear, shift and rotation is one
+affine map, every change of brightness, saturation and hue one colour matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+# Pillow and torchvision cut a blend's fraction off, DALI rounds to the nearest. Whole numbers survive this shift
+# on every backend, and other values are cut off unless their fraction is above 0.999.
+TRUNCATE = 0.499
+
+LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R 601, as Pillow's "L"
+TO_YIQ = np.array([LUMA, [0.596, -0.274, -0.321], [0.211, -0.523, 0.311]])
+
+
+class Kernel(IntEnum):
+    """What the graph can do to an image. The comment names the parameter."""
+
+    NONE = 0
+    AFFINE = 1  # affine
+    COLOUR = 2  # colour
+    CONTRAST = 3  # amount: factor
+    SHARPNESS = 4  # amount: factor
+    POSTERIZE = 5  # amount: mask of the bits that stay
+    SOLARIZE = 6  # amount: first value that is inverted
+    SOLARIZE_ADD = 7  # amount: added to values below 128
+    AUTOCONTRAST = 8
+    EQUALIZE = 9
+    BLUR = 10  # amount: sigma in pixels
+
+
+@dataclass
+class Actions:
+    """One kernel and its parameters for each of N images.
+
+    Attributes:
+        kernel: (N,) int32.
+        affine: (N, 2, 3) float32, from output to input coordinates (x, y); (0, 0) is the corner of the first pixel.
+        colour: (N, 3, 4) float32, output = [M T] (r, g, b, 1) in 0..255.
+        amount: (N,) float32.
+    """
+
+    kernel: np.ndarray
+    affine: np.ndarray
+    colour: np.ndarray
+    amount: np.ndarray
+
+    @classmethod
+    def none(cls, rows: int) -> Actions:
+        """Every image left alone."""
+        return cls(
+            np.zeros(rows, np.int32),
+            np.tile(np.eye(2, 3, dtype=np.float32), (rows, 1, 1)),
+            np.tile(np.eye(3, 4, dtype=np.float32), (rows, 1, 1)),
+            np.ones(rows, np.float32),
+        )
+
+    def put(self, where: np.ndarray, operation: str, values: np.ndarray, height: int, width: int) -> None:
+        """Sets the operation of some images.
+
+        Args:
+            where: (N,) bool.
+            operation: a name of `OPERATIONS`.
+            values: (N,) the operation's value for each image; read where `where` is True.
+            height, width: of the images.
+        """
+        kernel, parameter = OPERATIONS[operation]
+        self.kernel[where] = kernel
+        if parameter is not None:
+            target = {Kernel.AFFINE: self.affine, Kernel.COLOUR: self.colour}.get(kernel, self.amount)
+            target[where] = parameter(values[where].astype(np.float64), height, width)
+
+
+def kernels_of(operations: Iterable[str]) -> frozenset[Kernel]:
+    """The kernels these operations need."""
+    return frozenset(OPERATIONS[name][0] for name in operations)
+
+
+Parameter = Callable[[np.ndarray, int, int], np.ndarray]
+
+
+def _affine(v: np.ndarray, a: object, b: object, c: object, d: object, e: object, f: object) -> np.ndarray:
+    return np.stack(
+        [np.broadcast_to(np.asarray(x, np.float64), v.shape) for x in (a, b, c, d, e, f)], axis=1
+    ).reshape(-1, 2, 3)
+
+
+def _rotate(degrees: np.ndarray, height: int, width: int) -> np.ndarray:
+    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    x, y = width / 2, height / 2
+    return _affine(degrees, c, -s, x - c * x + s * y, s, c, y - s * x - c * y)
+
+
+def _matrix(matrices: np.ndarray, shift: np.ndarray | float) -> np.ndarray:
+    shifts = np.broadcast_to(np.reshape(shift, (-1, 1, 1)), (len(matrices), 3, 1))
+    return np.concatenate([matrices, shifts], axis=2)
+
+
+def _brightness(factor: np.ndarray, height: int, width: int) -> np.ndarray:
+    return _matrix(factor[:, None, None] * np.eye(3), -TRUNCATE)
+
+
+def _color(factor: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Blend of the image and its luma, which Pillow rounds; so at factor 0 nothing is cut off."""
+    grey = np.tile(LUMA, (3, 1))
+    f = factor[:, None, None]
+    return _matrix(f * np.eye(3) + (1 - f) * grey, np.where(factor == 0, 0.0, -TRUNCATE))
+
+
+def _hue(turns: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Rotation of the chroma plane of YIQ by `turns` of a full circle, red towards yellow."""
+    c, s = np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)
+    rotation = np.zeros((len(turns), 3, 3))
+    rotation[:, 0, 0] = 1
+    rotation[:, 1, 1], rotation[:, 1, 2] = c, s
+    rotation[:, 2, 1], rotation[:, 2, 2] = -s, c
+    return _matrix(np.linalg.inv(TO_YIQ) @ rotation @ TO_YIQ, 0.0)
+
+
+def _as_is(values: np.ndarray, height: int, width: int) -> np.ndarray:
+    return values
+
+
+OPERATIONS: dict[str, tuple[Kernel, Parameter | None]] = {
+    "Identity": (Kernel.NONE, None),
+    # factor: x of the input = x + factor * y of the output, as in Pillow's affine (1, factor, 0, 0, 1, 0)
+    "ShearX": (Kernel.AFFINE, lambda v, h, w: _affine(v, 1, v, 0, 0, 1, 0)),
+    "ShearY": (Kernel.AFFINE, lambda v, h, w: _affine(v, 1, 0, 0, v, 1, 0)),
+    # pixels: how much further right or down the output reads
+    "TranslateX": (Kernel.AFFINE, lambda v, h, w: _affine(v, 1, 0, v, 0, 1, 0)),
+    "TranslateY": (Kernel.AFFINE, lambda v, h, w: _affine(v, 1, 0, 0, 0, 1, v)),
+    "Rotate": (Kernel.AFFINE, _rotate),  # degrees counter-clockwise about the centre, as Image.rotate
+    "Brightness": (Kernel.COLOUR, _brightness),  # factors as PIL.ImageEnhance: 0 the degenerate image, 1 the image
+    "Color": (Kernel.COLOUR, _color),
+    "Hue": (Kernel.COLOUR, _hue),
+    "Contrast": (Kernel.CONTRAST, _as_is),
+    "Sharpness": (Kernel.SHARPNESS, _as_is),
+    "Posterize": (Kernel.POSTERIZE, lambda v, h, w: 256 - 2.0 ** (8 - np.clip(v, 0, 8))),  # bits that stay
+    "Solarize": (Kernel.SOLARIZE, _as_is),
+    "SolarizeAdd": (Kernel.SOLARIZE_ADD, _as_is),
+    "Invert": (Kernel.SOLARIZE, lambda v, h, w: np.zeros_like(v)),
+    "AutoContrast": (Kernel.AUTOCONTRAST, None),
+    "Equalize": (Kernel.EQUALIZE, None),
+    "GaussianBlur": (Kernel.BLUR, _as_is),
+}
