@@ -23,9 +23,10 @@ TITLE = 20  # height of the line with the method's name
 
 # Settings that look different from the method's defaults, drawn after them.
 VARIANTS: Mapping[str, Sequence[Mapping[str, Any]]] = {
-    "mixup": ({"k": 3}, {"label_map": "majority"}),
+    "mixup": ({"label_map": "majority"},),
     "cutmix": ({"minmax": (0.2, 0.8)},),
     "fmix": ({"max_soft": 0.2},),
+    "gridmix": ({"alpha": 1.0},),
     "tokenmix": ({"shape": "random"},),
 }
 
@@ -95,11 +96,11 @@ def mixed(batch: np.ndarray, method: Method) -> tuple[np.ndarray, np.ndarray, np
     plan = policy.plan(2, height, width, seed=seed, epoch=0, step=0)
     labels = [np.array([i], np.int32) for i in range(2)]
 
-    @pipeline_def(batch_size=2, num_threads=1, device_id=None)  # type: ignore[misc]  # DALI's decorator is untyped
+    @pipeline_def(batch_size=2, num_threads=1, device_id=None)
     def graph() -> Any:
         images = fn.external_source(source=lambda info: list(batch), batch=True, batch_info=True)
         classes = fn.external_source(source=lambda info: labels, batch=True, batch_info=True)
-        return mix(images, classes, policy, height=height, width=width, num_classes=2, seed=seed)[0]
+        return mix(images, classes, policy, height=height, width=width, num_classes=2, seed=seed)
 
     pipeline = graph()
     pipeline.build()

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from dali_mixup.cli import app
+from dali_mixup.cli.gallery import SIZE, VARIANTS, mixed, title
+from dali_mixup.methods import REGISTRY, CutMix, MixUp
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    paths = [tmp_path / "red.png", tmp_path / "blue.png"]
+    for path, colour, size in zip(paths, ((255, 0, 0), (0, 0, 255)), ((300, 260), (200, 330)), strict=True):
+        Image.new("RGB", size, colour).save(path)
+    return [str(path) for path in paths]
+
+
+def test_every_registered_method_is_drawn(photographs, tmp_path):
+    out = tmp_path / "gallery.png"
+    result = CliRunner().invoke(app, ["gallery", *photographs, "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    count = len(REGISTRY) + sum(map(len, VARIANTS.values()))
+    assert f"{count} ways" in result.output
+    picture = Image.open(out)
+    assert picture.width > 5 * SIZE and picture.height > (2 + count) // 5 * SIZE
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_the_weights_drawn_are_those_of_the_pixels_drawn(name):
+    batch = np.zeros((2, SIZE, SIZE, 3), np.uint8)
+    batch[0, :, :, 0] = batch[1, :, :, 2] = 255
+    pixels, classes, weights = mixed(batch, REGISTRY[name]())
+    for colour, image in ((0, 0), (2, 1)):
+        # Drawn in whole grey levels, of which a weight of 1 has 255.
+        assert abs(pixels[:, :, colour].mean() / 255 - weights[classes == image].sum()) < 0.5 / 255
+        assert 0.3 < weights[classes == image].sum() < 0.7
+
+
+def test_titles_name_what_is_not_a_default():
+    assert title(CutMix()) == "CutMix"
+    assert title(MixUp(0.8, k=3)) == "MixUp(alpha=0.8, k=3)"
+
+
+def test_a_missing_photograph_is_an_error_of_one_line(photographs):
+    result = CliRunner().invoke(app, ["gallery", photographs[0], "nowhere.png"])
+    assert result.exit_code == 2 and "nowhere.png" in result.stderr and "Traceback" not in result.output
