@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dali_mixup import fn, latent, losses, methods
     from dali_mixup.augment import TrainTransform, ValTransform
+    from dali_mixup.bad_files import BadFileError
     from dali_mixup.factory import train_loader, val_loader
     from dali_mixup.loader import MixLoader
     from dali_mixup.losses import SoftTargetBinaryCrossEntropy, SoftTargetCrossEntropy
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "BadFileError",
     "CutMix",
     "MixLoader",
     "MixPlan",
@@ -46,6 +48,7 @@ __all__ = [
 # DALI nor torch: a policy can be written, or a recipe read, on a machine that has neither.
 _MODULES = ("fn", "latent", "losses", "methods")
 _HOME = {
+    "BadFileError": "bad_files",
     "CutMix": "methods",
     "MixLoader": "loader",
     "MixPlan": "plan",
