@@ -12,6 +12,7 @@ import typer
 
 from dali_mixup import __version__
 from dali_mixup.cli.demo import demo
+from dali_mixup.cli.gallery import gallery
 from dali_mixup.cli.preview import preview
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(demo)
+app.command()(gallery)
 app.command()(preview)
 
 
