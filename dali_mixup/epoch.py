@@ -14,11 +14,11 @@ batch size.
 
 from __future__ import annotations
 
-import numbers
 from dataclasses import dataclass
 
 import numpy as np
 
+from dali_mixup.checks import integer
 from dali_mixup.seeding import Purpose, stream
 
 
@@ -53,7 +53,7 @@ class EpochLayout:
 
     def __post_init__(self) -> None:
         for name in ("samples", "batch_size", "world_size"):
-            object.__setattr__(self, name, _count(name, getattr(self, name)))
+            object.__setattr__(self, name, integer("EpochLayout", name, getattr(self, name), at_least=1))
         chunk = self._chunk
         if self.drop_last and self.samples < chunk:
             raise ValueError(
@@ -148,15 +148,7 @@ def order(seed: int, epoch: int, samples: int, shuffle: bool = True) -> np.ndarr
     Without shuffle it is 0, 1, 2, ... A shuffled order depends on (seed, epoch, samples) and nothing else, on
     any machine and with any NumPy version (see `dali_mixup.seeding.stream`).
     """
-    samples = _count("samples", samples)
+    samples = integer("order", "samples", samples, at_least=1)
     if not shuffle:
         return np.arange(samples, dtype=np.int64)
     return stream(Purpose.ORDER, seed, epoch=epoch).permutation(samples).astype(np.int64, copy=False)
-
-
-def _count(name: str, value: object) -> int:
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a whole number, got {value!r} ({type(value).__name__})")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
-    return int(value)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from dali_mixup.sources.files import FileList
-from dali_mixup.sources.names import path_text
+from dali_mixup.sources.paths import path_text
 
 IMAGE_EXTENSIONS = (
     ".jpg",
@@ -53,7 +53,7 @@ def image_folder(
     paths: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
-        found = _images_below(os.path.join(folder, name), endings)
+        found = _images_below(folder, name, endings)
         paths += found
         labels += [label] * len(found)
     if not paths:
@@ -70,11 +70,12 @@ def image_folder(
     return FileList(paths, labels, classes, root=folder)
 
 
-def _images_below(folder: str, endings: tuple[str, ...]) -> list[str]:
+def _images_below(root: str, name: str, endings: tuple[str, ...]) -> list[str]:
     found = []
     # Sorting the walk by folder path, and files within a folder, is torchvision's order.
-    for where, files in sorted(_walk(folder)):
-        found += [f"{where}/{file}" for file in sorted(files) if file.lower().endswith(endings)]
+    for where, files in sorted(_walk(os.path.join(root, name))):
+        below = os.path.relpath(where, root)
+        found += [f"{below}/{file}" for file in sorted(files) if file.lower().endswith(endings)]
     return found
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from dali_mixup.sources.files import FileList
-from dali_mixup.sources.names import path_text
+from dali_mixup.sources.paths import path_text
 
 
 def read_list(path: str | os.PathLike[str]) -> FileList:

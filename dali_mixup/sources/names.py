@@ -26,13 +26,13 @@ class PackedNames:
         self.blob, self.starts, self.stops = blob, starts, stops
 
     @classmethod
-    def pack(cls, names: Sequence[str]) -> PackedNames:
-        """Pack `names`. Raises ValueError for an empty name and for one that holds a zero byte."""
-        joined = "\0".join(names).encode(_ENCODING, _ERRORS) + b"\0" * bool(names)
-        blob = np.frombuffer(joined, dtype=np.uint8)
+    def pack(cls, names: Sequence[str], prefix: str = "") -> PackedNames:
+        """Pack `names`, each with `prefix` before it. Raises ValueError for an empty name or one with a zero byte."""
+        text = prefix + f"\0{prefix}".join(names) + "\0" if names else ""
+        blob = np.frombuffer(text.encode(_ENCODING, _ERRORS), dtype=np.uint8)
         stops = np.flatnonzero(blob == 0)
         starts = np.concatenate([np.zeros(min(1, len(stops)), np.int64), stops[:-1] + 1])
-        if len(stops) != len(names) or (starts == stops).any():
+        if len(stops) != len(names) or (stops - starts == len(os.fsencode(prefix))).any():
             bad = next(i for i, name in enumerate(names) if not name or "\0" in name)
             raise ValueError(f"name {bad} is {names[bad]!r}: a name must not be empty or hold a zero byte")
         return cls(blob, starts, stops)
@@ -58,12 +58,3 @@ class PackedNames:
     @property
     def nbytes(self) -> int:
         return self.blob.nbytes + self.starts.nbytes + self.stops.nbytes
-
-
-def path_text(path: object) -> str:
-    """A path given as str, bytes or os.PathLike, as str. Raises TypeError that shows anything else."""
-    if isinstance(path, str):
-        return path
-    if isinstance(path, (bytes, os.PathLike)):
-        return os.fsdecode(path)
-    raise TypeError(f"a path must be str, bytes or os.PathLike, got {path!r} ({type(path).__name__})")
