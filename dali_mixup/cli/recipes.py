@@ -1,0 +1,116 @@
+"""`dali-mixup recipes`: what the published recipes say, and whether a file of your own is one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dali_mixup.cli.errors import usage_errors
+
+if TYPE_CHECKING:
+    from dali_mixup.recipes import Recipe
+
+app = typer.Typer(
+    help="The published recipes: list, show, compare, check a file of your own.", no_args_is_help=True
+)
+
+Name = Annotated[str, typer.Argument(help="A recipe's name, or a YAML file.")]
+
+
+@app.command("list")
+def list_recipes() -> None:
+    """Every recipe with its network, length and published accuracy."""
+    from dali_mixup.recipes import load_recipe, recipe_names
+
+    rows = [("name", "network", "data", "epochs", "top-1", "mixing")]
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        source = recipe.source
+        network = source.published_model or source.model
+        accuracy = "" if source.top1 is None else f"{source.top1:g}"
+        if "source.top1" in recipe.recalled:
+            accuracy += "?"
+        rows.append((name, network, source.dataset, str(recipe.training.epochs), accuracy, _mixing(recipe)))
+    typer.echo(_table(rows))
+    typer.echo("Published top-1 in percent, not measured here; ? is written from memory.")
+
+
+@app.command()
+def show(name: Name) -> None:
+    """Every value a recipe stands for, with a mark on those that are not certain."""
+    from dali_mixup.recipes import flat
+
+    recipe = _load(name)
+    for key, value in flat(recipe).items():
+        if key not in ("recalled", "unstated", "omitted") and value is not None and value != "":
+            typer.echo(f"{key}: {_text(value)}{_mark(key, recipe)}")
+    for item in recipe.omitted:
+        typer.echo(f"not provided here: {item}")
+
+
+@app.command()
+def diff(first: Name, second: Name) -> None:
+    """What two recipes do differently, key by key."""
+    from dali_mixup.recipes import difference
+
+    differences = difference(_load(first), _load(second))
+    rows = [(key, _text(a) or "-", _text(b) or "-") for key, (a, b) in differences.items()]
+    typer.echo(_table([("", first, second), *rows]) if rows else "no difference")
+
+
+@app.command()
+def validate(files: Annotated[list[Path], typer.Argument(help="YAML files.")]) -> None:
+    """Check recipe files; every fault is printed with its key, and the exit code is 2 if there is one."""
+    for file in files:
+        recipe = _load(str(file) if file.suffix in (".yaml", ".yml") else f"./{file}")
+        typer.echo(f"{file}: {recipe.title}: in order")
+
+
+@app.command()
+def schema() -> None:
+    """The JSON Schema of a recipe file, for editors."""
+    from dali_mixup.recipes import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their longest cell: for a terminal, a pipe and `column -t` alike."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _load(name: str) -> Recipe:
+    from dali_mixup.recipes import load_recipe
+
+    with usage_errors():
+        return load_recipe(name)
+
+
+def _mixing(recipe: Recipe) -> str:
+    if recipe.mixing is None:
+        return "none" if recipe.latent is None else recipe.latent.module
+    methods = " / ".join(" ".join(_text(value) for value in item.values()) for item in recipe.mixing.methods)
+    return methods if recipe.latent is None else f"{methods}, {recipe.latent.module}"
+
+
+def _mark(key: str, recipe: Recipe) -> str:
+    for marks, text in ((recipe.recalled, "from memory"), (recipe.unstated, "not stated by the source")):
+        if any(key == mark or key.startswith(f"{mark}.") for mark in marks):
+            return f"    ({text})"
+    return ""
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return f"[{', '.join(_text(item) for item in value)}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_text(item)}' for key, item in value.items())}}}"
+    return "" if value is None else str(value)

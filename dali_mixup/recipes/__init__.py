@@ -1,0 +1,33 @@
+"""Published training recipes as files: read, checked, compared, and turned into loaders and losses.
+
+    from dali_mixup.recipes import load_recipe
+
+    recipe = load_recipe("deit-s")
+    loader = recipe.train_loader("imagenet/train", batch_size=256)
+
+Reading a recipe needs neither DALI nor torch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .difference import difference, flat
+from .errors import RecipeError
+from .reading import load_recipe, recipe_names
+from .recipe import Recipe
+
+__all__ = ["Recipe", "RecipeError", "difference", "flat", "json_schema", "load_recipe", "recipe_names"]
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a recipe file, for editors. `extends` is part of a file though not of a `Recipe`."""
+    schema = Recipe.model_json_schema(by_alias=True)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "dali-mixup recipe"
+    schema["properties"]["extends"] = {
+        "type": "string",
+        "description": "name or file of a recipe whose keys hold where this file says nothing",
+    }
+    schema.pop("required", None)  # a file that extends another need not repeat its keys
+    return schema

@@ -1,0 +1,162 @@
+"""Recipe: a published way to train, checked when it is read, and the loaders, the policy and the loss it describes."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, Field, model_validator
+
+from ..policy import MixPolicy
+from .errors import Fault, listed, nearest
+from .sections import (
+    Augmentation,
+    Latent,
+    Loss,
+    Mixing,
+    Normalisation,
+    Section,
+    Source,
+    Training,
+    Validation,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ..loader import MixLoader
+
+log = logging.getLogger("dali_mixup")
+
+
+class Recipe(Section):
+    """A recipe file. `load_recipe` reads one; every field is a section of the file.
+
+    Example:
+        >>> recipe = load_recipe("deit-s")
+        >>> loader = recipe.train_loader("imagenet/train", batch_size=256)
+        >>> loss = recipe.loss()
+    """
+
+    title: str
+    source: Source
+    normalise: Normalisation = Normalisation()
+    train: Augmentation = Augmentation()
+    mixing: Mixing | None = None
+    loss_: Loss = Field(default=Loss(), alias="loss")
+    validation: Validation = Validation()
+    training: Training
+    latent: Latent | None = None
+    recalled: list[str] = Field(
+        default=[],
+        description="keys whose value was written from memory of the source and not checked against it",
+    )
+    unstated: list[str] = Field(
+        default=[],
+        description="keys the source was not found to state; the value here is the library's default",
+    )
+    omitted: list[str] = Field(
+        default=[], description="ingredients of the source that this library does not provide"
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Recipe:
+        mixed = 0.0 if self.mixing is None else self.mixing.label_smoothing
+        plain, threshold = self.loss_.smoothing, self.loss_.target_threshold
+        if self.mixing is not None and plain:
+            why = f"mixing.label_smoothing={mixed} as well would smooth twice" if mixed else "mixing is on"
+            raise Fault(
+                "loss.smoothing",
+                f"{plain}, but {why}: mixed targets are smoothed where they are mixed. Set loss.smoothing: 0 and use "
+                "mixing.label_smoothing",
+            )
+        if threshold == 0 and (mixed or plain):
+            raise Fault(
+                "loss.target_threshold",
+                f"0 with label smoothing {mixed or plain}: smoothing lifts every class above 0, so all of them would "
+                "count as positive. Set the smoothing to 0",
+            )
+        known = set(key_paths(self))
+        for field in ("recalled", "unstated"):
+            for i, path in enumerate(getattr(self, field)):
+                if path not in known:
+                    raise Fault(f"{field}[{i}]", f"no key {path!r} in this recipe{nearest(path, known)}")
+        return self
+
+    def policy(self) -> MixPolicy | None:
+        """How batches are mixed; None: not at all."""
+        return None if self.mixing is None else self.mixing.policy(self.training.epochs)
+
+    def train_loader(self, data: Any, *, batch_size: int, **overrides: Any) -> MixLoader:
+        """`dali_mixup.train_loader` with everything the recipe says; batch_size is a rank's.
+
+        Args:
+            overrides: arguments of `train_loader` that take the place of the recipe's, among them `image_size`.
+
+        Raises:
+            TypeError: an override that `train_loader` does not have; and whatever `train_loader` raises.
+        """
+        from ..factory import train_loader
+        from .building import train_arguments
+
+        _refuse_unknown("train_loader", train_loader, overrides)
+        self._say_what_is_missing()
+        return train_loader(data, batch_size=batch_size, **train_arguments(self, overrides))
+
+    def val_loader(self, data: Any, *, batch_size: int, **overrides: Any) -> MixLoader:
+        """`dali_mixup.val_loader` with the recipe's resize, crop and normalisation; arguments as in `train_loader`.
+
+        With another `image_size` and no `resize_size`, their ratio stays the recipe's.
+        """
+        from ..factory import val_loader
+        from .building import val_arguments
+
+        _refuse_unknown("val_loader", val_loader, overrides)
+        return val_loader(data, batch_size=batch_size, **val_arguments(self, overrides))
+
+    def loss(self) -> nn.Module:
+        """The loss as a module of (logits (N, C), the loader's targets)."""
+        from .building import loss
+
+        return loss(self)
+
+    def latent_module(self, **arguments: Any) -> Any:
+        """The `dali_mixup.latent` object of a recipe whose method works inside the network, else None.
+
+        Args:
+            arguments: what only your script knows, such as `num_classes`.
+        """
+        if self.latent is None:
+            return None
+        from .. import latent
+
+        parameters = {
+            key: tuple(v) if isinstance(v, list) else v for key, v in self.latent.parameters.items()
+        }
+
+        return getattr(latent, self.latent.module)(**{**parameters, **arguments})
+
+    def _say_what_is_missing(self) -> None:
+        for item in self.omitted:
+            log.warning("recipe %s: not provided here: %s", self.title, item)
+
+
+def key_paths(section: BaseModel, prefix: str = "") -> Iterator[str]:
+    """Every key of a section and of those in it, as "train.crop.scale"."""
+    for name, field in type(section).model_fields.items():
+        key = f"{prefix}{field.alias or name}"
+        yield key
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from key_paths(value, f"{key}.")
+
+
+def _refuse_unknown(owner: str, function: Any, overrides: dict[str, Any]) -> None:
+    known = set(inspect.signature(function).parameters) - {"data", "batch_size"}
+    for name in overrides:
+        if name not in known:
+            raise TypeError(
+                f"{owner} has no argument {name!r}{nearest(name, known)}; it has {', '.join(sorted(known))}"
+            )
