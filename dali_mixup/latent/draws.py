@@ -37,8 +37,9 @@ def dirichlet(
 ) -> Tensor:
     """Weights ~ Dir(alpha, .., alpha) along the last axis of `shape`; they sum to 1 to within rounding.
 
-    The symmetric Dirichlet as normalised Gamma(alpha) variables. These are drawn in float64, because Gamma(0.01)
-    underflows in float32 in two draws of five.
+    The symmetric Dirichlet as normalised Gamma(alpha) variables, in float64 and by their logarithms: log G(a) =
+    log G(a + 1) + log(U) / a. A Gamma(0.01) variable itself underflows in float32 in two draws of five, and where all
+    of a row do, the weights would come out equal instead of one-sided.
 
     Args:
         alpha: > 0, a number or a 0-d tensor.
@@ -49,8 +50,10 @@ def dirichlet(
     where = torch.device(device) if generator is None else generator.device
     concentration = torch.as_tensor(alpha, dtype=torch.float64, device=where).expand(shape)
     # The public torch.distributions.Dirichlet takes no generator; this is the sampler it calls itself.
-    gammas = torch._standard_gamma(concentration.contiguous(), generator=generator)
-    return (gammas / gammas.sum(-1, keepdim=True)).to(device=device, dtype=dtype)
+    gammas = torch._standard_gamma((concentration + 1.0).contiguous(), generator=generator)
+    uniforms = 1.0 - torch.rand(shape, dtype=torch.float64, device=where, generator=generator)  # in (0, 1]
+    logs = gammas.log() + uniforms.log() / concentration
+    return torch.softmax(logs, dim=-1).to(device=device, dtype=dtype)
 
 
 def beta(
