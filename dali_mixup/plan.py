@@ -25,6 +25,8 @@ class MixPlan:
         form: (N,) int32 `methods.Form` of each row.
         regions: (N, r, 7) int32 rectangles of PASTE rows (see `methods.Draws`), or None.
         masks: (N, H, W) float32 of MASK rows, or None; rows of other forms hold ones.
+        regime: "mixed"; "clean" in a step that an `Alternation` left alone; "off" outside the schedule.
+        unpartnered: rows for which a rule by class found no partner.
     """
 
     partners: np.ndarray
@@ -35,6 +37,8 @@ class MixPlan:
     form: np.ndarray
     regions: np.ndarray | None = None
     masks: np.ndarray | None = None
+    regime: str = "mixed"
+    unpartnered: int = 0
 
     def __len__(self) -> int:
         return len(self.method)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .alternation import Alternation
 from .checks import choice, integer, number
-from .methods import CutMix, Form, Method, MixUp
-from .partners import PAIRINGS, PARTNERS, columns, pairs
+from .methods import CutMix, Method, MixUp
+from .partners import BY_LABEL, PAIRINGS, PARTNERS, columns, pairs
 from .plan import MixPlan
-from .schedule import Schedule, value, with_alpha
+from .remix import Remix
+from .scatter import alone, settle, with_draws
+from .schedule import Schedule, Schedules, odds
 from .seeding import Purpose, stream
 
 GRANULARITIES = ("batch", "pair", "sample")
@@ -29,7 +32,9 @@ class MixPolicy:
             torchvision's default), two rows that are each other's partner ("pair"), or nothing ("sample").
         partners: see `partners.columns`. Partners come from the local batch of the rank, never from padding.
         label_smoothing: epsilon in [0, 1), whether a row is mixed or not: off = eps / K, on = 1 - eps + eps / K.
-        schedule: when mixing is on; None: always.
+        schedule: when mixing is on; None: always. Of several, all must be on, and one may set each number.
+        alternation: clean steps among the mixed ones; None: none.
+        remix: label weights by class counts, for methods of two images; None: the method's own.
 
     Raises:
         TypeError, ValueError: anything outside the above; the message says what was given and what is allowed.
@@ -47,7 +52,9 @@ class MixPolicy:
     granularity: str = "batch"
     partners: str = "permutation"
     label_smoothing: float = 0.0
-    schedule: Schedule | None = None
+    schedule: Schedule | Sequence[Schedule] | None = None
+    alternation: Alternation | None = None
+    remix: Remix | None = None
 
     def __post_init__(self) -> None:
         methods = (self.methods,) if isinstance(self.methods, Method) else self.methods
@@ -61,15 +68,17 @@ class MixPolicy:
             )
         object.__setattr__(self, "methods", tuple(methods))
         if self.weights is not None:
-            object.__setattr__(self, "weights", _odds("weights", self.weights, len(methods)))
+            object.__setattr__(self, "weights", odds("weights", self.weights, len(methods)))
         object.__setattr__(self, "prob", number("MixPolicy", "prob", self.prob, at_least=0, at_most=1))
         smoothing = number("MixPolicy", "label_smoothing", self.label_smoothing, at_least=0, below=1)
         object.__setattr__(self, "label_smoothing", smoothing)
         choice("MixPolicy", "granularity", self.granularity, GRANULARITIES)
         choice("MixPolicy", "partners", self.partners, PARTNERS)
         self._check_pairing()
-        if self.schedule is not None:
-            self._check_schedule(self.schedule)
+        if self.remix is not None and self.columns > 2:
+            raise ValueError(f"MixPolicy: remix weighs two labels, the methods combine {self.columns} images")
+        self.schedules.check(self.methods)
+        self._setting(0)
 
     @classmethod
     def from_timm(
@@ -81,7 +90,7 @@ class MixPolicy:
         switch_prob: float = 0.5,
         mode: str = "batch",
         label_smoothing: float = 0.1,
-        schedule: Schedule | None = None,
+        schedule: Schedule | Sequence[Schedule] | None = None,
     ) -> MixPolicy:
         """timm's `Mixup` arguments, defaults and laws (timm 1.0.31 `timm/data/mixup.py`), partners flipped.
 
@@ -118,6 +127,11 @@ class MixPolicy:
         )
 
     @property
+    def schedules(self) -> Schedules:
+        """The schedule or schedules, as one."""
+        return Schedules.of(self.schedule)
+
+    @property
     def columns(self) -> int:
         """k: the largest number of images any of the methods combines."""
         return max(method.columns for method in self.methods)
@@ -134,6 +148,8 @@ class MixPolicy:
         rank: int = 0,
         labels: np.ndarray | None = None,
         steps_per_epoch: int | None = None,
+        pool: int | None = None,
+        partners: np.ndarray | None = None,
     ) -> MixPlan:
         """The decisions for one batch of `rows` real samples; the same arguments give the same plan everywhere.
 
@@ -141,11 +157,15 @@ class MixPolicy:
             rows: >= 1, real samples in the batch; partners are drawn among them only. One row is left alone.
             height, width: size of the images in pixels.
             seed, rank, epoch, step: the batch's address; step counts from 0 in each epoch. Ranks draw differently.
-            labels: (rows,) class ids, for partner rules that look at them.
+            labels: class ids, (rows,) or as many as there are rows to choose partners from; needed by
+                partners="same_class" and "other_class" and by remix.
             steps_per_epoch: needed by schedules whose boundaries lie inside an epoch.
+            pool: with partners="pool", how many rows there are to choose from, the batch's own first.
+            partners: with partners="neighbours", (rows, columns - 1) indices of the rows read as partners.
 
         Raises:
-            TypeError, ValueError: rows, height or width < 1, negative address, or a schedule value out of range.
+            TypeError, ValueError: rows, height or width < 1, negative address, a schedule value out of range, or
+                something missing that the policy needs.
         """
         for name, given, least in (
             ("rows", rows, 1),
@@ -154,41 +174,42 @@ class MixPolicy:
             ("rank", rank, 0),
         ):
             integer("MixPolicy.plan", name, given, at_least=least)
+        self._check_given(labels, partners, pool)
+        if not self.schedules.active(epoch, step, steps_per_epoch):
+            return alone(rows, self.columns, "off")
+        if self.alternation and self.alternation.is_clean(seed=seed, rank=rank, epoch=epoch, step=step):
+            return alone(rows, self.columns, "clean")
         rng = stream(Purpose.PLAN, seed, rank=rank, epoch=epoch, step=step)
-        if self.schedule is not None and not self.schedule.active(epoch, step, steps_per_epoch):
-            return _alone(rows, self.columns)
-        methods, odds, prob = self._setting(epoch)
-        paired = self.granularity == "pair"
-        partner = (
-            pairs(self.partners, rng, rows) if paired else columns(self.partners, rng, rows, self.columns - 1)
-        )
+        methods, shares, prob = self._setting(epoch)
+        if partners is not None:
+            partner = partners
+        elif self.granularity == "pair":
+            partner = pairs(self.partners, rng, rows)
+        else:
+            partner = columns(self.partners, rng, rows, self.columns - 1, labels, pool)
         group, decisions = self._groups(partner)
-        chosen = np.searchsorted(np.cumsum(odds), rng.random_sample(decisions), side="right")
+        chosen = np.searchsorted(np.cumsum(shares), rng.random_sample(decisions), side="right")
         chosen[rng.random_sample(decisions) >= prob] = -1
-        plan = _alone(rows, self.columns)
+        plan = alone(rows, self.columns, "mixed")
         plan.partners[:, 1:] = partner
         for index, method in enumerate(methods):
             mine = np.flatnonzero(chosen == index)
             if len(mine):
-                plan = _with_draws(plan, method, index, mine, group, rng, (height, width))
-        return _settle(plan)
+                plan = with_draws(plan, method, index, mine, group, rng, (height, width))
+        if self.remix is not None and labels is not None:
+            own, other = labels[plan.partners].T
+            plan.weights[:, 0] = self.remix(plan.weights[:, 0], own, other)
+            plan.weights[:, 1] = 1 - plan.weights[:, 0]
+        if self.partners in BY_LABEL:
+            plan = replace(plan, unpartnered=int((partner == np.arange(rows)[:, None]).all(1).sum()))
+        return settle(plan)
 
     def _setting(self, epoch: int) -> tuple[Sequence[Method], np.ndarray, float]:
         """The methods with this epoch's alphas, the normalised odds and the prob."""
         weights: Sequence[float] = self.weights or (1.0,) * len(self.methods)
-        methods, prob = self.methods, self.prob
-        plan = self.schedule
-        if plan is not None:
-            if plan.alpha is not None:
-                methods = [with_alpha(m, a, epoch) for m, a in zip(methods, plan.alpha, strict=True)]
-            if plan.weights is not None:
-                given = [value(curve, epoch) for curve in plan.weights]
-                weights = _odds(f"schedule.weights in epoch {epoch}", given, len(methods))
-            if plan.prob is not None:
-                name = f"schedule.prob in epoch {epoch}"
-                prob = number("MixPolicy", name, value(plan.prob, epoch), at_least=0, at_most=1)
-        odds = np.asarray(weights, dtype=np.float64)
-        return methods, odds / odds.sum(), prob
+        methods, weights, prob = self.schedules.setting(self.methods, weights, self.prob, epoch)
+        shares = np.asarray(weights, dtype=np.float64)
+        return methods, shares / shares.sum(), prob
 
     def _groups(self, partner: np.ndarray) -> tuple[np.ndarray, int]:
         """(rows,) index of the decision each row follows, and how many decisions there are."""
@@ -213,100 +234,15 @@ class MixPolicy:
                 "expected partners='permutation', 'derangement' or 'roll'"
             )
 
-    def _check_schedule(self, schedule: Schedule) -> None:
-        if not isinstance(schedule, Schedule):
-            raise TypeError(f"MixPolicy: schedule={schedule!r}, expected a Schedule")
-        for field in ("weights", "alpha"):
-            given = getattr(schedule, field)
-            if given is not None and len(given) != len(self.methods):
+    def _check_given(self, labels: np.ndarray | None, partners: np.ndarray | None, pool: int | None) -> None:
+        if labels is None and (self.partners in BY_LABEL or self.remix is not None):
+            raise ValueError(
+                f"MixPolicy.plan: partners={self.partners!r}, remix={self.remix!r} need labels. The loaders give them; "
+                "in a foreign pipeline they are not known before the images are decoded"
+            )
+        for rule, name, given in (("neighbours", "partners", partners), ("pool", "pool", pool)):
+            if (given is None) == (self.partners == rule):
                 raise ValueError(
-                    f"MixPolicy: schedule.{field} has {len(given)} curves for {len(self.methods)} methods; "
-                    "expected one a method"
+                    f"MixPolicy.plan: {name}={'...' if given is not None else None} with partners={self.partners!r} in "
+                    f"the policy; {name} belongs to partners={rule!r}, to which the loaders give it"
                 )
-        for method, curve in zip(self.methods, schedule.alpha or (), strict=bool(schedule.alpha)):
-            if curve is not None and not hasattr(method, "alpha"):
-                raise ValueError(
-                    f"MixPolicy: schedule.alpha names {method.name!r}, which has no alpha; give None there"
-                )
-        self._setting(0)
-
-
-def _odds(name: str, given: Sequence[float], methods: int) -> tuple[float, ...]:
-    if isinstance(given, (str, bytes)) or not hasattr(given, "__len__") or len(given) != methods:
-        raise ValueError(f"MixPolicy: {name}={given!r}, expected {methods} numbers >= 0, one a method")
-    odds = tuple(number("MixPolicy", f"{name}[{i}]", w, at_least=0) for i, w in enumerate(given))
-    if sum(odds) <= 0:
-        raise ValueError(f"MixPolicy: {name}={given!r} are all zero; expected at least one > 0")
-    return odds
-
-
-def _alone(rows: int, k: int) -> MixPlan:
-    """Every row by itself: partners the row, weights 1, 0, ..."""
-    weights = np.zeros((rows, k), dtype=np.float32)
-    weights[:, 0] = 1
-    return MixPlan(
-        partners=np.repeat(np.arange(rows, dtype=np.int32)[:, None], k, axis=1),
-        weights=weights,
-        pixel_weights=weights.copy(),
-        boxes=np.zeros((rows, 4), dtype=np.int32),
-        method=np.full(rows, -1, dtype=np.int32),
-        form=np.full(rows, Form.NONE, dtype=np.int32),
-    )
-
-
-def _with_draws(
-    plan: MixPlan,
-    method: Method,
-    index: int,
-    mine: np.ndarray,
-    group: np.ndarray,
-    rng: np.random.RandomState,
-    size: tuple[int, int],
-) -> MixPlan:
-    """The plan with `mine`, the decisions that chose this method, drawn and written into the rows that follow them."""
-    draws = method.draw(rng, len(mine), *size)
-    decision = np.full(group.max() + 1, -1)
-    decision[mine] = np.arange(len(mine))
-    rows = np.flatnonzero(decision[group] >= 0)
-    source = decision[group[rows]]
-    k = draws.weights.shape[1]
-    plan.weights[rows, :k] = draws.weights[source]
-    plan.pixel_weights[rows, :k] = (draws.weights if draws.pixel_weights is None else draws.pixel_weights)[
-        source
-    ]
-    if draws.boxes is not None:
-        plan.boxes[rows] = draws.boxes[source]
-    plan.method[rows] = index
-    plan.form[rows] = method.form
-    fields = dict(plan.__dict__)
-    if draws.regions is not None:
-        fields["regions"] = _regions(plan.regions, draws.regions[source], rows, len(plan))
-    if draws.masks is not None:
-        masks = plan.masks if plan.masks is not None else np.ones((len(plan), *size), dtype=np.float32)
-        masks[rows] = draws.masks[source]
-        fields["masks"] = masks
-    return MixPlan(**fields)
-
-
-def _regions(known: np.ndarray | None, drawn: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
-    """Room for as many rectangles as the method with most has; the others' stay empty (height and width 0)."""
-    have = 0 if known is None else known.shape[1]
-    table = np.zeros((n, max(have, drawn.shape[1]), 7), dtype=np.int32)
-    if known is not None:
-        table[:, :have] = known
-    table[rows, : drawn.shape[1]] = drawn
-    return table
-
-
-def _settle(plan: MixPlan) -> MixPlan:
-    """Rows in which nobody else takes part are left alone; columns that take no part name the row itself."""
-    own = np.arange(len(plan), dtype=np.int32)[:, None]
-    unused = (plan.weights == 0) & (plan.pixel_weights == 0)
-    np.copyto(plan.partners, own, where=unused)
-    alone = (plan.partners == own).all(1) & (plan.method >= 0)
-    if alone.any():
-        plan.weights[alone] = plan.pixel_weights[alone] = np.eye(1, plan.weights.shape[1], dtype=np.float32)
-        plan.boxes[alone] = 0
-        plan.method[alone] = -1
-        plan.form[alone] = Form.NONE
-    return plan

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .checks import choice, number
+from .methods import Method
 
 Curve = float | Sequence[tuple[float, float]] | Callable[[float], float]
 """A number; knots ((epoch, value), ...) joined by straight lines and constant outside; or a function of the epoch."""
@@ -96,6 +97,72 @@ class Schedule:
         steps = boundary if self.unit == "step" else boundary * steps_per_epoch
         # A boundary between two batches belongs to the later one; the tolerance undoes 0.1 * 30 = 3.0000000000000004.
         return epoch * steps_per_epoch + step >= math.ceil(steps - 1e-9)
+
+
+@dataclass(frozen=True)
+class Schedules:
+    """Schedules that hold together: mixing is on while all are, and one at most sets each of prob, weights, alpha."""
+
+    members: tuple[Schedule, ...] = ()
+
+    @classmethod
+    def of(cls, given: Schedules | Schedule | Sequence[Schedule] | None) -> Schedules:
+        """From what a policy is given. TypeError for anything but schedules."""
+        if isinstance(given, Schedules):
+            return given
+        members = () if given is None else (given,) if isinstance(given, Schedule) else given
+        if not isinstance(members, (tuple, list)) or not all(isinstance(m, Schedule) for m in members):
+            raise TypeError(f"MixPolicy: schedule={given!r}, expected a Schedule or several")
+        return cls(tuple(members))
+
+    def active(self, epoch: int, step: int, steps_per_epoch: int | None) -> bool:
+        """Is mixing on for this batch?"""
+        return all(member.active(epoch, step, steps_per_epoch) for member in self.members)
+
+    def setting(
+        self, methods: Sequence[Method], weights: Sequence[float], prob: float, epoch: int
+    ) -> tuple[Sequence[Method], Sequence[float], float]:
+        """The methods, weights and prob of an epoch, from those that hold without a schedule."""
+        for member in self.members:
+            if member.alpha is not None:
+                methods = [with_alpha(m, a, epoch) for m, a in zip(methods, member.alpha, strict=True)]
+            if member.weights is not None:
+                given = [value(curve, epoch) for curve in member.weights]
+                weights = odds(f"schedule.weights in epoch {epoch}", given, len(methods))
+            if member.prob is not None:
+                name = f"schedule.prob in epoch {epoch}"
+                prob = number("MixPolicy", name, value(member.prob, epoch), at_least=0, at_most=1)
+        return methods, weights, prob
+
+    def check(self, methods: Sequence[Method]) -> None:
+        """ValueError unless the schedules fit the methods and each other."""
+        for field in ("prob", "weights", "alpha"):
+            if sum(getattr(member, field) is not None for member in self.members) > 1:
+                raise ValueError(
+                    f"MixPolicy: two schedules set {field}; expected at most one, None in the others"
+                )
+        for member in self.members:
+            for field in ("weights", "alpha"):
+                given = getattr(member, field)
+                if given is not None and len(given) != len(methods):
+                    raise ValueError(
+                        f"MixPolicy: schedule.{field} has {len(given)} curves for {len(methods)} methods; "
+                        "expected one a method"
+                    )
+            for method, curve in zip(methods, member.alpha or (), strict=member.alpha is not None):
+                if curve is not None and not hasattr(method, "alpha"):
+                    raise ValueError(
+                        f"MixPolicy: schedule.alpha names {method.name!r}, which has no alpha; give None there"
+                    )
+
+
+def odds(name: str, given: Sequence[float], methods: int) -> tuple[float, ...]:
+    if isinstance(given, (str, bytes)) or not hasattr(given, "__len__") or len(given) != methods:
+        raise ValueError(f"MixPolicy: {name}={given!r}, expected {methods} numbers >= 0, one a method")
+    odds = tuple(number("MixPolicy", f"{name}[{i}]", w, at_least=0) for i, w in enumerate(given))
+    if sum(odds) <= 0:
+        raise ValueError(f"MixPolicy: {name}={given!r} are all zero; expected at least one > 0")
+    return odds
 
 
 def value(curve: Curve, epoch: int) -> float:

@@ -1,0 +1,81 @@
+"""Writing what methods drew into the rows that follow it: from decisions to a plan."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .methods import Form, Method
+from .plan import MixPlan
+
+
+def alone(rows: int, k: int, regime: str) -> MixPlan:
+    """Every row by itself: partners the row, weights 1, 0, ..."""
+    weights = np.zeros((rows, k), dtype=np.float32)
+    weights[:, 0] = 1
+    return MixPlan(
+        partners=np.repeat(np.arange(rows, dtype=np.int32)[:, None], k, axis=1),
+        weights=weights,
+        pixel_weights=weights.copy(),
+        boxes=np.zeros((rows, 4), dtype=np.int32),
+        method=np.full(rows, -1, dtype=np.int32),
+        form=np.full(rows, Form.NONE, dtype=np.int32),
+        regime=regime,
+    )
+
+
+def with_draws(
+    plan: MixPlan,
+    method: Method,
+    index: int,
+    mine: np.ndarray,
+    group: np.ndarray,
+    rng: np.random.RandomState,
+    size: tuple[int, int],
+) -> MixPlan:
+    """The plan with `mine`, the decisions that chose this method, drawn and written into the rows that follow them."""
+    draws = method.draw(rng, len(mine), *size)
+    decision = np.full(group.max() + 1, -1)
+    decision[mine] = np.arange(len(mine))
+    rows = np.flatnonzero(decision[group] >= 0)
+    source = decision[group[rows]]
+    k = draws.weights.shape[1]
+    plan.weights[rows, :k] = draws.weights[source]
+    plan.pixel_weights[rows, :k] = (draws.weights if draws.pixel_weights is None else draws.pixel_weights)[
+        source
+    ]
+    if draws.boxes is not None:
+        plan.boxes[rows] = draws.boxes[source]
+    plan.method[rows] = index
+    plan.form[rows] = method.form
+    fields = dict(plan.__dict__)
+    if draws.regions is not None:
+        fields["regions"] = _regions(plan.regions, draws.regions[source], rows, len(plan))
+    if draws.masks is not None:
+        masks = plan.masks if plan.masks is not None else np.ones((len(plan), *size), dtype=np.float32)
+        masks[rows] = draws.masks[source]
+        fields["masks"] = masks
+    return MixPlan(**fields)
+
+
+def _regions(known: np.ndarray | None, drawn: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
+    """Room for as many rectangles as the method with most has; the others' stay empty (height and width 0)."""
+    have = 0 if known is None else known.shape[1]
+    table = np.zeros((n, max(have, drawn.shape[1]), 7), dtype=np.int32)
+    if known is not None:
+        table[:, :have] = known
+    table[rows, : drawn.shape[1]] = drawn
+    return table
+
+
+def settle(plan: MixPlan) -> MixPlan:
+    """Rows in which nobody else takes part are left alone; columns that take no part name the row itself."""
+    own = np.arange(len(plan), dtype=np.int32)[:, None]
+    unused = (plan.weights == 0) & (plan.pixel_weights == 0)
+    np.copyto(plan.partners, own, where=unused)
+    alone = (plan.partners == own).all(1) & (plan.method >= 0)
+    if alone.any():
+        plan.weights[alone] = plan.pixel_weights[alone] = np.eye(1, plan.weights.shape[1], dtype=np.float32)
+        plan.boxes[alone] = 0
+        plan.method[alone] = -1
+        plan.form[alone] = Form.NONE
+    return plan
