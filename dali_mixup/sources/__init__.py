@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from dali_mixup.sources.base import Source
+from dali_mixup.sources.exclude_list import read_exclude_list, write_exclude_list
 from dali_mixup.sources.files import FileList
 from dali_mixup.sources.folder import IMAGE_EXTENSIONS, image_folder
 from dali_mixup.sources.lists import from_pairs, read_list
@@ -23,7 +24,9 @@ __all__ = [
     "TarShards",
     "image_folder",
     "open_source",
+    "read_exclude_list",
     "read_manifest",
+    "write_exclude_list",
     "write_manifest",
 ]
 
@@ -35,19 +38,21 @@ _ACCEPTED = (
 )
 
 
-def open_source(data: Data, *, exclude: Iterable[Any] | None = None) -> Source:
+def open_source(data: Data, *, exclude: Iterable[Any] | str | os.PathLike[str] | None = None) -> Source:
     """The source that `data` names.
 
     data: a folder of class folders (`image_folder`), a manifest (`read_manifest`), a .txt or .tsv list
     (`read_list`), a list of (path, label) pairs, tar shards as a path, a pattern such as "train-*.tar" or a list of
     paths (`TarShards`), or a Source.
-    exclude: samples to leave out, by key, name or index (`Source.exclude`).
+    exclude: samples to leave out, by key, name or index (`Source.exclude`), or the exclude list of `dali-mixup check`.
 
     Raises FileNotFoundError for a path that is not there, TypeError or ValueError for what is none of the
     above.
     """
     source = _opened(data)
-    return source if exclude is None else source.exclude(exclude)
+    if exclude is None:
+        return source
+    return source.exclude(read_exclude_list(exclude) if isinstance(exclude, (str, os.PathLike)) else exclude)
 
 
 def _opened(data: Data) -> Source:

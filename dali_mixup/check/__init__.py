@@ -1,0 +1,9 @@
+"""Whether data are fit for training: every file looked at before a run, not in the middle of it.
+
+source ─▶ headers (Pillow, threads) ─▶ decoding (DALI's CPU decoder) ─▶ Report ─▶ manifest, exclude list
+"""
+
+from dali_mixup.check.report import Report
+from dali_mixup.check.scan import Scan, scan
+
+__all__ = ["Report", "Scan", "scan"]

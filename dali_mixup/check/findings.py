@@ -1,0 +1,45 @@
+"""What can be wrong with one file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Problem(Enum):
+    """Why a file is unfit for training. The value is what exclude lists say."""
+
+    MISSING = "missing"
+    EMPTY = "empty"
+    UNREADABLE = "unreadable"
+    NOT_AN_IMAGE = "not an image"
+    UNSUPPORTED = "unsupported format"
+    TRUNCATED = "truncated"
+    UNDECODABLE = "undecodable"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the beginning of an image file says, without its pixels.
+
+    format: Pillow's name of it, such as "JPEG".
+    width, height: as stored, in pixels; not turned by EXIF.
+    bytes: the size of the file.
+    rotated: whether an EXIF tag asks viewers to turn or mirror the image.
+    """
+
+    format: str
+    width: int
+    height: int
+    bytes: int
+    rotated: bool
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One unfit sample: its index and key in the source, what is wrong, and the decoder's own words."""
+
+    index: int
+    key: str
+    problem: Problem
+    detail: str

@@ -1,0 +1,110 @@
+"""What a scan says about the data as a whole. Nothing here reads a file of the data."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from importlib.resources import files
+
+import numpy as np
+
+from dali_mixup.check.findings import Finding
+from dali_mixup.check.scan import Scan
+from dali_mixup.sources.base import Source
+
+IMAGENET_IMAGES = {"training": 1_281_167, "validation": 50_000}
+"""ILSVRC 2012 (Russakovsky et al. 2015, "ImageNet Large Scale Visual Recognition Challenge", table 2)."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The judgement on a data set.
+
+    samples: how many there are.
+    findings: those unfit for training.
+    rotated: keys of the images that EXIF asks to turn. They are fit: neither torchvision nor this library turns them.
+    per_class: (num_classes,) int64, fit samples of each class.
+    classes: their names.
+    formats: samples of each image format.
+    sizes: (n, 3) int64, width, height and bytes of the fit samples.
+    same_name: file names that occur more than once, wherever, with their keys; a hint at copies.
+    imagenet: remarks where the classes look like ImageNet's, else none.
+    """
+
+    samples: int
+    findings: tuple[Finding, ...]
+    rotated: tuple[str, ...]
+    per_class: np.ndarray
+    classes: tuple[str, ...]
+    formats: dict[str, int]
+    sizes: np.ndarray
+    same_name: dict[str, tuple[str, ...]]
+    imagenet: tuple[str, ...]
+
+    @classmethod
+    def of(cls, source: Source, scan: Scan) -> Report:
+        unfit = {finding.index for finding in scan.findings}
+        fit = {i: header for i, header in enumerate(scan.headers) if header is not None and i not in unfit}
+        counts = np.bincount(source.labels[list(fit)], minlength=source.num_classes)
+        return cls(
+            samples=len(source),
+            findings=scan.findings,
+            rotated=tuple(source.key(i) for i, header in fit.items() if header.rotated),
+            per_class=counts,
+            classes=source.classes,
+            formats=dict(Counter(header.format for header in scan.headers if header is not None)),
+            sizes=np.array([(h.width, h.height, h.bytes) for h in fit.values()], np.int64).reshape(-1, 3),
+            same_name=_same_names(source),
+            imagenet=imagenet_remarks(source.classes, len(source)),
+        )
+
+    @property
+    def fit(self) -> bool:
+        """Whether the data can be trained on as they are: no unfit file and no class without fit images."""
+        return not self.findings and not self.empty_classes
+
+    @property
+    def empty_classes(self) -> tuple[str, ...]:
+        """Classes without a fit image. They would take a label that no image ever has."""
+        return tuple(self.classes[label] for label in np.flatnonzero(self.per_class == 0))
+
+
+def imagenet_remarks(classes: tuple[str, ...], samples: int) -> tuple[str, ...]:
+    """How class names that are WordNet ids compare with ImageNet-1k; nothing where any is not one.
+
+    Only the sorted list of all 1000 gives every class the label that published models use for it.
+    """
+    if not all(re.fullmatch(r"n\d{8}", name) for name in classes):
+        return ()
+    known = imagenet_wnids()
+    missing, foreign = sorted(set(known) - set(classes)), sorted(set(classes) - set(known))
+    if foreign:
+        return (f"{len(foreign)} of {len(classes)} WordNet ids are not of ImageNet-1k, such as {foreign[0]}",)
+    if missing:
+        return (
+            f"{len(classes)} of the 1000 classes of ImageNet-1k; {missing[0]} is the first that is missing. "
+            "Labels differ from those of models trained on all 1000",
+        )
+    order = (
+        "" if classes == known else "; they are not in sorted order, so labels differ from published models'"
+    )
+    split = next((name for name, count in IMAGENET_IMAGES.items() if count == samples), None)
+    known_counts = ", ".join(f"{count} in {name}" for name, count in IMAGENET_IMAGES.items())
+    size = f"the size of its {split} set" if split else f"the original has {known_counts}"
+    return (f"the 1000 classes of ImageNet-1k with {samples} files: {size}{order}",)
+
+
+def imagenet_wnids() -> tuple[str, ...]:
+    """The 1000 WordNet ids of ImageNet-1k in sorted order: place = label."""
+    return tuple(files(__package__).joinpath("imagenet_wnids.txt").read_text(encoding="ascii").split())
+
+
+def _same_names(source: Source) -> dict[str, tuple[str, ...]]:
+    names = [source.key(index).rpartition("/")[2] for index in range(len(source))]
+    repeated = {name for name, count in Counter(names).items() if count > 1}
+    keys: dict[str, list[str]] = {name: [] for name in sorted(repeated)}
+    for index, name in enumerate(names):
+        if name in repeated:
+            keys[name].append(source.key(index))
+    return {name: tuple(found) for name, found in keys.items()}
