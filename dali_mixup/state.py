@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from .checks import integer
 from .epoch import EpochLayout
 
 VERSION = 1
@@ -16,6 +17,8 @@ VERSION = 1
 ELASTIC = ("batch_size", "world_size")
 """Differences that an elastic resume allows."""
 
+_POSITION = ("epoch", "step", "offset")
+_STATE = ("version", *_POSITION, "rank", "run", "skipped", "fingerprint")
 _LONG = 300  # characters of JSON from which on a value is saved as its digest, so that a state stays small
 
 
@@ -99,21 +102,38 @@ def described(thing: Any) -> Any:
 
 
 def _check_form(saved: Any) -> None:
-    if not isinstance(saved, Mapping):
-        raise TypeError(f"load_state_dict: expected a loader's state_dict, got {type(saved).__name__}")
-    missing = [
-        key
-        for key in ("version", "epoch", "step", "offset", "rank", "run", "skipped", "fingerprint")
-        if key not in saved
-    ]
-    if missing:
-        raise ValueError(
-            f"load_state_dict: not a state of this loader: {', '.join(missing)} missing in {sorted(saved)}"
-        )
+    """TypeError or ValueError for what this library did not save."""
+    _keys("a loader's state_dict", saved, _STATE)
     if saved["version"] != VERSION:
         raise ValueError(
             f"load_state_dict: state version {saved['version']!r}, this library reads {VERSION}; "
             "resume with the version of dali-mixup that saved it"
+        )
+    _keys("fingerprint", saved["fingerprint"], ELASTIC)
+    for key in (*_POSITION, "rank"):
+        integer("load_state_dict", key, saved[key], at_least=0)
+    if saved["run"] is not None:
+        _keys("run", saved["run"], ("walk", "count", "dali"))
+        _keys("run.walk", saved["run"]["walk"], _POSITION)
+        for key in _POSITION:
+            integer("load_state_dict", f"run.walk.{key}", saved["run"]["walk"][key], at_least=0)
+        integer("load_state_dict", "run.count", saved["run"]["count"], at_least=0)
+        if not isinstance(saved["run"]["dali"], str):
+            raise TypeError(f"load_state_dict: run.dali={saved['run']['dali']!r}, expected base64 text")
+    if not isinstance(saved["skipped"], (list, tuple)):
+        raise TypeError(f"load_state_dict: skipped={saved['skipped']!r}, expected a list of sample indices")
+    for index in saved["skipped"]:
+        integer("load_state_dict", "skipped", index, at_least=0)
+
+
+def _keys(name: str, given: Any, expected: Sequence[str]) -> None:
+    if not isinstance(given, Mapping):
+        raise TypeError(f"load_state_dict: {name} is a {type(given).__name__}, expected a mapping")
+    missing = [key for key in expected if key not in given]
+    if missing:
+        raise ValueError(
+            f"load_state_dict: not a state of this loader: {', '.join(missing)} missing in {name}, "
+            f"which has {sorted(map(str, given))}"
         )
 
 

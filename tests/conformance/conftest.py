@@ -115,10 +115,17 @@ OURS = [f"{kind}-{source}" for kind in ("train", "val") for source in ("folder",
 OURS += ["train-pairs", "train-compact", "train-skip"]
 
 
-@pytest.fixture(params=["torchdata", *OURS])
+@pytest.fixture(params=["torchdata", *OURS], scope="session")
 def new(request: pytest.FixtureRequest, data: dict[str, Any]) -> Callable[[], Any]:
     """Makes a new loader of the kind under test."""
     return subject(request.param, data)
+
+
+@pytest.fixture(scope="session")
+def whole(new: Callable[[], Any], digest: Callable[[Any], str]) -> list[list[str]]:
+    """The batches of the first three epochs of such a loader, run through without interruption."""
+    loader = new()
+    return [[digest(batch) for batch in loader] for _ in range(3)]
 
 
 @pytest.fixture(params=["train-folder", "val-folder"])

@@ -12,6 +12,7 @@ import pytest
 
 New = Callable[[], Any]
 Digest = Callable[[Any], str]
+Whole = list[list[str]]
 
 
 def epoch(loader: Any, digest: Digest) -> list[str]:
@@ -38,30 +39,29 @@ def test_len_keeps_its_value_while_an_epoch_runs(new: New) -> None:
     assert {len(loader) for _ in loader} == {len(loader)}
 
 
-def test_the_same_loader_gives_the_same_batches(new: New, digest: Digest) -> None:
-    assert epochs(new(), digest, 2) == epochs(new(), digest, 2)
+def test_the_same_loader_gives_the_same_batches(new: New, digest: Digest, whole: Whole) -> None:
+    assert epochs(new(), digest, 2) == whole[:2]
 
 
-def test_batches_of_an_epoch_differ(new: New, digest: Digest) -> None:
-    got = epoch(new(), digest)
-    assert len(set(got)) == len(got)
+def test_batches_of_an_epoch_differ(whole: Whole) -> None:
+    assert len(set(whole[0])) == len(whole[0])
 
 
-def test_iter_alone_changes_nothing(new: New, digest: Digest) -> None:
+def test_iter_alone_changes_nothing(new: New, digest: Digest, whole: Whole) -> None:
     loader = new()
     for _ in range(3):
         iter(loader)
     kept = iter(loader)
-    assert epochs(loader, digest, 2) == epochs(new(), digest, 2)
+    assert epochs(loader, digest, 2) == whole[:2]
     del kept
 
 
-def test_iter_alone_between_epochs_changes_nothing(new: New, digest: Digest) -> None:
+def test_iter_alone_between_epochs_changes_nothing(new: New, digest: Digest, whole: Whole) -> None:
     loader = new()
     first = epoch(loader, digest)
     iter(loader)
     iter(loader)
-    assert [first, epoch(loader, digest)] == epochs(new(), digest, 2)
+    assert [first, epoch(loader, digest)] == whole[:2]
 
 
 def test_a_break_is_followed_by_a_whole_new_epoch(new: New, digest: Digest) -> None:
@@ -87,17 +87,17 @@ def test_the_end_stays_the_end(new: New) -> None:
             next(iterator)
 
 
-def test_batches_are_never_overwritten(new: New, digest: Digest) -> None:
+def test_batches_are_never_overwritten(new: New, digest: Digest, whole: Whole) -> None:
     loader = new()
     kept = [batch for _ in range(2) for batch in loader]
-    assert [digest(batch) for batch in kept] == sum(epochs(new(), digest, 2), [])
+    assert [digest(batch) for batch in kept] == whole[0] + whole[1]
 
 
-def test_two_loaders_at_once_do_not_disturb_each_other(new: New, digest: Digest) -> None:
+def test_two_loaders_at_once_do_not_disturb_each_other(new: New, digest: Digest, whole: Whole) -> None:
     a, b = new(), new()
     epoch(b, digest)
     pairs = [(digest(x), digest(y)) for x, y in zip(a, b, strict=True)]
-    first, second = epochs(new(), digest, 2)
+    first, second = whole[:2]
     assert pairs == list(zip(first, second, strict=True))
 
 
@@ -142,7 +142,7 @@ def test_batch_sampler_names_every_sample_of_the_epoch(new: New) -> None:
     loader = new()
     batches = list(loader.batch_sampler)
     assert len(batches) == len(loader) == len(loader.batch_sampler)
-    assert sorted(sum(batches, [])) == list(range(len(loader.dataset)))
+    assert sorted(itertools.chain(*batches)) == list(range(len(loader.dataset)))
     assert max(map(len, batches)) == loader.batch_size
     assert loader.drop_last is False
 
@@ -154,10 +154,9 @@ def test_sizes_of_the_batches_are_those_of_the_batch_sampler(new: New) -> None:
 @pytest.mark.parametrize("number", [0, 1], ids="epoch{}".format)
 @pytest.mark.parametrize("place", ["before", "first", "middle", "last", "after"])
 def test_a_loaded_state_continues_there_and_through_the_next_epoch(
-    new: New, digest: Digest, number: int, place: str
+    new: New, digest: Digest, whole: Whole, number: int, place: str
 ) -> None:
-    loader = new()
-    reference = epochs(new(), digest, 3)
+    loader, reference = new(), whole
     for _ in range(number):
         epoch(loader, digest)
     taken = {"before": 0, "first": 1, "middle": len(loader) // 2, "last": len(loader), "after": len(loader)}[
@@ -182,18 +181,18 @@ def test_a_loaded_state_continues_there_and_through_the_next_epoch(
     assert epoch(resumed, digest) == reference[number + 1]
 
 
-def test_a_state_may_be_taken_at_every_batch(new: New, digest: Digest) -> None:
+def test_a_state_may_be_taken_at_every_batch(new: New, digest: Digest, whole: Whole) -> None:
     loader, got, states = new(), [], [None]
     states[0] = loader.state_dict()
     for batch in loader:
         got.append(digest(batch))
         states.append(through_json(loader.state_dict()))
-    assert got == epoch(new(), digest)
+    assert got == whole[0]
     assert len({json.dumps(state) for state in states}) == len(states)
 
 
-def test_saving_and_loading_at_every_batch_does_not_drift(new: New, digest: Digest) -> None:
-    reference, got, state = sum(epochs(new(), digest, 2), []), [], {}
+def test_saving_and_loading_at_every_batch_does_not_drift(new: New, digest: Digest, whole: Whole) -> None:
+    reference, got, state = whole[0] + whole[1], [], {}
     for _ in range(len(reference)):
         loader = new()
         loader.load_state_dict(state)
@@ -206,14 +205,14 @@ def test_saving_and_loading_at_every_batch_does_not_drift(new: New, digest: Dige
     assert got == reference
 
 
-def test_an_empty_state_changes_nothing(new: New, digest: Digest) -> None:
+def test_an_empty_state_changes_nothing(new: New, digest: Digest, whole: Whole) -> None:
     loader = new()
     loader.load_state_dict({})
-    assert epochs(loader, digest, 2) == epochs(new(), digest, 2)
+    assert epochs(loader, digest, 2) == whole[:2]
 
 
-def test_a_loaded_state_counts_for_the_next_iter_only(new: New, digest: Digest) -> None:
-    loader, reference = new(), epochs(new(), digest, 2)
+def test_a_loaded_state_counts_for_the_next_iter_only(new: New, digest: Digest, whole: Whole) -> None:
+    loader, reference = new(), whole
     next(iter(loader))
     state = loader.state_dict()
     again = new()
@@ -221,45 +220,47 @@ def test_a_loaded_state_counts_for_the_next_iter_only(new: New, digest: Digest) 
     assert [epoch(again, digest), epoch(again, digest)] == [reference[0][1:], reference[1]]
 
 
-def test_the_last_loaded_state_counts(new: New, digest: Digest) -> None:
+def test_the_last_loaded_state_counts(new: New, digest: Digest, whole: Whole) -> None:
     loader, states = new(), []
     for _ in loader:
         states.append(loader.state_dict())
     again = new()
     again.load_state_dict(states[2])
     again.load_state_dict(states[1])
-    assert epoch(again, digest) == epoch(new(), digest)[2:]
+    assert epoch(again, digest) == whole[0][2:]
 
 
-def test_loading_in_the_middle_of_an_epoch(new: New, digest: Digest) -> None:
+def test_loading_in_the_middle_of_an_epoch(new: New, digest: Digest, whole: Whole) -> None:
     loader = new()
     iterator = iter(loader)
     next(iterator)
     state = loader.state_dict()
     next(iterator)
     loader.load_state_dict(state)
-    assert epoch(loader, digest) == epoch(new(), digest)[1:]
+    assert epoch(loader, digest) == whole[0][1:]
 
 
-def test_iter_without_next_keeps_a_loaded_position(new: New, digest: Digest) -> None:
+def test_iter_without_next_keeps_a_loaded_position(new: New, digest: Digest, whole: Whole) -> None:
     loader = new()
     iterator = iter(loader)
     next(iterator)
     again = new()
     again.load_state_dict(loader.state_dict())
-    assert [digest(batch) for batch in iter(again)] == epoch(new(), digest)[1:]
+    assert [digest(batch) for batch in iter(again)] == whole[0][1:]
 
 
-def test_a_state_taken_after_a_break_is_where_the_loop_stopped(new: New, digest: Digest) -> None:
+def test_a_state_taken_after_a_break_is_where_the_loop_stopped(
+    new: New, digest: Digest, whole: Whole
+) -> None:
     loader = new()
     for _ in itertools.islice(loader, 2):
         pass
     again = new()
     again.load_state_dict(through_json(loader.state_dict()))
-    assert epoch(again, digest) == epoch(new(), digest)[2:]
+    assert epoch(again, digest) == whole[0][2:]
 
 
-def test_a_state_loaded_and_saved_again_is_the_same_place(new: New, digest: Digest) -> None:
+def test_a_state_loaded_and_saved_again_is_the_same_place(new: New, digest: Digest, whole: Whole) -> None:
     loader = new()
     iterator = iter(loader)
     next(iterator)
@@ -267,7 +268,7 @@ def test_a_state_loaded_and_saved_again_is_the_same_place(new: New, digest: Dige
     second.load_state_dict(loader.state_dict())
     third = new()
     third.load_state_dict(second.state_dict())
-    assert epoch(third, digest) == epoch(new(), digest)[1:]
+    assert epoch(third, digest) == whole[0][1:]
 
 
 @pytest.mark.parametrize("first", ["set_epoch", "load"])
