@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field, model_validator
 
 from ..policy import MixPolicy
-from .errors import Fault, listed, nearest
+from .errors import Fault, nearest
 from .sections import (
     Augmentation,
     Latent,

@@ -36,7 +36,9 @@ class Source(Section):
     code: str | None = Field(default=None, description="URL of the code the values were read in")
     dataset: Literal["imagenet-1k", "cifar-10", "cifar-100"] = "imagenet-1k"
     model: str = Field(description="name of the network in timm, the default of `dali-mixup train`")
-    published_model: str | None = Field(default=None, description="the source's network where timm has no equal one")
+    published_model: str | None = Field(
+        default=None, description="the source's network where timm has no equal one"
+    )
     top1: Annotated[float, Field(ge=0, le=100)] | None = Field(
         default=None,
         description="published top-1 accuracy in percent; none where the source gives none for these settings",
@@ -58,7 +60,9 @@ class Crop(Section):
         default="resized",
         description="a random window resized (RandomResizedCrop), or a window of the image with a border",
     )
-    scale: Pair = Field(default=[0.08, 1.0], description="of kind resized: range of the window's share of the area")
+    scale: Pair = Field(
+        default=[0.08, 1.0], description="of kind resized: range of the window's share of the area"
+    )
     ratio: Pair = Field(default=[3 / 4, 4 / 3], description="of kind resized: range of width / height")
     padding: Annotated[int, Field(ge=0)] = Field(
         default=4, description="of kind padded: pixels of zeros on each side"
@@ -158,7 +162,9 @@ class MixingSchedule(Section):
     stop: NotNegative | None = None
     unit: Literal["epoch", "step", "fraction"] = "epoch"
     prob: Curve | None = Field(default=None, description="replaces mixing.prob")
-    weights: list[Curve] | None = Field(default=None, description="a curve a method, replacing mixing.weights")
+    weights: list[Curve] | None = Field(
+        default=None, description="a curve a method, replacing mixing.weights"
+    )
     alpha: list[Curve | None] | None = Field(
         default=None, description="a curve (or null) a method, replacing its alpha"
     )
@@ -168,7 +174,7 @@ class Mixing(Section):
     """The mixing policy; see `dali_mixup.policy.MixPolicy`."""
 
     methods: Annotated[list[dict[str, Any]], Field(min_length=1)] = Field(
-       default= description="each {method: a registered name, its parameters ...}"
+        description="each {method: a registered name, its parameters ...}"
     )
     weights: list[NotNegative] | None = None
     prob: Fraction = 1.0
@@ -220,7 +226,8 @@ class Loss(Section):
 
     name: Literal["cross-entropy", "binary-cross-entropy"] = "cross-entropy"
     smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.0, description="label smoothing where nothing is mixed; with mixing it is mixing.label_smoothing"
+        default=0.0,
+        description="label smoothing where nothing is mixed; with mixing it is mixing.label_smoothing",
     )
     target_threshold: Annotated[float, Field(ge=0, lt=1)] | None = Field(
         default=None, description="binary cross-entropy only: a target above it counts as 1, every other as 0"
@@ -240,10 +247,14 @@ class Validation(Section):
     """How an image is cut for validation."""
 
     image_size: Pixels = 224
-    resize_size: Pixels = Field(default=256, description="pixels of the shorter side before the centre is cropped")
+    resize_size: Pixels = Field(
+        default=256, description="pixels of the shorter side before the centre is cropped"
+    )
     interpolation: Interpolation = "bilinear"
     antialias: bool = True
-    flip_average: bool = Field(default=False, description="predictions averaged over the image and its mirror image")
+    flip_average: bool = Field(
+        default=False, description="predictions averaged over the image and its mirror image"
+    )
 
     @model_validator(mode="after")
     def _crop_fits(self) -> Validation:
@@ -262,7 +273,9 @@ class Optimizer(Section):
     nesterov: bool = False
     betas: Pair | None = None
     eps: Positive | None = None
-    alpha: Fraction | None = Field(default=None, description="of rmsprop: decay of the squared gradients' average")
+    alpha: Fraction | None = Field(
+        default=None, description="of rmsprop: decay of the squared gradients' average"
+    )
 
     @model_validator(mode="after")
     def _alpha_of_rmsprop(self) -> Optimizer:
@@ -275,7 +288,7 @@ class LearningRate(Section):
     """The learning rate over training, a step at a time: a linear warm-up, then a decay."""
 
     base: Positive = Field(
-       default= description="the largest, at training.batch_size; `dali-mixup train` scales it linearly"
+        description="the largest, at training.batch_size; `dali-mixup train` scales it linearly"
     )
     decay: Literal["cosine", "linear", "step", "constant"] = "cosine"
     final: NotNegative = Field(default=0.0, description="of cosine and linear: what they end at")
@@ -308,12 +321,14 @@ class Training(Section):
 
     epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)] = Field(
-       default= description="samples an optimiser step, over all processes"
+        description="samples an optimiser step, over all processes"
     )
     optimizer: Optimizer
     learning_rate: LearningRate
     weight_decay: NotNegative = 0.0
-    decay_biases_and_norms: bool = Field(default=True, description="false: weight decay on weight matrices only")
+    decay_biases_and_norms: bool = Field(
+        default=True, description="false: weight decay on weight matrices only"
+    )
     clip_grad_norm: Positive | None = None
     drop_path: Fraction = 0.0
     ema: Ema | None = None
@@ -325,9 +340,13 @@ class Latent(Section):
     module: Literal["InterpolationConsistency", "MixMatchStep", "MultiMix", "DenseMultiMix", "ManifoldMixup"]
     parameters: dict[str, Any] = {}
     weight: NotNegative = Field(default=1.0, description="largest weight of the module's loss")
-    ramp: Literal["none", "linear", "sigmoid"] = Field(default="none", description="how that weight is reached")
+    ramp: Literal["none", "linear", "sigmoid"] = Field(
+        default="none", description="how that weight is reached"
+    )
     ramp_epochs: NotNegative = 0.0
-    teacher_decay: Fraction | None = Field(default=None, description="of the EMA teacher, where the method has one")
+    teacher_decay: Fraction | None = Field(
+        default=None, description="of the EMA teacher, where the method has one"
+    )
     prob: Fraction = Field(
         default=1.0, description="share of steps the module takes; the others are the loader's mixing"
     )
