@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from dali_mixup import CutMix, MixPolicy, MixUp, Schedule, TrainTransform, train_loader
+from dali_mixup.sources import open_source
+
+POLICY = MixPolicy([MixUp(0.8), CutMix(1.0)], granularity="sample", label_smoothing=0.1)
+
+
+@pytest.fixture
+def new(image_folder: Path) -> Callable[..., Any]:
+    def make(**changed: Any) -> Any:
+        given = {"policy": POLICY, "batch_size": 4, "image_size": 16, "seed": 5, "device": "cpu"}
+        return train_loader(**{"data": image_folder, **given, "num_threads": 1, **changed})
+
+    return make
+
+
+def stopped(loader: Any, batches: int) -> dict[str, Any]:
+    """The state of a loader that has handed out that many batches, through JSON."""
+    iterator = iter(loader)
+    for _ in range(batches):
+        next(iterator)
+    return json.loads(json.dumps(loader.state_dict()))
+
+
+def all_equal(a: list[Any], b: list[Any]) -> bool:
+    return len(a) == len(b) and all(
+        torch.equal(x, y) for p, q in zip(a, b, strict=True) for x, y in zip(p, q, strict=True)
+    )
+
+
+class Worker:
+    """See resume_worker.py."""
+
+    def __init__(self) -> None:
+        script = Path(__file__).with_name("resume_worker.py")
+        self.process = subprocess.Popen(
+            [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def start(self, *job: Path) -> int:
+        self.process.stdin.write(" ".join(map(str, job)) + "\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+    def wait(self) -> None:
+        assert self.process.stdout.readline() == "gone\n"
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    worker = Worker()
+    yield worker
+    worker.process.stdin.close()
+    worker.process.wait(timeout=60)
+    worker.process.stdout.close()
+
+
+def lines(log: Path) -> list[str]:
+    # The last line may have been cut short by the kill: then it has no end and counts as not written.
+    return log.read_text().split("\n")[:-1] if log.exists() else []
+
+
+def test_killed_again_and_again_it_continues_bit_for_bit(
+    image_folder: Path, tmp_path: Path, worker: Worker
+) -> None:
+    whole = tmp_path / "whole.log"
+    worker.start(image_folder, tmp_path / "whole.json", whole)
+    worker.wait()
+    *expected, done = lines(whole)
+    assert done == "done" and len(expected) == len(set(expected)) == 36
+
+    rng, kills, log = random.Random(0), 0, tmp_path / "killed.log"
+    while "done" not in lines(log):
+        child = worker.start(image_folder, tmp_path / "killed.json", log)
+        # Somewhere while the pipeline is built, while a batch is made, or while a state is written.
+        goal, patience = len(lines(log)) + rng.randint(0, 2), rng.uniform(0, 0.02)
+        if kills < 24:
+            while len(lines(log)) < goal:
+                time.sleep(0.001)
+            time.sleep(patience)
+            os.kill(child, signal.SIGKILL)
+            kills += 1
+        worker.wait()
+    assert kills >= 20
+    got = [line for line in lines(log) if line != "done"]
+    # A batch whose state was not yet written when the kill came is made again: the same one.
+    assert list(dict.fromkeys(got)) == expected
+
+
+@pytest.mark.parametrize("changed", [{"num_threads": 3}, {"prefetch": 4}, {"prefetch": 1}], ids=str)
+def test_threads_and_prefetching_do_not_matter(new: Callable[..., Any], changed: dict[str, int]) -> None:
+    resumed = new(**changed)
+    resumed.load_state_dict(stopped(new(), 3))
+    reference = new()
+    assert all_equal([*resumed, *resumed], [*list(reference)[3:], *reference])
+
+
+def test_a_moved_folder_is_the_same_data(new: Callable[..., Any], image_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").symlink_to(image_folder)
+    resumed = new(data=tmp_path / "elsewhere")
+    resumed.load_state_dict(stopped(new(), 3))
+    assert all_equal(list(resumed), list(new())[3:])
+
+
+def test_a_schedule_switches_at_the_same_batch_after_a_resume(new: Callable[..., Any]) -> None:
+    policy = MixPolicy([MixUp(0.8)], schedule=Schedule(stop=4, unit="step"))
+    resumed = new(policy=policy)
+    resumed.load_state_dict(stopped(new(policy=policy), 3))
+    assert all_equal(list(resumed), list(new(policy=policy))[3:])
+    assert not resumed.last_batch.plan.mixed.any()
+
+
+DIFFERENT = {
+    "seed": ({"seed": 6}, "seed: saved 5, now 6"),
+    "batch_size": ({"batch_size": 3}, "batch_size: saved 4, now 3.*elastic=True"),
+    "world_size": ({"rank": 0, "world_size": 2}, "world_size: saved 1, now 2.*elastic=True"),
+    "drop_last": ({"drop_last": False}, "drop_last: saved True, now False"),
+    "alpha": ({"policy": MixPolicy([MixUp(0.2), CutMix(1.0)])}, r"methods\[0\].alpha: saved 0.8, now 0.2"),
+    "methods": ({"policy": MixPolicy(MixUp(0.8))}, "policy.methods.length: saved 2, now 1"),
+    "no policy": ({"policy": None}, "policy.prob: saved 1.0, now None"),
+    "schedule": ({"policy": MixPolicy(POLICY.methods, schedule=Schedule(stop=3))}, "policy.schedule.stop"),
+    "image_size": ({"image_size": 17}, "transform.image_size: saved 16, now 17"),
+    "hflip": ({"transform": TrainTransform(16, hflip=0.0)}, "transform.hflip: saved 0.5, now 0.0"),
+    "mean": ({"mean": (0, 0, 0)}, r"mean\[0\]: saved 123.675, now 0.0"),
+    "dtype": ({"dtype": torch.float16}, "dtype: saved 'torch.float32', now 'torch.float16'"),
+    "roi_decoding": ({"roi_decoding": False}, "roi_decoding: saved True, now False"),
+}
+
+
+@pytest.mark.parametrize(("changed", "said"), DIFFERENT.values(), ids=DIFFERENT.keys())
+def test_a_state_of_another_run_is_refused_with_what_differs(
+    new: Callable[..., Any], changed: dict[str, Any], said: str
+) -> None:
+    loader = new(**changed)
+    with pytest.raises(ValueError, match=said):
+        loader.load_state_dict(stopped(new(), 2))
+    assert all_equal(list(loader), list(new(**changed))), "a refused state leaves no trace"
+
+
+def test_a_state_of_other_data_is_refused(new: Callable[..., Any], image_folder: Path) -> None:
+    source = open_source(image_folder)
+    labels = source.labels.copy()
+    labels[0] = 3
+    relabelled = [(source.name(i), int(label)) for i, label in enumerate(labels)]
+    for data, said in ((source.exclude([0]), "samples: saved 24, now 23"), (relabelled, "data: saved")):
+        with pytest.raises(ValueError, match=said):
+            new(data=data).load_state_dict(stopped(new(), 2))
+
+
+@pytest.mark.parametrize("key", ["dali_mixup", "dali"])
+def test_a_state_of_another_library_version_is_refused(new: Callable[..., Any], key: str) -> None:
+    state = stopped(new(), 2)
+    state["fingerprint"][key] = "0.0.1"
+    with pytest.raises(ValueError, match=f"{key}: saved '0.0.1', now"):
+        new().load_state_dict(state)
+
+
+def test_the_state_of_another_rank_continues_at_the_same_place(
+    new: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="dali_mixup")
+    theirs, mine, reference = (new(batch_size=2, rank=rank, world_size=3) for rank in (0, 1, 1))
+    mine.load_state_dict(stopped(theirs, 2))
+    rest, expected = list(mine), list(reference)[2:]
+    assert "rank 1 resumes from the state of rank 0" in caplog.text
+    assert mine.last_batch.indices.tolist() == reference.last_batch.indices.tolist()
+    assert all(torch.equal(a[1], b[1]) for a, b in zip(rest, expected, strict=True)), "the same targets"
+
+
+Shape = tuple[int, int]  # world size, batch size
+
+
+def consumed(new: Callable[..., Any], shape: Shape, state: Any, steps: int | None, **kept: Any) -> Any:
+    """(samples that all ranks of that shape hand out in that many steps of the epoch, the state of its last rank)."""
+    world, batch = shape
+    seen, after = [], None
+    for rank in range(world):
+        loader = new(rank=rank, world_size=world, batch_size=batch, elastic=True, **kept)
+        if state is not None:
+            loader.load_state_dict(state)
+        at, iterator = loader.epoch, iter(loader)
+        for _ in range(10**6 if steps is None else steps):
+            if next(iterator, None) is None:
+                break
+            assert loader.last_batch.epoch == at
+            seen += loader.last_batch.indices.tolist()
+        after = json.loads(json.dumps(loader.state_dict()))
+        loader.close()
+    return seen, after
+
+
+@pytest.mark.parametrize(
+    ("shapes", "drop_last"),
+    [
+        (((1, 4), (2, 3)), False),
+        (((2, 3), (1, 5)), False),
+        (((3, 2), (2, 2), (1, 3)), False),
+        (((2, 2), (2, 5)), False),
+        (((1, 5), (2, 3)), True),
+    ],
+    ids=str,
+)
+def test_an_elastic_resume_loses_and_repeats_no_sample(
+    new: Callable[..., Any], shapes: tuple[Shape, ...], drop_last: bool
+) -> None:
+    seen, state = [], None
+    for number, shape in enumerate(shapes):
+        last = number == len(shapes) - 1
+        got, state = consumed(
+            new, shape, state, None if last else 2, drop_last=drop_last, policy=None, image_size=8
+        )
+        seen += got
+    assert len(seen) == len(set(seen)), "no sample twice"
+    world, batch = shapes[-1]
+    assert len(seen) == 24 if not drop_last else 24 - len(seen) < world * batch
+    assert state["epoch"] == 1 and state["step"] == 0
+    assert state["offset"] == 0
+
+
+def test_an_elastic_resume_follows_the_same_global_order(new: Callable[..., Any]) -> None:
+    order = [i for batch in new(batch_size=24).batch_sampler for i in batch]
+    _, state = consumed(new, (2, 3), None, 2)
+    resumed = new(batch_size=4, elastic=True)
+    resumed.load_state_dict(state)
+    got = []
+    for _ in resumed:
+        got += resumed.last_batch.indices.tolist()
+    assert got == order[12:]
+
+
+def test_an_exact_resume_after_an_elastic_one(new: Callable[..., Any]) -> None:
+    _, state = consumed(new, (2, 3), None, 2)
+    first, second = new(elastic=True), new(elastic=True)
+    first.load_state_dict(state)
+    iterator = iter(first)
+    next(iterator)
+    second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+    assert all_equal([*second, *second], [*iterator, *first])
+
+
+def test_an_elastic_resume_that_would_lose_samples_is_refused(new: Callable[..., Any]) -> None:
+    state = stopped(new(batch_size=11, drop_last=False), 2)  # 2 samples are left
+    loader = new(rank=0, world_size=3, batch_size=4, drop_last=False, elastic=True)
+    with pytest.raises(ValueError, match=r"2 samples of epoch 0 are left, and 3 ranks cannot share them"):
+        loader.load_state_dict(state)
+
+
+def test_elastic_allows_nothing_but_shape(new: Callable[..., Any]) -> None:
+    with pytest.raises(ValueError, match="seed: saved 5, now 6"):
+        new(batch_size=3, seed=6, elastic=True).load_state_dict(stopped(new(), 1))
+
+
+def test_the_order_does_not_depend_on_the_shape(new: Callable[..., Any]) -> None:
+    one = np.concatenate(list(new(batch_size=4).batch_sampler))
+    two = [list(new(batch_size=2, rank=rank, world_size=2).batch_sampler) for rank in (0, 1)]
+    together = np.concatenate([piece for step in zip(*two, strict=True) for piece in step])
+    assert one.tolist() == together.tolist()
