@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+# Before torch or NumPy is imported, here or in a child process: the tensors are small, and threads that wait for each
+# other on a loaded machine take many times longer than one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

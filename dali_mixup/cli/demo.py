@@ -63,6 +63,10 @@ def demo(
         alone = sum(len(images) for images, _ in train) / (time.perf_counter() - start)
         train.set_epoch(0)
 
+        if train.device.type == "cpu":
+            # Half the cores are the loader's. With a thread on each core, all of them wait at every layer for the
+            # one whose core is busy reading, and on a loaded machine the network crawls.
+            torch.set_num_threads(max(1, min(4, torch.get_num_threads() // 2)))
         torch.manual_seed(seed)
         model = small_network(train.num_classes).to(train.device)
         optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.02)
