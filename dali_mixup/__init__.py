@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dali_mixup import fn, latent, losses, methods
+    from dali_mixup.alternation import Alternation
     from dali_mixup.augment import TrainTransform, ValTransform
     from dali_mixup.bad_files import BadFileError
+    from dali_mixup.companions import HandOver
     from dali_mixup.factory import train_loader, val_loader
     from dali_mixup.loader import MixLoader
     from dali_mixup.losses import SoftTargetBinaryCrossEntropy, SoftTargetCrossEntropy
     from dali_mixup.methods import CutMix, MixUp
     from dali_mixup.plan import MixPlan
     from dali_mixup.policy import MixPolicy
+    from dali_mixup.record import MixRecord
+    from dali_mixup.relabel import CorruptLabels
+    from dali_mixup.remix import Remix
     from dali_mixup.schedule import Schedule
     from dali_mixup.sources import open_source
     from dali_mixup.targets import MixedTargets
@@ -22,13 +27,18 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Alternation",
     "BadFileError",
+    "CorruptLabels",
     "CutMix",
+    "HandOver",
     "MixLoader",
     "MixPlan",
     "MixPolicy",
+    "MixRecord",
     "MixUp",
     "MixedTargets",
+    "Remix",
     "Schedule",
     "SoftTargetBinaryCrossEntropy",
     "SoftTargetCrossEntropy",
@@ -48,13 +58,18 @@ __all__ = [
 # DALI nor torch: a policy can be written, or a recipe read, on a machine that has neither.
 _MODULES = ("fn", "latent", "losses", "methods")
 _HOME = {
+    "Alternation": "alternation",
     "BadFileError": "bad_files",
+    "CorruptLabels": "relabel",
     "CutMix": "methods",
+    "HandOver": "companions",
     "MixLoader": "loader",
     "MixPlan": "plan",
     "MixPolicy": "policy",
+    "MixRecord": "record",
     "MixUp": "methods",
     "MixedTargets": "targets",
+    "Remix": "remix",
     "Schedule": "schedule",
     "SoftTargetBinaryCrossEntropy": "losses",
     "SoftTargetCrossEntropy": "losses",

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .bad_files import BadFiles
+from .companions import Companions
 from .epoch import order
 from .feed import PlanFeed
 from .plan import MixPlan
+from .scatter import extended
 from .sources.base import Source
 from .walk import Walk
+
+if TYPE_CHECKING:
+    from .augment.draws import Draws
 
 
 @dataclass(frozen=True)
@@ -23,8 +28,12 @@ class Batch:
     Attributes:
         epoch, step: address; step counts from 0 in each epoch.
         indices: (N,) int64 samples of the source, in the batch's order; stand-ins for samples that were left out.
-        labels: (N,) int64 their class ids.
+        labels: (N,) int64 the class ids to train on.
         plan: how they are mixed; None without mixing.
+        row_indices, row_labels: (R,) int64 samples and class ids of all R >= N rows that a partner may be, -1 for
+            unlabelled ones.
+        unlabelled: (M,) int64 samples of the unlabelled stream that come with the batch.
+        reads: what DALI reads for the rows, in their order: (source, indices, which of them are left out).
     """
 
     epoch: int
@@ -32,6 +41,10 @@ class Batch:
     indices: np.ndarray
     labels: np.ndarray
     plan: MixPlan | None
+    row_indices: np.ndarray
+    row_labels: np.ndarray
+    unlabelled: np.ndarray
+    reads: tuple[tuple[Source, np.ndarray, BadFiles], ...]
 
 
 class BatchSource:
@@ -42,20 +55,39 @@ class BatchSource:
     """
 
     def __init__(
-        self, source: Source, walk: Walk, seed: int, shuffle: bool, feed: PlanFeed | None, bad: BadFiles
+        self,
+        source: Source,
+        walk: Walk,
+        seed: int,
+        shuffle: bool,
+        feed: PlanFeed | None,
+        bad: BadFiles,
+        labels: np.ndarray,
+        companions: Companions,
+        draws: Draws | None = None,
     ):
         self.source, self.walk, self.seed, self.shuffle, self.feed = source, walk, seed, shuffle, feed
-        self.bad = bad
+        self.bad, self.labels, self.companions, self.draws = bad, labels, companions, draws
         self._order: tuple[int, np.ndarray] | None = None
         self._ahead: deque[Batch] = deque()
 
     def __call__(self, info: Any) -> tuple[Any, ...]:
         batch = self.batch(info.iteration)
         self._ahead.append(batch)
-        files = self.source.feed(batch.indices)
-        if self.feed is None or batch.plan is None:
-            return (files,)
-        return (files, *self.feed.arrays(batch.plan, self.feed.pixel_names))
+        files = [file for source, indices, _ in batch.reads for file in source.feed(indices)]
+        made: tuple[Any, ...] = (files,)
+        if self.feed is not None and batch.plan is not None:
+            feed = self._feed_of(batch.epoch, batch.step)
+            made += feed.arrays(extended(batch.plan, len(files)), feed.pixel_names)
+        if self.draws is not None:
+            made += self.draws.arrays(len(files), self.seed, self.walk.rank, batch.epoch, batch.step)
+        return made
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the arrays that come with the files: those of the mixing plan, then those of the augmentation."""
+        plan = () if self.feed is None else self.feed.pixel_names
+        return (*plan, *(() if self.draws is None else self.draws.names))
 
     def taken(self) -> Batch:
         """The batch whose pixels DALI has just returned."""
@@ -74,23 +106,55 @@ class BatchSource:
         epoch, step = self.walk.address(number)
         start, stop = self.walk.span(epoch, step)
         indices = self.bad.replaced(self._order_of(epoch)[start:stop])
-        labels = self.source.labels[indices].astype(np.int64)
-        return Batch(epoch, step, indices, labels, self._plan(epoch, step, labels))
+        labels = self.labels[indices].astype(np.int64)
+        companions, n = self.companions, len(indices)
+        steps = self.walk.layout.steps_of(self.walk.rank)
+        neighbours = companions.neighbour_indices(indices, self.seed, self.walk.rank, epoch, step)
+        neighbours = self.bad.replaced(neighbours)
+        unlabelled = companions.unlabelled_indices(
+            self.seed, epoch * steps + step, self.walk.rank, self.walk.layout.world_size
+        )
+        unknown = np.full(len(unlabelled) * companions.unlabelled_views, -1)
+        row_indices = np.concatenate([indices, unknown, neighbours])
+        row_labels = np.concatenate([labels, unknown, self.labels[neighbours].astype(np.int64)])
+        reads = [(self.source, indices, self.bad)]
+        if companions.unlabelled is not None and companions.unlabelled_bad is not None:
+            copies = np.tile(unlabelled, companions.unlabelled_views)
+            reads.append((companions.unlabelled, copies, companions.unlabelled_bad))
+        again = np.concatenate([neighbours, np.tile(indices, companions.views - 1)]).astype(np.int64)
+        if len(again):
+            reads.append((self.source, again, self.bad))
+        plan = self._plan(epoch, step, n, row_labels)
+        return Batch(epoch, step, indices, labels, plan, row_indices, row_labels, unlabelled, tuple(reads))
 
-    def _plan(self, epoch: int, step: int, labels: np.ndarray) -> MixPlan | None:
+    def _plan(self, epoch: int, step: int, n: int, row_labels: np.ndarray) -> MixPlan | None:
         if self.feed is None:
             return None
-        return self.feed.policy.plan(
-            len(labels),
-            self.feed.height,
-            self.feed.width,
+        feed = self._feed_of(epoch, step)
+        pooled = feed.policy.partners == "pool"
+        return feed.policy.plan(
+            n,
+            feed.height,
+            feed.width,
             seed=self.seed,
             rank=self.walk.rank,
             epoch=epoch,
             step=step,
-            labels=labels,
+            labels=row_labels,
             steps_per_epoch=self.walk.layout.steps_of(self.walk.rank),
+            pool=self.companions.pool(n) if pooled else None,
+            partners=self.companions.neighbour_partners(n),
         )
+
+    def _feed_of(self, epoch: int, step: int) -> PlanFeed:
+        """The feed for the size that this batch's images have."""
+        assert self.feed is not None
+        if self.draws is None:
+            return self.feed
+        height, width = self.draws.size_at(self.seed, epoch, step)
+        if (height, width) == (self.feed.height, self.feed.width):
+            return self.feed
+        return replace(self.feed, height=height, width=width)
 
     def _order_of(self, epoch: int) -> np.ndarray:
         if self._order is None or self._order[0] != epoch:

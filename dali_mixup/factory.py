@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
-from .augment import Backend, TrainTransform, ValTransform
-from .bad_files import ON_ERROR
-from .checks import choice, integer, number
-from .device import resolve as resolve_device
+from .augment import TrainTransform, ValTransform
+from .bad_files import ON_ERROR, BadFiles
+from .checks import choice, integer
+from .companions import HandOver, companions_of
 from .epoch import EpochLayout
-from .feed import channels
-from .gpu_selftest import window_decoding_works
 from .loader import MixLoader
 from .loader_spec import LoaderSpec
-from .pipeline import DTYPES, PipelineSpec
 from .policy import MixPolicy
-from .ranks import Rank
 from .ranks import resolve as resolve_rank
+from .relabel import CorruptLabels
+from .settings import pipeline_spec
 from .sources import open_source
 
 log = logging.getLogger("dali_mixup")
@@ -56,6 +54,10 @@ def train_loader(
     elastic: bool = False,
     on_error: str = "raise",
     max_errors: int = 100,
+    handover: HandOver | None = None,
+    neighbours: Any = None,
+    corrupt: CorruptLabels | None = None,
+    label_vectors: Any = None,
 ) -> MixLoader:
     """A loader of randomly cropped, flipped, mixed and normalised training batches.
 
@@ -87,12 +89,19 @@ def train_loader(
         on_error: what a file that cannot be read or decoded does: "raise" a `BadFileError` that names it, or "skip" it:
             the next good sample takes its place, everything else stays where it was.
         max_errors: with "skip", how many different files may be left out before it raises all the same, >= 0.
+        handover: what comes as a third item, a `MixRecord`, with every batch; None: batches are pairs.
+        neighbours: (samples, m) sample indices, a line for each sample, with a policy of partners="neighbours". The
+            partners are read and decoded too, so a batch costs columns times as much.
+        corrupt: labels to make wrong on purpose; the record holds the true ones.
+        label_vectors: (samples, C) float targets in the place of class ids: multi-hot or regression. They are mixed by
+            the policy's label weights.
 
     Raises:
         TypeError, ValueError: anything outside the above, before anything is built or decoded.
         FileNotFoundError: data that are not there.
     """
     place = resolve_rank(rank, world_size)
+    integer("train_loader", "batch_size", batch_size, at_least=1)
     source = open_source(data)
     if policy is not None and not isinstance(policy, MixPolicy):
         raise TypeError(f"train_loader: policy={policy!r}, expected a MixPolicy or None")
@@ -102,13 +111,27 @@ def train_loader(
         raise ValueError(
             "train_loader: targets='labels' would lose the mixed labels; use 'dense' or 'compact'"
         )
+    vectors = None if label_vectors is None else _vectors(label_vectors, len(source))
+    if vectors is not None and (targets is not None or corrupt is not None or num_classes is not None):
+        raise ValueError(
+            "train_loader: label_vectors take the place of targets=, corrupt= and num_classes=; leave those out"
+        )
+    max_errors = integer("train_loader", "max_errors", max_errors, at_least=0)
+    choice("train_loader", "on_error", on_error, ON_ERROR)
+    companions = companions_of(
+        handover, neighbours, source, policy, batch_size, lambda s: BadFiles(len(s), on_error, max_errors)
+    )
+    if companions.pool(0) and policy is not None and policy.partners == "pool" and form != "compact":
+        raise ValueError(
+            "train_loader: unlabelled partners have no dense target; use targets='compact', where they are -1"
+        )
     if transform is None:
         transform = TrainTransform(image_size)
     elif image_size not in (224, transform.image_size):
         raise ValueError(
             f"train_loader: image_size={image_size!r} and transform.image_size={transform.image_size!r}; give one"
         )
-    spec = _pipeline(
+    spec = pipeline_spec(
         "train_loader",
         transform,
         place,
@@ -122,7 +145,8 @@ def train_loader(
         channels_last=channels_last,
         num_threads=num_threads,
         prefetch=prefetch,
-        batch_size=batch_size,
+        batch_size=companions.rows(batch_size),
+        clean=handover is not None and handover.clean,
     )
     return MixLoader(
         LoaderSpec(
@@ -134,10 +158,16 @@ def train_loader(
             seed=integer("train_loader", "seed", seed, at_least=0),
             shuffle=True,
             targets=form,
-            num_classes=_num_classes("train_loader", num_classes, source.num_classes),
+            num_classes=_num_classes("train_loader", num_classes, source.num_classes)
+            if vectors is None
+            else vectors.shape[1],
             elastic=elastic,
-            on_error=choice("train_loader", "on_error", on_error, ON_ERROR),
-            max_errors=integer("train_loader", "max_errors", max_errors, at_least=0),
+            on_error=on_error,
+            max_errors=max_errors,
+            labels=None if corrupt is None else corrupt(source.labels, source.num_classes),
+            vectors=vectors,
+            companions=companions,
+            records=handover is not None,
         )
     )
 
@@ -174,6 +204,7 @@ def val_loader(
     Raises: as `train_loader`.
     """
     place = resolve_rank(rank, world_size)
+    integer("val_loader", "batch_size", batch_size, at_least=1)
     source = open_source(data)
     if transform is None:
         largest = image_size if isinstance(image_size, int) else max(image_size)
@@ -185,7 +216,7 @@ def val_loader(
             f"val_loader: image_size={image_size!r}, resize_size={resize_size!r} and a transform; give the sizes "
             "or the transform"
         )
-    spec = _pipeline(
+    spec = pipeline_spec(
         "val_loader",
         transform,
         place,
@@ -216,71 +247,6 @@ def val_loader(
     )
 
 
-def _pipeline(
-    owner: str,
-    transform: TrainTransform | ValTransform,
-    place: Rank,
-    *,
-    device: str | int | torch.device,
-    roi_decoding: bool | str,
-    hw_decoder_load: float,
-    memory_padding: int,
-    mean: Sequence[float],
-    std: Sequence[float],
-    dtype: torch.dtype,
-    channels_last: bool,
-    num_threads: int | None,
-    prefetch: int,
-    batch_size: int,
-) -> PipelineSpec:
-    """The pipeline's specification from a user's arguments; what is chosen for the user is logged."""
-    if dtype not in DTYPES:
-        raise ValueError(f"{owner}: dtype={dtype!r}, expected one of {', '.join(map(str, DTYPES))}")
-    if roi_decoding not in (True, False, "auto"):
-        raise ValueError(f"{owner}: roi_decoding={roi_decoding!r}, expected True, False or 'auto'")
-    integer(owner, "batch_size", batch_size, at_least=1)
-    number(owner, "hw_decoder_load", hw_decoder_load, at_least=0, at_most=1)
-    means, stds = channels(owner, mean, std)
-    if len(means) != 3:
-        raise ValueError(f"{owner}: mean={mean!r}, std={std!r}; expected 3 numbers each, one a colour")
-    chosen = resolve_device(device, place.local_rank)
-    gpu = chosen.index if chosen.type == "cuda" else None
-    if roi_decoding == "auto":
-        roi_decoding = gpu is None or window_decoding_works(gpu)
-    return PipelineSpec(
-        transform=transform,
-        backend=Backend(
-            gpu=gpu is not None,
-            roi=bool(roi_decoding),
-            hw_decoder_load=hw_decoder_load,
-            memory_padding=integer(owner, "memory_padding", memory_padding, at_least=0),
-        ),
-        mean=means,
-        std=stds,
-        dtype=dtype,
-        channels_last=channels_last,
-        device_id=gpu,
-        num_threads=_threads(owner, num_threads, place),
-        prefetch=integer(owner, "prefetch", prefetch, at_least=1),
-        batch_size=batch_size,
-    )
-
-
-def _threads(owner: str, given: int | None, place: Rank) -> int:
-    if given is not None:
-        return integer(owner, "num_threads", given, at_least=1)
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = max(1, usable // place.local_world_size)
-    log.info(
-        "%s: num_threads=%d (%d usable cores, %d processes here)",
-        owner,
-        threads,
-        usable,
-        place.local_world_size,
-    )
-    return threads
-
-
 def _num_classes(owner: str, given: int | None, found: int) -> int:
     if given is None:
         return found
@@ -289,3 +255,13 @@ def _num_classes(owner: str, given: int | None, found: int) -> int:
             f"{owner}: num_classes={given}, but the data have {found} classes; expected num_classes >= {found}"
         )
     return given
+
+
+def _vectors(given: Any, samples: int) -> np.ndarray:
+    vectors = np.asarray(given)
+    if vectors.ndim != 2 or len(vectors) != samples or vectors.dtype.kind not in "fiub":
+        raise ValueError(
+            f"train_loader: label_vectors has shape {vectors.shape} and type {vectors.dtype}; expected "
+            f"({samples}, C) numbers, one vector for every sample"
+        )
+    return np.ascontiguousarray(vectors, dtype=np.float32)

@@ -16,6 +16,7 @@ from .batches import Batch, BatchSource
 from .checks import integer
 from .feed import PlanFeed
 from .loader_spec import LoaderSpec
+from .record import record_of
 from .run import PipelineRun
 from .samplers import BatchSampler, EpochSampler
 from .state import VERSION, dealt_anew, refuse_unless_fits
@@ -32,7 +33,8 @@ class MixLoader:
     asked for; an iterator that is dropped half-way frees its pipeline, a finished one leaves it to the next epoch.
 
     Images are (N, 3, H, W) of the chosen dtype on `device`; targets (N, C) float32 or `MixedTargets` with
-    a policy, else (N,) int64. Batches own their memory: keep as many as you like.
+    a policy, else (N,) int64; with `handover=` a `MixRecord` is the third item. Batches own their memory: keep as many
+    as you like.
 
     Attributes:
         dataset: the source, sized; `classes` and `num_classes` as it names them.
@@ -93,7 +95,7 @@ class MixLoader:
         """Batches this rank yields in every epoch (an epoch resumed half-way yields the rest of them)."""
         return self.spec.layout.steps_of(self.spec.rank.rank)
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, Any]]:
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
         return _Epoch(self)
 
     def set_epoch(self, epoch: int) -> None:
@@ -221,8 +223,30 @@ class MixLoader:
         feed = None
         if spec.policy is not None:
             feed = PlanFeed(spec.policy, spec.pipeline.mean, spec.pipeline.std, height, width)
-        batches = BatchSource(spec.source, walk, spec.seed, spec.shuffle, feed, self._bad)
+        labels = spec.source.labels if spec.labels is None else spec.labels
+        batches = BatchSource(
+            spec.source,
+            walk,
+            spec.seed,
+            spec.shuffle,
+            feed,
+            self._bad,
+            labels,
+            spec.companions,
+            spec.pipeline.draws,
+        )
         return PipelineRun(spec.pipeline, batches, checkpoint)
+
+    def _handed_out(
+        self, batch: Batch, images: torch.Tensor, clean: torch.Tensor | None = None
+    ) -> tuple[Any, ...]:
+        """What a loop gets for a batch: (images, targets), and the record where one is asked for."""
+        targets = targets_of(batch, self.spec)
+        own = images[: len(batch.indices)]
+        if not self.spec.records:
+            return own, targets
+        truth = torch.from_numpy(self.spec.source.labels[batch.indices].astype("int64"))
+        return own, targets, record_of(batch, self.spec.seed, truth, self.spec.companions, images, clean)
 
     def _walk(self, start: Mapping[str, Any]) -> Walk:
         """The walk that a state's pipeline was on, so that DALI's checkpoint fits; else the one that starts there."""
@@ -264,7 +288,7 @@ class MixLoader:
             spare.close()
 
 
-class _Epoch(Iterator[tuple[torch.Tensor, Any]]):
+class _Epoch(Iterator[tuple[Any, ...]]):
     """One pass over an epoch (or the rest of one). It owns its pipeline from the first `next()` to the last batch."""
 
     def __init__(self, loader: MixLoader):
@@ -273,7 +297,7 @@ class _Epoch(Iterator[tuple[torch.Tensor, Any]]):
         self._over = False
         self._epoch = self._step = 0
 
-    def __next__(self) -> tuple[torch.Tensor, Any]:
+    def __next__(self) -> tuple[Any, ...]:
         if self._over:
             raise StopIteration
         if self._run is None:
@@ -283,14 +307,14 @@ class _Epoch(Iterator[tuple[torch.Tensor, Any]]):
             self._run = self._loader._begin(self)
             self._epoch, self._step = self._run.address
         run = self._run
-        batch, images = run.next()
+        batch, outputs = run.next()
         self._step += 1
         if self._step == run.walk.steps(self._epoch):
             # Not at the next call: a loop that counts its steps never makes it.
             self._over, self._run = True, None
             self._loader._finished(self, run)
         self._loader.last_batch = batch
-        return images, targets_of(batch, self._loader.spec)
+        return self._loader._handed_out(batch, *outputs)
 
     def state(self) -> dict[str, Any]:
         return self._loader._state(self._epoch, self._step, self._run)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import nvidia.dali
 import torch
 
 from . import __version__
+from .companions import Companions
 from .epoch import EpochLayout
 from .pipeline import PipelineSpec
 from .policy import MixPolicy
 from .ranks import Rank
 from .sources.base import Source
-from .state import described
+from .state import described, digest
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no equality
 class LoaderSpec:
     """What a `MixLoader` hands out. Use `train_loader` or `val_loader` to make one.
 
@@ -35,6 +37,10 @@ class LoaderSpec:
         elastic: whether a state of another number of ranks or batch size may be loaded.
         on_error: "raise" or "skip", for samples that cannot be decoded.
         max_errors: how many of them may be skipped.
+        labels: (samples,) class ids to train on where they are not the source's.
+        vectors: (samples, C) float32 targets in the place of class ids, or None.
+        companions: rows that accompany every batch.
+        records: whether batches come with a `MixRecord`.
     """
 
     source: Source
@@ -49,6 +55,10 @@ class LoaderSpec:
     elastic: bool = False
     on_error: str = "raise"
     max_errors: int = 0
+    labels: np.ndarray | None = None
+    vectors: np.ndarray | None = None
+    companions: Companions = field(default_factory=Companions)
+    records: bool = False
 
     @property
     def device(self) -> torch.device:
@@ -59,6 +69,7 @@ class LoaderSpec:
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
         """What a saved state must agree with so that the run continues bit for bit, as JSON-able values."""
+        unlabelled = self.companions.unlabelled
         return {
             "dali_mixup": __version__,
             "dali": nvidia.dali.__version__,
@@ -76,4 +87,14 @@ class LoaderSpec:
             "dtype": str(self.pipeline.dtype),
             "gpu": self.pipeline.backend.gpu,
             "roi_decoding": self.pipeline.backend.roi,
+            "labels": digest(self.labels),
+            "vectors": digest(self.vectors),
+            "neighbours": digest(self.companions.neighbours),
+            "unlabelled": None if unlabelled is None else unlabelled.fingerprint(),
+            "views": [
+                self.companions.views,
+                self.companions.unlabelled_rows,
+                self.companions.unlabelled_views,
+            ],
+            "clean": self.pipeline.clean,
         }

@@ -9,6 +9,7 @@ import torch
 from nvidia.dali import Pipeline, fn, types
 
 from .augment import Backend, TrainTransform, ValTransform
+from .augment.draws import Draws
 from .batches import BatchSource
 from .fn.pixels import mixed_and_normalised
 
@@ -33,7 +34,8 @@ class PipelineSpec:
         device_id: GPU index, None for DALI's CPU backend.
         num_threads: DALI's worker threads, >= 1.
         prefetch: batches prepared ahead, >= 1.
-        batch_size: the largest batch.
+        batch_size: the most rows of a batch.
+        clean: also put out the images before mixing.
     """
 
     transform: TrainTransform | ValTransform
@@ -46,12 +48,19 @@ class PipelineSpec:
     num_threads: int
     prefetch: int
     batch_size: int
+    clean: bool = False
+
+    @property
+    def draws(self) -> Draws | None:
+        """What the transform decides for each batch outside the graph."""
+        return self.transform.draws if isinstance(self.transform, TrainTransform) else None
 
 
 def build(
     spec: PipelineSpec, batches: BatchSource, seeds: Iterator[int], checkpoint: bytes | None
 ) -> Pipeline:
-    """The pipeline, built; its one output is the images. Restored from `checkpoint` where one is given.
+    """The pipeline, built; its outputs are the images and, with `spec.clean`, those before mixing. Restored from
+    `checkpoint` where one is given.
 
     Passes over the pixels: decode writes the window in uint8, resize writes uint8 (P), flip P, then mixing and
     normalising as counted in `fn.mix`. Nothing is rounded between mixing and normalising.
@@ -66,8 +75,9 @@ def build(
         checkpoint=checkpoint,
     )
     with pipe:
-        names = () if batches.feed is None else batches.feed.pixel_names
+        names = batches.names
         fed = fn.external_source(source=batches, num_outputs=1 + len(names), batch=True, batch_info=True)
+        nodes = dict(zip(names, fed[1:], strict=True))
         encoded = fn.io.file.read(fed[0]) if batches.source.read_in_dali else fed[0]
         layout = "HWC" if spec.channels_last else "CHW"
         dtype = DTYPES[spec.dtype]
@@ -81,14 +91,15 @@ def build(
                 output_layout=layout,
             )
         else:
-            images = spec.transform.graph(encoded, spec.backend, seeds)
-            if batches.feed is None:
-                images = fn.crop_mirror_normalize(
-                    images, mean=list(spec.mean), std=list(spec.std), dtype=dtype, output_layout=layout
-                )
-            else:
-                nodes = dict(zip(names, fed[1:], strict=True))
-                images = mixed_and_normalised(images, batches.feed, nodes, dtype, layout)
-        pipe.set_outputs(images)
+            augmented = spec.transform.graph(encoded, spec.backend, seeds, nodes, spec.mean, spec.std)
+            if spec.transform.noise_after_mix:
+                dtype = types.DALIDataType.FLOAT  # DALI adds no float16 noise; the loader rounds
+            clean = images = fn.crop_mirror_normalize(
+                augmented, mean=list(spec.mean), std=list(spec.std), dtype=dtype, output_layout=layout
+            )
+            if batches.feed is not None:
+                images = mixed_and_normalised(augmented, batches.feed, nodes, dtype, layout)
+            images = spec.transform.after_mix(images, seeds, nodes, layout)
+        pipe.set_outputs(*([images, clean] if spec.clean else [images]))
     pipe.build()
     return pipe

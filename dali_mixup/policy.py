@@ -186,7 +186,8 @@ class MixPolicy:
         elif self.granularity == "pair":
             partner = pairs(self.partners, rng, rows)
         else:
-            partner = columns(self.partners, rng, rows, self.columns - 1, labels, pool)
+            known = None if labels is None else labels[:rows]
+            partner = columns(self.partners, rng, rows, self.columns - 1, known, pool)
         group, decisions = self._groups(partner)
         chosen = np.searchsorted(np.cumsum(shares), rng.random_sample(decisions), side="right")
         chosen[rng.random_sample(decisions) >= prob] = -1
@@ -197,7 +198,7 @@ class MixPolicy:
             if len(mine):
                 plan = with_draws(plan, method, index, mine, group, rng, (height, width))
         if self.remix is not None and labels is not None:
-            own, other = labels[plan.partners].T
+            own, other = labels[plan.partners[:, :2]].T
             plan.weights[:, 0] = self.remix(plan.weights[:, 0], own, other)
             plan.weights[:, 1] = 1 - plan.weights[:, 0]
         if self.partners in BY_LABEL:

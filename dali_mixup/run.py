@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from nvidia.dali import Pipeline
 from torch.utils.dlpack import from_dlpack
@@ -43,8 +44,8 @@ class PipelineRun:
         """(epoch, step) of the batch that `next` will hand out."""
         return self.walk.address(self.count)
 
-    def next(self) -> tuple[Batch, torch.Tensor]:
-        """The next batch and its images (N, 3, H, W), which nobody overwrites.
+    def next(self) -> tuple[Batch, list[torch.Tensor]]:
+        """The next batch and its images (R, 3, H, W), mixed and, with `spec.clean`, unmixed; nobody overwrites them.
 
         Raises:
             RuntimeError: called in a process forked from the one that built the pipeline, or after `close`.
@@ -58,15 +59,12 @@ class PipelineRun:
                 "process with 'spawn'"
             )
         try:
-            images = self._next_images()
+            outputs = self._next_outputs()
         except BaseException:
             self.close()
             raise
         self.count += 1
-        tensor = from_dlpack(images.as_tensor())
-        if self.spec.channels_last:
-            tensor = tensor.permute(0, 3, 1, 2)
-        return self.batches.taken(), tensor if tensor.dtype == self.spec.dtype else tensor.to(self.spec.dtype)
+        return self.batches.taken(), [self._as_torch(images) for images in outputs]
 
     def state(self) -> dict[str, Any] | None:
         """Where the run stands, as JSON-able values, for `checkpoint=` and the walk of another run; None where
@@ -88,7 +86,13 @@ class PipelineRun:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(pipe))
         # Nothing else refers to the pipeline, so its destructor runs here.
 
-    def _next_images(self) -> Any:
+    def _as_torch(self, images: Any) -> torch.Tensor:
+        tensor = from_dlpack(images.as_tensor())
+        if self.spec.channels_last:
+            tensor = tensor.permute(0, 3, 1, 2)
+        return tensor if tensor.dtype == self.spec.dtype else tensor.to(self.spec.dtype)
+
+    def _next_outputs(self) -> Any:
         while True:
             if self._pipe is None:
                 raise RuntimeError(
@@ -96,9 +100,9 @@ class PipelineRun:
                     "call iter(loader) for a new one"
                 )
             try:
-                (images,) = self._pipe.run()
+                outputs = self._pipe.run()
                 self._saved = self._pipe.checkpoint()
-                return images
+                return outputs
             except Exception as error:
                 traceback.clear_frames(error.__traceback__)  # they hold the pipeline
                 self.close()
@@ -109,12 +113,13 @@ class PipelineRun:
         """Finds the files that DALI failed on. Raises `error` itself where it was not for a file."""
         # The batch that failed is the oldest under way, unless the source itself failed for a later one.
         for batch in self.batches.under_way():
-            found = unusable(self.spec, self.batches.source, batch.indices.tolist())
-            if found:
-                try:
-                    return self.batches.bad.meet(found)
-                except RuntimeError as ours:
-                    raise ours from error
+            for source, indices, bad in batch.reads:
+                found = unusable(self.spec, source, np.unique(indices).tolist())
+                if found:
+                    try:
+                        return bad.meet(found)
+                    except RuntimeError as ours:
+                        raise ours from error
         raise error
 
     def _built(self) -> Pipeline:

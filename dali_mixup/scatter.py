@@ -72,10 +72,30 @@ def settle(plan: MixPlan) -> MixPlan:
     own = np.arange(len(plan), dtype=np.int32)[:, None]
     unused = (plan.weights == 0) & (plan.pixel_weights == 0)
     np.copyto(plan.partners, own, where=unused)
-    alone = (plan.partners == own).all(1) & (plan.method >= 0)
-    if alone.any():
-        plan.weights[alone] = plan.pixel_weights[alone] = np.eye(1, plan.weights.shape[1], dtype=np.float32)
-        plan.boxes[alone] = 0
-        plan.method[alone] = -1
-        plan.form[alone] = Form.NONE
+    by_itself = (plan.partners == own).all(1) & (plan.method >= 0)
+    if by_itself.any():
+        plan.weights[by_itself] = plan.pixel_weights[by_itself] = np.eye(
+            1, plan.weights.shape[1], dtype=np.float32
+        )
+        plan.boxes[by_itself] = 0
+        plan.method[by_itself] = -1
+        plan.form[by_itself] = Form.NONE
     return plan
+
+
+def extended(plan: MixPlan, rows: int) -> MixPlan:
+    """The plan of a larger batch whose further rows are left alone: partners may be among those."""
+    if rows == len(plan):
+        return plan
+    n, k = plan.partners.shape
+    more = alone(rows, k, plan.regime)
+    for name in ("partners", "weights", "pixel_weights", "boxes", "method", "form"):
+        getattr(more, name)[:n] = getattr(plan, name)
+    fields = dict(more.__dict__)
+    if plan.regions is not None:
+        fields["regions"] = _regions(None, plan.regions, np.arange(n), rows)
+    if plan.masks is not None:
+        masks = np.ones((rows, *plan.masks.shape[1:]), dtype=np.float32)
+        masks[:n] = plan.masks
+        fields["masks"] = masks
+    return MixPlan(**fields)

@@ -17,9 +17,15 @@ class Purpose(IntEnum):
     RELABEL = 4
     REGIME = 5
     LATENT = 6
+    NEIGHBOURS = 7
+    UNLABELLED = 8
+    OPERATION = 9
+    SIZE = 10
 
 
-def stream(purpose: Purpose, seed: int, *, rank: int = 0, epoch: int = 0, step: int = 0) -> np.random.RandomState:
+def stream(
+    purpose: Purpose, seed: int, *, rank: int = 0, epoch: int = 0, step: int = 0
+) -> np.random.RandomState:
     """The random stream of one (purpose, seed, rank, epoch, step).
 
     The bit generator is Philox4x64-10 (Salmon et al. 2011, "Parallel Random Numbers: As Easy as 1, 2, 3"): key =

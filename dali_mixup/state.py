@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from .checks import integer
 from .epoch import EpochLayout
 
@@ -148,3 +150,12 @@ def _flat(thing: Any, name: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(item, f"{name}[{number}]")
     else:
         yield name, thing
+
+
+def digest(array: np.ndarray | None) -> str | None:
+    """A short digest of an array's shape, type and values; None for None."""
+    if array is None:
+        return None
+    made = hashlib.sha256(f"{array.shape} {array.dtype}".encode())
+    made.update(np.ascontiguousarray(array).tobytes())
+    return made.hexdigest()[:16]
