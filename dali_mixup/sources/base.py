@@ -66,8 +66,8 @@ class Source(ABC):
         if self._fingerprint is None:
             digest = hashlib.sha256(json.dumps(self.classes).encode() + b"\0")
             digest.update(self.labels.astype("<i4").tobytes())
-            for index in range(len(self)):
-                digest.update(self._names.bytes_of(index)[self._prefix :] + b"\0")
+            for keys in self._names.chunks(self._prefix):
+                digest.update(keys)
             self._fingerprint = digest.hexdigest()
         return self._fingerprint
 

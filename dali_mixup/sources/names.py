@@ -8,7 +8,7 @@ without a copy.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -50,6 +50,14 @@ class PackedNames:
         """Views (uint8, read-only) of the names at `indices`, without a copy."""
         blob, starts, stops = self.blob, self.starts[indices].tolist(), self.stops[indices].tolist()
         return [blob[start:stop] for start, stop in zip(starts, stops, strict=True)]
+
+    def chunks(self, skip: int) -> Iterator[bytes]:
+        """All names without their first `skip` bytes, each followed by a zero byte, many at a time."""
+        blob = memoryview(self.blob)
+        for first in range(0, len(self), 65536):
+            starts = (self.starts[first : first + 65536] + skip).tolist()
+            stops = (self.stops[first : first + 65536] + 1).tolist()
+            yield b"".join([blob[start:stop] for start, stop in zip(starts, stops, strict=True)])
 
     def take(self, indices: np.ndarray) -> PackedNames:
         """The names at `indices`, in that order; shares the blob."""
