@@ -56,7 +56,10 @@ DAMAGED = (
 """Cannot be trained on."""
 
 SILENT = "bit_flipped.jpg"
-"""A JPEG whose compressed data were changed: it decodes, to a wrong picture."""
+"""A JPEG with changed bits, which decodes without a word to a slightly wrong picture: nobody can find it."""
+
+COMPLAINED = "bit_flipped_noticed.jpg"
+"""Another with surplus data, on which the JPEG library remarks while it decodes it."""
 
 
 def picture(width: int = 48, height: int = 32, seed: int = 0) -> Image.Image:
@@ -132,6 +135,9 @@ def _make_damaged(folder: Path) -> None:
     (folder / "truncated.png").write_bytes(png[: len(png) // 2])
     (folder / "bit_flipped.png").write_bytes(_flip(png, len(png) // 2))
     (folder / SILENT).write_bytes(_flip(jpeg, len(jpeg) * 3 // 4))
+    (folder / COMPLAINED).write_bytes(
+        jpeg[:-2] + bytes(40) + jpeg[-2:]
+    )  # surplus data before the end marker
     (folder / "bit_flipped_header.jpg").write_bytes(_flip(jpeg, 1))  # the second byte of the JPEG signature
     (folder / "zero_bytes.jpg").touch()
     (folder / "text.jpg").write_text("Dear user, this is not an image.\n" * 20)

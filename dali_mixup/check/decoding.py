@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 from nvidia.dali import Pipeline, fn
@@ -31,34 +33,50 @@ def batches(indices: Sequence[int], pixels: Sequence[int]) -> Iterator[list[int]
         yield batch
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """How the samples of a batch decoded.
+
+    failing: DALI's reason for each sample that did not.
+    damaged: the JPEG library's remark on each sample that did, although its compressed data are not in order.
+    """
+
+    failing: dict[int, str]
+    damaged: dict[int, str]
+
+
 class Decoder:
-    """Decodes whole images on the CPU as training does, and says which fail."""
+    """Decodes whole images on the CPU as training does."""
 
     def __init__(self, source: Source, threads: int) -> None:
         self._source, self._threads = source, threads
         self._pipe: Pipeline | None = None
 
-    def failing(self, indices: Sequence[int]) -> dict[int, str]:
-        """The samples among at most MOST_FILES `indices` that do not decode, with DALI's reason."""
-        reason = self._failure(indices)
-        if reason is None:
-            return {}
-        if len(indices) == 1:
-            return {indices[0]: reason}
-        # One bad image fails the whole batch, often without a name. Halving finds few bad ones in few passes.
-        half = len(indices) // 2
-        return self.failing(indices[:half]) | self.failing(indices[half:])
+    def decode(self, indices: Sequence[int]) -> Decoded:
+        """How these samples, at most MOST_FILES, decode."""
+        error, remark = self._run(indices)
+        if error is None and remark is None:
+            return Decoded({}, {})
+        if len(indices) > 1:
+            # One bad image fails its whole batch, often without a name. Halving finds few bad ones in few passes.
+            half = len(indices) // 2
+            left, right = self.decode(indices[:half]), self.decode(indices[half:])
+            return Decoded(left.failing | right.failing, left.damaged | right.damaged)
+        if error is not None:
+            return Decoded({indices[0]: error}, {})
+        return Decoded({}, {indices[0]: remark or ""})
 
-    def _failure(self, indices: Sequence[int]) -> str | None:
-        try:
-            fed = self._source.feed(np.asarray(indices))
-            self._pipe = self._pipe or self._built()
-            with _quiet():
-                self._pipe.run(sample=fed)
-        except Exception as error:
-            self._pipe = None  # DALI promises nothing for a pipeline after an error
-            return _words(str(error))
-        return None
+    def _run(self, indices: Sequence[int]) -> tuple[str | None, str | None]:
+        error = None
+        with _stderr() as said:
+            try:
+                self._pipe = self._pipe or self._built()
+                self._pipe.run(sample=self._source.feed(np.asarray(indices)))
+            except Exception as failure:
+                self._pipe = None  # DALI promises nothing for a pipeline after an error
+                error = _words(str(failure))
+        remark = re.search(r"Corrupt JPEG data.*", "".join(said))
+        return error, remark and remark.group()
 
     def _built(self) -> Pipeline:
         pipe = Pipeline(MOST_FILES, num_threads=self._threads, device_id=None, prefetch_queue_depth=1)
@@ -72,17 +90,23 @@ class Decoder:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the lines that the decoders' C libraries write to stderr: they name no file, and the report does."""
+def _stderr() -> Iterator[list[str]]:
+    """What is written to stderr meanwhile, by the decoders' C libraries too, instead of letting it through.
+
+    Their lines name no file. The list is filled at the end.
+    """
+    said: list[str] = []
     sys.stderr.flush()
-    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield said
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            file.seek(0)
+            said.append(file.read().decode(errors="replace"))
 
 
 def _words(message: str) -> str:

@@ -24,6 +24,8 @@ class Report:
     samples: how many there are.
     findings: those unfit for training.
     rotated: keys of the images that EXIF asks to turn. They are fit: neither torchvision nor this library turns them.
+    damaged: keys of images that decode with a complaint about damaged data, to a picture that is wrong in part, and the
+    complaint. Damage that the decoder does not notice is not here either.
     per_class: (num_classes,) int64, fit samples of each class.
     classes: their names.
     formats: samples of each image format.
@@ -35,6 +37,7 @@ class Report:
     samples: int
     findings: tuple[Finding, ...]
     rotated: tuple[str, ...]
+    damaged: dict[str, str]
     per_class: np.ndarray
     classes: tuple[str, ...]
     formats: dict[str, int]
@@ -51,6 +54,7 @@ class Report:
             samples=len(source),
             findings=scan.findings,
             rotated=tuple(source.key(i) for i, header in fit.items() if header.rotated),
+            damaged={source.key(i): remark for i, remark in sorted(scan.damaged.items())},
             per_class=counts,
             classes=source.classes,
             formats=dict(Counter(header.format for header in scan.headers if header is not None)),

@@ -24,10 +24,12 @@ class Scan:
 
     headers: for each sample its header, None where it has none.
     findings: the unfit samples, in the order of the source.
+    damaged: remarks on samples that decode although their compressed data are not in order, by index.
     """
 
     headers: tuple[Header | None, ...]
     findings: tuple[Finding, ...]
+    damaged: dict[int, str]
 
 
 def scan(
@@ -41,6 +43,7 @@ def scan(
     threads = threads or len(os.sched_getaffinity(0))
     headers: list[Header | None] = []
     findings: list[Finding] = []
+    damaged: dict[int, str] = {}
     decoder = Decoder(source, threads)
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(source), _CHUNK):
@@ -50,12 +53,13 @@ def scan(
             sound = {i: one for i, one in zip(indices, seen, strict=True) if isinstance(one, Header)}
             progress(len(found))
             for batch in batches(list(sound), [one.width * one.height for one in sound.values()]):
-                for index, reason in decoder.failing(batch).items():
-                    found[index] = undecodable(source, index, reason)
+                decoded = decoder.decode(batch)
+                found |= {i: undecodable(source, i, reason) for i, reason in decoded.failing.items()}
+                damaged |= decoded.damaged
                 progress(len(batch))
             headers += [one if isinstance(one, Header) else None for one in seen]
             findings += [found[index] for index in sorted(found)]
-    return Scan(tuple(headers), tuple(findings))
+    return Scan(tuple(headers), tuple(findings), damaged)
 
 
 def _supported(source: Source, index: int) -> Header | Finding:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from dali_mixup import __version__
+from dali_mixup.cli.check import check
 from dali_mixup.cli.demo import demo
 from dali_mixup.cli.gallery import gallery
 from dali_mixup.cli.preview import preview
@@ -21,6 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(check)
 app.command()(demo)
 app.command()(gallery)
 app.command()(preview)

@@ -1,0 +1,94 @@
+"""`dali-mixup check`: whether a data set is fit for training, file by file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dali_mixup.cli.errors import usage_errors
+
+if TYPE_CHECKING:
+    from dali_mixup.check import Report, Scan
+    from dali_mixup.sources import Source
+
+
+def check(
+    data: Annotated[
+        str, typer.Argument(help="What train_loader takes: a folder of class folders, a list, shards, ...")
+    ],
+    manifest: Annotated[
+        Path | None, typer.Option(help="Write the fit files to this .jsonl or .parquet, for train_loader.")
+    ] = None,
+    exclude: Annotated[
+        Path | None, typer.Option(help="Write the unfit files to this .jsonl, for open_source(exclude=...).")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Default: all that this process may use.", min=1)
+    ] = None,
+) -> None:
+    """Decode every file and name those that are unfit. Exit code: 0 fit, 1 not fit, 2 the check cannot be made."""
+    from dali_mixup.check import Report
+    from dali_mixup.check.summary import summary
+
+    with usage_errors():
+        source = _open(data)
+        _check_targets(source, manifest, exclude)
+    scanned = _scan(source, threads)
+    report = Report.of(source, scanned)
+    for line in summary(report):
+        typer.echo(line)
+    _write(source, report, manifest, exclude)
+    raise typer.Exit(0 if report.fit else 1)
+
+
+def _open(data: str) -> Source:
+    from dali_mixup.sources import image_folder, open_source
+
+    # An empty class folder is something to report here, not a reason to stop.
+    return image_folder(data, allow_empty=True) if os.path.isdir(data) else open_source(data)
+
+
+def _check_targets(source: Source, manifest: Path | None, exclude: Path | None) -> None:
+    """Refuses before the long work what would fail after it."""
+    from dali_mixup.sources import FileList
+    from dali_mixup.sources.manifest import MANIFEST_SUFFIXES
+
+    if manifest is not None and manifest.suffix not in MANIFEST_SUFFIXES:
+        raise ValueError(f"--manifest {str(manifest)!r}: expected a name that ends in {MANIFEST_SUFFIXES}")
+    if manifest is not None and not isinstance(source, FileList):
+        raise ValueError("--manifest: a manifest lists image files, and these data are shards; use --exclude")
+    for target in (manifest, exclude):
+        if target is not None and not target.absolute().parent.is_dir():
+            raise FileNotFoundError(f"there is no folder {str(target.absolute().parent)!r} to write into")
+
+
+def _scan(source: Source, threads: int | None) -> Scan:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from dali_mixup.check import scan
+
+    columns = (TextColumn("decoding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # On stderr, so that the report can go into a file while the bar stays on the screen.
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=len(source))
+        return scan(source, threads=threads, progress=lambda done: bar.advance(task, done))
+
+
+def _write(source: Source, report: Report, manifest: Path | None, exclude: Path | None) -> None:
+    from dali_mixup.sources import FileList, write_exclude_list, write_manifest
+
+    if exclude is not None:
+        write_exclude_list(exclude, ((finding.key, finding.problem.value) for finding in report.findings))
+        typer.echo(f"wrote {exclude}: {len(report.findings)} unfit files")
+    if manifest is None:
+        return
+    if len(report.findings) == len(source):
+        typer.echo("wrote no manifest: no file is fit")
+        return
+    assert isinstance(source, FileList)  # _check_targets refused anything else
+    write_manifest(manifest, source.exclude(finding.index for finding in report.findings), report.sizes)
+    typer.echo(f"wrote {manifest}: {len(report.sizes)} fit files")

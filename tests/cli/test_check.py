@@ -1,0 +1,88 @@
+"""`dali-mixup check`: exit codes, and what it writes is what the loaders read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from dali_mixup.cli import app
+from dali_mixup.sources import open_source, read_manifest
+from tests.odd_images import COMPLAINED, DAMAGED, ROTATED, SOUND, make_odd_images, picture
+
+
+def check(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["check", *map(str, arguments), "--threads", "2"])
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    make_odd_images(folder / "odd")
+    (folder / "plain").mkdir()
+    picture().save(folder / "plain" / "one.jpg")
+    return folder
+
+
+def test_sound_data_are_fit(image_folder: Path) -> None:
+    result = check(image_folder)
+    assert result.exit_code == 0, result.output
+    assert "24 files, 0 unfit, 0 classes without a fit image: fit for training" in result.output
+    assert "4 of the 1000 classes of ImageNet-1k" in result.output
+    assert "n01440764 6, n01443537 6, n01484850 6, n01491361 6" in result.output
+
+
+def test_damaged_data_are_not_fit_and_every_file_is_named(damaged: Path) -> None:
+    result = check(damaged)
+    assert result.exit_code == 1
+    for name in {*DAMAGED, ROTATED, COMPLAINED} - {"gif.gif", "folder.jpg"}:  # not images to an image folder
+        assert f": odd/{name}" in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_manifest_and_exclude_list_leave_the_same_files(damaged: Path, tmp_path: Path, suffix: str) -> None:
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow", reason="Parquet manifests need pyarrow")
+    manifest, exclude = tmp_path / f"fit{suffix}", tmp_path / "unfit.jsonl"
+    assert check(damaged, "--manifest", manifest, "--exclude", exclude).exit_code == 1
+    rows = [json.loads(line) for line in exclude.read_text().splitlines()]
+    assert {"path": "odd/zero_bytes.jpg", "problem": "empty"} in rows
+    assert open_source(manifest).fingerprint() == open_source(damaged, exclude=exclude).fingerprint()
+    assert len(read_manifest(manifest)) == len(SOUND) + 4
+    again = check(manifest)
+    assert again.exit_code == 0, again.output
+
+
+def test_an_empty_class_folder_is_not_fit(image_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    picture().save(tmp_path / "b" / "x.jpg")
+    result = check(tmp_path)
+    assert result.exit_code == 1 and "class without a fit image: a" in result.output
+
+
+def test_no_manifest_is_written_where_nothing_is_fit(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.jpg").touch()
+    result = check(tmp_path, "--manifest", tmp_path / "m.jsonl")
+    assert result.exit_code == 1 and "no file is fit" in result.output
+    assert not (tmp_path / "m.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["/no/such/folder"], "/no/such/folder"),
+        (["{folder}", "--manifest", "m.csv"], "m.csv"),
+        (["{folder}", "--exclude", "/no/such/folder/e.jsonl"], "/no/such/folder"),
+    ],
+)
+def test_a_check_that_cannot_be_made_is_one_line(
+    image_folder: Path, arguments: list[str], words: str
+) -> None:
+    result = check(*(argument.format(folder=image_folder) for argument in arguments))
+    assert result.exit_code == 2
+    assert words in result.output and "Traceback" not in result.output
