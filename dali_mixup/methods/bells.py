@@ -12,12 +12,15 @@ def bell(extent: int, centre: np.ndarray, sharpness: np.ndarray) -> np.ndarray:
 
 
 def bells(
-    cy: np.ndarray, cx: np.ndarray, sharpness: np.ndarray, height: int, width: int
+    cy: np.ndarray, cx: np.ndarray, sharpness: np.ndarray, inverted: np.ndarray, height: int, width: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Masks (n, H, W) float32 of round bells around (cy, cx), and their exact means (n,) float64.
+    """Masks (n, H, W) float32 of round bells around (cy, cx), one minus that where `inverted`, and their exact means
+    (n,) float64.
 
     exp(-s (dy^2 + dx^2)) is a product, so a mask takes H + W exponentials, and its mean is the product of two.
     """
     down, across = bell(height, cy, sharpness), bell(width, cx, sharpness)
-    masks = down.astype(np.float32)[:, :, None] * across.astype(np.float32)[:, None, :]
-    return masks, down.mean(1) * across.mean(1)
+    sign, offset = np.where(inverted, -1.0, 1.0), np.where(inverted, 1.0, 0.0)
+    masks = (sign[:, None] * down).astype(np.float32)[:, :, None] * across.astype(np.float32)[:, None, :]
+    masks += offset.astype(np.float32)[:, None, None]
+    return masks, offset + sign * down.mean(1) * across.mean(1)

@@ -38,7 +38,5 @@ class GMix(Method):
         cy, cx = below(rng, np.full(n, height)), below(rng, np.full(n, width))
         # A patch of almost no area is one pixel: the smallest sharpness at which a neighbour's weight underflows.
         area = np.maximum(np.minimum(lam, 1.0 - lam) * height * width, 1e-3)
-        masks, share = bells(cy, cx, np.pi / area, height, width)
-        partner = lam >= 0.5
-        masks[partner] = 1.0 - masks[partner]
-        return Draws(weights=two(np.where(partner, 1.0 - share, share)), masks=masks)
+        masks, own = bells(cy, cx, np.pi / area, lam >= 0.5, height, width)
+        return Draws(weights=two(own), masks=masks)

@@ -63,7 +63,8 @@ class GridMix(Method):
         pitch_h = np.maximum((pitch_w * hole_aspect).astype(np.int64), 1)
         across = in_holes(width, x0, cut_w, pitch_w, ratio)
         down = in_holes(height, y0, cut_h, pitch_h, ratio)
-        masks = 1.0 - down[:, :, None] * across[:, None, :]
+        masks = down[:, :, None] * across[:, None, :]
+        np.subtract(1.0, masks, out=masks)
         pasted = down.mean(1, dtype=np.float64) * across.mean(1, dtype=np.float64)
         return Draws(weights=two(1.0 - pasted), masks=masks)
 

@@ -38,5 +38,5 @@ class SmoothMix(Method):
         sigma = rng.uniform(*self.sigma, n) * np.sqrt(height * width)
         # Pixel i covers [i - 1/2, i + 1/2), so this is uniform over the image.
         cy, cx = rng.uniform(-0.5, height - 0.5, n), rng.uniform(-0.5, width - 0.5, n)
-        partner, share = bells(cy, cx, 0.5 / sigma**2, height, width)
-        return Draws(weights=two(1.0 - share), masks=np.subtract(1.0, partner, out=partner))
+        masks, own = bells(cy, cx, 0.5 / sigma**2, np.full(n, True), height, width)
+        return Draws(weights=two(own), masks=masks)
