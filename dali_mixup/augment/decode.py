@@ -52,8 +52,3 @@ class Backend:
 def whole_image(encoded: DataNode, backend: Backend) -> DataNode:
     """(H, W, 3) uint8 RGB, HWC."""
     return fn.decoders.image(encoded, **backend.decoder_arguments)
-
-
-def size_of(image_size: int | tuple[int, int]) -> tuple[int, int]:
-    """(height, width) of an image size given as one number or as that pair."""
-    return (image_size, image_size) if isinstance(image_size, int) else (image_size[0], image_size[1])

@@ -13,27 +13,11 @@ from dataclasses import dataclass
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
-from .operations import LUMA, TRUNCATE, Kernel
+from .operations import LUMA, PARAMETER, TRUNCATE, Kernel
 
 UINT8 = types.DALIDataType.UINT8
 FLOAT = types.DALIDataType.FLOAT
 INT32 = types.DALIDataType.INT32
-
-PARAMETER = {
-    Kernel.AFFINE: "affine",
-    Kernel.COLOUR: "colour",
-    **dict.fromkeys(
-        (
-            Kernel.CONTRAST,
-            Kernel.SHARPNESS,
-            Kernel.POSTERIZE,
-            Kernel.SOLARIZE,
-            Kernel.SOLARIZE_ADD,
-            Kernel.BLUR,
-        ),
-        "amount",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -51,15 +35,11 @@ class Canvas:
     interpolation: types.DALIInterpType
 
 
-def parameters_of(kernels: frozenset[Kernel]) -> tuple[str, ...]:
-    """The names of the `Actions` arrays that these kernels read, `kernel` first."""
-    return ("kernel", *sorted({PARAMETER[kernel] for kernel in kernels if kernel in PARAMETER}))
-
-
 def apply(
     images: DataNode, kernels: frozenset[Kernel], nodes: Mapping[str, DataNode], canvas: Canvas
 ) -> DataNode:
-    """Each image after the kernel that its row of `nodes["kernel"]` names. `nodes` has what `parameters_of` says."""
+    """Each image after the kernel that its row of `nodes["kernel"]` names. `nodes` has the arrays of `Actions`
+    that the kernels read."""
     return _select(sorted(kernels | {Kernel.NONE}), {**nodes, "images": images}, canvas)
 
 
@@ -107,7 +87,9 @@ def _run(kernel: Kernel, nodes: Mapping[str, DataNode], canvas: Canvas) -> DataN
     if kernel == Kernel.POSTERIZE:
         return images & fn.cast(amount, dtype=UINT8)
     if kernel == Kernel.SOLARIZE:
-        inverted = images >= fn.cast(amount, dtype=types.DALIDataType.INT16)  # a threshold of 256 inverts nothing
+        inverted = images >= fn.cast(
+            amount, dtype=types.DALIDataType.INT16
+        )  # a threshold of 256 inverts nothing
         return images ^ (inverted * types.Constant(255, dtype=UINT8))  # 255 - x is x with every bit turned
     if kernel == Kernel.SOLARIZE_ADD:
         return images + (images < types.Constant(128, dtype=UINT8)) * fn.cast(amount, dtype=UINT8)
@@ -132,7 +114,9 @@ def _affine(images: DataNode, nodes: Mapping[str, DataNode], canvas: Canvas) -> 
     )
     return fn.warp_affine(
         framed,
-        matrix=fn.transforms.translation(nodes["affine"], offset=[1, 1]),  # the image begins one pixel further in
+        matrix=fn.transforms.translation(
+            nodes["affine"], offset=[1, 1]
+        ),  # the image begins one pixel further in
         size=list(canvas.size) if canvas.size else size,
         interp_type=canvas.interpolation,
         inverse_map=True,
@@ -162,4 +146,6 @@ def _autocontrast(images: DataNode) -> DataNode:
     high = fn.reductions.max(images, axis_names="HW", keep_dims=True)
     flat = low == high
     span = (high - low) * (flat ^ True) + flat * types.Constant(255, dtype=UINT8)
-    return fn.cast((images - low * (flat ^ True)) * (255.0 / fn.cast(span, dtype=FLOAT)) - TRUNCATE, dtype=UINT8)
+    return fn.cast(
+        (images - low * (flat ^ True)) * (255.0 / fn.cast(span, dtype=FLOAT)) - TRUNCATE, dtype=UINT8
+    )

@@ -18,7 +18,6 @@ import numpy as np
 TRUNCATE = 0.499
 
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R 601, as Pillow's "L"
-TO_YIQ = np.array([LUMA, [0.596, -0.274, -0.321], [0.211, -0.523, 0.311]])
 
 
 class Kernel(IntEnum):
@@ -35,6 +34,19 @@ class Kernel(IntEnum):
     AUTOCONTRAST = 8
     EQUALIZE = 9
     BLUR = 10  # amount: sigma in pixels
+
+
+PARAMETER = {
+    Kernel.AFFINE: "affine",
+    Kernel.COLOUR: "colour",
+    Kernel.CONTRAST: "amount",
+    Kernel.SHARPNESS: "amount",
+    Kernel.POSTERIZE: "amount",
+    Kernel.SOLARIZE: "amount",
+    Kernel.SOLARIZE_ADD: "amount",
+    Kernel.BLUR: "amount",
+}
+"""The field of `Actions` that holds a kernel's parameter, for the kernels that have one."""
 
 
 @dataclass
@@ -116,13 +128,13 @@ def _color(factor: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _hue(turns: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Rotation of the chroma plane of YIQ by `turns` of a full circle, red towards yellow."""
-    c, s = np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)
-    rotation = np.zeros((len(turns), 3, 3))
-    rotation[:, 0, 0] = 1
-    rotation[:, 1, 1], rotation[:, 1, 2] = c, s
-    rotation[:, 2, 1], rotation[:, 2, 2] = -s, c
-    return _matrix(np.linalg.inv(TO_YIQ) @ rotation @ TO_YIQ, 0.0)
+    """Rotation of (r, g, b) about the grey axis by `turns` of a full circle, red towards green (Rodrigues' formula).
+
+    Linear, where torchvision's hue shift in HSV is not: the two agree at multiples of a third of a turn.
+    """
+    c, s = (f(2 * np.pi * turns)[:, None, None] for f in (np.cos, np.sin))
+    cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
+    return _matrix(c * np.eye(3) + (1 - c) / 3 + s * cross, 0.0)
 
 
 def _as_is(values: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -138,13 +150,19 @@ OPERATIONS: dict[str, tuple[Kernel, Parameter | None]] = {
     "TranslateX": (Kernel.AFFINE, lambda v, h, w: _affine(v, 1, 0, v, 0, 1, 0)),
     "TranslateY": (Kernel.AFFINE, lambda v, h, w: _affine(v, 1, 0, 0, 0, 1, v)),
     "Rotate": (Kernel.AFFINE, _rotate),  # degrees counter-clockwise about the centre, as Image.rotate
-    "Brightness": (Kernel.COLOUR, _brightness),  # factors as PIL.ImageEnhance: 0 the degenerate image, 1 the image
+    "Brightness": (
+        Kernel.COLOUR,
+        _brightness,
+    ),  # factors as PIL.ImageEnhance: 0 the degenerate image, 1 the image
     "Color": (Kernel.COLOUR, _color),
     "Hue": (Kernel.COLOUR, _hue),
     "Contrast": (Kernel.CONTRAST, _as_is),
     "Sharpness": (Kernel.SHARPNESS, _as_is),
     "Posterize": (Kernel.POSTERIZE, lambda v, h, w: 256 - 2.0 ** (8 - np.clip(v, 0, 8))),  # bits that stay
-    "Solarize": (Kernel.SOLARIZE, _as_is),
+    "Solarize": (
+        Kernel.SOLARIZE,
+        lambda v, h, w: np.ceil(v),
+    ),  # threshold 0..256: values from it on are inverted
     "SolarizeAdd": (Kernel.SOLARIZE_ADD, _as_is),
     "Invert": (Kernel.SOLARIZE, lambda v, h, w: np.zeros_like(v)),
     "AutoContrast": (Kernel.AUTOCONTRAST, None),

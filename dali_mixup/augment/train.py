@@ -1,74 +1,246 @@
-"""The training transform: a random window of each image, resized, flipped by chance."""
+"""The training transform: a random window of each image, resized, flipped and augmented by chance."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
+import numpy as np
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
 from ..checks import choice, integer, number
-from .decode import INTERPOLATIONS, Backend, size_of, whole_image
+from .colour import ColourJitter, Lighting
+from .crop import padded_window, resized_window
+from .decode import INTERPOLATIONS, Backend
+from .draws import Draws
+from .erase import Noise, erase
+from .erasing import Cutout, RandomErasing, check_range
+from .kernels import Canvas, apply
+from .parse import BLACK, auto_augmentation
+from .sizes import ImageSize, MultiScale, SizeSchedule, check_size, size_of
+from .stage import Chance, Stage
+
+UINT8 = types.DALIDataType.UINT8
+FLOAT = types.DALIDataType.FLOAT
 
 
 @dataclass(frozen=True)
 class TrainTransform:
-    """torchvision's RandomResizedCrop and RandomHorizontalFlip, with its laws and defaults.
+    """torchvision's RandomResizedCrop and RandomHorizontalFlip, with its laws and defaults, and what else is asked for.
+
+    The order is that of the fields: crop, flip, auto_augment, color_jitter, grayscale, solarize, gaussian_blur,
+    lighting, cutout, random_erasing before mixing; then mixing and normalising; then random_erasing after mixing.
+    An option that is off adds no operator.
 
     Args:
-        image_size: height and width of the result in pixels, one number or (height, width).
-        scale: (low, high), 0 < low <= high <= 1: share of the image's area that the window covers.
-        ratio: (low, high), 0 < low <= high: width / height of the window, log-uniform.
-        interpolation: "nearest", "bilinear", "bicubic" or "lanczos".
+        image_size: of the result in pixels, one number, (height, width), `SizeSchedule` or `MultiScale`.
+        crop: "resized", a random window resized; or "padded", a window of image_size from the image with a black
+            border (the image first resized so that it just covers image_size): CIFAR's.
+        scale: (low, high), 0 < low <= high <= 1: share of the image's area that a resized window covers.
+        ratio: (low, high), 0 < low <= high: width / height of a resized window, log-uniform.
+        padding: border of a padded crop in pixels, >= 0.
+        interpolation: "nearest", "bilinear", "bicubic" or "lanczos"; of auto_augment bilinear for the last two.
         antialias: low-pass before shrinking, as Pillow does and torchvision does by default.
         hflip: in [0, 1], how likely an image is flipped left to right.
+        auto_augment: timm's "rand-m9-mstd0.5-inc1" and relatives, see `auto_augmentation`; None: none.
+        fill: (r, g, b) in 0..255 of pixels that auto_augment brings in; None: as the string's own library does.
+        color_jitter: brightness, contrast, saturation and optionally hue as in torchvision's ColorJitter, >= 0, hue at
+            most 0.5; one number x stands for (x, x, x). timm leaves it out beside auto_augment, this does not.
+        color_jitter_prob: in [0, 1], how likely an image is jittered.
+        grayscale, solarize, gaussian_blur: in [0, 1], how likely an image is made grey, inverted from 128 on, blurred.
+        blur_sigma: (low, high), 0 < low <= high, pixels, uniform.
+        lighting: deviation of AlexNet's PCA noise, >= 0; 0.1 in the papers.
+        cutout, random_erasing: see there; None: none.
 
     Raises:
         TypeError, ValueError: values outside the above.
     """
 
-    image_size: int | tuple[int, int] = 224
+    image_size: ImageSize = 224
+    crop: str = "resized"
     scale: tuple[float, float] = (0.08, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    padding: int = 4
     interpolation: str = "bilinear"
     antialias: bool = True
     hflip: float = 0.5
+    auto_augment: str | None = None
+    fill: tuple[int, int, int] | None = None
+    color_jitter: float | tuple[float, ...] | None = None
+    color_jitter_prob: float = 1.0
+    grayscale: float = 0.0
+    solarize: float = 0.0
+    gaussian_blur: float = 0.0
+    blur_sigma: tuple[float, float] = (0.1, 2.0)
+    lighting: float = 0.0
+    cutout: Cutout | None = None
+    random_erasing: RandomErasing | None = None
 
     def __post_init__(self) -> None:
-        for extent in size_of(self.image_size):
-            integer("TrainTransform", "image_size", extent, at_least=1)
-        for name, top in (("scale", 1.0), ("ratio", None)):
-            low, high = getattr(self, name)
-            number("TrainTransform", f"{name}[0]", low, above=0, at_most=top)
-            number("TrainTransform", f"{name}[1]", high, at_least=low, at_most=top)
-        choice("TrainTransform", "interpolation", self.interpolation, tuple(INTERPOLATIONS))
-        number("TrainTransform", "hflip", self.hflip, at_least=0, at_most=1)
+        owner = "TrainTransform"
+        check_size(owner, self.image_size)
+        choice(owner, "crop", self.crop, ("resized", "padded"))
+        if self.crop == "padded" and isinstance(self.image_size, SizeSchedule | MultiScale):
+            raise ValueError(f"{owner}: crop='padded' needs one image_size, not {self.image_size!r}")
+        check_range(owner, "scale", self.scale, top=1.0)
+        check_range(owner, "ratio", self.ratio)
+        integer(owner, "padding", self.padding, at_least=0)
+        choice(owner, "interpolation", self.interpolation, tuple(INTERPOLATIONS))
+        for name in ("hflip", "color_jitter_prob", "grayscale", "solarize", "gaussian_blur"):
+            number(owner, name, getattr(self, name), at_least=0, at_most=1)
+        check_range(owner, "blur_sigma", self.blur_sigma)
+        number(owner, "lighting", self.lighting, at_least=0)
+        for name, kind in (("cutout", Cutout), ("random_erasing", RandomErasing)):
+            if not isinstance(getattr(self, name), kind | None):
+                raise TypeError(
+                    f"{owner}: {name}={getattr(self, name)!r}, expected a {kind.__name__} or None"
+                )
+        if self.fill is not None:
+            _check_colour(owner, self.fill)
+        _jitter(owner, self.color_jitter)
+        if self.auto_augment is not None:
+            auto_augmentation(self.auto_augment)
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) of the result."""
+        """(height, width) of the result, the largest where it changes."""
         return size_of(self.image_size)
 
-    def graph(self, encoded: DataNode, backend: Backend, seeds: Iterator[int]) -> DataNode:
-        """(height, width, 3) uint8 HWC images from encoded bytes; `seeds` gives each random operator its own."""
-        height, width = self.size
-        window = {
-            "random_area": list(self.scale),
-            "random_aspect_ratio": list(self.ratio),
-            "num_attempts": 10,  # torchvision's
-            "seed": next(seeds),
-        }
+    @cached_property
+    def draws(self) -> Draws:
+        """What is decided for each batch outside the graph."""
+        stages: list[Stage] = []
+        if self.auto_augment is not None:
+            stages.append(auto_augmentation(self.auto_augment)[0])
+        jitter = _jitter("TrainTransform", self.color_jitter)
+        if any(jitter) and self.color_jitter_prob:
+            stages.append(ColourJitter(jitter, self.color_jitter_prob))
+        if self.grayscale:
+            stages.append(Chance("Color", self.grayscale))
+        if self.solarize:
+            stages.append(Chance("Solarize", self.solarize, 128, 128))
+        if self.gaussian_blur:
+            stages.append(Chance("GaussianBlur", self.gaussian_blur, *self.blur_sigma))
+        if self.lighting:
+            stages.append(Lighting(self.lighting))
+        size = self.image_size if isinstance(self.image_size, SizeSchedule | MultiScale) else self.size
+        return Draws(size, tuple(stages), self.cutout, self.random_erasing)
+
+    def graph(
+        self,
+        encoded: DataNode,
+        backend: Backend,
+        seeds: Iterator[int],
+        nodes: Mapping[str, DataNode],
+        mean: Sequence[float],
+        std: Sequence[float],
+    ) -> DataNode:
+        """(height, width, 3) uint8 HWC images from encoded bytes: everything before mixing.
+
+        Args:
+            seeds: gives each random operator its own.
+            nodes: the arrays of `draws`, on the CPU.
+            mean, std: (3,) of the normalisation that follows, in 0..255.
+        """
         resize = {"interp_type": INTERPOLATIONS[self.interpolation], "antialias": self.antialias}
-        if backend.roi:
-            images = fn.decoders.image_random_crop(encoded, **window, **backend.decoder_arguments)
-            images = fn.resize(images, resize_y=height, resize_x=width, **resize)
+        if self.crop == "padded":
+            images = padded_window(encoded, backend, self.size, self.padding, resize, seeds)
         else:
-            images = whole_image(encoded, backend)
-            images = fn.random_resized_crop(images, size=[height, width], **window, **resize)
+            size = nodes.get("size", self.size)
+            images = resized_window(encoded, backend, size, self.scale, self.ratio, resize, next(seeds))
         if self.hflip:
             flipped = fn.random.coin_flip(
                 probability=self.hflip, seed=next(seeds), dtype=types.DALIDataType.INT32
             )
             images = fn.flip(images, horizontal=flipped)
+        canvas = self._canvas(nodes)
+        for i, kernels in enumerate(self.draws.layers):
+            images = apply(images, kernels, _of(f"{i}", nodes), canvas)
+        for name in self.draws.rectangles:
+            if name == "cutout":
+                images = erase(images, _of(name, nodes), np.rint(mean).tolist(), canvas.size)
+            elif self._erasing_at("before_mix"):
+                images = self._erase(images, _of(name, nodes), seeds, mean, std, UINT8, "HWC")
         return images
+
+    def after_mix(
+        self, images: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode], layout: str
+    ) -> DataNode:
+        """Normalised float32 images (float16 only if no noise is wanted) with what comes after mixing."""
+        for name in self.draws.rectangles:
+            if name != "cutout" and self._erasing_at("after_mix"):
+                zero, one = (0.0,) * 3, (1.0,) * 3
+                images = self._erase(images, _of(name, nodes), seeds, zero, one, FLOAT, layout)
+        return images
+
+    @property
+    def noise_after_mix(self) -> bool:
+        """Whether `after_mix` needs float32."""
+        return self._erasing_at("after_mix") and self.random_erasing.mode == "pixel"
+
+    def _erasing_at(self, place: str) -> bool:
+        return self.random_erasing is not None and self.random_erasing.place == place
+
+    def _erase(
+        self,
+        images: DataNode,
+        nodes: Mapping[str, DataNode],
+        seeds: Iterator[int],
+        mean: Sequence[float],
+        std: Sequence[float],
+        dtype: types.DALIDataType,
+        layout: str,
+    ) -> DataNode:
+        """One rectangle of random erasing; what is 0 after normalisation is `mean` in the images' units."""
+        assert self.random_erasing is not None
+        fill: Any
+        if self.random_erasing.mode == "pixel":
+            fill = Noise(mean, std, [next(seeds) for _ in range(3)], dtype, layout)
+        elif self.random_erasing.mode == "rand":
+            fill = nodes["colour"] * _constant(std) + _constant(mean)
+            fill = fn.cast(
+                fn.cast(fill, dtype=dtype), dtype=FLOAT
+            )  # rounded and cut off, which erasing is not
+        else:
+            fill = mean if dtype == FLOAT else np.rint(mean).tolist()
+        return erase(images, nodes, fill, self._canvas(nodes).size)
+
+    def _canvas(self, nodes: Mapping[str, DataNode]) -> Canvas:
+        own = BLACK if self.auto_augment is None else auto_augmentation(self.auto_augment)[1]
+        nearest = self.interpolation == "nearest"
+        interpolation = INTERPOLATIONS["nearest" if nearest else "bilinear"]
+        return Canvas(None if "size" in nodes else self.size, self.fill or own, interpolation)
+
+
+def _of(prefix: str, nodes: Mapping[str, DataNode]) -> dict[str, DataNode]:
+    """The nodes of one layer or rectangle under their own names, and the size if it changes."""
+    mine = {name.split(".")[1]: node for name, node in nodes.items() if name.startswith(f"{prefix}.")}
+    return mine | {name: node for name, node in nodes.items() if name == "size"}
+
+
+def _constant(values: Sequence[float]) -> DataNode:
+    return types.Constant(np.array(values, np.float32), device="cpu")
+
+
+def _jitter(owner: str, given: Any) -> tuple[float, float, float, float]:
+    """(brightness, contrast, saturation, hue), zeros where nothing is wanted."""
+    if given is None:
+        return 0.0, 0.0, 0.0, 0.0
+    amounts = tuple(given) if isinstance(given, tuple | list) else (given,) * 3
+    if len(amounts) not in (3, 4):
+        raise ValueError(
+            f"{owner}: color_jitter={given!r}, expected a number, (brightness, contrast, saturation) or these and hue"
+        )
+    brightness, contrast, saturation = (number(owner, "color_jitter", x, at_least=0) for x in amounts[:3])
+    hue = number(owner, "hue of color_jitter", amounts[3], at_least=0, at_most=0.5) if amounts[3:] else 0.0
+    return brightness, contrast, saturation, hue
+
+
+def _check_colour(owner: str, fill: Any) -> None:
+    if not isinstance(fill, tuple | list) or len(fill) != 3:
+        raise TypeError(f"{owner}: fill={fill!r}, expected (r, g, b)")
+    for channel in fill:
+        integer(owner, "fill", channel, at_least=0, at_most=255)

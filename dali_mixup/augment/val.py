@@ -8,7 +8,8 @@ from nvidia.dali import fn
 from nvidia.dali.data_node import DataNode
 
 from ..checks import choice, integer
-from .decode import INTERPOLATIONS, Backend, size_of, whole_image
+from .decode import INTERPOLATIONS, Backend, whole_image
+from .sizes import check_size, size_of
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,7 @@ class ValTransform:
     antialias: bool = True
 
     def __post_init__(self) -> None:
-        for extent in size_of(self.image_size):
-            integer("ValTransform", "image_size", extent, at_least=1)
+        check_size("ValTransform", self.image_size)
         if integer("ValTransform", "resize_size", self.resize_size, at_least=1) < max(self.size):
             raise ValueError(
                 f"ValTransform: resize_size={self.resize_size} is smaller than image_size={self.image_size}; the crop "

@@ -85,7 +85,6 @@ def _paste(images: DataNode, nodes: Nodes, feed: PlanFeed) -> DataNode:
         in_anchors=nodes["paste_from"],
         out_anchors=nodes["paste_to"],
         shapes=nodes["paste_shape"],
-        output_size=[feed.height, feed.width],
     )
 
 
@@ -102,7 +101,8 @@ def _resize(nodes: Nodes, feed: PlanFeed) -> DataNode:
         in_anchors=nodes["resize_from"],
         out_anchors=nodes["resize_to"],
         shapes=nodes["resize_shape"],
-        output_size=[feed.height, feed.width],
+        # The first rectangle is the whole own image; its size may change with the batch.
+        output_size=fn.reshape(fn.slice(nodes["resize_shape"], start=[0], shape=[1], axes=[0]), shape=[2]),
     )
 
 

@@ -1,0 +1,73 @@
+"""The random window of a training image: torchvision's RandomResizedCrop, or the padded crop of CIFAR recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from nvidia.dali import fn, math, types
+from nvidia.dali.data_node import DataNode
+
+from .decode import Backend, whole_image
+
+INT32 = types.DALIDataType.INT32
+
+Size = tuple[int, int] | DataNode
+"""(height, width), or a CPU node of (2,) float32 where it changes with the batch."""
+
+
+def resized_window(
+    encoded: DataNode,
+    backend: Backend,
+    size: Size,
+    scale: tuple[float, float],
+    ratio: tuple[float, float],
+    resize: dict[str, Any],
+    seed: int,
+) -> DataNode:
+    """A window of a random area and aspect ratio, resized to `size`; 10 tries, then the largest centred window of a
+    fitting ratio, as in torchvision.
+
+    Both ways give the same pixels. `fn.random_resized_crop` would not: its filter also reads pixels outside the window.
+    """
+    window = {
+        "random_area": list(scale),
+        "random_aspect_ratio": list(ratio),
+        "num_attempts": 10,
+        "seed": seed,
+    }
+    if backend.roi:
+        images = fn.decoders.image_random_crop(encoded, **window, **backend.decoder_arguments)
+    else:
+        start, shape = fn.random_crop_generator(
+            fn.peek_image_shape(encoded, adjust_orientation=False), **window
+        )
+        images = fn.slice(whole_image(encoded, backend), start=start, shape=shape, axis_names="HW")
+    return fn.resize(images, size=size if isinstance(size, DataNode) else list(size), **resize)
+
+
+def padded_window(
+    encoded: DataNode,
+    backend: Backend,
+    size: tuple[int, int],
+    padding: int,
+    resize: dict[str, Any],
+    seeds: Iterator[int],
+) -> DataNode:
+    """torchvision's Resize to the smallest image that covers `size` (images of that size stay as they are), then
+    RandomCrop(size, padding) on black: every window position is equally likely."""
+    images = fn.resize(whole_image(encoded, backend), size=list(size), mode="not_smaller", **resize)
+    # Resizing keeps the aspect ratio, so how far a window can move depends on the image.
+    shape = fn.cast(fn.slice(images.shape(), start=[0], shape=[2], axes=[0]), dtype=INT32)
+    room = shape + 2 * padding - types.Constant(np.array(size, np.int32), device="cpu")
+    chance = fn.random.uniform(range=[0.0, 1.0], shape=[2], seed=next(seeds))
+    start = fn.cast(math.floor(chance * (room + 1)), dtype=INT32) - padding
+    return fn.slice(
+        images,
+        start=start,
+        shape=list(size),
+        axis_names="HW",
+        out_of_bounds_policy="pad",
+        fill_values=0,
+    )

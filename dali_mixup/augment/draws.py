@@ -1,0 +1,82 @@
+"""Every decision of a training transform that is not the window or the flip: drawn on the CPU in NumPy for a whole
+batch, fed to the graph as arrays. A pure function of the batch's address, like a mixing plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..seeding import Purpose, stream
+from .erasing import Cutout, RandomErasing
+from .operations import PARAMETER, Kernel
+from .sizes import MultiScale, SizeSchedule
+from .stage import Stage
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The arrays of a batch, and their names, which depend on the transform alone.
+
+    Attributes:
+        size: (height, width), or what tells it.
+        stages: in the order of their application.
+        cutout, random_erasing: None: not wanted.
+    """
+
+    size: tuple[int, int] | SizeSchedule | MultiScale
+    stages: tuple[Stage, ...]
+    cutout: Cutout | None
+    random_erasing: RandomErasing | None
+
+    @property
+    def layers(self) -> tuple[frozenset[Kernel], ...]:
+        """The kernels of every layer of every stage."""
+        return tuple(layer for stage in self.stages for layer in stage.layers)
+
+    @property
+    def rectangles(self) -> tuple[str, ...]:
+        """The prefix of the names of each rectangle's arrays: "cutout", "erasing0", ..."""
+        cut = ("cutout",) if self.cutout else ()
+        count = self.random_erasing.count if self.random_erasing else 0
+        return (*cut, *(f"erasing{i}" for i in range(count)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the arrays: "size" if it changes, "<layer>.<Actions field>", "<rectangle>.<Rectangles field>"."""
+        size = () if isinstance(self.size, tuple) else ("size",)
+        actions = (f"{i}.{name}" for i, layer in enumerate(self.layers) for name in parameters_of(layer))
+        rectangles = (f"{name}.{field}" for name in self.rectangles for field in self._fields_of(name))
+        return (*size, *actions, *rectangles)
+
+    def size_at(self, seed: int, epoch: int, step: int) -> tuple[int, int]:
+        """(height, width) of a batch's images."""
+        return self.size if isinstance(self.size, tuple) else self.size.at(seed, epoch, step)
+
+    def arrays(self, rows: int, seed: int, rank: int, epoch: int, step: int) -> tuple[np.ndarray, ...]:
+        """The arrays of `names` for one batch, each with one entry a row."""
+        if not self.names:
+            return ()
+        height, width = self.size_at(seed, epoch, step)
+        rng = stream(Purpose.OPERATION, seed, rank=rank, epoch=epoch, step=step)
+        made = [] if isinstance(self.size, tuple) else [np.full((rows, 2), (height, width), np.float32)]
+        actions = [one for stage in self.stages for one in stage.draw(rng, rows, height, width)]
+        for one, layer in zip(actions, self.layers, strict=True):
+            made += [getattr(one, field) for field in parameters_of(layer)]
+        drawers = [drawer for drawer in (self.cutout, self.random_erasing) if drawer is not None]
+        rectangles = [one for drawer in drawers for one in drawer.draw(rng, rows, height, width)]
+        for rectangle, name in zip(rectangles, self.rectangles, strict=True):
+            made += [getattr(rectangle, field) for field in self._fields_of(name)]
+        return tuple(made)
+
+    def _fields_of(self, rectangle: str) -> tuple[str, ...]:
+        """Of `Rectangles`; a constant needs no colour."""
+        coloured = (
+            rectangle != "cutout" and self.random_erasing is not None and self.random_erasing.mode == "rand"
+        )
+        return ("erased", "start", "shape", *(("colour",) if coloured else ()))
+
+
+def parameters_of(kernels: frozenset[Kernel]) -> tuple[str, ...]:
+    """The names of the `Actions` arrays that these kernels read, `kernel` first."""
+    return ("kernel", *sorted({PARAMETER[kernel] for kernel in kernels if kernel in PARAMETER}))

@@ -1,0 +1,127 @@
+"""Random erasing and Cutout: rectangles of an image replaced by a constant, a random colour or noise. NumPy only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..checks import choice, integer, number
+
+ATTEMPTS = 10  # as in timm and torchvision
+
+
+@dataclass(frozen=True)
+class Rectangles:
+    """One rectangle, or none, for each of N images.
+
+    Attributes:
+        erased: (N,) bool.
+        start, shape: (N, 2) int32, (y, x) and (height, width) in pixels; inside the image.
+        colour: (N, 3) float32, in units of the normalised image.
+    """
+
+    erased: np.ndarray
+    start: np.ndarray
+    shape: np.ndarray
+    colour: np.ndarray
+
+
+@dataclass(frozen=True)
+class RandomErasing:
+    """Random erasing (Zhong et al. 2017, arXiv:1708.04896) with the laws of timm and torchvision.
+
+    An area and an aspect ratio (log-uniform) are drawn up to 10 times until the rectangle is smaller than the image;
+    its position is uniform. If none fits, the image stays as it is.
+
+    Args:
+        prob: in [0, 1], how likely an image is erased.
+        mode: "const": 0 after normalisation (timm's const, torchvision's value=0); "rand": a normal colour a
+            rectangle; "pixel": normal noise, both of mean 0 and deviation 1 after normalisation.
+        area: (low, high), 0 < low <= high <= 1, share of the image's area; of all its rectangles together.
+        ratio: (low, high), 0 < low <= high, height / width.
+        count: >= 1, most rectangles an image; their number is uniform in 1..count.
+        place: "before_mix": erased images are mixed, as in DeiT, Swin, ConvNeXt and torchvision; "after_mix": mixed
+            images are erased, as with timm's prefetcher. Before mixing, pixels are uint8, so the constant is the
+            rounded mean, and noise is cut off at black and white.
+
+    Raises:
+        TypeError, ValueError: values outside the above.
+    """
+
+    prob: float = 0.25
+    mode: str = "const"
+    area: tuple[float, float] = (0.02, 1 / 3)
+    ratio: tuple[float, float] = (0.3, 1 / 0.3)
+    count: int = 1
+    place: str = "before_mix"
+
+    def __post_init__(self) -> None:
+        number("RandomErasing", "prob", self.prob, at_least=0, at_most=1)
+        choice("RandomErasing", "mode", self.mode, ("const", "rand", "pixel"))
+        choice("RandomErasing", "place", self.place, ("before_mix", "after_mix"))
+        integer("RandomErasing", "count", self.count, at_least=1)
+        check_range("RandomErasing", "area", self.area, top=1.0)
+        check_range("RandomErasing", "ratio", self.ratio)
+
+    def draw(self, rng: np.random.RandomState, rows: int, height: int, width: int) -> list[Rectangles]:
+        """`count` rectangles for each of `rows` images of this size."""
+        erased = rng.random_sample(rows) < self.prob
+        counts = rng.randint(1, self.count + 1, size=rows)
+        made = []
+        for number_of_this in range(self.count):
+            share = rng.uniform(*self.area, size=(rows, ATTEMPTS)) / counts[:, None]
+            aspect = np.exp(rng.uniform(*np.log(self.ratio), size=(rows, ATTEMPTS)))
+            h = np.rint(np.sqrt(share * height * width * aspect)).astype(np.int32)
+            w = np.rint(np.sqrt(share * height * width / aspect)).astype(np.int32)
+            fits = (h < height) & (w < width)
+            first = fits.argmax(axis=1)[:, None]
+            shape = np.concatenate([np.take_along_axis(extent, first, axis=1) for extent in (h, w)], axis=1)
+            there = erased & fits.any(axis=1) & (number_of_this < counts) & shape.all(axis=1)
+            shape = np.where(there[:, None], shape, 1).astype(np.int32)
+            room = np.array([height, width]) - shape + 1
+            start = np.floor(rng.random_sample((rows, 2)) * room).astype(np.int32)
+            colour = rng.standard_normal((rows, 3)) if self.mode == "rand" else np.zeros((rows, 3))
+            made.append(Rectangles(there, start, shape, colour.astype(np.float32)))
+        return made
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """Cutout (DeVries and Taylor 2017, arXiv:1708.04552): a square of 0 after normalisation, before mixing.
+
+    Its centre is any pixel with equal probability, and what would lie outside the image is left out.
+
+    Args:
+        size: side of the square in pixels, >= 1.
+        prob: in [0, 1], how likely an image is cut out.
+
+    Raises:
+        TypeError, ValueError: values outside the above.
+    """
+
+    size: int
+    prob: float = 1.0
+
+    def __post_init__(self) -> None:
+        integer("Cutout", "size", self.size, at_least=1)
+        number("Cutout", "prob", self.prob, at_least=0, at_most=1)
+
+    def draw(self, rng: np.random.RandomState, rows: int, height: int, width: int) -> list[Rectangles]:
+        """One rectangle for each of `rows` images of this size."""
+        extent = np.array([height, width])
+        centre = np.floor(rng.random_sample((rows, 2)) * extent).astype(np.int32)
+        start = np.clip(centre - self.size // 2, 0, extent)
+        stop = np.clip(centre - self.size // 2 + self.size, 0, extent)
+        shape = (stop - start).astype(np.int32)
+        cut = (rng.random_sample(rows) < self.prob) & shape.all(axis=1)
+        return [Rectangles(cut, start.astype(np.int32), shape, np.zeros((rows, 3), np.float32))]
+
+
+def check_range(owner: str, name: str, value: Sequence[float], top: float | None = None) -> None:
+    """TypeError or ValueError unless `value` is (low, high) with 0 < low <= high <= top."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise TypeError(f"{owner}: {name}={value!r}, expected (low, high)")
+    number(owner, f"{name}[0]", value[0], above=0, at_most=top)
+    number(owner, f"{name}[1]", value[1], at_least=value[0], at_most=top)

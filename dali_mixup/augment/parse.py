@@ -1,0 +1,45 @@
+"""The auto-augmentation that a string names."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from .auto_augment import AutoAugment, TorchvisionAutoAugment
+from .policies import TIMM
+from .rand_augment import RandAugment
+from .stage import Stage
+from .trivial_augment import TrivialAugmentWide
+
+TIMM_FILL = (124, 116, 104)  # ImageNet's mean colour, which timm fills with
+BLACK = (0, 0, 0)  # what torchvision fills with
+
+
+def auto_augmentation(text: str) -> tuple[Stage, tuple[int, int, int]]:
+    """What `text` names, and the colour (r, g, b) of pixels that a rotation, shear or shift of it brings in.
+
+    Args:
+        text: "rand-..." (timm's RandAugment), "original", "originalr", "v0", "v0r", "3a", all with an optional
+            "-mstd0.5" (timm's AutoAugment), "imagenet" (torchvision's AutoAugment), "ta_wide" (its
+            TrivialAugmentWide).
+
+    Raises:
+        TypeError: not a string.
+        ValueError: naming the part that is not understood, and the nearest spelling.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"auto_augment={text!r}, expected a string such as 'rand-m9-mstd0.5-inc1' or None")
+    first = text.split("-")[0]
+    if first == "rand":
+        return RandAugment.from_string(text), TIMM_FILL
+    if first in TIMM:
+        return AutoAugment.from_string(text), TIMM_FILL
+    if text == "imagenet":
+        return TorchvisionAutoAugment(), BLACK
+    if text == "ta_wide":
+        return TrivialAugmentWide(), BLACK
+    known = ("rand-m9-mstd0.5-inc1", *TIMM, "imagenet", "ta_wide")
+    near = get_close_matches(text, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(
+        f"auto_augment={text!r}: {first!r} is not known; expected one of {', '.join(map(repr, known))}{hint}"
+    )

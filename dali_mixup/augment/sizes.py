@@ -1,0 +1,117 @@
+"""The size of training images, fixed or changing with the epoch or batch. A pure function of the batch's address, so
+prefetched batches and resumed runs change size at exactly the same batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..checks import choice, integer, number
+from ..seeding import Purpose, stream
+
+
+@dataclass(frozen=True)
+class SizeSchedule:
+    """Progressive resizing: the side of square images by epoch.
+
+    Args:
+        knots: ((epoch, side), ...) ordered by epoch, joined by straight lines and constant outside; sides >= 1 pixels.
+            ((0, 160), (65, 160), (76, 192)) is FFCV's ramp; ((0, 128), (29, 128), (30, 192)) is a step.
+        multiple: sides are rounded to the nearest multiple of it (a half to the even one, as FFCV does), >= 1.
+
+    Raises:
+        TypeError, ValueError: values outside the above.
+    """
+
+    knots: tuple[tuple[float, float], ...]
+    multiple: int = 32
+
+    def __post_init__(self) -> None:
+        integer("SizeSchedule", "multiple", self.multiple, at_least=1)
+        try:
+            knots = tuple((epoch, side) for epoch, side in self.knots)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"SizeSchedule: knots={self.knots!r}, expected ((epoch, side), ...), one at least"
+            ) from error
+        for epoch, side in knots:
+            number("SizeSchedule", "epoch of a knot", epoch, at_least=0)
+            number("SizeSchedule", "side of a knot", side, at_least=self.multiple)
+        epochs = [epoch for epoch, _ in knots]
+        if not knots or epochs != sorted(epochs):
+            raise ValueError(
+                f"SizeSchedule: knots={self.knots!r}, expected them ordered by epoch, one at least"
+            )
+        object.__setattr__(self, "knots", knots)
+
+    @property
+    def largest(self) -> tuple[int, int]:
+        """(height, width) of the largest images."""
+        side = max(self._rounded(side) for _, side in self.knots)
+        return side, side
+
+    def at(self, seed: int, epoch: int, step: int) -> tuple[int, int]:
+        """(height, width) of a batch."""
+        epochs, sides = zip(*self.knots, strict=True)
+        side = self._rounded(np.interp(epoch, epochs, sides))
+        return side, side
+
+    def _rounded(self, side: float) -> int:
+        return int(np.round(side / self.multiple)) * self.multiple
+
+
+@dataclass(frozen=True)
+class MultiScale:
+    """A random side for square images, the same on all ranks.
+
+    Args:
+        sides: to choose from, each equally likely, >= 1 pixels.
+        every: "epoch" or "batch".
+
+    Raises:
+        TypeError, ValueError: values outside the above.
+    """
+
+    sides: tuple[int, ...] = (128, 160, 192, 224)
+    every: str = "epoch"
+
+    def __post_init__(self) -> None:
+        choice("MultiScale", "every", self.every, ("epoch", "batch"))
+        if isinstance(self.sides, int) or not self.sides:
+            raise ValueError(
+                f"MultiScale: sides={self.sides!r}, expected at least one, such as (160, 192, 224)"
+            )
+        sides = tuple(integer("MultiScale", "sides", side, at_least=1) for side in self.sides)
+        object.__setattr__(self, "sides", sides)
+
+    @property
+    def largest(self) -> tuple[int, int]:
+        """(height, width) of the largest images."""
+        return max(self.sides), max(self.sides)
+
+    def at(self, seed: int, epoch: int, step: int) -> tuple[int, int]:
+        """(height, width) of a batch."""
+        rng = stream(Purpose.SIZE, seed, epoch=epoch, step=step if self.every == "batch" else 0)
+        side = self.sides[rng.randint(len(self.sides))]
+        return side, side
+
+
+ImageSize = int | tuple[int, int] | SizeSchedule | MultiScale
+
+
+def size_of(image_size: ImageSize) -> tuple[int, int]:
+    """(height, width) of the images, the largest where they change."""
+    if isinstance(image_size, SizeSchedule | MultiScale):
+        return image_size.largest
+    return (image_size, image_size) if isinstance(image_size, int) else (image_size[0], image_size[1])
+
+
+def check_size(owner: str, image_size: ImageSize) -> None:
+    """TypeError or ValueError unless it is one side >= 1, a pair of them, or a schedule."""
+    if isinstance(image_size, SizeSchedule | MultiScale):
+        return
+    if isinstance(image_size, tuple | list) and len(image_size) != 2:
+        raise ValueError(f"{owner}: image_size={image_size!r}, expected one number or (height, width)")
+    for extent in image_size if isinstance(image_size, tuple | list) else (image_size,):
+        integer(owner, "image_size", extent, at_least=1)
