@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -10,52 +9,47 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from nvidia.dali import Pipeline, fn
 
-from .augment import Backend, ValTransform
+from .augment import Backend
+from .augment.decode import whole_image
 from .bad_files import BadFile
 from .pipeline import PipelineSpec
 from .sources.base import Source
 
 
 def unusable(spec: PipelineSpec, source: Source, indices: Sequence[int]) -> list[BadFile]:
-    """The samples among `indices` that cannot be read, decoded or resized.
+    """The samples among `indices` that cannot be read or decoded.
 
     They are tried on the CPU first, and on the GPU only where the CPU finds nothing wrong. If every one fails
     there, the GPU is at fault and not the files.
     """
-    found = list(_failing(spec, Backend(gpu=False, roi=spec.backend.roi), None, source, indices))
+    found = list(_failing(Backend(gpu=False), None, source, indices))
     if not found and spec.backend.gpu:
-        found = list(_failing(spec, spec.backend, spec.device_id, source, indices))
+        found = list(_failing(spec.backend, spec.device_id, source, indices))
         if len(found) == len(indices):
             return []
     return found
 
 
 def _failing(
-    spec: PipelineSpec, backend: Backend, device_id: int | None, source: Source, indices: Sequence[int]
+    backend: Backend, device_id: int | None, source: Source, indices: Sequence[int]
 ) -> Iterator[BadFile]:
     pipe: Pipeline | None = None
     for index in indices:
         try:
             sample = source.feed(np.array([index]))
-            pipe = pipe or _one_at_a_time(spec, backend, device_id, source.read_in_dali)
+            pipe = pipe or _one_at_a_time(backend, device_id, source.read_in_dali)
             pipe.run(sample=sample)
         except Exception as error:
             yield BadFile(int(index), source.name(int(index)), _reason(error, source, int(index)))
             pipe = None  # DALI does not promise anything for a pipeline after an error
 
 
-def _one_at_a_time(
-    spec: PipelineSpec, backend: Backend, device_id: int | None, read_in_dali: bool
-) -> Pipeline:
-    """The part of the pipeline in which a sample can fail, for batches of one."""
+def _one_at_a_time(backend: Backend, device_id: int | None, read_in_dali: bool) -> Pipeline:
+    """Reading and decoding, for batches of one."""
     pipe = Pipeline(batch_size=1, num_threads=1, device_id=device_id, prefetch_queue_depth=1)
     with pipe:
         fed = fn.external_source(name="sample")
-        encoded = fn.io.file.read(fed) if read_in_dali else fed
-        if isinstance(spec.transform, ValTransform):
-            pipe.set_outputs(spec.transform.graph(encoded, backend))
-        else:
-            pipe.set_outputs(spec.transform.graph(encoded, backend, itertools.repeat(0)))
+        pipe.set_outputs(whole_image(fn.io.file.read(fed) if read_in_dali else fed, backend))
     pipe.build()
     return pipe
 

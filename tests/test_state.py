@@ -42,7 +42,7 @@ def test_the_own_state_fits() -> None:
 
 def test_another_shape_is_elastic_or_refused() -> None:
     assert refuse_unless_fits(a_state(), {**MINE, "world_size": 2}, elastic=True) is True
-    with pytest.raises(ValueError, match="world_size: saved 1, now 2.*elastic=True"):
+    with pytest.raises(ValueError, match=r"world_size: saved 1, now 2.*elastic=True"):
         refuse_unless_fits(a_state(), {**MINE, "world_size": 2}, elastic=False)
 
 
