@@ -15,6 +15,8 @@ from dali_mixup.cli.check import check
 from dali_mixup.cli.demo import demo
 from dali_mixup.cli.gallery import gallery
 from dali_mixup.cli.preview import preview
+from dali_mixup.cli.recipes import app as recipes
+from dali_mixup.cli.train import train
 
 app = typer.Typer(
     help="Mixup and CutMix inside NVIDIA DALI pipelines.",
@@ -26,6 +28,8 @@ app.command()(check)
 app.command()(demo)
 app.command()(gallery)
 app.command()(preview)
+app.add_typer(recipes, name="recipes")
+app.command()(train)
 
 
 def _print_version(wanted: bool) -> None:

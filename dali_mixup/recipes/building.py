@@ -17,11 +17,9 @@ if TYPE_CHECKING:
 def train_arguments(recipe: Recipe, overrides: dict[str, Any]) -> dict[str, Any]:
     """What `train_loader` is called with; an override takes the place of the recipe's value."""
     rest = dict(overrides)
-    said: dict[str, Any] = {
-        "policy": recipe.policy(),
-        "repeats": recipe.train.repeats,
-        **_normalisation(recipe),
-    }
+    said: dict[str, Any] = {"policy": recipe.policy(), **_normalisation(recipe)}
+    if recipe.train.repeats > 1:
+        said["repeats"] = recipe.train.repeats
     if "transform" not in rest:
         said["transform"] = train_transform(recipe.train, rest.pop("image_size", None))
     return {**said, **rest}

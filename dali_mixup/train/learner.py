@@ -1,0 +1,106 @@
+"""The network and everything a step changes about it: weights, optimiser, loss scale, averaged weights."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from timm.utils.model_ema import ModelEmaV3
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from ..recipes.sections import Training
+from . import optimisation
+
+
+class Learner:
+    """A network that learns from batches, one optimiser step from one or several of them.
+
+    Args:
+        network: the bare model, on the CPU.
+        loss: of (logits, targets).
+        training: the recipe's section, fitted to this run.
+        device: where it learns.
+        distributed: other processes learn along; their gradients are averaged.
+        amp: dtype of autocast, None: none.
+        channels_last, compiled: memory format; torch.compile.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        loss: nn.Module,
+        training: Training,
+        device: torch.device,
+        *,
+        distributed: bool,
+        amp: torch.dtype | None,
+        channels_last: bool,
+        compiled: bool,
+    ):
+        memory = torch.channels_last if channels_last else torch.contiguous_format
+        self.bare = network.to(device).to(memory_format=memory)
+        self.training, self.device, self.distributed, self.amp = training, device, distributed, amp
+        self.loss = loss.to(device)
+        self.optimizer = optimisation.optimizer(self.bare, training)
+        self.average = None if training.ema is None else ModelEmaV3(self.bare, decay=training.ema.decay)
+        # Losses of half precision are scaled, so that small gradients do not vanish.
+        self.scaler = torch.amp.GradScaler(device.type, enabled=amp is torch.float16)
+        self.model: Any = self.bare  # or it in DDP, compiled
+        if distributed:
+            self.model = DistributedDataParallel(
+                self.bare, device_ids=[device] if device.type == "cuda" else None
+            )
+        if compiled:
+            self.model = torch.compile(self.model)
+
+    @contextlib.contextmanager
+    def autocast(self) -> Iterator[None]:
+        with torch.autocast(self.device.type, dtype=self.amp, enabled=self.amp is not None):
+            yield
+
+    def gradients(self, images: Tensor, targets: Any, group: int, last: bool) -> tuple[Tensor, Tensor]:
+        """Adds a batch's gradients to the step's; (logits (N, C), loss ()).
+
+        Args:
+            group: batches that make the step; the step follows the mean of their losses.
+            last: whether this is the last of them. Gradients travel between processes with it alone.
+        """
+        alone = self.model.no_sync() if self.distributed and not last else contextlib.nullcontext()
+        with alone:
+            with self.autocast():
+                logits = self.model(images)
+            loss = self.loss(logits.float(), targets)
+            self.scaler.scale(loss / group).backward()
+        return logits.detach(), loss.detach()
+
+    def step(self, learning_rate: float, number: int) -> None:
+        """Changes the weights; `number` counts the steps of the whole run, this one included."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self.scaler.unscale_(self.optimizer)
+        if self.training.clip_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self.bare.parameters(), self.training.clip_grad_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        ema = self.training.ema
+        if self.average is not None and ema is not None and number % ema.every == 0:
+            self.average.update(self.bare)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "model": self.bare.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "average": None if self.average is None else self.average.module.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.bare.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        if self.average is not None:
+            self.average.module.load_state_dict(state["average"])

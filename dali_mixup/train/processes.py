@@ -1,0 +1,71 @@
+"""The processes of one training run, and what they tell each other. With a single process everything is a no-op."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from ..device import resolve as resolve_device
+from ..ranks import Rank, resolve
+
+
+@contextmanager
+def processes(device: str) -> Iterator[tuple[Rank, torch.device]]:
+    """This process's rank and device; under torchrun a process group exists inside the block.
+
+    Tensors on the CPU travel through gloo, on GPU machines too, so that asking the others waits for no GPU.
+    """
+    place = resolve(None, None)
+    where = resolve_device(device, place.local_rank)
+    if where.type == "cuda":
+        torch.cuda.set_device(where)
+    started = place.world_size > 1 and not dist.is_initialized()
+    if started:
+        dist.init_process_group("cpu:gloo,cuda:nccl" if where.type == "cuda" else "gloo")
+    try:
+        yield place, where
+    finally:
+        if started:
+            dist.destroy_process_group()
+
+
+def under_torchrun() -> bool:
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
+def any_of(flag: bool) -> bool:
+    """Does any process say yes? All must ask."""
+    if not dist.is_initialized():
+        return flag
+    answer = torch.tensor([float(flag)])
+    dist.all_reduce(answer, dist.ReduceOp.MAX)
+    return bool(answer.item())
+
+
+def total(values: torch.Tensor) -> torch.Tensor:
+    """The sum of the processes' tensors, on the CPU."""
+    values = values.detach().cpu()
+    if dist.is_initialized():
+        dist.all_reduce(values)
+    return values
+
+
+def gathered(value: Any) -> list[Any]:
+    """Every process's value, by rank."""
+    if not dist.is_initialized():
+        return [value]
+    values: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(values, value)
+    return values
+
+
+def same_buffers(model: torch.nn.Module) -> None:
+    """Rank 0's buffers (batch statistics) for everybody, before the model is judged or saved."""
+    if dist.is_initialized():
+        for buffer in model.buffers():
+            dist.broadcast(buffer, 0)

@@ -1,0 +1,112 @@
+"""Where the numbers of a run go: a CSV file a line an epoch, and TensorBoard where it is wanted."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+COLUMNS = (
+    "epoch",
+    "step",
+    "learning_rate",
+    "train_loss",
+    "train_top1",
+    "train_top5",
+    "unmixed_share",
+    "unmixed_top1",
+    "unmixed_top5",
+    "val_loss",
+    "val_top1",
+    "val_top5",
+    "ema_top1",
+    "ema_top5",
+    "images_per_second",
+    "stall_share",
+)
+
+
+def epoch_line(
+    position: Mapping[str, float],
+    seen: Mapping[str, float],
+    judged: Mapping[str, float],
+    average: Mapping[str, float] | None,
+    speed: tuple[float, float],
+) -> dict[str, float]:
+    """An epoch's line from the reports (`Meter.report`) of training, of validation and of the averaged weights."""
+    line = {
+        **position,
+        **{f"train_{key}": seen[key] for key in ("loss", "top1", "top5")},
+        "unmixed_share": seen["plain"],
+        **{f"unmixed_{key}": seen[f"plain_{key}"] for key in ("top1", "top5") if f"plain_{key}" in seen},
+        **{f"val_{key}": judged[key] for key in ("loss", "top1", "top5")},
+        "images_per_second": speed[0],
+        "stall_share": speed[1],
+    }
+    if average is not None:
+        line |= {f"ema_{key}": average[key] for key in ("top1", "top5")}
+    return line
+
+
+class Records:
+    """metrics.csv in `folder`, continued when a run resumes.
+
+    Args:
+        folder: exists.
+        epoch: the epoch that comes first; lines of it and later ones, left by a run that went further than its last
+            checkpoint, are dropped.
+        tensorboard: write TensorBoard files into the folder too.
+
+    Raises:
+        ModuleNotFoundError: TensorBoard is wanted and not installed.
+    """
+
+    def __init__(self, folder: Path, epoch: int, tensorboard: bool):
+        self._path = folder / "metrics.csv"
+        kept = [line for line in self._read() if int(line["epoch"]) < epoch] if epoch else []
+        with self._path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(kept)
+        self._board = _board(folder) if tensorboard else None
+
+    def epoch(self, line: Mapping[str, Any]) -> None:
+        """A line of the file; columns without a value stay empty."""
+        with self._path.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, COLUMNS).writerow({key: _short(line.get(key, "")) for key in COLUMNS})
+        if self._board is not None:
+            for key, value in line.items():
+                if key not in ("epoch", "step"):
+                    self._board.add_scalar(key, value, line["step"])
+            self._board.flush()
+
+    def step(self, step: int, **values: float) -> None:
+        """Values of one step, for TensorBoard alone."""
+        if self._board is not None:
+            for key, value in values.items():
+                self._board.add_scalar(f"step/{key}", value, step)
+
+    def close(self) -> None:
+        if self._board is not None:
+            self._board.close()
+
+    def _read(self) -> list[dict[str, str]]:
+        if not self._path.is_file():
+            return []
+        with self._path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+
+def _short(value: Any) -> Any:
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def _board(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "train: tensorboard is not installed; pip install 'dali-mixup[train]', or leave --tensorboard out"
+        ) from error
+    return SummaryWriter(str(folder))

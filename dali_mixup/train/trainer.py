@@ -1,0 +1,318 @@
+"""The reference trainer: read from top to bottom, it is the whole of a training run.
+
+    recipe ─ loaders ─▶ batch ─▶ forward, loss, backward ─▶ step, EMA ─▶ every N steps: checkpoint
+                                                                      └▶ every epoch: validate, metrics.csv
+
+Two rules make a resumed run equal to one that was never interrupted. Everything that changes during training is in the
+checkpoint: weights, optimiser, loss scale, EMA, and of every process the loader's position, the random state and the
+epoch's sums. Everything else is a function of the step: the learning rate, the mixing, the order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from torch import Tensor, nn
+
+from ..ranks import Rank
+from ..recipes import Recipe, load_recipe
+from . import checkpoint, optimisation
+from .learner import Learner
+from .meters import Meter
+from .options import TrainOptions
+from .processes import any_of, gathered, processes, same_buffers
+from .progress import Bar, Stopwatch
+from .records import Records, epoch_line
+from .setting_up import batch_size, loaders, precision
+from .stopping import StopRequest
+from .validation import validated
+
+AGREE_EVERY = 8  # steps between asking the other processes whether one of them was told to stop
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on: the loss is not a finite number."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: `finished`, or after so many epochs and optimiser steps with a checkpoint to resume from.
+
+    `metrics` is the last epoch's line of metrics.csv.
+    """
+
+    finished: bool
+    epoch: int
+    step: int
+    metrics: dict[str, float]
+    checkpoint: Path
+
+
+def train(options: TrainOptions) -> Outcome:
+    """A training run, on this process or on all that torchrun started. Raises what the two parts of it raise."""
+    with prepared(options) as run:
+        return run.until_done()
+
+
+@contextlib.contextmanager
+def prepared(options: TrainOptions) -> Iterator[Run]:
+    """A run that is ready to start, resumed where it should be.
+
+    Raises:
+        RecipeError, ValueError, TypeError, FileNotFoundError: options, recipe, data or a checkpoint that do not fit.
+    """
+    recipe = load_recipe(options.recipe)
+    if recipe.latent is not None:
+        raise ValueError(
+            f"train: recipe {options.recipe} needs {recipe.latent.module} inside the training step, which this "
+            "trainer does not do. Take the recipe's loaders and its latent_module() into a loop of your own"
+        )
+    with processes(options.device) as (place, device):
+        yield Run(options, recipe, place, device)
+
+
+class Run:
+    """One run on one process: what it works with, then what it does."""
+
+    def __init__(self, options: TrainOptions, recipe: Recipe, place: Rank, device: torch.device):
+        self.options, self.recipe, self.place, self.device = options, recipe, place, device
+        self.first = place.rank == 0
+        self.console = Console(highlight=False, soft_wrap=True, quiet=not self.first)
+        self.batch_size = batch_size(options, recipe, place.world_size)
+        whole_batch = self.batch_size * place.world_size * options.accumulate
+        self.training = optimisation.fitted(
+            recipe.training, options.epochs, whole_batch, options.learning_rate
+        )
+        self.train_loader, self.val_loader = loaders(options, recipe, place, device, self.batch_size)
+        self.amp = precision(options.amp, device)
+
+        torch.manual_seed(options.seed)
+        name = options.model or recipe.source.model
+        size = max(self.train_loader.spec.pipeline.transform.size)
+        self.learner = Learner(
+            optimisation.network(name, self.train_loader.num_classes, size, self.training.drop_path),
+            recipe.loss(),
+            self.training,
+            device,
+            distributed=place.world_size > 1,
+            amp=self.amp,
+            channels_last=options.channels_last,
+            compiled=options.compile,
+        )
+
+        # Of the next batch; `step` counts optimiser steps over all epochs.
+        self.epoch = self.batch = self.step = 0
+        self.steps_here = 0
+        self.meter = Meter(device)
+        self.file = Path(options.output) / "checkpoint.pt"
+        torch.manual_seed(options.seed + place.rank)  # dropout differs between processes, weights did not
+        self._resume_or_start()
+
+    # The run.
+
+    def until_done(self) -> Outcome:
+        """Trains until the last epoch, a signal to stop, or `max_steps`.
+
+        Raises:
+            TrainingError: the loss became NaN or infinite; the last checkpoint is older than that.
+        """
+        with StopRequest() as stop:
+            return self._epochs(stop)
+
+    def _epochs(self, stop: StopRequest) -> Outcome:
+        self._announce()
+        records = Records(self.file.parent, self.epoch, self.options.tensorboard) if self.first else None
+        line: dict[str, float] = {}
+        with self.train_loader, self.val_loader, Bar(self.console, self.first) as bar:
+            while self.epoch < self.training.epochs:
+                watch = Stopwatch()
+                if not self._train_epoch(stop, bar, watch, records):
+                    self.save()
+                    self.console.print(
+                        f"stopped in epoch {self.epoch} after {self.step} steps; continue with the same command and "
+                        "--resume"
+                    )
+                    return Outcome(False, self.epoch, self.step, line, self.file)
+                line = self._end_of_epoch(watch)
+                if records is not None:
+                    records.epoch(line)
+                self.epoch, self.batch, self.meter = self.epoch + 1, 0, Meter(self.device)
+                self.save()
+        if records is not None:
+            records.close()
+        return Outcome(True, self.epoch, self.step, line, self.file)
+
+    def _train_epoch(self, stop: StopRequest, bar: Bar, watch: Stopwatch, records: Records | None) -> bool:
+        """The rest of the epoch; False if it was cut short."""
+        batches = len(self.train_loader)
+        bar.begin(self.epoch, batches, self.batch)
+        if self.batch == batches:  # the checkpoint was written between the epoch's last step and its end
+            return True
+        self.learner.model.train()
+        self.train_loader.set_epoch(self.epoch)
+        for images, targets in watch.timed(iter(self.train_loader)):
+            group = self._group(batches)
+            last = self.batch == group.stop - 1
+            logits, loss = self.learner.gradients(images, targets, len(group), last)
+            self._count(logits, loss)
+            self.batch += 1
+            bar.advance()
+            if not last:
+                continue
+            self.step += 1
+            self.steps_here += 1
+            self.learner.step(self._rate(group.start / batches), self.step)
+            if self.step % self.options.log_every == 0:
+                self._look_at_the_loss(bar, watch, records)
+            if self.step % self.options.checkpoint_every == 0:
+                self.save()
+            if self._must_stop(stop):
+                return False
+        return True
+
+    def _group(self, batches: int) -> range:
+        """The batches whose gradients make one optimiser step; the last group of an epoch may be shorter."""
+        start = self.batch - self.batch % self.options.accumulate
+        return range(start, min(start + self.options.accumulate, batches))
+
+    def _rate(self, share: float) -> float:
+        """The learning rate when that share of the epoch has passed."""
+        return optimisation.learning_rate(
+            self.training.learning_rate, self.training.epochs, self.epoch + share
+        )
+
+    @property
+    def _last_rate(self) -> float:
+        return float(self.learner.optimizer.param_groups[0]["lr"])
+
+    def _count(self, logits: Tensor, loss: Tensor) -> None:
+        """The batch into the epoch's sums: against the rows' own labels, and which rows were not mixed."""
+        batch = self.train_loader.last_batch
+        assert batch is not None
+        labels = torch.from_numpy(batch.labels).to(self.device, non_blocking=True)
+        plain = None
+        if batch.plan is not None:
+            plain = torch.from_numpy(batch.plan.method == -1).to(self.device, non_blocking=True)
+        self.meter.update(logits, loss, labels, plain)
+
+    def _look_at_the_loss(self, bar: Bar, watch: Stopwatch, records: Records | None) -> None:
+        self._refuse_nan()
+        loss = float(self.meter.sums[0] / self.meter.sums[1])
+        bar.speed(watch, loss)
+        if records is not None:
+            records.step(self.step, loss=loss, learning_rate=self._last_rate)
+
+    def _must_stop(self, stop: StopRequest) -> bool:
+        if self.options.max_steps is not None and self.steps_here >= self.options.max_steps:
+            return True
+        if self.place.world_size == 1:
+            return bool(stop)
+        return self.step % AGREE_EVERY == 0 and any_of(bool(stop))
+
+    # The end of an epoch.
+
+    def _end_of_epoch(self, watch: Stopwatch) -> dict[str, float]:
+        """The epoch's line: training sums, and validation of the weights and of their average."""
+        self._refuse_nan()
+        speed = watch.images_per_second * self.place.world_size, watch.stall_share
+        same_buffers(self.learner.bare)
+        line = epoch_line(
+            {"epoch": self.epoch, "step": self.step, "learning_rate": self._last_rate},
+            self.meter.report(),
+            self._validate(self.learner.bare),
+            None if self.learner.average is None else self._validate(self.learner.average.module),
+            speed,
+        )
+        ema = f" (EMA {line['ema_top1']:.2f})" if "ema_top1" in line else ""
+        self.console.print(
+            f"epoch {self.epoch}: loss {line['train_loss']:.4f}, val top-1 {line['val_top1']:.2f}{ema}, top-5 "
+            f"{line['val_top5']:.2f}, {speed[0]:.0f} img/s, {speed[1]:.0%} waiting for the loader"
+        )
+        return line
+
+    def _validate(self, model: nn.Module) -> dict[str, float]:
+        flip = self.recipe.validation.flip_average
+        return validated(model, self.val_loader, self.device, self.learner.autocast, flip)
+
+    # What it is made of.
+
+    def _refuse_nan(self) -> None:
+        if any_of(not self.meter.healthy()):
+            raise TrainingError(
+                f"the loss became NaN or infinite in epoch {self.epoch}, by step {self.step}, at learning rate "
+                f"{self._last_rate:.3g}. {self.file}, if it is there, is from "
+                "before that. Lower --learning-rate, lengthen the warm-up, or use --amp bf16 or off in place of fp16"
+            )
+
+    def _announce(self) -> None:
+        training, data = self.training, self.train_loader
+        amp = "off" if self.amp is None else str(self.amp).removeprefix("torch.")
+        self.console.print(
+            f"{self.recipe.title}\n"
+            f"{len(data.dataset)} training and {len(self.val_loader.dataset)} validation images of {data.num_classes} "
+            f"classes, {training.epochs} epochs, batch {training.batch_size}, {training.optimizer.name} with learning "
+            f"rate {training.learning_rate.base:.3g}, on {self.place.world_size} x {self.device.type}, amp {amp}"
+        )
+        if self.step:
+            self.console.print(f"resumed in epoch {self.epoch} after {self.step} steps")
+
+    # The checkpoint.
+
+    def save(self) -> None:
+        """Writes the state of all processes to one file. Every process must call this."""
+        self._refuse_nan()
+        mine = {
+            "loader": self.train_loader.state_dict(),
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+            "meter": self.meter.sums.cpu(),
+        }
+        everybody = gathered(mine)
+        if self.first:
+            state = {
+                "identity": self._identity(),
+                "epoch": self.epoch,
+                "batch": self.batch,
+                "step": self.step,
+                "learner": self.learner.state_dict(),
+                "processes": everybody,
+            }
+            checkpoint.save(self.file, state)
+
+    def _resume_or_start(self) -> None:
+        if not self.file.is_file():
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            return
+        if not self.options.resume:
+            raise ValueError(
+                f"train: {self.file} exists; continue it with --resume, or choose another --output"
+            )
+        state = checkpoint.load(self.file, self._identity())
+        mine = state["processes"][self.place.rank]
+        self.learner.load_state_dict(state["learner"])
+        self.train_loader.load_state_dict(mine["loader"])
+        self.epoch, self.batch, self.step = state["epoch"], state["batch"], state["step"]
+        self.meter = Meter(self.device, mine["meter"])
+        torch.set_rng_state(mine["random"])
+        if mine["random_cuda"] is not None:
+            torch.cuda.set_rng_state(mine["random_cuda"], self.device)
+
+    def _identity(self) -> dict[str, Any]:
+        """What a checkpoint must agree with; the loader's state checks data, seed and transform by itself."""
+        return {
+            "recipe": self.recipe.title,
+            "model": self.options.model or self.recipe.source.model,
+            "classes": self.train_loader.num_classes,
+            "training": repr(self.training),
+            "processes": self.place.world_size,
+            "batch_size": self.batch_size,
+            "accumulate": self.options.accumulate,
+            "amp": str(self.amp),
+            "seed": self.options.seed,
+        }
