@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..feed import PlanFeed, channels
 from ..policy import MixPolicy
 from .labels import checked, compact, dense_classes, dense_vectors
 from .pixels import mixed_and_normalised
+from .segmentation import mixed_maps, refuse_averaging
 
 __all__ = ["mix"]
 
@@ -38,7 +39,8 @@ def mix(
     output_layout: str | None = None,
     half_images: bool = False,
     targets: str = "dense",
-) -> tuple[DataNode, Any]:
+    segmentation: DataNode | None = None,
+) -> tuple[Any, ...]:
     """Mix a batch by a policy and normalise it, on the device its images are on.
 
     Call it in a `pipeline_def` function, with or without `enable_conditionals`, outside any `if`. The decisions are
@@ -65,11 +67,13 @@ def mix(
         output_layout: "CHW" or "HWC"; None: as `layout`.
         half_images: the images are float16. DALI's paste takes none, so they become float32 first.
         targets: "dense" or "compact".
+        segmentation: (H, W) or (H, W, 1) class ids a pixel, uint8, int16 or (but for ResizeMix) int32, on the images'
+            device, to be mixed alike; only with methods that paste (CutMix, ResizeMix, RICAP, Mosaic).
 
     Returns:
         (images, targets): images in `dtype` and `output_layout`; dense targets (num_classes,) or (C,) float32, on the
         images' device, or compact ones as the pair (labels (k,) int64, weights (k,) float32), on the CPU; smoothing is
-        in the dense form only.
+        in the dense form only. With segmentation (images, targets, maps (H, W, 1)).
 
     Raises:
         TypeError, ValueError: arguments outside the above, when the graph is built; labels outside [0, num_classes),
@@ -101,6 +105,8 @@ def mix(
     if steps_per_epoch is not None:
         integer("mix", "steps_per_epoch", steps_per_epoch, at_least=1)
 
+    if segmentation is not None:
+        refuse_averaging(policy)
     feed = PlanFeed(policy, *channels("mix", mean, std), height, width)
     source = PlanSource(feed, Pipeline.current().max_batch_size, seed, rank, steps_per_epoch)
     made = fn.external_source(source=source, num_outputs=len(source.names), batch=True, batch_info=True)
@@ -113,15 +119,22 @@ def mix(
         fn.reshape(images, layout="HWC"), feed, nodes, dtype, output_layout or layout
     )
 
+    soft = _targets(labels, policy, num_classes, targets, nodes)
+    if images.device == "gpu" and targets == "dense":
+        soft = soft.gpu()
+    return (images, soft) if segmentation is None else (images, soft, mixed_maps(segmentation, feed, nodes))
+
+
+def _targets(
+    labels: DataNode, policy: MixPolicy, num_classes: int | None, form: str, nodes: Mapping[str, DataNode]
+) -> Any:
     k = policy.columns
     if num_classes is None:
-        soft = dense_vectors(labels, k, nodes, policy.label_smoothing)
-    else:
-        ids = compact(checked(labels, num_classes), k, nodes)
-        if targets == "compact":
-            return images, (ids, nodes["weights"])
-        soft = dense_classes(ids, num_classes, k, nodes["weights"], policy.label_smoothing)
-    return images, soft.gpu() if images.device == "gpu" else soft
+        return dense_vectors(labels, k, nodes, policy.label_smoothing)
+    ids = compact(checked(labels, num_classes), k, nodes)
+    if form == "compact":
+        return ids, nodes["weights"]
+    return dense_classes(ids, num_classes, k, nodes["weights"], policy.label_smoothing)
 
 
 class PlanSource:

@@ -22,7 +22,7 @@ def mixed_and_normalised(
 ) -> DataNode:
     """Mixed, normalised images (dtype, output_layout) from images (H, W, C), uint8 or float32, HWC."""
     gathered = [fn.permute_batch(images, indices=nodes[f"partner{j}"]) for j in range(1, feed.gathered + 1)]
-    pasted = _paste(images, nodes, feed) if Form.PASTE in feed.forms else images
+    pasted = paste(images, nodes) if Form.PASTE in feed.forms else images
     own = {"images": images} | {f"image{j}": image for j, image in enumerate(gathered, 1)}
     return _branches(
         [form for form in (Form.BLEND, Form.RESIZE, Form.MASK) if form in feed.forms],
@@ -52,7 +52,9 @@ def _branches(forms: Sequence[Form], nodes: Nodes, feed: PlanFeed, output: dict[
         done = fn.crop_mirror_normalize(_blend(mine, feed), **folded, **output)
     else:
         done = fn.crop_mirror_normalize(
-            _resize(mine, feed) if form == Form.RESIZE else _mask(mine), **plain, **output
+            paste_resized(mine, types.DALIInterpType.INTERP_LINEAR) if form == Form.RESIZE else _mask(mine),
+            **plain,
+            **output,
         )
     return fn._conditional.merge(done, _branches(rest, others, feed, output), predicate=predicate)
 
@@ -77,7 +79,7 @@ def _blend(nodes: Nodes, feed: PlanFeed) -> DataNode:
     return total + nodes["images"]
 
 
-def _paste(images: DataNode, nodes: Nodes, feed: PlanFeed) -> DataNode:
+def paste(images: DataNode, nodes: Nodes) -> DataNode:
     """One pass: the own image and every rectangle, copied bit by bit from the batch itself."""
     return fn.multi_paste(
         images,
@@ -88,13 +90,9 @@ def _paste(images: DataNode, nodes: Nodes, feed: PlanFeed) -> DataNode:
     )
 
 
-def _resize(nodes: Nodes, feed: PlanFeed) -> DataNode:
-    small = fn.resize(
-        nodes["image1"],
-        size=nodes["resize_size"],
-        interp_type=types.DALIInterpType.INTERP_LINEAR,
-        antialias=True,
-    )
+def paste_resized(nodes: Nodes, interpolation: types.DALIInterpType) -> DataNode:
+    """The partner's whole image shrunk into the rectangle; its size is rounded to that of the rectangle already."""
+    small = fn.resize(nodes["image1"], size=nodes["resize_size"], interp_type=interpolation, antialias=True)
     return fn.multi_paste(
         nodes["images"],
         small,
