@@ -10,9 +10,9 @@ import numpy as np
 
 from .bad_files import BadFiles
 from .companions import Companions
-from .epoch import order
 from .feed import PlanFeed
 from .plan import MixPlan
+from .repeat import order_of_views
 from .scatter import extended
 from .sources.base import Source
 from .walk import Walk
@@ -65,9 +65,11 @@ class BatchSource:
         labels: np.ndarray,
         companions: Companions,
         draws: Draws | None = None,
+        repeats: int = 1,
     ):
         self.source, self.walk, self.seed, self.shuffle, self.feed = source, walk, seed, shuffle, feed
         self.bad, self.labels, self.companions, self.draws = bad, labels, companions, draws
+        self.repeats = repeats
         self._order: tuple[int, np.ndarray] | None = None
         self._ahead: deque[Batch] = deque()
 
@@ -104,8 +106,7 @@ class BatchSource:
     def batch(self, number: int) -> Batch:
         """The decisions of the walk's n-th batch."""
         epoch, step = self.walk.address(number)
-        start, stop = self.walk.span(epoch, step)
-        indices = self.bad.replaced(self._order_of(epoch)[start:stop])
+        indices = self.bad.replaced(self._order_of(epoch)[self.walk.positions(epoch, step)])
         labels = self.labels[indices].astype(np.int64)
         companions, n = self.companions, len(indices)
         steps = self.walk.layout.steps_of(self.walk.rank)
@@ -158,5 +159,6 @@ class BatchSource:
 
     def _order_of(self, epoch: int) -> np.ndarray:
         if self._order is None or self._order[0] != epoch:
-            self._order = epoch, order(self.seed, epoch, len(self.source), self.shuffle)
+            views = order_of_views(self.seed, epoch, len(self.source), self.shuffle, self.repeats)
+            self._order = epoch, views
         return self._order[1]

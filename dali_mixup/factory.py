@@ -19,6 +19,7 @@ from .loader_spec import LoaderSpec
 from .policy import MixPolicy
 from .ranks import resolve as resolve_rank
 from .relabel import CorruptLabels
+from .repeat import epoch_samples
 from .settings import pipeline_spec
 from .sources import open_source
 
@@ -41,6 +42,7 @@ def train_loader(
     world_size: int | None = None,
     targets: str | None = None,
     drop_last: bool = True,
+    repeats: int = 1,
     transform: TrainTransform | None = None,
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
@@ -62,7 +64,7 @@ def train_loader(
     """A loader of randomly cropped, flipped, mixed and normalised training batches.
 
     Every rank gets its share of one global order, new every epoch; all take the same number of steps and no sample
-    comes twice in an epoch. Mixing partners come from the rank's own batch.
+    comes twice in an epoch (but for `repeats`). Mixing partners come from the rank's own batch.
 
     Args:
         data: a folder of class folders, a manifest, a list of (path, label), tar shards: see `sources.open_source`.
@@ -76,7 +78,10 @@ def train_loader(
         targets: "dense" (N, C) float32, "compact" `MixedTargets` or "labels" (N,) int64; None: dense with a policy,
             labels without one.
         drop_last: leave out the last, smaller step; False: every sample exactly once.
-        transform: random crop, resize and flip; None: `TrainTransform(image_size)`. Give it or image_size, not both.
+        repeats: repeated augmentation: views of a sample in an epoch, >= 1; an epoch keeps its length and sees as many
+            times fewer samples, as with DeiT's RASampler.
+        transform: random crop, resize, flip and augmentation; None: `TrainTransform(image_size)`. Give it or
+            image_size, not both.
         mean, std: (3,) in units of uint8 pixels.
         dtype: torch.float32, float16 or bfloat16.
         channels_last: images in torch's channels_last memory format, without a copy.
@@ -102,6 +107,7 @@ def train_loader(
     """
     place = resolve_rank(rank, world_size)
     integer("train_loader", "batch_size", batch_size, at_least=1)
+    integer("train_loader", "repeats", repeats, at_least=1)
     source = open_source(data)
     if policy is not None and not isinstance(policy, MixPolicy):
         raise TypeError(f"train_loader: policy={policy!r}, expected a MixPolicy or None")
@@ -152,7 +158,10 @@ def train_loader(
         LoaderSpec(
             source=source,
             pipeline=spec,
-            layout=EpochLayout(len(source), batch_size, place.world_size, drop_last),
+            layout=EpochLayout(
+                epoch_samples(len(source), place.world_size, repeats), batch_size, place.world_size, drop_last
+            ),
+            repeats=repeats,
             rank=place,
             policy=policy,
             seed=integer("train_loader", "seed", seed, at_least=0),

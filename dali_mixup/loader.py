@@ -234,6 +234,7 @@ class MixLoader:
             labels,
             spec.companions,
             spec.pipeline.draws,
+            spec.repeats,
         )
         return PipelineRun(spec.pipeline, batches, checkpoint)
 
@@ -259,6 +260,7 @@ class MixLoader:
                 key: integer("load_state_dict", key, at[key], at_least=0)
                 for key in ("epoch", "step", "offset")
             },
+            interleaved=self.spec.repeats > 1,
         )
 
     def _state(self, epoch: int, step: int, run: PipelineRun | None) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class LoaderSpec:
         policy: how batches are mixed; None: not at all.
         seed: of order, mixing and augmentation.
         shuffle: a new random order every epoch.
+        repeats: views of a sample in an epoch, see `repeat`.
         targets: "dense", "compact" or "labels" (int64 class ids).
         num_classes: columns of dense targets.
         elastic: whether a state of another number of ranks or batch size may be loaded.
@@ -59,6 +60,7 @@ class LoaderSpec:
     vectors: np.ndarray | None = None
     companions: Companions = field(default_factory=Companions)
     records: bool = False
+    repeats: int = 1
 
     @property
     def device(self) -> torch.device:
@@ -77,6 +79,7 @@ class LoaderSpec:
             "samples": len(self.source),
             "seed": self.seed,
             "shuffle": self.shuffle,
+            "repeats": self.repeats,
             "batch_size": self.layout.batch_size,
             "world_size": self.layout.world_size,
             "drop_last": self.layout.drop_last,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from .epoch import order
+from .repeat import order_of_views
 from .walk import Walk
 
 if TYPE_CHECKING:
@@ -38,11 +38,10 @@ class BatchSampler:
 
     def __iter__(self) -> Iterator[list[int]]:
         spec, epoch = self._loader.spec, self._loader.epoch
-        walk = Walk(spec.layout, spec.rank.rank, epoch=epoch)
-        indices = order(spec.seed, epoch, len(spec.source), spec.shuffle)
+        walk = Walk(spec.layout, spec.rank.rank, epoch=epoch, interleaved=spec.repeats > 1)
+        indices = order_of_views(spec.seed, epoch, len(spec.source), spec.shuffle, spec.repeats)
         for step in range(walk.steps(epoch)):
-            start, stop = walk.span(epoch, step)
-            yield indices[start:stop].tolist()
+            yield indices[walk.positions(epoch, step)].tolist()
 
 
 class EpochSampler:

@@ -17,6 +17,7 @@ class Walk:
         epoch, step: address of batch 0 of the walk.
         offset: positions of `epoch`'s global order that were consumed under another number of ranks or batch size; only
             the rest of that epoch is dealt out, and `step` counts within the rest.
+        interleaved: deal the positions of a step out one by one, rank after rank, instead of in contiguous pieces.
     """
 
     layout: EpochLayout
@@ -24,6 +25,7 @@ class Walk:
     epoch: int = 0
     step: int = 0
     offset: int = 0
+    interleaved: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.step <= self.steps(self.epoch):
@@ -53,3 +55,14 @@ class Walk:
         """(start, stop) of the batch in the epoch's global order."""
         start, stop = self.layout_of(epoch).span(step, self.rank)
         return (start + self.offset, stop + self.offset) if epoch == self.epoch else (start, stop)
+
+    def positions(self, epoch: int, step: int) -> slice:
+        """The batch's positions in the epoch's global order: as many as `span` has, dealt out as `interleaved` says."""
+        start, stop = self.span(epoch, step)
+        if not self.interleaved:
+            return slice(start, stop)
+        layout = self.layout_of(epoch)
+        begun = start - layout.span(step, self.rank)[0]  # positions of the epoch before this layout
+        return slice(
+            begun + layout.consumed(step) + self.rank, begun + layout.consumed(step + 1), layout.world_size
+        )

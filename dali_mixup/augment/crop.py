@@ -13,20 +13,18 @@ from .decode import Backend, whole_image
 
 INT32 = types.DALIDataType.INT32
 
-Size = tuple[int, int] | DataNode
-"""(height, width), or a CPU node of (2,) float32 where it changes with the batch."""
-
 
 def resized_window(
     encoded: DataNode,
     backend: Backend,
-    size: Size,
+    size: tuple[int, int] | DataNode,
     scale: tuple[float, float],
     ratio: tuple[float, float],
     resize: dict[str, Any],
     seed: int,
 ) -> DataNode:
-    """A window of a random area and aspect ratio, resized to `size`; 10 tries, then the largest centred window of a
+    """A window of a random area and aspect ratio, resized to `size`, (height, width) or a CPU
+    node of (2,) float32 where it changes with the batch; 10 tries, then the largest centred window of a
     fitting ratio, as in torchvision.
 
     Both ways give the same pixels. `fn.random_resized_crop` would not: its filter also reads pixels outside the window.

@@ -72,7 +72,8 @@ class RandomErasing:
         made = []
         for number_of_this in range(self.count):
             share = rng.uniform(*self.area, size=(rows, ATTEMPTS)) / counts[:, None]
-            aspect = np.exp(rng.uniform(*np.log(self.ratio), size=(rows, ATTEMPTS)))
+            low, high = np.log(self.ratio).tolist()
+            aspect = np.exp(rng.uniform(low, high, size=(rows, ATTEMPTS)))
             h = np.rint(np.sqrt(share * height * width * aspect)).astype(np.int32)
             w = np.rint(np.sqrt(share * height * width / aspect)).astype(np.int32)
             fits = (h < height) & (w < width)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
@@ -103,11 +104,11 @@ def _run(kernel: Kernel, nodes: Mapping[str, DataNode], canvas: Canvas) -> DataN
 def _affine(images: DataNode, nodes: Mapping[str, DataNode], canvas: Canvas) -> DataNode:
     """DALI's warp has one number for what lies outside, or repeats the border. So a border of the right colour is
     put around the image first, and repeated."""
-    size = nodes["size"] if canvas.size is None else None
+    size: Any = list(canvas.size) if canvas.size else nodes["size"]
     framed = fn.slice(
         images,
         start=[-1, -1],
-        shape=[extent + 2 for extent in canvas.size] if canvas.size else fn.cast(size + 2.0, dtype=INT32),
+        shape=[extent + 2 for extent in size] if canvas.size else fn.cast(size + 2.0, dtype=INT32),
         axis_names="HW",
         out_of_bounds_policy="pad",
         fill_values=list(canvas.fill),
@@ -117,7 +118,7 @@ def _affine(images: DataNode, nodes: Mapping[str, DataNode], canvas: Canvas) -> 
         matrix=fn.transforms.translation(
             nodes["affine"], offset=[1, 1]
         ),  # the image begins one pixel further in
-        size=list(canvas.size) if canvas.size else size,
+        size=size,
         interp_type=canvas.interpolation,
         inverse_map=True,
     )

@@ -66,34 +66,34 @@ class MultiScale:
     """A random side for square images, the same on all ranks.
 
     Args:
-        sides: to choose from, each equally likely, >= 1 pixels.
+        sizes: sides to choose from, each equally likely, >= 1 pixels.
         every: "epoch" or "batch".
 
     Raises:
         TypeError, ValueError: values outside the above.
     """
 
-    sides: tuple[int, ...] = (128, 160, 192, 224)
+    sizes: tuple[int, ...] = (128, 160, 192, 224)
     every: str = "epoch"
 
     def __post_init__(self) -> None:
         choice("MultiScale", "every", self.every, ("epoch", "batch"))
-        if isinstance(self.sides, int) or not self.sides:
+        if isinstance(self.sizes, int) or not self.sizes:
             raise ValueError(
-                f"MultiScale: sides={self.sides!r}, expected at least one, such as (160, 192, 224)"
+                f"MultiScale: sides={self.sizes!r}, expected at least one, such as (160, 192, 224)"
             )
-        sides = tuple(integer("MultiScale", "sides", side, at_least=1) for side in self.sides)
+        sides = tuple(integer("MultiScale", "sides", side, at_least=1) for side in self.sizes)
         object.__setattr__(self, "sides", sides)
 
     @property
     def largest(self) -> tuple[int, int]:
         """(height, width) of the largest images."""
-        return max(self.sides), max(self.sides)
+        return max(self.sizes), max(self.sizes)
 
     def at(self, seed: int, epoch: int, step: int) -> tuple[int, int]:
         """(height, width) of a batch."""
         rng = stream(Purpose.SIZE, seed, epoch=epoch, step=step if self.every == "batch" else 0)
-        side = self.sides[rng.randint(len(self.sides))]
+        side = self.sizes[rng.randint(len(self.sizes))]
         return side, side
 
 

@@ -179,7 +179,8 @@ class TrainTransform:
     @property
     def noise_after_mix(self) -> bool:
         """Whether `after_mix` needs float32."""
-        return self._erasing_at("after_mix") and self.random_erasing.mode == "pixel"
+        erasing = self.random_erasing
+        return erasing is not None and erasing.place == "after_mix" and erasing.mode == "pixel"
 
     def _erasing_at(self, place: str) -> bool:
         return self.random_erasing is not None and self.random_erasing.place == place
