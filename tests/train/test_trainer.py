@@ -1,0 +1,168 @@
+"""The trainer learns, and an interrupted run ends with the weights of one that was not."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from dali_mixup.train import Outcome, TrainingError, TrainOptions, train
+from dali_mixup.train.trainer import Run
+
+SPEED = ("images_per_second", "stall_share")  # differ from run to run
+
+
+def run(recipe: str, data: Path, output: Path, **options: Any) -> Outcome:
+    return train(TrainOptions(recipe, data, output=output, device="cpu", num_threads=1, **options))
+
+
+def weights(output: Path) -> dict[str, torch.Tensor]:
+    learner = torch.load(output / "checkpoint.pt", weights_only=True)["learner"]
+    return {
+        **learner["model"],
+        **{f"average.{key}": value for key, value in (learner["average"] or {}).items()},
+        **{f"optimizer.{i}": s["exp_avg_sq"] for i, s in learner["optimizer"]["state"].items()},
+    }
+
+
+def lines(output: Path) -> list[dict[str, str]]:
+    with (output / "metrics.csv").open() as file:
+        return [{k: v for k, v in line.items() if k not in SPEED} for line in csv.DictReader(file)]
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_learns_photographs_and_an_interrupted_run_ends_with_the_same_weights(
+    recipe: str, photographs: Path, tmp_path: Path
+) -> None:
+    whole = run(recipe, photographs, tmp_path / "whole")
+    assert whole.finished and whole.step == 5 * 15
+    assert whole.metrics["val_top1"] >= 80  # of ten classes; other halves of the photographs than it learned from
+
+    first = run(recipe, photographs, tmp_path / "cut", max_steps=37)  # in the middle of the third epoch
+    assert not first.finished and (first.epoch, first.step) == (2, 37)
+    second = run(recipe, photographs, tmp_path / "cut", resume=True)
+    assert second.finished
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+    assert lines(tmp_path / "whole") == lines(tmp_path / "cut")
+
+
+def test_mixing_stops_when_the_schedule_says_and_the_unmixed_share_is_measured(
+    recipe: str, few_photographs: Path, tmp_path: Path
+) -> None:
+    run(recipe, few_photographs, tmp_path)  # mixing from epoch 4 on: off
+    shares = [float(line["unmixed_share"]) for line in lines(tmp_path)]
+    assert shares[-1] == 1 and all(0.1 < share < 0.9 for share in shares[:-1])
+
+
+@pytest.mark.parametrize(
+    "cuts", [{"max_steps": 3}, {"max_steps": 1, "checkpoint_every": 1}, {"max_steps": 2}], ids=str
+)
+def test_resumes_exactly_with_accumulation_from_any_step(
+    recipe: str, few_photographs: Path, tmp_path: Path, cuts: dict[str, int]
+) -> None:
+    # 60 images, batches of 8: seven batches an epoch, in groups of 3, 3 and 1. So step 3 ends an epoch: the checkpoint
+    # is then written before the validation that belongs to it.
+    options = {"batch_size": 8, "accumulate": 3, "epochs": 2, "image_size": 32}
+    run(recipe, few_photographs, tmp_path / "whole", **options)
+    outcome = run(recipe, few_photographs, tmp_path / "cut", **options, **cuts)
+    while not outcome.finished:
+        outcome = run(recipe, few_photographs, tmp_path / "cut", **options, **cuts, resume=True)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+    assert lines(tmp_path / "whole") == lines(tmp_path / "cut")
+
+
+def test_ctrl_c_leaves_a_checkpoint_that_continues_exactly(
+    recipe: str, few_photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"batch_size": 8, "epochs": 2, "image_size": 32}
+    run(recipe, few_photographs, tmp_path / "whole", **options)
+
+    count = Run._count
+
+    def count_and_interrupt(self: Run, *arguments: Any) -> None:
+        if self.step == 9:
+            os.kill(os.getpid(), signal.SIGINT)
+        count(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "_count", count_and_interrupt)
+        outcome = run(recipe, few_photographs, tmp_path / "cut", **options)
+    assert not outcome.finished and outcome.step == 10
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # put back
+    run(recipe, few_photographs, tmp_path / "cut", **options, resume=True)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+
+
+def test_another_seed_gives_other_weights(recipe: str, few_photographs: Path, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        run(recipe, few_photographs, tmp_path / str(seed), epochs=1, image_size=32, seed=seed)
+    assert not same(weights(tmp_path / "0"), weights(tmp_path / "1"))
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_spares_the_checkpoint(
+    recipe: str, few_photographs: Path, tmp_path: Path
+) -> None:
+    options = {"image_size": 32, "epochs": 3}
+    run(recipe, few_photographs, tmp_path, **options, max_steps=2)
+    good = weights(tmp_path)
+
+    def explode(self: Run, share: float) -> float:
+        return 1e30
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "_rate", explode)
+        with pytest.raises(TrainingError, match=r"NaN or infinite in epoch \d.*learning rate 1e\+30"):
+            run(recipe, few_photographs, tmp_path, **options, resume=True, log_every=1, checkpoint_every=1)
+    after = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert all(torch.isfinite(value).all() for value in after["learner"]["model"].values() if value.is_floating_point())
+    assert good.keys() == weights(tmp_path).keys()
+
+
+def test_a_finished_run_is_not_overwritten_nor_continued_as_another(
+    recipe: str, few_photographs: Path, tmp_path: Path
+) -> None:
+    options = {"image_size": 32, "epochs": 1}
+    run(recipe, few_photographs, tmp_path, **options)
+    with pytest.raises(ValueError, match="exists; continue it with --resume, or choose another --output"):
+        run(recipe, few_photographs, tmp_path, **options)
+    with pytest.raises(ValueError, match="belongs to another run .*seed: saved 0, now 1"):
+        run(recipe, few_photographs, tmp_path, **options, resume=True, seed=1)
+    (tmp_path / "checkpoint.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(ValueError, match="not a checkpoint that can be read"):
+        run(recipe, few_photographs, tmp_path, **options, resume=True)
+
+
+def test_wrong_data_end_with_what_to_do(recipe: str, few_photographs: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="does not exist; expected a folder with train and val in it"):
+        run(recipe, tmp_path / "nowhere", tmp_path / "a")
+    with pytest.raises(FileNotFoundError, match=r"no folders train and val \(found astronaut, brick"):
+        run(recipe, few_photographs / "train", tmp_path / "a")
+    with pytest.raises(ValueError, match="the data have 10 classes, num_classes=1000 was expected"):
+        run(recipe, few_photographs, tmp_path / "a", num_classes=1000)
+
+    other = tmp_path / "val"
+    for folder in (few_photographs / "val").iterdir():
+        if folder.name != "cat":
+            (other / folder.name).mkdir(parents=True)
+            (other / folder.name / "0.jpg").write_bytes((folder / f"{folder.name}_0.JPEG").read_bytes())
+    with pytest.raises(ValueError, match=r"10 training classes and 9 validation .* only in training \['cat'\]"):
+        run(recipe, few_photographs, tmp_path / "a", val_data=other)
+
+
+def test_what_this_trainer_cannot_do_is_refused(recipe: str, few_photographs: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no model 'test_resnt' \(did you mean \"test_resnet\"\?\)"):
+        run(recipe, few_photographs, tmp_path, model="test_resnt")
+    with pytest.raises(ValueError, match="needs MultiMix inside the training step"):
+        run("multimix-cifar100", few_photographs, tmp_path)
+    with pytest.raises(ValueError, match="batch of 16 does not divide among 1 processes x accumulate=3"):
+        run(recipe, few_photographs, tmp_path, accumulate=3)
+    with pytest.raises(ValueError, match="amp='fp16' needs a GPU"):
+        run(recipe, few_photographs, tmp_path, amp="fp16")
