@@ -32,7 +32,7 @@ def test_own_share_is_that_of_the_published_law(draw, same_mean):
     theirs = [
         published_mask(rng.beta(1.0, 1.0), rng.randint(48), rng.randint(48), 48)[1] for _ in range(4000)
     ]
-    same_mean(draw(GMix(), 20_000, 48, 48).weights[:, 0], np.array(theirs))
+    same_mean(draw(GMix(), 8000, 48, 48).weights[:, 0], np.array(theirs))
 
 
 def test_the_lighter_image_shines_through_the_window(draw):

@@ -30,7 +30,7 @@ def test_the_box_shows_the_partner_alone_and_the_rest_one_blend(draw):
 
 def test_the_box_has_the_share_r_of_the_partners_weight(draw):
     """Not r of the image nor r of the side. Boxes inside the border lose only what whole pixels cost."""
-    draws = draw(HMix(r=0.5), 4000, 200, 300)
+    draws = draw(HMix(r=0.5), 500, 200, 300)
     y0, x0, y1, x1 = draws.boxes.T
     inside = (y0 > 0) & (x0 > 0) & (y1 < 200) & (x1 < 300)
     wanted = 0.5 * draws.weights[inside, 1]
