@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dali_mixup.methods import CutMix, MixUp
     from dali_mixup.plan import MixPlan
     from dali_mixup.policy import MixPolicy
+    from dali_mixup.recipes import load_recipe
     from dali_mixup.record import MixRecord
     from dali_mixup.relabel import CorruptLabels
     from dali_mixup.remix import Remix
@@ -47,6 +48,7 @@ __all__ = [
     "__version__",
     "fn",
     "latent",
+    "load_recipe",
     "losses",
     "methods",
     "open_source",
@@ -75,6 +77,7 @@ _HOME = {
     "SoftTargetCrossEntropy": "losses",
     "TrainTransform": "augment",
     "ValTransform": "augment",
+    "load_recipe": "recipes",
     "open_source": "sources",
     "train_loader": "factory",
     "val_loader": "factory",
