@@ -37,7 +37,7 @@ class MixMatchStep:
 
     The published code runs the pool in K + 1 batches and INTERLEAVES them, so that each holds as many labelled rows as
     every other and BatchNorm sees alike batches; only the first of them, and no guess, updates the running statistics.
-    So it is here. Under DistributedDataParallel set broadcast_buffers=False: several forward passes precede a backward.
+    So it is here.
 
     Args:
         num_classes: C.
