@@ -13,7 +13,7 @@ from .methods import CutMix, Method, MixUp
 from .partners import BY_LABEL, PAIRINGS, PARTNERS, columns, pairs
 from .plan import MixPlan
 from .remix import Remix
-from .scatter import alone, settle, with_draws
+from .scatter import Rows, alone, settle, with_draws
 from .schedule import Schedule, Schedules, odds
 from .seeding import Purpose, stream
 
@@ -196,7 +196,8 @@ class MixPolicy:
         for index, method in enumerate(methods):
             mine = np.flatnonzero(chosen == index)
             if len(mine):
-                plan = with_draws(plan, method, index, mine, group, rng, (height, width))
+                draws = method.draw(rng, len(mine), height, width)
+                plan = with_draws(plan, method, index, draws, self._followed(mine, group), (height, width))
         if self.remix is not None and labels is not None:
             own, other = labels[plan.partners[:, :2]].T
             plan.weights[:, 0] = self.remix(plan.weights[:, 0], own, other)
@@ -221,6 +222,15 @@ class MixPolicy:
             return np.arange(rows), rows
         leaders, group = np.unique(np.minimum(np.arange(rows), partner[:, 0]), return_inverse=True)
         return group.reshape(rows), len(leaders)
+
+    def _followed(self, mine: np.ndarray, group: np.ndarray) -> tuple[Rows, Rows]:
+        """The rows that follow the decisions `mine`, and which of these each follows."""
+        if self.granularity == "batch":
+            return slice(None), slice(0, 1)  # one decision, broadcast
+        if self.granularity == "sample":
+            return mine, slice(None)
+        rows = np.flatnonzero(np.isin(group, mine))
+        return rows, np.searchsorted(mine, group[rows])
 
     def _check_pairing(self) -> None:
         many = self.columns > 2

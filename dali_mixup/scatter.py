@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .methods import Form, Method
+from .methods import Draws, Form, Method
 from .plan import MixPlan
 
 
@@ -23,21 +23,19 @@ def alone(rows: int, k: int, regime: str) -> MixPlan:
     )
 
 
+Rows = np.ndarray | slice
+
+
 def with_draws(
     plan: MixPlan,
     method: Method,
     index: int,
-    mine: np.ndarray,
-    group: np.ndarray,
-    rng: np.random.RandomState,
+    draws: Draws,
+    followed: tuple[Rows, Rows],
     size: tuple[int, int],
 ) -> MixPlan:
-    """The plan with `mine`, the decisions that chose this method, drawn and written into the rows that follow them."""
-    draws = method.draw(rng, len(mine), *size)
-    decision = np.full(group.max() + 1, -1)
-    decision[mine] = np.arange(len(mine))
-    rows = np.flatnonzero(decision[group] >= 0)
-    source = decision[group[rows]]
+    """The plan with a method's draws written into the rows that follow them: `followed` is (rows, draw of each)."""
+    rows, source = followed
     k = draws.weights.shape[1]
     plan.weights[rows, :k] = draws.weights[source]
     plan.pixel_weights[rows, :k] = (draws.weights if draws.pixel_weights is None else draws.pixel_weights)[
@@ -57,7 +55,7 @@ def with_draws(
     return MixPlan(**fields)
 
 
-def _regions(known: np.ndarray | None, drawn: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
+def _regions(known: np.ndarray | None, drawn: np.ndarray, rows: Rows, n: int) -> np.ndarray:
     """Room for as many rectangles as the method with most has; the others' stay empty (height and width 0)."""
     have = 0 if known is None else known.shape[1]
     table = np.zeros((n, max(have, drawn.shape[1]), 7), dtype=np.int32)
@@ -93,7 +91,7 @@ def extended(plan: MixPlan, rows: int) -> MixPlan:
         getattr(more, name)[:n] = getattr(plan, name)
     fields = dict(more.__dict__)
     if plan.regions is not None:
-        fields["regions"] = _regions(None, plan.regions, np.arange(n), rows)
+        fields["regions"] = _regions(None, plan.regions, slice(0, n), rows)
     if plan.masks is not None:
         masks = np.ones((rows, *plan.masks.shape[1:]), dtype=np.float32)
         masks[:n] = plan.masks
