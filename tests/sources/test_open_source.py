@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from torchvision.datasets import ImageFolder
 
-from dali_mixup.sources import FileList, open_source, write_manifest
+from dali_mixup.sources import open_source, write_manifest
 
 
 def test_the_same_data_have_one_fingerprint_however_they_are_given(
@@ -77,13 +81,27 @@ def test_files_of_unknown_and_empty_kinds_are_refused(tmp_path: Path) -> None:
         open_source(tmp_path / "empty.txt")
 
 
-def test_sources_load_neither_dali_nor_torch() -> None:
-    import subprocess
-    import sys
+ANYTHING = st.none() | st.integers() | st.floats() | st.text() | st.binary() | st.booleans()
 
+
+@given(
+    data=ANYTHING
+    | st.lists(ANYTHING | st.tuples(ANYTHING, ANYTHING), max_size=3)
+    | st.dictionaries(ANYTHING, ANYTHING),
+    exclude=st.none() | ANYTHING | st.lists(ANYTHING, max_size=3),
+)
+def test_whatever_is_given_is_a_source_or_a_clear_error(data: object, exclude: object) -> None:
+    try:
+        source = open_source(data, exclude=exclude)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OSError) as error:
+        assert str(error)
+    else:
+        assert len(source) > 0
+
+
+def test_sources_load_neither_dali_nor_torch() -> None:
     code = (
         "import sys, dali_mixup.sources; "
         "assert not {'torch', 'nvidia.dali', 'pyarrow', 'PIL'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert issubclass(FileList, object)
