@@ -1,0 +1,18 @@
+"""FFCV is named, and not measured: it cannot do this work."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..work import Samples, Work
+from .base import Contender, Loader
+
+
+class Ffcv(Contender):
+    name: ClassVar[str] = "ffcv"
+    title: ClassVar[str] = "FFCV"
+    modules: ClassVar[tuple[str, ...]] = ("ffcv",)
+    unfit: ClassVar[str] = "unequal work: reads only its own .beton files and has no CutMix"
+
+    def build(self, samples: Samples, work: Work) -> Loader:
+        raise NotImplementedError(self.unfit)

@@ -1,0 +1,51 @@
+"""timm's create_loader with FastCollateMixup: workers mix uint8 while collating, the main process normalises."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+
+from ..work import MEAN, STD, Samples, Work
+from .base import Contender, Loader, Repeatable
+from .files import Files
+from .torchvision_v2 import read_pil
+
+
+class TimmFastCollate(Contender):
+    name: ClassVar[str] = "timm"
+    title: ClassVar[str] = "timm, FastCollateMixup"
+    modules: ClassVar[tuple[str, ...]] = ("timm.data",)
+
+    def build(self, samples: Samples, work: Work) -> Loader:
+        from timm.data import FastCollateMixup, create_loader
+
+        mixing = FastCollateMixup(
+            mixup_alpha=work.mixup_alpha,
+            cutmix_alpha=work.cutmix_alpha,
+            switch_prob=0.5,
+            mode="batch",
+            label_smoothing=0.0,
+            num_classes=work.classes,
+        )
+        return Repeatable(
+            create_loader(
+                Files(samples, read_pil),  # create_loader sets the transform
+                input_size=(3, work.image_size, work.image_size),
+                batch_size=work.batch_size,
+                is_training=True,
+                scale=work.scale,
+                ratio=work.ratio,
+                hflip=work.hflip,
+                color_jitter=None,
+                interpolation="bilinear",
+                mean=tuple(value / 255 for value in MEAN),
+                std=tuple(value / 255 for value in STD),
+                num_workers=work.threads,
+                collate_fn=mixing if work.mixed else None,
+                pin_memory=work.device == "cuda",
+                device=torch.device(work.device),
+                use_prefetcher=True,
+                persistent_workers=True,
+            )
+        )

@@ -1,0 +1,47 @@
+"""Where the batches of a mode come from: the loader itself, a few of its batches over and over, or one made-up batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from .contenders import Batch, Loader
+from .work import Work
+
+MODES = ("loader", "training", "replay", "synthetic")
+"""loader: the loader's batches, only touched. training: the loader's batches, a training step each. replay: batches the
+loader made before, a training step each: the same step without the loader. synthetic: one made-up batch that stays on the
+device, a training step each: the device's ceiling."""
+
+REPLAYED = 4  # batches kept
+
+
+class Replay(Loader):
+    """`steps` batches an epoch, taken in turn from the first ones of a loader, which is closed."""
+
+    def __init__(self, loader: Loader, steps: int):
+        epoch = loader.epoch()
+        self.kept = [
+            (images.clone(), targets.clone()) for _, (images, targets) in zip(range(REPLAYED), epoch)
+        ]
+        self.steps = steps
+        del epoch
+        loader.close()
+
+    def epoch(self) -> Iterator[Batch]:
+        return (self.kept[step % len(self.kept)] for step in range(self.steps))
+
+
+class Resident(Loader):
+    """`steps` times the same random batch, already on the device."""
+
+    def __init__(self, work: Work, steps: int):
+        rng = torch.Generator().manual_seed(work.seed)
+        size = (work.batch_size, 3, work.image_size, work.image_size)
+        images = torch.randn(size, generator=rng).to(work.device)
+        targets = torch.rand((work.batch_size, work.classes), generator=rng).softmax(1).to(work.device)
+        self.batch, self.steps = (images, targets), steps
+
+    def epoch(self) -> Iterator[Batch]:
+        return (self.batch for _ in range(self.steps))

@@ -1,0 +1,169 @@
+"""One measurement of one contender: build, first batch, warm-up, steady state, epoch turn-over, apart."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+
+import torch
+
+from .consumers import Consumer, Drain, TrainingStep
+from .contenders import CONTENDERS, Batch, Loader
+from .feeds import Replay, Resident
+from .resources import PeakMemory, device_memory, usage
+from .work import Samples, Work
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to measure.
+
+    Attributes:
+        contender: its name.
+        mode: one of `feeds.MODES`.
+        work: what every batch must be.
+        samples: of one epoch, which is 1 + warmup + steady batches long.
+        warmup: batches after the first that count for nothing.
+        model: network of the training step.
+    """
+
+    contender: str
+    mode: str
+    work: Work
+    samples: Samples
+    warmup: int
+    model: str
+
+    @property
+    def steps(self) -> int:
+        return self.work.steps(len(self.samples))
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Seconds, bytes and counts of one run in a fresh process.
+
+    Attributes:
+        build: seconds until the loader exists; modules are imported before.
+        first: from then to the first batch.
+        warmup: seconds of the warm-up batches.
+        steady: seconds of the steady batches, from device synchronisation to device synchronisation.
+        images: in the steady batches.
+        waits: seconds of each steady batch between asking for it and having it (queued on the device, on a GPU).
+        turnover: from asking for a batch after the epoch's last one to having the next epoch's first; less than a
+            batch's usual wait where the loader works ahead across the border.
+        cpu: CPU seconds of the process and its workers in the steady state.
+        host, on_device: peak bytes (`PeakMemory`) from the build to the end of the warm-up and after the steady state;
+            the device's above those of an idle process with a CUDA context.
+        read: bytes that came from storage from the build to the end of the steady state; -1 where unknown.
+        processes, threads: at the end of the steady state.
+    """
+
+    build: float
+    first: float
+    warmup: float
+    steady: float
+    images: int
+    waits: list[float]
+    turnover: float
+    cpu: float
+    host: int
+    on_device: int
+    read: int
+    processes: int
+    threads: int
+
+    @property
+    def rate(self) -> float:
+        """Images a second in the steady state."""
+        return self.images / self.steady
+
+
+def measure(task: Task) -> Measurement:
+    """Runs the task here; call it in a process of its own, or memory and threads of what ran before count as its own."""
+    work = task.work
+    for module in CONTENDERS[task.contender].modules:
+        import_module(module)
+    torch.empty(1, device=work.device)  # the CUDA context is nobody's memory
+    before, on_device = usage(), device_memory(work.device)
+    with PeakMemory(work.device) as peak:
+        start = time.perf_counter()
+        loader = _feed(task)
+        built = time.perf_counter()
+        consume = _consumer(task)
+        asked = time.perf_counter()
+        batches = loader.epoch()
+        consume(next(batches))
+        _synchronise(work.device)
+        first = time.perf_counter()
+        for _ in range(task.warmup):
+            consume(next(batches))
+        _synchronise(work.device)
+        warm = time.perf_counter()
+    at_start = usage()
+    waits, steady = _timed(batches, consume, task.steps - 1 - task.warmup, work.device)
+    at_end = usage()
+    peak.look()
+    turnover = _turn_over(loader, batches, work.device)
+    loader.close()
+    return Measurement(
+        build=built - start,
+        first=first - asked,
+        warmup=warm - first,
+        steady=steady,
+        images=len(waits) * work.batch_size,
+        waits=waits,
+        turnover=turnover,
+        cpu=at_end.cpu - at_start.cpu,
+        host=peak.host,
+        on_device=peak.on_device - on_device,
+        read=at_end.read - before.read if min(at_end.read, before.read) >= 0 else -1,
+        processes=at_end.processes,
+        threads=at_end.threads,
+    )
+
+
+def _feed(task: Task) -> Loader:
+    if task.mode == "synthetic":
+        return Resident(task.work, task.steps)
+    loader = CONTENDERS[task.contender].build(task.samples, task.work)
+    return Replay(loader, task.steps) if task.mode == "replay" else loader
+
+
+def _consumer(task: Task) -> Consumer:
+    if task.mode == "loader":
+        return Drain()
+    return TrainingStep(task.model, task.work.classes, task.work.device)
+
+
+def _timed(
+    batches: Iterator[Batch], consume: Callable[[Batch], None], count: int, device: str
+) -> tuple[list[float], float]:
+    """(seconds waited for each of `count` batches, seconds of everything)."""
+    waits = []
+    start = time.perf_counter()
+    for _ in range(count):
+        asked = time.perf_counter()
+        batch = next(batches)
+        waits.append(time.perf_counter() - asked)
+        consume(batch)
+    _synchronise(device)
+    return waits, time.perf_counter() - start
+
+
+def _turn_over(loader: Loader, batches: Iterator[Batch], device: str) -> float:
+    start = time.perf_counter()
+    left = sum(1 for _ in batches)
+    if left:
+        raise RuntimeError(f"the epoch had {left} batches more than it should have")
+    following = loader.epoch()
+    next(following)
+    _synchronise(device)
+    return time.perf_counter() - start
+
+
+def _synchronise(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()

@@ -1,0 +1,137 @@
+"""JPEGs that cost about as much to decode as ImageNet's, drawn from real photographs that other packages carry."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
+from importlib.resources import files
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from ..checks import integer
+
+PHOTOGRAPHS = (
+    ("skimage", "data/astronaut.png"),
+    ("skimage", "data/chelsea.png"),
+    ("skimage", "data/coffee.png"),
+    ("skimage", "data/hubble_deep_field.jpg"),
+    ("skimage", "data/motorcycle_left.png"),
+    ("skimage", "data/rocket.jpg"),
+    ("sklearn", "datasets/images/china.jpg"),
+    ("sklearn", "datasets/images/flower.jpg"),
+)
+
+# (width, height): share. A model of ImageNet's training images, whose most frequent size by far is 500x375; the shares
+# of the others are rounded guesses, not counts.
+SIZES = {
+    (500, 375): 0.60,
+    (375, 500): 0.12,
+    (500, 333): 0.12,
+    (333, 500): 0.05,
+    (500, 500): 0.04,
+    (400, 300): 0.03,
+    (640, 480): 0.03,
+    (300, 225): 0.01,
+}
+BYTES = 110_000  # the mean of a 500x375 image; larger and smaller ones in proportion to their pixels
+BYTES_SIGMA = 0.30  # of the logarithm of the bytes
+CLASSES = 100
+VERSION = 1  # of what is drawn; another one goes to another folder
+
+
+def synthetic_folder(count: int, progress: Callable[[int], None] = lambda drawn: None) -> Path:
+    """The folder of `count` images in class folders, below $XDG_CACHE_HOME or ~/.cache; drawn where they are not there
+    yet, about 70 images a second and core, the same ones every time.
+
+    progress is called with the number of images that exist.
+
+    Raises:
+        ModuleNotFoundError: scikit-image or scikit-learn is not installed.
+    """
+    integer("synthetic_folder", "count", count, at_least=CLASSES)
+    root = _cache() / f"imagenet-like-v{VERSION}-{count}"
+    missing = [number for number in range(count) if not _path(root, number).exists()]
+    done = count - len(missing)
+    progress(done)
+    if missing:
+        # Spawned, because torch's threads may already run here.
+        with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=get_context("spawn")) as workers:
+            for _ in workers.map(partial(_draw, root), missing, chunksize=8):
+                done += 1
+                progress(done)
+    return root
+
+
+def image_like(number: int) -> bytes:
+    """The encoded JPEG of that number: a window of a photograph, zoomed, flipped, with noise, baseline 4:2:0, whose
+    quality is the one that comes nearest to a size drawn from a log-normal law."""
+    rng = np.random.RandomState(number)
+    width, height = list(SIZES)[rng.choice(len(SIZES), p=list(SIZES.values()))]
+    photograph = _photographs()[rng.randint(len(PHOTOGRAPHS))]
+    share = min(photograph.width / width, photograph.height / height) * rng.uniform(0.5, 1.0)
+    w, h = int(width * share), int(height * share)
+    x, y = rng.randint(photograph.width - w + 1), rng.randint(photograph.height - h + 1)
+    window = photograph.resize((width, height), Image.Resampling.BICUBIC, box=(x, y, x + w, y + h))
+    if rng.random_sample() < 0.5:
+        window = window.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    window = window.filter(ImageFilter.UnsharpMask(radius=1.5, percent=80, threshold=0))
+    grain = rng.normal(0.0, rng.uniform(3.0, 9.0), size=(height, width, 1))
+    pixels = np.clip(np.asarray(window, np.float32) * rng.uniform(0.7, 1.2) + grain, 0, 255).astype(np.uint8)
+    wanted = BYTES * width * height / (500 * 375) * rng.lognormal(-(BYTES_SIGMA**2) / 2, BYTES_SIGMA)
+    return _encoded(Image.fromarray(pixels), wanted)
+
+
+def _encoded(image: Image.Image, wanted: float) -> bytes:
+    """Bisection over the quality, which the size grows with."""
+    low, high = 40, 98
+    while low < high:
+        middle = (low + high) // 2
+        if len(_jpeg(image, middle)) < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return _jpeg(image, low)
+
+
+def _jpeg(image: Image.Image, quality: int) -> bytes:
+    memory = io.BytesIO()
+    image.save(memory, "JPEG", quality=quality, subsampling="4:2:0")
+    return memory.getvalue()
+
+
+def _draw(root: Path, number: int) -> None:
+    target = _path(root, number)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial_file = target.with_suffix(".partial")  # an image cut short must not look like a whole one
+    partial_file.write_bytes(image_like(number))
+    partial_file.replace(target)
+
+
+def _path(root: Path, number: int) -> Path:
+    return root / f"class{number % CLASSES:03d}" / f"{number:07d}.JPEG"
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dali-mixup"
+
+
+@cache
+def _photographs() -> list[Image.Image]:
+    found = []
+    for package, file in PHOTOGRAPHS:
+        try:
+            source = files(package).joinpath(*file.split("/"))
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                f"the photographs behind --synthetic are in {package}, which is not installed; "
+                "pip install 'dali-mixup[bench]'"
+            ) from error
+        with source.open("rb") as stream:
+            found.append(Image.open(stream).convert("RGB"))
+    return found
