@@ -5,7 +5,7 @@
     recipe = load_recipe("deit-s")
     loader = recipe.train_loader("imagenet/train", batch_size=256)
 
-Reading a recipe needs neither DALI nor torch.
+Reading a recipe does not load torch; where DALI is installed, what DALI cannot do is refused too.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from ..augment import Cutout, MultiScale, RandomErasing, SizeSchedule, TrainTransform, ValTransform
+from ..augment import ValTransform
 from ..losses import SoftTargetBinaryCrossEntropy, SoftTargetCrossEntropy
-from .sections import Augmentation
+from .transform import train_transform
 
 if TYPE_CHECKING:
     from .recipe import Recipe
@@ -39,43 +39,6 @@ def val_arguments(recipe: Recipe, overrides: dict[str, Any]) -> dict[str, Any]:
     return {**said, **rest}
 
 
-def train_transform(said: Augmentation, image_size: Any = None) -> TrainTransform:
-    """The transform of the recipe's `train` section; `image_size` takes the place of the section's."""
-    crop, cutout, erasing = said.crop, said.cutout, said.erasing
-    window: dict[str, Any] = (
-        {"padding": crop.padding}
-        if crop.kind == "padded"
-        else {"scale": tuple(crop.scale), "ratio": tuple(crop.ratio)}
-    )
-    return TrainTransform(
-        image_size=_size(said) if image_size is None else image_size,
-        crop=crop.kind,
-        **window,
-        interpolation=said.interpolation,
-        antialias=said.antialias,
-        hflip=said.hflip,
-        auto_augment=said.auto_augment,
-        color_jitter=None if said.color_jitter is None else tuple(said.color_jitter),
-        color_jitter_prob=said.color_jitter_prob,
-        grayscale=said.grayscale,
-        solarize=said.solarize,
-        gaussian_blur=said.gaussian_blur,
-        blur_sigma=tuple(said.blur_sigma),
-        lighting=said.lighting,
-        cutout=None if cutout is None else Cutout(cutout.size, cutout.prob),
-        random_erasing=None
-        if erasing is None
-        else RandomErasing(
-            prob=erasing.prob,
-            mode=erasing.mode,
-            area=tuple(erasing.area),
-            ratio=tuple(erasing.ratio),
-            count=erasing.count,
-            place=erasing.place,
-        ),
-    )
-
-
 def loss(recipe: Recipe) -> nn.Module:
     """The loss of the recipe's `loss` section."""
     said = recipe.loss_
@@ -89,15 +52,6 @@ def loss(recipe: Recipe) -> nn.Module:
         if recipe.mixing is None
         else SoftTargetCrossEntropy()
     )
-
-
-def _size(said: Augmentation) -> Any:
-    if said.size_schedule is not None:
-        knots = tuple((epoch, pixels) for epoch, pixels in said.size_schedule.knots)
-        return SizeSchedule(knots, said.size_schedule.multiple)
-    if said.multi_scale is not None:
-        return MultiScale(tuple(said.multi_scale.sizes), said.multi_scale.every)
-    return said.image_size
 
 
 def _normalisation(recipe: Recipe) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The sections of a recipe file, as models that refuse what they do not know. Neither DALI nor torch is needed here."""
+"""The sections of a recipe file, as models that refuse what they do not know, and what cannot be done."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from .. import alternation
 from ..methods import Method
 from ..policy import MixPolicy
 from ..schedule import Schedule
@@ -81,9 +82,7 @@ class Crop(Section):
 class SizeSchedule(Section):
     """Progressive resizing: straight lines between the knots, rounded to multiples."""
 
-    knots: Annotated[list[Annotated[list[int], Field(min_length=2, max_length=2)]], Field(min_length=1)] = (
-        Field(description="[[epoch, pixels], ...]")
-    )
+    knots: Annotated[list[Pair], Field(min_length=1)] = Field(description="[[epoch, pixels], ...]")
     multiple: Annotated[int, Field(ge=1)] = 32
 
 
@@ -129,6 +128,12 @@ class Augmentation(Section):
         default=None,
         description='a timm string such as "rand-m9-mstd0.5-inc1" or "3a", or torchvision\'s "imagenet", "ta_wide"',
     )
+    fill: Annotated[list[Annotated[int, Field(ge=0, le=255)]], Field(min_length=3, max_length=3)] | None = (
+        Field(
+            default=None,
+            description="colour that auto_augment brings in; none: as the string's own library does",
+        )
+    )
     color_jitter: Annotated[list[NotNegative], Field(min_length=3, max_length=4)] | None = Field(
         default=None, description="strength of brightness, contrast, saturation and, where given, hue"
     )
@@ -154,6 +159,24 @@ class Augmentation(Section):
             raise ValueError(f"{' and '.join(given)} are given; the size is one of them")
         return self
 
+    @model_validator(mode="after")
+    def _possible(self) -> Augmentation:
+        try:
+            from .transform import train_transform
+        except ModuleNotFoundError as error:
+            if error.name is not None and error.name.startswith("nvidia"):
+                return self  # recipes can be read where DALI is not installed
+            raise
+        train_transform(self)
+        return self
+
+    @property
+    def last_size(self) -> int:
+        """Pixels at the end of training, or the most there are."""
+        if self.size_schedule is not None:
+            return round(self.size_schedule.knots[-1][1])
+        return self.image_size if self.multi_scale is None else max(self.multi_scale.sizes)
+
 
 class MixingSchedule(Section):
     """When mixing is on; see `dali_mixup.schedule.Schedule`."""
@@ -170,6 +193,13 @@ class MixingSchedule(Section):
     )
 
 
+class Alternation(Section):
+    """Steps that are left unmixed as a whole, for a latent module to take; see `dali_mixup.alternation.Alternation`."""
+
+    clean: Fraction = 0.5
+    per_rank: bool = False
+
+
 class Mixing(Section):
     """The mixing policy; see `dali_mixup.policy.MixPolicy`."""
 
@@ -184,6 +214,7 @@ class Mixing(Section):
     )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     schedule: MixingSchedule | None = None
+    alternation: Alternation | None = None
 
     @model_validator(mode="after")
     def _possible(self) -> Mixing:
@@ -214,6 +245,9 @@ class Mixing(Section):
             partners=self.partners,
             label_smoothing=self.label_smoothing,
             schedule=schedule,
+            alternation=None
+            if self.alternation is None
+            else alternation.Alternation(self.alternation.clean, self.alternation.per_rank),
         )
 
 
@@ -346,9 +380,6 @@ class Latent(Section):
     ramp_epochs: NotNegative = 0.0
     teacher_decay: Fraction | None = Field(
         default=None, description="of the EMA teacher, where the method has one"
-    )
-    prob: Fraction = Field(
-        default=1.0, description="share of steps the module takes; the others are the loader's mixing"
     )
     views: Annotated[int, Field(ge=0)] = Field(
         default=0, description="independent views of an unlabelled image a step needs"

@@ -56,9 +56,7 @@ def batch_size(options: TrainOptions, recipe: Recipe, world_size: int) -> int:
 
 def _val_size(train_size: int, recipe: Recipe) -> int:
     """Pixels of validation images that stand to `train_size` as the recipe's two sizes do."""
-    said = recipe.train
-    last = said.image_size if said.size_schedule is None else said.size_schedule.knots[-1][1]
-    return round(train_size * recipe.validation.image_size / last)
+    return round(train_size * recipe.validation.image_size / recipe.train.last_size)
 
 
 def precision(wanted: str, device: torch.device) -> torch.dtype | None:

@@ -44,7 +44,9 @@ def test_learns_photographs_and_an_interrupted_run_ends_with_the_same_weights(
 ) -> None:
     whole = run(recipe, photographs, tmp_path / "whole")
     assert whole.finished and whole.step == 5 * 15
-    assert whole.metrics["val_top1"] >= 80  # of ten classes; other halves of the photographs than it learned from
+    assert (
+        whole.metrics["val_top1"] >= 80
+    )  # of ten classes; other halves of the photographs than it learned from
 
     first = run(recipe, photographs, tmp_path / "cut", max_steps=37)  # in the middle of the third epoch
     assert not first.finished and (first.epoch, first.step) == (2, 37)
@@ -122,7 +124,11 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_spares_the_checkpoint(
         with pytest.raises(TrainingError, match=r"NaN or infinite in epoch \d.*learning rate 1e\+30"):
             run(recipe, few_photographs, tmp_path, **options, resume=True, log_every=1, checkpoint_every=1)
     after = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
-    assert all(torch.isfinite(value).all() for value in after["learner"]["model"].values() if value.is_floating_point())
+    assert all(
+        torch.isfinite(value).all()
+        for value in after["learner"]["model"].values()
+        if value.is_floating_point()
+    )
     assert good.keys() == weights(tmp_path).keys()
 
 
@@ -131,9 +137,9 @@ def test_a_finished_run_is_not_overwritten_nor_continued_as_another(
 ) -> None:
     options = {"image_size": 32, "epochs": 1}
     run(recipe, few_photographs, tmp_path, **options)
-    with pytest.raises(ValueError, match="exists; continue it with --resume, or choose another --output"):
+    with pytest.raises(ValueError, match=r"exists; continue it with --resume, or choose another --output"):
         run(recipe, few_photographs, tmp_path, **options)
-    with pytest.raises(ValueError, match="belongs to another run .*seed: saved 0, now 1"):
+    with pytest.raises(ValueError, match=r"belongs to another run .*seed: saved 0, now 1"):
         run(recipe, few_photographs, tmp_path, **options, resume=True, seed=1)
     (tmp_path / "checkpoint.pt").write_bytes(b"no checkpoint")
     with pytest.raises(ValueError, match="not a checkpoint that can be read"):
@@ -141,11 +147,13 @@ def test_a_finished_run_is_not_overwritten_nor_continued_as_another(
 
 
 def test_wrong_data_end_with_what_to_do(recipe: str, few_photographs: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="does not exist; expected a folder with train and val in it"):
+    with pytest.raises(
+        FileNotFoundError, match=r"does not exist; expected a folder with train and val in it"
+    ):
         run(recipe, tmp_path / "nowhere", tmp_path / "a")
     with pytest.raises(FileNotFoundError, match=r"no folders train and val \(found astronaut, brick"):
         run(recipe, few_photographs / "train", tmp_path / "a")
-    with pytest.raises(ValueError, match="the data have 10 classes, num_classes=1000 was expected"):
+    with pytest.raises(ValueError, match=r"the data have 10 classes, num_classes=1000 was expected"):
         run(recipe, few_photographs, tmp_path / "a", num_classes=1000)
 
     other = tmp_path / "val"
@@ -153,7 +161,9 @@ def test_wrong_data_end_with_what_to_do(recipe: str, few_photographs: Path, tmp_
         if folder.name != "cat":
             (other / folder.name).mkdir(parents=True)
             (other / folder.name / "0.jpg").write_bytes((folder / f"{folder.name}_0.JPEG").read_bytes())
-    with pytest.raises(ValueError, match=r"10 training classes and 9 validation .* only in training \['cat'\]"):
+    with pytest.raises(
+        ValueError, match=r"10 training classes and 9 validation .* only in training \['cat'\]"
+    ):
         run(recipe, few_photographs, tmp_path / "a", val_data=other)
 
 

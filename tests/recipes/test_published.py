@@ -1,0 +1,136 @@
+"""Every recipe that ships: it loads, says where it is from, and makes loaders and a loss that work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dali_mixup.recipes import load_recipe, recipe_names
+
+PUBLISHED = {
+    "convnext-t", "cutmix-resnet50", "deit-b", "deit-s", "deit3-s", "ffcv-rn50", "ict-cifar10", "mixmatch-cifar10",
+    "mixup-cifar10", "mixup-resnet50", "mixup-resnet50-200", "mosaic-hot", "mosaic-medium", "mosaic-mild",
+    "multimix-cifar100", "nvidia-efficientnet-b0", "nvidia-resnet50-250", "nvidia-resnet50-90", "rsb-a1", "rsb-a2",
+    "rsb-a3", "swin-t", "torchvision-resnet50-v1", "torchvision-resnet50-v2",
+}  # fmt: skip
+
+
+def test_all_of_them_ship() -> None:
+    assert set(recipe_names()) == PUBLISHED
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_makes_loaders_and_a_loss(name: str, imagenet_root: Path) -> None:
+    recipe = load_recipe(name)
+    classes = 4
+    with recipe.train_loader(imagenet_root / "train", batch_size=8, device="cpu", num_threads=1) as loader:
+        images, targets = next(iter(loader))
+    size = (
+        recipe.train.image_size
+        if recipe.train.size_schedule is None
+        else recipe.train.size_schedule.knots[0][1]
+    )
+    assert images.shape[:2] == (8, 3) and images.shape[2] == images.shape[3]
+    assert abs(images.shape[2] - size) <= 2  # a schedule's sides are multiples
+    assert torch.isfinite(images).all()
+    if recipe.mixing is None:
+        assert targets.dtype == torch.int64 and targets.shape == (8,)
+    else:
+        assert targets.shape == (8, classes)
+        torch.testing.assert_close(targets.sum(1), torch.ones(8))
+        off = recipe.mixing.label_smoothing / classes
+        assert (targets >= off * 0.999).all()
+
+    logits = torch.zeros(8, classes, requires_grad=True)
+    loss = recipe.loss()(logits, targets)
+    loss.backward()
+    assert torch.isfinite(loss) and logits.grad is not None and logits.grad.abs().sum() > 0
+
+    cut = recipe.validation
+    with recipe.val_loader(imagenet_root / "val", batch_size=4, device="cpu", num_threads=1) as loader:
+        images, labels = next(iter(loader))
+    assert images.shape == (4, 3, cut.image_size, cut.image_size)
+    assert labels.tolist() == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_says_where_it_is_from(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.source.paper or recipe.source.code
+    assert (
+        recipe.source.top1 is not None or "gives" in recipe.source.notes or name == "nvidia-efficientnet-b0"
+    )
+    assert not (set(recipe.recalled) & set(recipe.unstated))
+
+
+def test_deit_mixes_as_timm_is_told_to() -> None:
+    policy = load_recipe("deit-s").policy()
+    assert policy is not None
+    from dali_mixup.policy import MixPolicy
+
+    assert policy == MixPolicy.from_timm(
+        mixup_alpha=0.8, cutmix_alpha=1.0, prob=1.0, switch_prob=0.5, label_smoothing=0.1
+    )
+
+
+def test_normalisation_is_torchvisions(imagenet_root: Path) -> None:
+    from torchvision.models import ResNet50_Weights
+
+    recipe = load_recipe("torchvision-resnet50-v2")
+    theirs = ResNet50_Weights.IMAGENET1K_V2.transforms()
+    assert (recipe.normalise.mean, recipe.normalise.std) == (theirs.mean, theirs.std)
+    assert [recipe.validation.resize_size, recipe.validation.image_size] == [
+        *theirs.resize_size,
+        *theirs.crop_size,
+    ]
+    assert recipe.validation.interpolation == theirs.interpolation.value
+    assert recipe.source.top1 == ResNet50_Weights.IMAGENET1K_V2.meta["_metrics"]["ImageNet-1K"]["acc@1"]
+    loader = recipe.train_loader(imagenet_root / "train", batch_size=4, device="cpu", num_threads=1)
+    np.testing.assert_allclose(loader.spec.pipeline.mean, [255 * m for m in theirs.mean])
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_timm_has_the_network(name: str) -> None:
+    timm = pytest.importorskip("timm")
+    assert timm.is_model(load_recipe(name).source.model)
+
+
+@pytest.mark.parametrize("name", ["ict-cifar10", "mixmatch-cifar10", "multimix-cifar100"])
+def test_the_latent_module_is_made_with_the_recipes_parameters(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.latent is not None
+    arguments = {} if name == "ict-cifar10" else {"num_classes": 10}
+    module = recipe.latent_module(**arguments)
+    assert type(module).__name__ == recipe.latent.module
+    for key, value in recipe.latent.parameters.items():
+        if hasattr(module, key):
+            assert getattr(module, key) == value
+    assert load_recipe("deit-s").latent_module() is None
+
+
+def test_multimix_hands_over_unmixed_batches_about_half_the_time() -> None:
+    recipe = load_recipe("multimix-cifar100")
+    policy = recipe.policy()
+    assert policy is not None
+    plans = [policy.plan(16, 32, 32, seed=0, epoch=0, step=step) for step in range(400)]
+    mixed = np.array([(plan.method == 0).mean() for plan in plans])
+    assert set(mixed[mixed < 0.5]) == {
+        0
+    }  # the regime is the batch's, but for rows whose partner is themselves
+    unmixed = (mixed == 0).sum()
+    assert 140 < unmixed < 260  # binomial(400, 1/2), six standard deviations
+
+
+def test_ffcv_grows_at_the_published_epochs() -> None:
+    loader_sizes = load_recipe("ffcv-rn50").train.size_schedule
+    assert loader_sizes is not None
+    from dali_mixup.recipes.transform import train_transform
+
+    size = train_transform(load_recipe("ffcv-rn50").train).image_size
+    sides = [size.at(0, epoch, 0)[0] for epoch in range(88)]
+    # ffcv-imagenet's rule: 160 up to epoch 65, 192 from 76, between them linear and rounded to 32.
+    theirs = [int(np.round(np.interp(epoch, [65, 76], [160, 192]) / 32)) * 32 for epoch in range(88)]
+    assert sides == theirs
