@@ -82,9 +82,10 @@ def build(
         layout = "HWC" if spec.channels_last else "CHW"
         dtype = DTYPES[spec.dtype]
         if isinstance(spec.transform, ValTransform):
+            whole, window = spec.transform.graph(encoded, spec.backend)
             images = fn.crop_mirror_normalize(
-                spec.transform.graph(encoded, spec.backend),
-                crop=list(spec.transform.size),
+                whole,
+                **window,
                 mean=list(spec.mean),
                 std=list(spec.std),
                 dtype=dtype,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from nvidia.dali import fn, math, types
 from nvidia.dali.data_node import DataNode
 
 from .decode import Backend, whole_image
+from .resize import shorter_side
 
 INT32 = types.DALIDataType.INT32
 
@@ -51,16 +51,14 @@ def padded_window(
     size: tuple[int, int],
     padding: int,
     resize: dict[str, Any],
-    seeds: Iterator[int],
+    seed: int,
 ) -> DataNode:
-    """torchvision's Resize to the smallest image that covers `size` (images of that size stay as they are), then
-    RandomCrop(size, padding) on black: every window position is equally likely."""
-    images = fn.resize(whole_image(encoded, backend), size=list(size), mode="not_smaller", **resize)
-    # Resizing keeps the aspect ratio, so how far a window can move depends on the image.
-    shape = fn.cast(fn.slice(images.shape(), start=[0], shape=[2], axes=[0]), dtype=INT32)
-    room = shape + 2 * padding - types.Constant(np.array(size, np.int32), device="cpu")
-    chance = fn.random.uniform(range=[0.0, 1.0], shape=[2], seed=next(seeds))
-    start = fn.cast(math.floor(chance * (room + 1)), dtype=INT32) - padding
+    """torchvision's Resize(max(size)) and RandomCrop(size, padding) on black: every window position is equally likely.
+    An image of that size already is not resampled."""
+    images, shape = shorter_side(encoded, backend, max(size), resize)
+    positions = shape + 2 * padding + 1 - types.Constant(np.array(size, np.int32), device="cpu")
+    chance = fn.random.uniform(range=[0.0, 1.0], shape=[2], seed=seed)
+    start = fn.cast(math.floor(chance * positions), dtype=INT32) - padding
     return fn.slice(
         images,
         start=start,

@@ -38,7 +38,7 @@ class TrainTransform:
     Args:
         image_size: of the result in pixels, one number, (height, width), `SizeSchedule` or `MultiScale`.
         crop: "resized", a random window resized; or "padded", a window of image_size from the image with a black
-            border (the image first resized so that it just covers image_size): CIFAR's.
+            border (the image's shorter side first resized to image_size): CIFAR's.
         scale: (low, high), 0 < low <= high <= 1: share of the image's area that a resized window covers.
         ratio: (low, high), 0 < low <= high: width / height of a resized window, log-uniform.
         padding: border of a padded crop in pixels, >= 0.
@@ -147,7 +147,7 @@ class TrainTransform:
         """
         resize = {"interp_type": INTERPOLATIONS[self.interpolation], "antialias": self.antialias}
         if self.crop == "padded":
-            images = padded_window(encoded, backend, self.size, self.padding, resize, seeds)
+            images = padded_window(encoded, backend, self.size, self.padding, resize, next(seeds))
         else:
             size = nodes.get("size", self.size)
             images = resized_window(encoded, backend, size, self.scale, self.ratio, resize, next(seeds))

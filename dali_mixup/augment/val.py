@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from nvidia.dali import fn
+import numpy as np
+from nvidia.dali import fn, math, types
 from nvidia.dali.data_node import DataNode
 
 from ..checks import choice, integer
-from .decode import INTERPOLATIONS, Backend, whole_image
+from .decode import INTERPOLATIONS, Backend
+from .resize import shorter_side
 from .sizes import check_size, size_of
 
 
 @dataclass(frozen=True)
 class ValTransform:
-    """torchvision's Resize(resize_size) and CenterCrop(image_size).
+    """torchvision's Resize(resize_size) and CenterCrop(image_size), to the pixel in size and position.
+
+    A resize_size other than 256 / 224 of the training size and a larger image_size are how FixRes (Touvron et al. 2019,
+    arXiv:1906.06423) validates.
 
     Args:
         image_size: height and width of the result in pixels, one number or (height, width).
@@ -44,11 +50,16 @@ class ValTransform:
         """(height, width) of the result."""
         return size_of(self.image_size)
 
-    def graph(self, encoded: DataNode, backend: Backend) -> DataNode:
-        """(H, W, 3) uint8 HWC images whose shorter side is `resize_size`; the crop is part of the normalisation."""
-        return fn.resize(
-            whole_image(encoded, backend),
-            resize_shorter=self.resize_size,
-            interp_type=INTERPOLATIONS[self.interpolation],
-            antialias=self.antialias,
-        )
+    def graph(self, encoded: DataNode, backend: Backend) -> tuple[DataNode, dict[str, Any]]:
+        """(H, W, 3) uint8 HWC images whose shorter side is `resize_size`, and the centre as arguments of
+        `fn.crop_mirror_normalize`, of which the crop is a part."""
+        resize = {"interp_type": INTERPOLATIONS[self.interpolation], "antialias": self.antialias}
+        images, shape = shorter_side(encoded, backend, self.resize_size, resize)
+        room = shape - types.Constant(np.array(self.size, np.int32), device="cpu")
+        half = room // 2
+        # torchvision rounds room / 2 to the even neighbour, DALI a half upwards.
+        start = half + (room & half & 1)
+        # DALI multiplies by the room again and rounds.
+        position = start / math.max(room, 1)
+        y, x = (fn.reshape(fn.slice(position, start=[i], shape=[1], axes=[0]), shape=[]) for i in (0, 1))
+        return images, {"crop": list(self.size), "crop_pos_y": y, "crop_pos_x": x}
