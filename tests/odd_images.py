@@ -135,9 +135,7 @@ def _make_damaged(folder: Path) -> None:
     (folder / "truncated.png").write_bytes(png[: len(png) // 2])
     (folder / "bit_flipped.png").write_bytes(_flip(png, len(png) // 2))
     (folder / SILENT).write_bytes(_flip(jpeg, len(jpeg) * 3 // 4))
-    (folder / COMPLAINED).write_bytes(
-        jpeg[:-2] + bytes(40) + jpeg[-2:]
-    )  # surplus data before the end marker
+    (folder / COMPLAINED).write_bytes(jpeg[:-2] + bytes(40) + jpeg[-2:])  # surplus data before the end marker
     (folder / "bit_flipped_header.jpg").write_bytes(_flip(jpeg, 1))  # the second byte of the JPEG signature
     (folder / "zero_bytes.jpg").touch()
     (folder / "text.jpg").write_text("Dear user, this is not an image.\n" * 20)

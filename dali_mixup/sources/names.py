@@ -53,7 +53,7 @@ class PackedNames:
 
     def chunks(self, skip: int) -> Iterator[bytes]:
         """All names without their first `skip` bytes, each followed by a zero byte, many at a time."""
-        blob = memoryview(self.blob)
+        blob = self.blob.data
         for first in range(0, len(self), 65536):
             starts = (self.starts[first : first + 65536] + skip).tolist()
             stops = (self.stops[first : first + 65536] + 1).tolist()
