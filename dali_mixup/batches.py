@@ -11,8 +11,8 @@ import numpy as np
 from .bad_files import BadFiles
 from .companions import Companions
 from .feed import PlanFeed
+from .orders import Order
 from .plan import MixPlan
-from .repeat import order_of_views
 from .scatter import extended
 from .sources.base import Source
 from .walk import Walk
@@ -59,17 +59,15 @@ class BatchSource:
         source: Source,
         walk: Walk,
         seed: int,
-        shuffle: bool,
+        order: Order,
         feed: PlanFeed | None,
         bad: BadFiles,
         labels: np.ndarray,
         companions: Companions,
         draws: Draws | None = None,
-        repeats: int = 1,
     ):
-        self.source, self.walk, self.seed, self.shuffle, self.feed = source, walk, seed, shuffle, feed
+        self.source, self.walk, self.seed, self.order, self.feed = source, walk, seed, order, feed
         self.bad, self.labels, self.companions, self.draws = bad, labels, companions, draws
-        self.repeats = repeats
         self._order: tuple[int, np.ndarray] | None = None
         self._ahead: deque[Batch] = deque()
 
@@ -159,6 +157,5 @@ class BatchSource:
 
     def _order_of(self, epoch: int) -> np.ndarray:
         if self._order is None or self._order[0] != epoch:
-            views = order_of_views(self.seed, epoch, len(self.source), self.shuffle, self.repeats)
-            self._order = epoch, views
+            self._order = epoch, self.order(epoch)
         return self._order[1]

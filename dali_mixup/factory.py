@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,14 @@ from .companions import HandOver, companions_of
 from .epoch import EpochLayout
 from .loader import MixLoader
 from .loader_spec import LoaderSpec
+from .orders import ClassGroups, FromSampler, Order, Shuffled
 from .policy import MixPolicy
 from .ranks import resolve as resolve_rank
 from .relabel import CorruptLabels
 from .repeat import epoch_samples
 from .settings import pipeline_spec
 from .sources import open_source
+from .sources.base import Source
 
 log = logging.getLogger("dali_mixup")
 
@@ -42,6 +44,8 @@ def train_loader(
     world_size: int | None = None,
     targets: str | None = None,
     drop_last: bool = True,
+    sampler: Iterable[int] | None = None,
+    class_groups: int | None = None,
     repeats: int = 1,
     transform: TrainTransform | None = None,
     mean: Sequence[float] = IMAGENET_MEAN,
@@ -78,6 +82,10 @@ def train_loader(
         targets: "dense" (N, C) float32, "compact" `MixedTargets` or "labels" (N,) int64; None: dense with a policy,
             labels without one.
         drop_last: leave out the last, smaller step; False: every sample exactly once.
+        sampler: the order in the place of a shuffle: a `torch.utils.data.Sampler` over all samples, which the loader
+            deals out to the ranks (see `orders.FromSampler`).
+        class_groups: an order in which that many samples of a class, >= 2, stand together, for partners="same_class";
+            a divisor of batch_size.
         repeats: repeated augmentation: views of a sample in an epoch, >= 1; an epoch keeps its length and sees as many
             times fewer samples, as with DeiT's RASampler.
         transform: random crop, resize, flip and augmentation; None: `TrainTransform(image_size)`. Give it or
@@ -107,7 +115,7 @@ def train_loader(
     """
     place = resolve_rank(rank, world_size)
     integer("train_loader", "batch_size", batch_size, at_least=1)
-    integer("train_loader", "repeats", repeats, at_least=1)
+    integer("train_loader", "seed", seed, at_least=0)
     source = open_source(data)
     if policy is not None and not isinstance(policy, MixPolicy):
         raise TypeError(f"train_loader: policy={policy!r}, expected a MixPolicy or None")
@@ -154,18 +162,16 @@ def train_loader(
         batch_size=companions.rows(batch_size),
         clean=handover is not None and handover.clean,
     )
+    order, samples = _order(source, seed, sampler, class_groups, repeats, batch_size, place.world_size)
     return MixLoader(
         LoaderSpec(
             source=source,
             pipeline=spec,
-            layout=EpochLayout(
-                epoch_samples(len(source), place.world_size, repeats), batch_size, place.world_size, drop_last
-            ),
-            repeats=repeats,
+            layout=EpochLayout(samples, batch_size, place.world_size, drop_last),
+            order=order,
             rank=place,
             policy=policy,
-            seed=integer("train_loader", "seed", seed, at_least=0),
-            shuffle=True,
+            seed=seed,
             targets=form,
             num_classes=_num_classes("train_loader", num_classes, source.num_classes)
             if vectors is None
@@ -249,11 +255,43 @@ def val_loader(
             rank=place,
             policy=None,
             seed=0,
-            shuffle=False,
+            order=Shuffled(0, len(source), shuffle=False),
             targets="labels",
             num_classes=_num_classes("val_loader", num_classes, source.num_classes),
         )
     )
+
+
+def _order(
+    source: Source,
+    seed: int,
+    sampler: Iterable[int] | None,
+    class_groups: int | None,
+    repeats: int,
+    batch_size: int,
+    world_size: int,
+) -> tuple[Order, int]:
+    """The order, and how many of its positions an epoch takes."""
+    integer("train_loader", "repeats", repeats, at_least=1)
+    chosen = {
+        "sampler": sampler is not None,
+        "class_groups": class_groups is not None,
+        "repeats": repeats > 1,
+    }
+    if sum(chosen.values()) > 1:
+        named = " and ".join(name for name, given in chosen.items() if given)
+        raise ValueError(f"train_loader: {named} each set the order of an epoch; give one of them")
+    if sampler is not None:
+        custom = FromSampler(seed, len(source), sampler)
+        return custom, custom.length
+    if class_groups is not None:
+        if integer("train_loader", "class_groups", class_groups, at_least=2) and batch_size % class_groups:
+            raise ValueError(
+                f"train_loader: class_groups={class_groups} does not divide batch_size={batch_size}; "
+                "groups would be torn"
+            )
+        return ClassGroups(seed, source.labels, class_groups), len(source)
+    return Shuffled(seed, len(source), True, repeats), epoch_samples(len(source), world_size, repeats)
 
 
 def _num_classes(owner: str, given: int | None, found: int) -> int:

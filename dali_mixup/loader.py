@@ -228,13 +228,12 @@ class MixLoader:
             spec.source,
             walk,
             spec.seed,
-            spec.shuffle,
+            spec.order,
             feed,
             self._bad,
             labels,
             spec.companions,
             spec.pipeline.draws,
-            spec.repeats,
         )
         return PipelineRun(spec.pipeline, batches, checkpoint)
 
@@ -260,7 +259,7 @@ class MixLoader:
                 key: integer("load_state_dict", key, at[key], at_least=0)
                 for key in ("epoch", "step", "offset")
             },
-            interleaved=self.spec.repeats > 1,
+            interleaved=self.spec.order.interleaved,
         )
 
     def _state(self, epoch: int, step: int, run: PipelineRun | None) -> dict[str, Any]:

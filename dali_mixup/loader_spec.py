@@ -13,6 +13,7 @@ import torch
 from . import __version__
 from .companions import Companions
 from .epoch import EpochLayout
+from .orders import Order
 from .pipeline import PipelineSpec
 from .policy import MixPolicy
 from .ranks import Rank
@@ -31,8 +32,7 @@ class LoaderSpec:
         rank: which share is this process's.
         policy: how batches are mixed; None: not at all.
         seed: of order, mixing and augmentation.
-        shuffle: a new random order every epoch.
-        repeats: views of a sample in an epoch, see `repeat`.
+        order: the global order of every epoch.
         targets: "dense", "compact" or "labels" (int64 class ids).
         num_classes: columns of dense targets.
         elastic: whether a state of another number of ranks or batch size may be loaded.
@@ -50,7 +50,7 @@ class LoaderSpec:
     rank: Rank
     policy: MixPolicy | None
     seed: int
-    shuffle: bool
+    order: Order
     targets: str
     num_classes: int
     elastic: bool = False
@@ -60,7 +60,6 @@ class LoaderSpec:
     vectors: np.ndarray | None = None
     companions: Companions = field(default_factory=Companions)
     records: bool = False
-    repeats: int = 1
 
     @property
     def device(self) -> torch.device:
@@ -78,8 +77,7 @@ class LoaderSpec:
             "data": self.source.fingerprint(),
             "samples": len(self.source),
             "seed": self.seed,
-            "shuffle": self.shuffle,
-            "repeats": self.repeats,
+            "order": self.order.describe(),
             "batch_size": self.layout.batch_size,
             "world_size": self.layout.world_size,
             "drop_last": self.layout.drop_last,

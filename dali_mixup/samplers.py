@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from .repeat import order_of_views
 from .walk import Walk
 
 if TYPE_CHECKING:
@@ -38,8 +37,8 @@ class BatchSampler:
 
     def __iter__(self) -> Iterator[list[int]]:
         spec, epoch = self._loader.spec, self._loader.epoch
-        walk = Walk(spec.layout, spec.rank.rank, epoch=epoch, interleaved=spec.repeats > 1)
-        indices = order_of_views(spec.seed, epoch, len(spec.source), spec.shuffle, spec.repeats)
+        walk = Walk(spec.layout, spec.rank.rank, epoch=epoch, interleaved=spec.order.interleaved)
+        indices = spec.order(epoch)
         for step in range(walk.steps(epoch)):
             yield indices[walk.positions(epoch, step)].tolist()
 
