@@ -127,12 +127,11 @@ class PlanFeed:
         }
 
     def _mask(self, plan: MixPlan) -> dict[str, np.ndarray | list[np.ndarray]]:
-        mine = plan.form == Form.MASK
         nothing = np.ones((1, 1, 1), np.float32)
-        masks = plan.masks
+        masks = [] if plan.masks is None else [mask[:, :, None] for mask in plan.masks]
         return {
-            "is_mask": mine,
-            "mask": [nothing if masks is None or not m else masks[i, :, :, None] for i, m in enumerate(mine)],
+            "is_mask": plan.form == Form.MASK,
+            "mask": [masks[i] if i >= 0 else nothing for i in plan.mask_of],
         }
 
 

@@ -24,7 +24,8 @@ class MixPlan:
             is itself is left alone: it is exactly its own image.
         form: (N,) int32 `methods.Form` of each row.
         regions: (N, r, 7) int32 rectangles of PASTE rows (see `methods.Draws`), or None.
-        masks: (N, H, W) float32 of MASK rows, or None; rows of other forms hold ones.
+        masks: (m, H, W) float32, the distinct masks of MASK rows, or None.
+        mask_of: (N,) int32 index into `masks`, -1 where a row has none.
         regime: "mixed"; "clean" in a step that an `Alternation` left alone; "off" outside the schedule.
         unpartnered: rows for which a rule by class found no partner.
     """
@@ -35,6 +36,7 @@ class MixPlan:
     boxes: np.ndarray
     method: np.ndarray
     form: np.ndarray
+    mask_of: np.ndarray
     regions: np.ndarray | None = None
     masks: np.ndarray | None = None
     regime: str = "mixed"

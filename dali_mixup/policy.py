@@ -197,7 +197,7 @@ class MixPolicy:
             mine = np.flatnonzero(chosen == index)
             if len(mine):
                 draws = method.draw(rng, len(mine), height, width)
-                plan = with_draws(plan, method, index, draws, self._followed(mine, group), (height, width))
+                plan = with_draws(plan, method, index, draws, self._followed(mine, group))
         if self.remix is not None and labels is not None:
             own, other = labels[plan.partners[:, :2]].T
             plan.weights[:, 0] = self.remix(plan.weights[:, 0], own, other)

@@ -19,6 +19,7 @@ def alone(rows: int, k: int, regime: str) -> MixPlan:
         boxes=np.zeros((rows, 4), dtype=np.int32),
         method=np.full(rows, -1, dtype=np.int32),
         form=np.full(rows, Form.NONE, dtype=np.int32),
+        mask_of=np.full(rows, -1, dtype=np.int32),
         regime=regime,
     )
 
@@ -32,7 +33,6 @@ def with_draws(
     index: int,
     draws: Draws,
     followed: tuple[Rows, Rows],
-    size: tuple[int, int],
 ) -> MixPlan:
     """The plan with a method's draws written into the rows that follow them: `followed` is (rows, draw of each)."""
     rows, source = followed
@@ -49,9 +49,9 @@ def with_draws(
     if draws.regions is not None:
         fields["regions"] = _regions(plan.regions, draws.regions[source], rows, len(plan))
     if draws.masks is not None:
-        masks = plan.masks if plan.masks is not None else np.ones((len(plan), *size), dtype=np.float32)
-        masks[rows] = draws.masks[source]
-        fields["masks"] = masks
+        known = plan.masks if plan.masks is not None else draws.masks[:0]
+        plan.mask_of[rows] = (len(known) + np.arange(len(draws.masks)))[source]
+        fields["masks"] = np.concatenate([known, draws.masks]) if len(known) else draws.masks
     return MixPlan(**fields)
 
 
@@ -78,6 +78,7 @@ def settle(plan: MixPlan) -> MixPlan:
         plan.boxes[by_itself] = 0
         plan.method[by_itself] = -1
         plan.form[by_itself] = Form.NONE
+        plan.mask_of[by_itself] = -1
     return plan
 
 
@@ -87,13 +88,10 @@ def extended(plan: MixPlan, rows: int) -> MixPlan:
         return plan
     n, k = plan.partners.shape
     more = alone(rows, k, plan.regime)
-    for name in ("partners", "weights", "pixel_weights", "boxes", "method", "form"):
+    for name in ("partners", "weights", "pixel_weights", "boxes", "method", "form", "mask_of"):
         getattr(more, name)[:n] = getattr(plan, name)
     fields = dict(more.__dict__)
     if plan.regions is not None:
         fields["regions"] = _regions(None, plan.regions, slice(0, n), rows)
-    if plan.masks is not None:
-        masks = np.ones((rows, *plan.masks.shape[1:]), dtype=np.float32)
-        masks[:n] = plan.masks
-        fields["masks"] = masks
+    fields["masks"] = plan.masks
     return MixPlan(**fields)

@@ -162,8 +162,8 @@ def test_masked_pixels_are_the_masks_mixture(name):
     mean, std = np.array([120.0, 115.0, 100.0]), np.array([60.0, 58.0, 57.0])
     ((pixels, _),) = run(images, policy, mean=tuple(mean), std=tuple(std), output_layout="CHW")
     plan = policy.plan(4, 70, 66, seed=3, epoch=0, step=0)
-    for i, mask in enumerate(plan.masks):
-        mask = mask[:, :, None].astype(np.float64)
+    for i, which in enumerate(plan.mask_of):
+        mask = plan.masks[which][:, :, None].astype(np.float64)
         mixed = mask * images[i] + (1 - mask) * images[plan.partners[i, 1]]
         np.testing.assert_allclose(pixels[i].transpose(1, 2, 0), (mixed - mean) / std, atol=1e-4)
 
