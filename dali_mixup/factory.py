@@ -16,14 +16,12 @@ from .companions import HandOver, companions_of
 from .epoch import EpochLayout
 from .loader import MixLoader
 from .loader_spec import LoaderSpec
-from .orders import ClassGroups, FromSampler, Order, Shuffled
+from .orders import Shuffled, order_of_epochs
 from .policy import MixPolicy
 from .ranks import resolve as resolve_rank
 from .relabel import CorruptLabels
-from .repeat import epoch_samples
 from .settings import pipeline_spec
 from .sources import open_source
-from .sources.base import Source
 
 log = logging.getLogger("dali_mixup")
 
@@ -162,7 +160,9 @@ def train_loader(
         batch_size=companions.rows(batch_size),
         clean=handover is not None and handover.clean,
     )
-    order, samples = _order(source, seed, sampler, class_groups, repeats, batch_size, place.world_size)
+    order, samples = order_of_epochs(
+        source, seed, sampler, class_groups, repeats, batch_size, place.world_size
+    )
     return MixLoader(
         LoaderSpec(
             source=source,
@@ -260,38 +260,6 @@ def val_loader(
             num_classes=_num_classes("val_loader", num_classes, source.num_classes),
         )
     )
-
-
-def _order(
-    source: Source,
-    seed: int,
-    sampler: Iterable[int] | None,
-    class_groups: int | None,
-    repeats: int,
-    batch_size: int,
-    world_size: int,
-) -> tuple[Order, int]:
-    """The order, and how many of its positions an epoch takes."""
-    integer("train_loader", "repeats", repeats, at_least=1)
-    chosen = {
-        "sampler": sampler is not None,
-        "class_groups": class_groups is not None,
-        "repeats": repeats > 1,
-    }
-    if sum(chosen.values()) > 1:
-        named = " and ".join(name for name, given in chosen.items() if given)
-        raise ValueError(f"train_loader: {named} each set the order of an epoch; give one of them")
-    if sampler is not None:
-        custom = FromSampler(seed, len(source), sampler)
-        return custom, custom.length
-    if class_groups is not None:
-        if integer("train_loader", "class_groups", class_groups, at_least=2) and batch_size % class_groups:
-            raise ValueError(
-                f"train_loader: class_groups={class_groups} does not divide batch_size={batch_size}; "
-                "groups would be torn"
-            )
-        return ClassGroups(seed, source.labels, class_groups), len(source)
-    return Shuffled(seed, len(source), True, repeats), epoch_samples(len(source), world_size, repeats)
 
 
 def _num_classes(owner: str, given: int | None, found: int) -> int:

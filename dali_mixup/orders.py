@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from .checks import integer
-from .repeat import order_of_views
+from .repeat import epoch_samples, order_of_views
 from .seeding import Purpose, stream
+from .sources.base import Source
 
 
 class Order(ABC):
@@ -128,3 +130,39 @@ class FromSampler(Order):
 
     def describe(self) -> dict[str, Any]:
         return {"kind": type(self.sampler).__qualname__, "length": self.length}
+
+
+def order_of_epochs(
+    source: Source,
+    seed: int,
+    sampler: Iterable[int] | None,
+    class_groups: int | None,
+    repeats: int,
+    batch_size: int,
+    world_size: int,
+) -> tuple[Order, int]:
+    """The order that a user of `train_loader` asked for, and how many of its positions an epoch takes.
+
+    Raises:
+        TypeError, ValueError: two of sampler, class_groups and repeats, or one that does not fit.
+    """
+    integer("train_loader", "repeats", repeats, at_least=1)
+    chosen = {
+        "sampler": sampler is not None,
+        "class_groups": class_groups is not None,
+        "repeats": repeats > 1,
+    }
+    if sum(chosen.values()) > 1:
+        named = " and ".join(name for name, given in chosen.items() if given)
+        raise ValueError(f"train_loader: {named} each set the order of an epoch; give one of them")
+    if sampler is not None:
+        custom = FromSampler(seed, len(source), sampler)
+        return custom, custom.length
+    if class_groups is not None:
+        if integer("train_loader", "class_groups", class_groups, at_least=2) and batch_size % class_groups:
+            raise ValueError(
+                f"train_loader: class_groups={class_groups} does not divide batch_size={batch_size}; "
+                "groups would be torn"
+            )
+        return ClassGroups(seed, source.labels, class_groups), len(source)
+    return Shuffled(seed, len(source), True, repeats), epoch_samples(len(source), world_size, repeats)
