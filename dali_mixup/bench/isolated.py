@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
-# A server forks every process from one that has imported torch and started nothing: no seconds of importing in each run,
-# and no threads, no memory and no CUDA of the runs before.
+# A server forks every process from one that has imported torch and started nothing: no seconds of importing in each
+# run, and no threads, no memory and no CUDA of the runs before.
 _context = get_context("forkserver")
 _context.set_forkserver_preload(["torch", "torchvision.transforms.v2"])
 

@@ -58,7 +58,7 @@ class Measurement:
         host, on_device: peak bytes (`PeakMemory`) from the build to the end of the warm-up and after the steady state;
             the device's above those of an idle process with a CUDA context.
         read: bytes that came from storage from the build to the end of the steady state; -1 where unknown.
-        processes, threads: at the end of the steady state.
+        processes, os_threads: at the end of the steady state.
     """
 
     build: float
@@ -73,7 +73,7 @@ class Measurement:
     on_device: int
     read: int
     processes: int
-    threads: int
+    os_threads: int
 
     @property
     def rate(self) -> float:
@@ -82,7 +82,7 @@ class Measurement:
 
 
 def measure(task: Task) -> Measurement:
-    """Runs the task here; call it in a process of its own, or memory and threads of what ran before count as its own."""
+    """Runs the task here. Call it in a process of its own: memory and threads of what ran before would count too."""
     work = task.work
     for module in CONTENDERS[task.contender].modules:
         import_module(module)
@@ -121,7 +121,7 @@ def measure(task: Task) -> Measurement:
         on_device=peak.on_device - on_device,
         read=at_end.read - before.read if min(at_end.read, before.read) >= 0 else -1,
         processes=at_end.processes,
-        threads=at_end.threads,
+        os_threads=at_end.threads,
     )
 
 

@@ -57,7 +57,7 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
         raise ValueError(f"ratio: {len(a)} and {len(b)} repeats; expected as many of one as of the other")
     if (a <= 0).any() or (b <= 0).any():
         raise ValueError("ratio: expected rates > 0")
-    return spread(a / b)
+    return spread((a / b).tolist())
 
 
 def ranks(rates: Mapping[str, Spread]) -> dict[str, tuple[int, int]]:

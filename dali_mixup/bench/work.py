@@ -19,8 +19,8 @@ STD = (58.395, 57.12, 57.375)
 class Work:
     """JPEG files in, normalised batches with soft labels on a device out.
 
-    Every epoch takes every sample once in a new random order and leaves the last, smaller batch out. An image is decoded
-    to RGB, cropped by RandomResizedCrop's law, resized with antialiased bilinear interpolation, flipped by chance,
+    Every epoch takes every sample once in a new random order and leaves the last, smaller batch out. An image is
+    decoded to RGB, cropped by RandomResizedCrop's law, resized with antialiased bilinear interpolation, flipped by chance,
     normalised, and leaves as contiguous float32 NCHW. Each batch is mixed by MixUp or by CutMix with equal odds, with
     one lam a batch; targets are dense float32.
 

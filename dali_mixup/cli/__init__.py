@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from dali_mixup import __version__
+from dali_mixup.cli.bench import bench
 from dali_mixup.cli.check import check
 from dali_mixup.cli.demo import demo
 from dali_mixup.cli.gallery import gallery
@@ -24,6 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(bench)
 app.command()(check)
 app.command()(demo)
 app.command()(gallery)

@@ -32,7 +32,7 @@ class Contender(ABC):
     Attributes:
         name: what the command line calls it.
         title: what tables call it.
-        role: "contender"; "reference": the same work without mixing, which is not ranked; "roofline": less work, a bound.
+        role: "contender"; "reference": the same work without mixing, not ranked; "roofline": less work, a bound.
         modules: what must be importable; imported before anything is timed.
         unfit: why it cannot do the work at all, "" where it can.
     """

@@ -13,8 +13,8 @@ from .torch_mixing import TorchMixing
 
 
 def decoded(samples: Samples, work: Work) -> tuple[Any, Any]:
-    """Cropped uint8 images and labels as DataNodes: decoding as DALI's examples write it, with the options that make the
-    pixels those of libjpeg-turbo and Pillow, as in every contender."""
+    """Cropped uint8 images and labels as DataNodes: decoding as DALI's examples write it, with the options that make
+    the pixels those of libjpeg-turbo and Pillow, as in every contender."""
     from nvidia.dali import fn
 
     encoded, labels = fn.readers.file(

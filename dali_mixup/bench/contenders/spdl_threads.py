@@ -52,9 +52,9 @@ class _SpdlLoader(Loader):
             return images, torch.tensor(labels)
 
         shuffled = self.order.sample(self.samples, len(self.samples))
+        builder: Any = PipelineBuilder()  # its types cannot follow a chain of stages
         pipeline = (
-            PipelineBuilder()
-            .add_source(shuffled)
+            builder.add_source(shuffled)
             .pipe(load, concurrency=self.work.threads)
             .aggregate(self.work.batch_size, drop_last=True)
             .pipe(batch)

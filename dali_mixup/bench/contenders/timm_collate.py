@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
@@ -18,9 +18,10 @@ class TimmFastCollate(Contender):
     modules: ClassVar[tuple[str, ...]] = ("timm.data",)
 
     def build(self, samples: Samples, work: Work) -> Loader:
-        from timm.data import FastCollateMixup, create_loader
+        from timm import data as timm_data  # whose types are narrower than what it takes
 
-        mixing = FastCollateMixup(
+        timm: Any = timm_data
+        mixing = timm.FastCollateMixup(
             mixup_alpha=work.mixup_alpha,
             cutmix_alpha=work.cutmix_alpha,
             switch_prob=0.5,
@@ -29,7 +30,7 @@ class TimmFastCollate(Contender):
             num_classes=work.classes,
         )
         return Repeatable(
-            create_loader(
+            timm.create_loader(
                 Files(samples, read_pil),  # create_loader sets the transform
                 input_size=(3, work.image_size, work.image_size),
                 batch_size=work.batch_size,

@@ -1,0 +1,126 @@
+"""Where a measurement was made, and on which images: what a reader needs to compare it with another."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+from PIL import Image, UnidentifiedImageError
+
+from .work import Samples
+
+PACKAGES = (
+    "dali-mixup",
+    "nvidia-dali-cuda120",
+    "nvidia-dali-cuda130",
+    "torch",
+    "torchvision",
+    "timm",
+    "spdl-io",
+    "ffcv",
+    "numpy",
+    "pillow",
+    "pillow-simd",
+)
+LOOKED_AT = 1000  # images whose headers are read for the statistics
+SUBSAMPLING = {(2, 2): "4:2:0", (2, 1): "4:2:2", (1, 1): "4:4:4", (1, 2): "4:4:0"}
+
+
+def environment(data: str) -> dict[str, Any]:
+    """Hardware, software and load of this machine now; `data` is a path on the storage that is read."""
+    return {
+        "cpu": _cpu_model(),
+        "physical_cores": psutil.cpu_count(logical=False),
+        "logical_cores": psutil.cpu_count(),
+        "usable_cores": len(os.sched_getaffinity(0)),
+        "memory_bytes": psutil.virtual_memory().total,
+        "load_average": round(os.getloadavg()[0], 2),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "driver": _gpu_driver(),
+        "cuda": torch.version.cuda if torch.cuda.is_available() else None,
+        "file_system": _file_system(data),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "commit": _commit(),
+    }
+
+
+def image_statistics(samples: Samples) -> dict[str, Any]:
+    """Sizes, bytes and subsampling of up to `LOOKED_AT` images, spread evenly over the list."""
+    paths = [path for path, _ in samples[:: max(1, len(samples) // LOOKED_AT)]]
+    widths, heights, kinds, sizes = [], [], Counter[str](), Counter[tuple[int, int]]()
+    for path in paths:
+        try:
+            with Image.open(path) as image:
+                widths.append(image.width)
+                heights.append(image.height)
+                sizes[image.size] += 1
+                kinds[_kind(image)] += 1
+        except (OSError, UnidentifiedImageError):
+            kinds["unreadable"] += 1
+    return {
+        "images": len(samples),
+        "looked_at": len(paths),
+        "bytes_mean": float(np.mean([os.path.getsize(path) for path in paths])),
+        "width_mean": float(np.mean(widths)),
+        "height_mean": float(np.mean(heights)),
+        "most_frequent_sizes": [[*size, count / len(paths)] for size, count in sizes.most_common(6)],
+        "kinds": {kind: count / len(paths) for kind, count in kinds.most_common()},
+    }
+
+
+def _kind(image: Image.Image) -> str:
+    """Such as "JPEG RGB 4:2:0"."""
+    layers = getattr(image, "layer", None)
+    factors = (layers[0][1], layers[0][2]) if layers and len(layers) == 3 else None
+    subsampling = "" if factors is None else " " + SUBSAMPLING.get(factors, str(factors))
+    return f"{image.format} {image.mode}{subsampling}"
+
+
+def _cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _gpu_driver() -> str | None:
+    version = Path("/sys/module/nvidia/version")
+    return version.read_text().strip() if version.exists() else None
+
+
+def _file_system(path: str) -> str:
+    """Type of the file system that holds the path."""
+    real = os.path.realpath(path)
+    mounts = [part for part in psutil.disk_partitions(all=True) if _inside(real, part.mountpoint)]
+    return max(mounts, key=lambda part: len(part.mountpoint)).fstype if mounts else "unknown"
+
+
+def _inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """Of the checkout this package lies in, "-dirty" where its code differs from the commit; None elsewhere."""
+    here = Path(__file__).parent.parent
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

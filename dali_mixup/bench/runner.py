@@ -1,0 +1,146 @@
+"""Runs a benchmark and gathers what came of it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from .contenders import CONTENDERS
+from .environment import environment, image_statistics
+from .equal_work import examine, faults
+from .isolated import RunFailed, isolated
+from .measure import Measurement, Task, measure
+from .page_cache import named, prepare
+from .schedule import Run, interleaved, points
+from .work import Samples, Work, epoch_of
+
+FORMAT = 1  # of the report
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A benchmark to run.
+
+    Attributes:
+        samples: every image of the data.
+        work: at the main point; the threads and batch sizes of the other points replace its own.
+        contenders: names; every other one is listed as left out.
+        modes: of `feeds.MODES`.
+        threads, batch_sizes: the main value first.
+        repeats: of every measurement; fewer than five cannot be ranked.
+        batches, warmup: steady batches and warm-up batches of a run.
+        cache: one of `page_cache.STATES`.
+        model: network of the training step.
+        limit: seconds after which a run counts as failed.
+        command: how to run it again.
+    """
+
+    samples: Samples
+    work: Work
+    contenders: Sequence[str]
+    modes: Sequence[str]
+    threads: Sequence[int]
+    batch_sizes: Sequence[int]
+    repeats: int
+    batches: int
+    warmup: int
+    cache: str
+    model: str
+    limit: float
+    command: str
+
+
+def run(plan: Plan, progress: Callable[[int, int, str], None]) -> dict[str, Any]:
+    """The report, JSON-able. progress(done, of, what is next) is called before every step.
+
+    A contender that is missing, does unequal work or fails is listed with the reason and left out from there on.
+    """
+    status = {name: _absent(name, plan) for name in CONTENDERS}
+    candidates = [name for name in plan.contenders if not status[name]]
+    runs = len(interleaved(candidates, plan.modes, points(plan.threads, plan.batch_sizes), plan.repeats))
+    steps = len(candidates) + runs
+    facts = {}
+    for done, name in enumerate(candidates):
+        progress(done, steps, f"does {name} do equal work?")
+        facts[name], status[name] = _examined(name, plan)
+    able = [name for name in candidates if not status[name]]
+    schedule = (
+        interleaved(able, plan.modes, points(plan.threads, plan.batch_sizes), plan.repeats) if able else []
+    )
+    results: list[dict[str, Any]] = []
+    for done, turn in enumerate(schedule):
+        progress(len(candidates) + done, len(candidates) + len(schedule), f"{turn.contender}, {turn.mode}")
+        if status[turn.contender]:
+            continue
+        try:
+            results.append(asdict(turn) | _rounded(_measured(turn, plan)))
+        except RunFailed as error:
+            status[turn.contender] = f"failed: {error}"
+    progress(1, 1, "")
+    return {
+        "format": FORMAT,
+        "command": plan.command,
+        "environment": environment(plan.samples[0][0]),
+        "data": image_statistics(plan.samples),
+        "cache": _cache_name(plan),
+        "settings": _settings(plan),
+        "contenders": [
+            {"name": name, "title": CONTENDERS[name].title, "role": CONTENDERS[name].role, "absent": reason}
+            for name, reason in status.items()
+        ],
+        "equal_work": facts,
+        "runs": [entry for entry in results if not status[entry["contender"]]],
+    }
+
+
+def _absent(name: str, plan: Plan) -> str:
+    return CONTENDERS[name].missing(plan.work.device) or ("" if name in plan.contenders else "not asked for")
+
+
+def _examined(name: str, plan: Plan) -> tuple[dict[str, Any], str]:
+    contender = CONTENDERS[name]
+    if contender.role == "roofline":
+        return {}, ""
+    work = replace(plan.work, mixed=contender.role == "contender")
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            found = isolated(examine, contender, work, Path(folder), limit=plan.limit)
+    except RunFailed as error:
+        return {}, f"failed: {error}"
+    wrong = faults(found, work)
+    return asdict(found), f"unequal work: {'; '.join(wrong)}" if wrong else ""
+
+
+def _measured(turn: Run, plan: Plan) -> Measurement:
+    mixed = CONTENDERS[turn.contender].role == "contender"
+    work = replace(plan.work, threads=turn.threads, batch_size=turn.batch_size, seed=turn.repeat, mixed=mixed)
+    samples = epoch_of(plan.samples, (1 + plan.warmup + plan.batches) * turn.batch_size)
+    prepare(samples, plan.cache)
+    task = Task(turn.contender, turn.mode, work, samples, plan.warmup, plan.model)
+    return isolated(measure, task, limit=plan.limit)
+
+
+def _rounded(measurement: Measurement) -> dict[str, Any]:
+    """Seconds to microseconds: a report of a thousand waits should stay readable."""
+    fields = asdict(measurement) | {"rate": measurement.rate}
+    return {
+        name: [round(wait, 6) for wait in value] if isinstance(value, list) else round(value, 6)
+        for name, value in fields.items()
+    }
+
+
+def _cache_name(plan: Plan) -> str:
+    largest = epoch_of(plan.samples, (1 + plan.warmup + plan.batches) * max(plan.batch_sizes))
+    size = sum(os.path.getsize(path) for path in {path for path, _ in largest})
+    return named(plan.cache, size, psutil.virtual_memory().total)
+
+
+def _settings(plan: Plan) -> dict[str, Any]:
+    kept = ("contenders", "modes", "threads", "batch_sizes", "repeats", "batches", "warmup", "model")
+    return {name: getattr(plan, name) for name in kept} | {"work": asdict(plan.work)}

@@ -1,0 +1,32 @@
+"""Lists on a command line, and what a machine offers."""
+
+from __future__ import annotations
+
+import os
+
+
+def numbers(option: str, text: str) -> list[int]:
+    """ "8,4,2" as [8, 4, 2]; ValueError for anything but different whole numbers >= 1."""
+    try:
+        values = [int(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if not values or min(values) < 1 or len(set(values)) < len(values):
+        raise ValueError(f"--{option}={text!r}, expected different whole numbers >= 1, such as 8,4,2")
+    return values
+
+
+def names(option: str, text: str, known: tuple[str, ...]) -> list[str]:
+    """ "a,b" as ["a", "b"] in the order of `known`, "all" as all of them; ValueError for an unknown one."""
+    if text == "all":
+        return list(known)
+    wanted = text.split(",")
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise ValueError(f"--{option}: no {unknown[0]!r}; expected some of {', '.join(known)}")
+    return [name for name in known if name in wanted]
+
+
+def usable_cores() -> int:
+    """Logical cores this process may run on."""
+    return len(os.sched_getaffinity(0))

@@ -1,0 +1,133 @@
+"""A report's figures as rows of text, for Markdown, HTML and the terminal alike."""
+
+from __future__ import annotations
+
+from .statistics import Spread
+from .summary import Report, Row, rows, training
+
+Table = tuple[list[str], list[list[str]]]
+"""Headings, and rows of cells."""
+
+
+def throughput(report: Report) -> Table:
+    """Rates, ranks and ratios at the main point."""
+    head = ["", "images/s", "interval", "rank", "ours / it", "interval"]
+    body = [
+        [
+            row.title,
+            f"{row.rate.median:.0f}",
+            _interval(row.rate, ".0f"),
+            _rank(row),
+            "" if row.against is None else f"{row.against.median:.2f}",
+            "" if row.against is None else _interval(row.against, ".2f"),
+        ]
+        for row in rows(report)
+    ]
+    return head, body
+
+
+def waiting(report: Report) -> Table:
+    """Waits for a batch and the phases around the steady state."""
+    head = [
+        "",
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        "max ms",
+        "build s",
+        "first batch s",
+        "warm-up s",
+        "turn-over ms",
+    ]
+    body = [
+        [
+            row.title,
+            *(f"{1000 * row.waits[key]:.1f}" for key in ("p50", "p95", "p99", "max")),
+            f"{row.build:.2f}",
+            f"{row.first:.2f}",
+            f"{row.warmup:.2f}",
+            f"{1000 * row.turnover:.0f}",
+        ]
+        for row in rows(report)
+    ]
+    return head, body
+
+
+def resources(report: Report) -> Table:
+    """What a contender uses."""
+    head = ["", "CPU s / 1000 images", "host MB", "device MB", "read MB", "processes", "threads"]
+    body = [
+        [
+            row.title,
+            f"{row.cpu:.2f}",
+            f"{row.host / 1e6:.0f}",
+            f"{row.on_device / 1e6:.0f}",
+            "unknown" if row.read < 0 else f"{row.read / 1e6:.0f}",
+            str(row.processes),
+            str(row.os_threads),
+        ]
+        for row in rows(report)
+    ]
+    return head, body
+
+
+def trained(report: Report) -> Table:
+    """Training against replayed and made-up batches."""
+    head = ["", "training ms/step", "replay ms/step", "synthetic ms/step", "stall", "utilisation"]
+    body = [
+        [
+            row.title,
+            *(f"{1000 * seconds:.1f}" for seconds in (row.training, row.replay, row.synthetic)),
+            f"{row.stall:.0%}",
+            f"{row.utilisation:.0%}",
+        ]
+        for row in training(report)
+    ]
+    return head, body
+
+
+def absent(report: Report) -> Table:
+    """Contenders that were not measured, and why."""
+    left_out = [entry for entry in report["contenders"] if entry["absent"]]
+    return ["", "not measured"], [[e["title"], e["absent"].splitlines()[0]] for e in left_out]
+
+
+def equal_work(report: Report) -> Table:
+    """The evidence that the measured contenders do the same."""
+    head = [
+        "",
+        "mean difference from Pillow, levels",
+        "crop area p",
+        "crop shape p",
+        "flip p",
+        "targets and pixels disagree by at most, levels",
+    ]
+    titles = {entry["name"]: entry["title"] for entry in report["contenders"] if not entry["absent"]}
+    body = [
+        [
+            titles[name],
+            f"{facts['pixels']:.2f}",
+            *(f"{facts[key]:.3f}" for key in ("area_p", "ratio_p", "flips_p")),
+            "" if facts["colour"] is None else f"{facts['colour']:.1f}",
+        ]
+        for name, facts in report["equal_work"].items()
+        if facts and name in titles
+    ]
+    return head, body
+
+
+def markdown(table: Table) -> str:
+    head, body = table
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _interval(value: Spread, form: str) -> str:
+    return f"{value.low:{form}} to {value.high:{form}}" if value.known else "too few repeats"
+
+
+def _rank(row: Row) -> str:
+    if row.rank is None:
+        return ""
+    best, worst = row.rank
+    return str(best) if best == worst else f"{best} to {worst}, not ranked: intervals overlap"

@@ -1,0 +1,101 @@
+"""`dali-mixup bench`: this library's loader against the others, on your machine and your data."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dali_mixup.cli.bench_data import samples_of
+from dali_mixup.cli.errors import usage_errors
+from dali_mixup.cli.progress import tracked
+
+
+def bench(
+    data: Annotated[
+        str | None, typer.Argument(help="A folder of class folders, a list or a manifest.")
+    ] = None,
+    synthetic: Annotated[
+        int,
+        typer.Option(
+            help="Instead of data: draw so many ImageNet-like JPEGs once, into a cache folder.", min=0
+        ),
+    ] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for report.json, report.html and the plots.")] = Path(
+        "bench"
+    ),
+    device: Annotated[str, typer.Option(help="Where batches must arrive: auto, cpu or cuda.")] = "auto",
+    threads: Annotated[
+        str, typer.Option(help="Threads or worker processes, such as 8,4,2,1: the first is the main value.")
+    ] = "auto",
+    batch_sizes: Annotated[str, typer.Option(help="Such as 64,32,256: the first is the main value.")] = "64",
+    only: Annotated[str, typer.Option(help="Contenders, such as dali-mixup,timm; all: every one.")] = "all",
+    modes: Annotated[str, typer.Option(help="Of loader, training, replay, synthetic.")] = "loader",
+    model: Annotated[
+        str, typer.Option(help="Network of torchvision.models for the training step.")
+    ] = "resnet50",
+    repeats: Annotated[int, typer.Option(help="Fewer than 5 are not ranked.", min=1)] = 5,
+    batches: Annotated[int, typer.Option(help="Steady batches of a run.", min=2)] = 40,
+    warmup: Annotated[int, typer.Option(help="Batches after the first that count for nothing.", min=1)] = 5,
+    cache: Annotated[str, typer.Option(help="Page cache before each run: warm, cold or as-is.")] = "warm",
+    classes: Annotated[int, typer.Option(help="Columns of the targets, at least the data's.", min=1)] = 1000,
+    image_size: Annotated[int, typer.Option(help="Pixels.", min=16)] = 224,
+    limit: Annotated[float, typer.Option(help="Seconds after which a run counts as failed.", min=1)] = 600,
+) -> None:
+    """Measure every installed loader that does the same work, in turns, and rank them where the spread allows it."""
+    from dali_mixup.bench import tables
+    from dali_mixup.bench.contenders import CONTENDERS
+    from dali_mixup.bench.feeds import MODES
+    from dali_mixup.bench.html_report import page
+    from dali_mixup.bench.page_cache import STATES
+    from dali_mixup.bench.plots import plots
+    from dali_mixup.bench.runner import Plan, run
+    from dali_mixup.bench.settings import names, numbers, usable_cores
+    from dali_mixup.bench.work import Work
+    from dali_mixup.checks import choice
+    from dali_mixup.device import resolve
+
+    with usage_errors():
+        samples, found = samples_of(data, synthetic)
+        thread_counts = [usable_cores()] if threads == "auto" else numbers("threads", threads)
+        sizes = numbers("batch-sizes", batch_sizes)
+        plan = Plan(
+            samples=samples,
+            work=Work(
+                batch_size=sizes[0],
+                threads=thread_counts[0],
+                classes=max(classes, found),
+                device=resolve(device, 0).type,
+                image_size=image_size,
+            ),
+            contenders=names("only", only, tuple(CONTENDERS)),
+            modes=names("modes", modes, MODES),
+            threads=thread_counts,
+            batch_sizes=sizes,
+            repeats=repeats,
+            batches=batches,
+            warmup=warmup,
+            cache=choice("bench", "cache", cache, STATES),
+            model=model,
+            limit=limit,
+            command=shlex.join(["dali-mixup", *sys.argv[1:]]),
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    with tracked("benchmark") as progress:
+        report = run(plan, progress)
+    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+    if report["runs"]:
+        pictures = plots(report)
+        for name, png in pictures.items():
+            (out / f"{name}.png").write_bytes(png)
+        (out / "report.html").write_text(page(report, pictures))
+        typer.echo(tables.markdown(tables.throughput(report)))
+    for title, reason in tables.absent(report)[1]:
+        typer.echo(f"not measured: {title}: {reason}")
+    typer.echo(f"written to {out}")
+    if not report["runs"]:
+        raise typer.Exit(1)
