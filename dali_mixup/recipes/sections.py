@@ -312,9 +312,11 @@ class Optimizer(Section):
     )
 
     @model_validator(mode="after")
-    def _alpha_of_rmsprop(self) -> Optimizer:
+    def _of_its_kind(self) -> Optimizer:
         if self.alpha is not None and self.name != "rmsprop":
             raise ValueError(f"alpha is rmsprop's; the name is {self.name!r}")
+        if self.nesterov and self.name not in ("sgd", "sgdw"):
+            raise ValueError(f"nesterov is sgd's and sgdw's; the name is {self.name!r}")
         return self
 
 

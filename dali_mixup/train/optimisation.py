@@ -12,9 +12,6 @@ import torch
 from ..recipes.errors import nearest
 from ..recipes.sections import LearningRate, Training
 
-# timm's "sgd" is Nesterov's; the plain one has another name.
-_PLAIN = {"sgd": "momentum", "sgdw": "momentumw"}
-
 
 def network(name: str, num_classes: int, image_size: int, drop_path: float) -> torch.nn.Module:
     """A timm model without pretrained weights; models that fix their image size are made for this one.
@@ -39,10 +36,12 @@ def optimizer(model: torch.nn.Module, training: Training) -> torch.optim.Optimiz
         "betas": None if said.betas is None else tuple(said.betas),
         "eps": said.eps,
         "alpha": said.alpha,
+        # timm's "sgd" is Nesterov's unless it is told not to be.
+        "nesterov": said.nesterov if said.name in ("sgd", "sgdw") else None,
     }
     return timm.optim.create_optimizer_v2(  # type: ignore[attr-defined]
         model,
-        opt=said.name if said.nesterov else _PLAIN.get(said.name, said.name),
+        opt=said.name,
         lr=training.learning_rate.base,
         weight_decay=training.weight_decay,
         momentum=0.0 if said.momentum is None else said.momentum,
