@@ -87,6 +87,11 @@ class MixLoader:
         return self._epoch
 
     @property
+    def mid_epoch(self) -> bool:
+        """Whether an epoch is running that has batches left: False once its last batch is handed out."""
+        return self._active is not None
+
+    @property
     def skipped(self) -> tuple[str, ...]:
         """The files left out so far because they cannot be decoded (on_error="skip")."""
         return tuple(map(self.spec.source.name, self._bad.indices))

@@ -1,0 +1,1 @@
+"""The smallest adapters for frameworks that expect a torch DataLoader. Most need none: see docs/frameworks.md."""

@@ -1,0 +1,53 @@
+"""Hugging Face Accelerate: `prepare` passes over what is no torch DataLoader, so nobody tells it that an epoch ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from accelerate.state import GradientState
+
+from dali_mixup.loader import MixLoader
+
+
+class AccelerateLoader:
+    """A loader that tells Accelerate when its last batch is out, so that the last, shorter window of accumulated
+    gradients is applied; `gather_for_metrics` then cuts nothing off, because no sample is there twice.
+
+    Args:
+        loader: a train or validation loader; its other attributes are reachable through this one.
+
+    Example:
+        >>> batches = AccelerateLoader(train_loader(...))                       # doctest: +SKIP
+        >>> accelerator.register_for_checkpointing(batches)                     # doctest: +SKIP
+    """
+
+    remainder = 0  # rows that Accelerate would have to cut off the last batch: none
+    end_of_dataloader = False
+
+    def __init__(self, loader: MixLoader):
+        self.loader = loader
+        self.gradient_state = GradientState()
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Any]:
+        self.end_of_dataloader = False
+        self.gradient_state._add_dataloader(self)
+        try:
+            for batch in self.loader:
+                self.end_of_dataloader = not self.loader.mid_epoch
+                yield batch
+        finally:
+            self.end_of_dataloader = False
+            self.gradient_state._remove_dataloader(self)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.loader, name)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.loader.state_dict()
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        self.loader.load_state_dict(state_dict)

@@ -1,0 +1,98 @@
+"""Hugging Face Trainer with an image classifier of transformers.
+
+python examples/hf_trainer.py imagenet/train imagenet/val --output run
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import ResNetConfig, ResNetForImageClassification, Trainer, TrainingArguments
+
+from dali_mixup import CutMix, MixPolicy, MixUp, SoftTargetCrossEntropy, train_loader, val_loader
+from dali_mixup.integrations.transformers import NamedBatches
+
+
+class MixTrainer(Trainer):
+    """A Trainer that takes its batches from two folders."""
+
+    def __init__(self, train: str, val: str, image_size: int, **given: Any) -> None:
+        self.folders, self.image_size = (train, val), image_size
+        super().__init__(**given, train_dataset=[], eval_dataset=[])
+
+    def get_train_dataloader(self) -> NamedBatches:
+        policy = MixPolicy([MixUp(0.2), CutMix(1.0)], label_smoothing=0.1)
+        return NamedBatches(
+            train_loader(
+                self.folders[0],
+                policy=policy,
+                batch_size=self.args.per_device_train_batch_size,
+                image_size=self.image_size,
+                device=self.args.device,
+            )
+        )
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> NamedBatches:
+        return NamedBatches(
+            val_loader(
+                self.folders[1],
+                batch_size=self.args.per_device_eval_batch_size,
+                image_size=self.image_size,
+                device=self.args.device,
+            )
+        )
+
+
+def soft_loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
+    """The Trainer's own loss would take soft labels for independent binary ones."""
+    if labels.dim() == 1:
+        return torch.nn.functional.cross_entropy(outputs.logits, labels)
+    return SoftTargetCrossEntropy()(outputs.logits, labels)
+
+
+def accuracy(prediction: Any) -> dict[str, float]:
+    guesses = prediction.predictions.argmax(-1)
+    return {"accuracy": float((guesses == prediction.label_ids).mean()), "images": len(guesses)}
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("train")
+    parser.add_argument("val")
+    parser.add_argument("--output", default="run")
+    parser.add_argument("--epochs", type=int, default=90)
+    parser.add_argument("--batch-size", type=int, default=256, help="per rank")
+    parser.add_argument("--image-size", type=int, default=224)
+    parser.add_argument("--num-classes", type=int, default=1000)
+    parser.add_argument("--width", type=int, default=64, help="channels of the first stage")
+    parser.add_argument("--resume", action="store_true", help="from the last whole epoch saved in --output")
+    args = parser.parse_args(arguments)
+
+    stages = [args.width * 2**i for i in range(4)]
+    config = ResNetConfig(embedding_size=args.width, hidden_sizes=stages, num_labels=args.num_classes)
+    trainer = MixTrainer(
+        args.train,
+        args.val,
+        args.image_size,
+        model=ResNetForImageClassification(config),
+        compute_loss_func=soft_loss,
+        compute_metrics=accuracy,
+        args=TrainingArguments(
+            output_dir=args.output,
+            num_train_epochs=args.epochs,
+            per_device_train_batch_size=args.batch_size,
+            per_device_eval_batch_size=args.batch_size,
+            save_strategy="epoch",
+            report_to="none",
+            remove_unused_columns=False,
+        ),
+    )
+    trainer.train(resume_from_checkpoint=args.resume or None)
+    return trainer.evaluate()
+
+
+if __name__ == "__main__":
+    main()

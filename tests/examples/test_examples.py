@@ -1,0 +1,136 @@
+"""Every example against the real framework, on a few small images. The DDP example runs in tests/distributed."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+TINY = ["--model", "shufflenet_v2_x0_5", "--image-size", "32"]
+
+
+@pytest.fixture
+def run(imagenet_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Runs an example's main on the 24 training and 12 validation images, in an empty folder, without a GPU."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+    def main(name: str, *arguments: str) -> Any:
+        example = runpy.run_path(str(EXAMPLES / name))
+        return example["main"]([str(imagenet_root / "train"), str(imagenet_root / "val"), *arguments])
+
+    return main
+
+
+def test_plain_loop_resumes_in_the_middle_of_an_epoch(
+    run: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [*TINY, "--checkpoint", "run.pt", "--epochs", "2", "--batch-size", "4", "--save-every", "1"]
+    run("plain_loop.py", *given, "--stop-after", "8")
+    assert capsys.readouterr().out.count("epochs done") == 1
+    assert 0 <= run("plain_loop.py", *given) <= 1
+    assert capsys.readouterr().out.startswith("2 epochs done")
+
+
+@pytest.mark.parametrize("loss", [[], ["--bce"]], ids=["softmax", "bce"])
+def test_timm_step(run: Callable[..., Any], capsys: pytest.CaptureFixture[str], loss: list[str]) -> None:
+    given = ["--model", "test_vit", "--image-size", "160", "--epochs", "2", "--batch-size", "8"]
+    assert 0 <= run("timm_step.py", *given, "--mixup-off-epoch", "1", *loss) <= 100
+    assert "of 12 validation images" in capsys.readouterr().out
+
+
+class TestLightning:
+    GIVEN = (*TINY, "--num-classes", "4", "--batch-size", "4")
+
+    def test_fit_with_sanity_check_and_validation(self, run: Callable[..., Any]) -> None:
+        pytest.importorskip("lightning")
+        trainer = run("lightning_fit.py", *self.GIVEN, "--epochs", "2")
+        assert (trainer.current_epoch, trainer.global_step) == (2, 12)
+        assert 0 <= trainer.callback_metrics["accuracy"] <= 1
+        loader = trainer.train_dataloader
+        assert (loader.epoch, loader.state_dict()["step"]) == (2, 0)
+
+    def test_resumed_in_the_middle_of_an_epoch_it_sees_every_other_batch(
+        self, run: Callable[..., Any], imagenet_root: Path, tmp_path: Path
+    ) -> None:
+        lightning = pytest.importorskip("lightning")
+        example = runpy.run_path(str(EXAMPLES / "lightning_fit.py"))
+        folders = imagenet_root / "train", imagenet_root / "val"
+
+        class Seen(example["Classifier"]):
+            def training_step(self, batch: Any, number: int) -> Any:
+                handed_out = self.trainer.train_dataloader.last_batch
+                seen.append((handed_out.epoch, handed_out.step, float(batch[0].double().sum())))
+                return super().training_step(batch, number)
+
+        def fit(**given: Any) -> list[Any]:
+            resume = given.pop("resume", None)
+            trainer = lightning.Trainer(
+                logger=False, enable_progress_bar=False, enable_model_summary=False, **given
+            )
+            data = example["ImageFolders"](*map(str, folders), batch_size=4, image_size=32)
+            trainer.fit(Seen("shufflenet_v2_x0_5", 4), datamodule=data, ckpt_path=resume)
+            return seen
+
+        seen: list[Any] = []
+        whole = list(fit(max_epochs=3, enable_checkpointing=False))
+        assert [place[:2] for place in whole] == [(epoch, step) for epoch in range(3) for step in range(6)]
+        seen.clear()
+        save = lightning.pytorch.callbacks.ModelCheckpoint(tmp_path, every_n_train_steps=8, save_top_k=-1)
+        first = list(fit(max_steps=8, callbacks=[save]))
+        assert first == whole[:8]
+        seen.clear()
+        (checkpoint,) = tmp_path.glob("*step=8.ckpt")
+        assert list(fit(max_epochs=3, enable_checkpointing=False, resume=checkpoint)) == whole[8:]
+
+
+class TestAccelerate:
+    GIVEN = (*TINY, "--batch-size", "4", "--checkpoints", "saved")
+
+    def test_the_last_window_of_an_epoch_is_applied(
+        self, run: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        pytest.importorskip("accelerate")
+        accuracy, steps = run("accelerate_loop.py", *self.GIVEN, "--epochs", "2", "--accumulate", "4")
+        assert 0 <= accuracy <= 1 and "of 12 validation images" in capsys.readouterr().out
+        assert steps == 2 * 2, "6 batches an epoch are a window of 4 and one of 2"
+        _, steps = run("accelerate_loop.py", *self.GIVEN, "--epochs", "3", "--accumulate", "4")
+        assert steps == 2, "the resumed run has one epoch left"
+
+    def test_the_end_is_told_at_the_last_batch_and_only_there(self, imagenet_root: Path) -> None:
+        pytest.importorskip("accelerate")
+        from accelerate import Accelerator
+
+        from dali_mixup import train_loader, val_loader
+        from dali_mixup.integrations.accelerate import AccelerateLoader
+
+        accelerator = Accelerator(cpu=True)
+        size = {"image_size": 8, "device": "cpu"}
+        batches = AccelerateLoader(train_loader(imagenet_root / "train", batch_size=4, **size))
+        inner = AccelerateLoader(val_loader(imagenet_root / "val", batch_size=5, **size))
+        state, told = accelerator.gradient_state, []
+        assert accelerator.prepare(batches) is batches
+        for images, _ in batches:
+            told.append((state.end_of_dataloader, state.remainder))
+            rows = [len(accelerator.gather_for_metrics(labels)) for _, labels in inner]
+            assert rows == [5, 5, 2] and len(accelerator.gather_for_metrics(images)) == 4
+            assert (state.end_of_dataloader, state.remainder) == told[-1], "the outer loop's again"
+        assert told == [(False, 0)] * 5 + [(True, 0)]
+        assert not state.in_dataloader
+        next(iter(batches))
+        assert not state.in_dataloader, "a broken loop leaves nothing behind"
+        assert len(batches) == 6 and batches.batch_size == 4 and len(batches.dataset) == 24
+
+
+def test_hugging_face_trainer(run: Callable[..., Any]) -> None:
+    pytest.importorskip("transformers")
+    given = ["--image-size", "32", "--batch-size", "4", "--num-classes", "4", "--width", "4"]
+    measured = run("hf_trainer.py", *given, "--epochs", "1")
+    assert 0 <= measured["eval_accuracy"] <= 1 and measured["eval_images"] == 12
+    assert Path("run/checkpoint-6").is_dir()
+    run("hf_trainer.py", *given, "--epochs", "2", "--resume")
+    assert Path("run/checkpoint-12").is_dir() and not Path("run/checkpoint-18").exists()
