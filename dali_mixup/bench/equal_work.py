@@ -1,8 +1,8 @@
 """Whether a contender does the work: what it makes of images that give it away, and what that says.
 
 Three questions, on images of `calibration`: is the crop drawn by torchvision's law, every sample taken once (ramps)?
-Are the pixels those of Pillow when the crop is the whole image (scenes)? Do targets name what was mixed into the pixels,
-whatever the method (colours)?
+Are the pixels those of Pillow when the crop is the whole image (scenes)? Do targets name what was mixed into the
+pixels, whatever the method (colours)?
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Where the batches of a mode come from: the loader itself, a few of its batches over and over, or one made-up batch."""
+"""Where the batches of a mode come from: the loader, a few of its batches over and over, or one made-up batch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import torch
 
@@ -11,8 +12,8 @@ from .work import Work
 
 MODES = ("loader", "training", "replay", "synthetic")
 """loader: the loader's batches, only touched. training: the loader's batches, a training step each. replay: batches the
-loader made before, a training step each: the same step without the loader. synthetic: one made-up batch that stays on the
-device, a training step each: the device's ceiling."""
+loader made before, a training step each: the same step without the loader. synthetic: one made-up batch that stays on
+the device, a training step each: the device's ceiling."""
 
 REPLAYED = 4  # batches kept
 
@@ -22,9 +23,7 @@ class Replay(Loader):
 
     def __init__(self, loader: Loader, steps: int):
         epoch = loader.epoch()
-        self.kept = [
-            (images.clone(), targets.clone()) for _, (images, targets) in zip(range(REPLAYED), epoch)
-        ]
+        self.kept = [(images.clone(), targets.clone()) for images, targets in islice(epoch, REPLAYED)]
         self.steps = steps
         del epoch
         loader.close()

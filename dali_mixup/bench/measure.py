@@ -24,8 +24,8 @@ class Task:
         contender: its name.
         mode: one of `feeds.MODES`.
         work: what every batch must be.
-        samples: of one epoch, which is 1 + warmup + steady batches long.
-        warmup: batches after the first that count for nothing.
+        samples: of an epoch, see `epoch_length`.
+        warmup, steady: batches after the first that count for nothing, and those that are measured.
         model: network of the training step.
     """
 
@@ -34,11 +34,18 @@ class Task:
     work: Work
     samples: Samples
     warmup: int
+    steady: int
     model: str
 
     @property
     def steps(self) -> int:
         return self.work.steps(len(self.samples))
+
+
+def epoch_length(work: Work, warmup: int, steady: int) -> int:
+    """Batches of an epoch: the first, warm-up, the measured ones, and as many more as a loader works ahead: without
+    those the last measured batches would be made while nothing else is left to do."""
+    return 1 + warmup + steady + work.under_way
 
 
 @dataclass(frozen=True)
@@ -103,10 +110,10 @@ def measure(task: Task) -> Measurement:
         _synchronise(work.device)
         warm = time.perf_counter()
     at_start = usage()
-    waits, steady = _timed(batches, consume, task.steps - 1 - task.warmup, work.device)
+    waits, steady = _timed(batches, consume, task.steady, work.device)
     at_end = usage()
     peak.look()
-    turnover = _turn_over(loader, batches, work.device)
+    turnover = _turn_over(loader, batches, task.steps - 1 - task.warmup - task.steady, work.device)
     loader.close()
     return Measurement(
         build=built - start,
@@ -153,11 +160,13 @@ def _timed(
     return waits, time.perf_counter() - start
 
 
-def _turn_over(loader: Loader, batches: Iterator[Batch], device: str) -> float:
+def _turn_over(loader: Loader, batches: Iterator[Batch], left: int, device: str) -> float:
+    """Seconds from asking after the epoch's last batch, `left` batches from here, to the next epoch's first."""
+    for _ in range(left):
+        next(batches)
     start = time.perf_counter()
-    left = sum(1 for _ in batches)
-    if left:
-        raise RuntimeError(f"the epoch had {left} batches more than it should have")
+    if next(batches, None) is not None:
+        raise RuntimeError("the epoch is longer than it should be")
     following = loader.epoch()
     next(following)
     _synchronise(device)

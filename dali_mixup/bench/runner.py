@@ -15,7 +15,7 @@ from .contenders import CONTENDERS
 from .environment import environment, image_statistics
 from .equal_work import examine, faults
 from .isolated import RunFailed, isolated
-from .measure import Measurement, Task, measure
+from .measure import Measurement, Task, epoch_length, measure
 from .page_cache import named, prepare
 from .schedule import Run, interleaved, points
 from .work import Samples, Work, epoch_of
@@ -34,7 +34,7 @@ class Plan:
         modes: of `feeds.MODES`.
         threads, batch_sizes: the main value first.
         repeats: of every measurement; fewer than five cannot be ranked.
-        batches, warmup: steady batches and warm-up batches of a run.
+        batches, warmup: measured batches, and the fewest of warm-up, of a run.
         cache: one of `page_cache.STATES`.
         model: network of the training step.
         limit: seconds after which a run counts as failed.
@@ -120,9 +120,10 @@ def _examined(name: str, plan: Plan) -> tuple[dict[str, Any], str]:
 def _measured(turn: Run, plan: Plan) -> Measurement:
     mixed = CONTENDERS[turn.contender].role == "contender"
     work = replace(plan.work, threads=turn.threads, batch_size=turn.batch_size, seed=turn.repeat, mixed=mixed)
-    samples = epoch_of(plan.samples, (1 + plan.warmup + plan.batches) * turn.batch_size)
+    warmup = max(plan.warmup, work.under_way)  # until then the loader only fills its queues
+    samples = epoch_of(plan.samples, epoch_length(work, warmup, plan.batches) * turn.batch_size)
     prepare(samples, plan.cache)
-    task = Task(turn.contender, turn.mode, work, samples, plan.warmup, plan.model)
+    task = Task(turn.contender, turn.mode, work, samples, warmup, plan.batches, plan.model)
     return isolated(measure, task, limit=plan.limit)
 
 
@@ -136,8 +137,9 @@ def _rounded(measurement: Measurement) -> dict[str, Any]:
 
 
 def _cache_name(plan: Plan) -> str:
-    largest = epoch_of(plan.samples, (1 + plan.warmup + plan.batches) * max(plan.batch_sizes))
-    size = sum(os.path.getsize(path) for path in {path for path, _ in largest})
+    length = epoch_length(plan.work, max(plan.warmup, plan.work.under_way), plan.batches)
+    used = epoch_of(plan.samples, length * plan.work.batch_size)
+    size = sum(os.path.getsize(path) for path in {path for path, _ in used})
     return named(plan.cache, size, psutil.virtual_memory().total)
 
 

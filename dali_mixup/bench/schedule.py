@@ -30,8 +30,8 @@ def interleaved(
     """All contenders once, then all again: a slow spell of the machine hits all alike. Each repeat begins with another
     contender, so that none always follows the same one.
 
-    Modes beside "loader" are run at the main point only; "synthetic", in which no loader takes part, once a repeat, under
-    the first contender's name.
+    Modes beside "loader" are run at the main point only; "synthetic", in which no loader takes part, once a repeat,
+    under the first contender's name.
     """
     runs = []
     for repeat in range(repeats):

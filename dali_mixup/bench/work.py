@@ -20,9 +20,9 @@ class Work:
     """JPEG files in, normalised batches with soft labels on a device out.
 
     Every epoch takes every sample once in a new random order and leaves the last, smaller batch out. An image is
-    decoded to RGB, cropped by RandomResizedCrop's law, resized with antialiased bilinear interpolation, flipped by chance,
-    normalised, and leaves as contiguous float32 NCHW. Each batch is mixed by MixUp or by CutMix with equal odds, with
-    one lam a batch; targets are dense float32.
+    decoded to RGB, cropped by RandomResizedCrop's law, resized with antialiased bilinear interpolation, flipped by
+    chance, normalised, and leaves as contiguous float32 NCHW. Each batch is mixed by MixUp or by CutMix with equal
+    odds, with one lam a batch; targets are dense float32.
 
     Attributes:
         batch_size: images a batch, >= 2.
@@ -62,6 +62,11 @@ class Work:
             integer("Work", name, getattr(self, name), at_least=least)
         if self.device not in ("cpu", "cuda"):
             raise ValueError(f"Work: device={self.device!r}, expected 'cpu' or 'cuda'")
+
+    @property
+    def under_way(self) -> int:
+        """The most batches that a loader works on ahead of its consumer: `prefetch` in each worker."""
+        return self.threads * self.prefetch
 
     def steps(self, samples: int) -> int:
         """Batches of an epoch."""

@@ -18,6 +18,7 @@ from dali_mixup.cli.gallery import gallery
 from dali_mixup.cli.preview import preview
 from dali_mixup.cli.recipes import app as recipes
 from dali_mixup.cli.train import train
+from dali_mixup.cli.tune import tune
 
 app = typer.Typer(
     help="Mixup and CutMix inside NVIDIA DALI pipelines.",
@@ -32,6 +33,7 @@ app.command()(gallery)
 app.command()(preview)
 app.add_typer(recipes, name="recipes")
 app.command()(train)
+app.command()(tune)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,0 +1,127 @@
+"""The search for the fastest settings, and the look at what binds then."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from .consumers import Drain
+from .halving import best, rounds
+from .isolated import RunFailed, isolated
+from .page_cache import prepare
+from .stages import STAGES, Stage, seconds_a_batch
+from .tuned import Settings, loader_of
+from .verdict import Verdict, verdict
+from .work import Samples, Work, epoch_of
+
+
+@dataclass(frozen=True)
+class Search:
+    """Attributes:
+    samples: of the data.
+    work: its device is where training happens, its threads and prefetch are not used.
+    pipeline: "cpu" or "cuda", DALI's backend.
+    candidates: settings to try, the default first.
+    budget: batches to spend on the search.
+    model: network whose training step is the consumer; "" for no consumer.
+    limit: seconds after which a trial counts as failed.
+    """
+
+    samples: Samples
+    work: Work
+    pipeline: str
+    candidates: Sequence[Settings]
+    budget: int
+    model: str
+    limit: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """Attributes:
+    settings: the fastest.
+    rate, default_rate: images a second of it and of the default, measured in the same last round's length.
+    history: what each round measured.
+    verdict: what binds with these settings.
+    """
+
+    settings: Settings
+    rate: float
+    default_rate: float
+    history: list[dict[Settings, float]]
+    verdict: Verdict
+
+
+def search(plan: Search, progress: Callable[[int, int, str], None]) -> Found:
+    """Runs the search. progress(done, of, what is next) is called before every trial.
+
+    Raises:
+        ValueError: no setting could be run.
+        RunFailed: a stage could not be timed.
+    """
+    stages = _stages(plan)
+    schedule = rounds(len(plan.candidates), plan.budget)
+    trials = sum(size for size, _ in schedule) + 2 + len(stages)
+    done = 0
+
+    def rate(settings: Settings, batches: int) -> float:
+        nonlocal done
+        progress(
+            done, trials, f"{settings.num_threads} threads, {settings.prefetch} ahead, {batches} batches"
+        )
+        done += 1
+        try:
+            return isolated(images_a_second, plan, settings, batches, limit=plan.limit)
+        except RunFailed:
+            return -math.inf
+
+    winner, history = best(plan.candidates, plan.budget, rate)
+    longest = 2 * schedule[-1][1]
+    final, default = rate(winner, longest), rate(plan.candidates[0], longest)
+    if default >= final:
+        winner, final = plan.candidates[0], default
+    times = {}
+    for name in stages:
+        progress(done, trials, f"how long does {name} take?")
+        done += 1
+        stage = Stage(name, plan.work, _epoch(plan, 4), winner, plan.pipeline, max(4, longest), plan.model)
+        times[name] = isolated(seconds_a_batch, stage, limit=plan.limit)
+    progress(trials, trials, "")
+    return Found(winner, final, default, history, verdict(times))
+
+
+def images_a_second(plan: Search, settings: Settings, batches: int) -> float:
+    """Steady rate of the loader alone; call it in a process of its own."""
+    filling = 1 + settings.prefetch
+    samples = _epoch(plan, filling + batches + settings.prefetch)
+    prepare(samples, "warm")
+    drain = Drain()
+    with loader_of(samples, replace(plan.work, mixed=True), settings, plan.pipeline) as loader:
+        epoch = iter(loader)
+        for _ in range(filling):
+            drain(next(epoch))
+        _synchronise(plan.pipeline)
+        start = time.perf_counter()
+        for _ in range(batches):
+            drain(next(epoch))
+        _synchronise(plan.pipeline)
+        return batches * plan.work.batch_size / (time.perf_counter() - start)
+
+
+def _stages(plan: Search) -> list[str]:
+    copies = plan.pipeline != plan.work.device
+    found = [stage for stage in STAGES if stage != "copy" or copies]
+    return [*found, "consumer"] if plan.model else found
+
+
+def _epoch(plan: Search, batches: int) -> Samples:
+    return epoch_of(plan.samples, batches * plan.work.batch_size)
+
+
+def _synchronise(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()

@@ -1,0 +1,69 @@
+"""`dali-mixup tune`: the loader's fastest settings on this machine, and what keeps it from being faster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dali_mixup.cli.bench_data import samples_of
+from dali_mixup.cli.errors import usage_errors
+from dali_mixup.cli.progress import tracked
+
+
+def tune(
+    data: Annotated[
+        str | None, typer.Argument(help="A folder of class folders, a list or a manifest.")
+    ] = None,
+    synthetic: Annotated[
+        int,
+        typer.Option(
+            help="Instead of data: draw so many ImageNet-like JPEGs once, into a cache folder.", min=0
+        ),
+    ] = 0,
+    out: Annotated[Path, typer.Option(help="The YAML file to write.")] = Path("tuned.yaml"),
+    batch_size: Annotated[int, typer.Option(help="The best settings depend on it.", min=2)] = 256,
+    device: Annotated[str, typer.Option(help="Where the pipeline runs: auto, cpu or cuda.")] = "auto",
+    image_size: Annotated[int, typer.Option(help="Pixels.", min=16)] = 224,
+    model: Annotated[
+        str,
+        typer.Option(help="Network of torchvision.models that trains on the batches; none: leave it out."),
+    ] = "none",
+    budget: Annotated[int, typer.Option(help="Batches to spend on the search.", min=10)] = 240,
+    limit: Annotated[float, typer.Option(help="Seconds after which a trial counts as failed.", min=1)] = 600,
+) -> None:
+    """Find num_threads, prefetch, roi_decoding and hw_decoder_load by successive halving; say which stage binds."""
+    import torch
+
+    from dali_mixup.bench.settings import usable_cores
+    from dali_mixup.bench.tuned import as_yaml, candidates
+    from dali_mixup.bench.tuning import Search, search
+    from dali_mixup.bench.work import Work
+    from dali_mixup.device import resolve
+    from dali_mixup.gpu_selftest import window_decoding_works
+
+    with usage_errors():
+        samples, classes = samples_of(data, synthetic)
+        pipeline = resolve(device, 0).type
+        trains = "cuda" if torch.cuda.is_available() else "cpu"
+        work = Work(
+            batch_size=batch_size, threads=1, classes=max(2, classes), device=trains, image_size=image_size
+        )
+    windows = pipeline == "cpu" or window_decoding_works(0)
+    tried = candidates(usable_cores(), pipeline, windows)
+    with tracked("tuning") as progress:
+        plan = Search(samples, work, pipeline, tried, budget, "" if model == "none" else model, limit)
+        found = search(plan, progress)
+    comments = [
+        f"Found by `dali-mixup tune` for batches of {batch_size}, {pipeline} backend, {usable_cores()} cores:",
+        f"{found.rate:.0f} images/s; the defaults reach {found.default_rate:.0f}.",
+        f"The stage that binds is {found.verdict.binds}: {found.verdict.reason}.",
+        "Use it as train_loader(data, **yaml.safe_load(open(this file))), or with a recipe's train_loader.",
+    ]
+    text = as_yaml(found.settings, batch_size, comments)
+    out.write_text(text)
+    typer.echo(text, nl=False)
+    for stage, seconds in found.verdict.added.items():
+        typer.echo(f"{stage:8} adds {1000 * seconds:7.1f} ms a batch")
+    typer.echo(f"written to {out}")
