@@ -1,0 +1,38 @@
+"""The Python of every page runs: its blocks one after the other, beside a small folder named imagenet."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+ELSEWHERE = {"latent.md"}  # tests/latent/test_docs.py gives its blocks the loader they speak of
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
+
+PAGES = sorted(
+    page for page in DOCS.glob("*.md") if page.name not in ELSEWHERE and BLOCK.search(page.read_text())
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_blocks_run(
+    page: Path, imagenet_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "imagenet").symlink_to(imagenet_root)
+    monkeypatch.chdir(tmp_path)
+    text = page.read_text()
+    names: dict[str, object] = {"__name__": "__main__"}
+    for match in BLOCK.finditer(text):
+        # Line numbers in a traceback are those of the page. The folder has 24 images, so everything is smaller.
+        source = "\n" * text.count("\n", 0, match.start(1)) + match.group(1)
+        source = source.replace("batch_size=256", "batch_size=8").replace("num_workers=8", "num_workers=0")
+        exec(compile(source, str(page), "exec"), names)
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
