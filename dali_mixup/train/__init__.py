@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+try:
+    import timm as _timm  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "the trainer takes networks and optimisers from timm, which is not installed; pip install 'dali-mixup[train]'"
+    ) from error
+
 from .options import TrainOptions
 from .trainer import Outcome, TrainingError, prepared, train
 
