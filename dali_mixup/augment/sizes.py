@@ -4,6 +4,7 @@ prefetched batches and resumed runs change size at exactly the same batch."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 
@@ -104,7 +105,8 @@ def size_of(image_size: ImageSize) -> tuple[int, int]:
     """(height, width) of the images, the largest where they change."""
     if isinstance(image_size, SizeSchedule | MultiScale):
         return image_size.largest
-    return (image_size, image_size) if isinstance(image_size, int) else (image_size[0], image_size[1])
+    height, width = (image_size, image_size) if isinstance(image_size, Integral) else image_size
+    return int(height), int(width)
 
 
 def check_size(owner: str, image_size: ImageSize) -> None:

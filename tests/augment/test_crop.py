@@ -1,0 +1,141 @@
+"""The random window: torchvision's law, the same pixels both ways, flips, and the padded crop of CIFAR recipes.
+
+Kolmogorov-Smirnov and binomial tests at an error rate of 1e-4 each, with fixed seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from nvidia.dali import Pipeline, fn
+from PIL import Image
+from scipy import stats
+from torchvision.transforms import RandomResizedCrop
+
+from dali_mixup.augment import Backend, TrainTransform
+from dali_mixup.augment.crop import resized_window
+from dali_mixup.augment.decode import INTERPOLATIONS
+
+ALPHA = 1e-4
+ROWS = 3000
+LINEAR = {"interp_type": INTERPOLATIONS["bilinear"], "antialias": True}
+
+
+def coordinates(height: int, width: int) -> Image.Image:
+    """An image whose red is x and whose green is y, so that a window's corners can be read off its pixels."""
+    y, x = np.mgrid[0:height, 0:width]
+    return Image.fromarray(np.stack([x, y, np.zeros_like(x)], axis=2).astype(np.uint8))
+
+
+def windows(
+    as_png: Callable[[Image.Image], bytes],
+    shape: tuple[int, int],
+    scale: tuple[float, float],
+    ratio: tuple[float, float],
+    roi: bool,
+) -> np.ndarray:
+    """(ROWS, 4) top, left, height, width of windows, read from corners that nothing has smoothed."""
+    file = np.frombuffer(as_png(coordinates(*shape)), np.uint8)
+    pipe = Pipeline(batch_size=200, num_threads=2, device_id=None, enable_checkpointing=True)
+    nearest = {"interp_type": INTERPOLATIONS["nearest"], "antialias": False}
+    with pipe:
+        encoded = fn.external_source(source=lambda info: [file] * 200, batch=True, batch_info=True)
+        # At least as large as any window, so that its corners come out.
+        images = resized_window(encoded, Backend(False, roi), (max(shape),) * 2, scale, ratio, nearest, 11)
+        pipe.set_outputs(images)
+    pipe.build()
+    out = np.concatenate([pipe.run()[0].as_array() for _ in range(ROWS // 200)]).astype(int)
+    top, left = out[:, 0, 0, 1], out[:, 0, 0, 0]
+    return np.stack([top, left, out[:, -1, -1, 1] - top + 1, out[:, -1, -1, 0] - left + 1], axis=1)
+
+
+@pytest.mark.parametrize("roi", [True, False])
+@pytest.mark.parametrize(
+    ("shape", "scale", "ratio"),
+    [
+        ((75, 100), (0.08, 1.0), (3 / 4, 4 / 3)),
+        ((100, 60), (0.08, 0.6), (3 / 4, 4 / 3)),
+        ((100, 100), (0.35, 0.35), (0.5, 2.0)),
+    ],
+)
+def test_windows_follow_torchvisions_law(
+    as_png: Callable[[Image.Image], bytes],
+    shape: tuple[int, int],
+    scale: tuple[float, float],
+    ratio: tuple[float, float],
+    roi: bool,
+) -> None:
+    ours = windows(as_png, shape, scale, ratio, roi)
+    torch.manual_seed(5)
+    image = Image.new("RGB", shape[::-1])
+    theirs = np.array([RandomResizedCrop.get_params(image, list(scale), list(ratio)) for _ in range(ROWS)])
+    measures = {
+        "area": lambda w: w[:, 2] * w[:, 3],
+        "aspect": lambda w: np.log(w[:, 3] / w[:, 2]),
+        "top": lambda w: w[:, 0],
+        "left": lambda w: w[:, 1],
+        "relative top": lambda w: w[:, 0] / np.maximum(1, shape[0] - w[:, 2]),
+        "relative left": lambda w: w[:, 1] / np.maximum(1, shape[1] - w[:, 3]),
+    }
+    for name, measure in measures.items():
+        a, b = measure(ours), measure(theirs)
+        assert stats.ks_2samp(a, b).pvalue > ALPHA, name
+
+
+@pytest.mark.parametrize("roi", [True, False])
+def test_where_no_window_fits_it_has_torchvisions_size_but_any_position(
+    as_png: Callable[[Image.Image], bytes], roi: bool
+) -> None:
+    """torchvision centres it; DALI gives no choice. Such images are very long and their windows nearly all of them."""
+    shape, scale, ratio = (20, 100), (0.9, 1.0), (3 / 4, 4 / 3)
+    ours = windows(as_png, shape, scale, ratio, roi)
+    *_, height, width = RandomResizedCrop.get_params(Image.new("RGB", shape[::-1]), list(scale), list(ratio))
+    assert (ours[:, 2] == height).all() and (np.abs(ours[:, 3] - width) <= 1).all()
+    assert ours[:, 1].min() == 0 and ours[:, 1].max() >= 100 - width - 1
+
+
+def test_both_ways_of_decoding_give_the_same_pixels(
+    photographs: dict[str, Image.Image],
+    as_png: Callable[[Image.Image], bytes],
+    trained: Callable[..., np.ndarray],
+) -> None:
+    files = [as_png(image) for image in photographs.values()] * 3
+    window, whole = (trained(TrainTransform(96), files, roi=roi) for roi in (True, False))
+    assert np.array_equal(window, whole)
+
+
+@pytest.mark.parametrize("prob", [0.0, 0.5, 0.9, 1.0])
+def test_flips_are_as_frequent_as_asked(
+    as_png: Callable[[Image.Image], bytes], trained: Callable[..., np.ndarray], prob: float
+) -> None:
+    """Red grows to the right in every window, unless it was flipped."""
+    transform = TrainTransform(16, hflip=prob)
+    out = trained(transform, [as_png(coordinates(64, 64))] * 200, batches=10).astype(int)
+    flipped = int((out[:, 0, 0, 0] > out[:, 0, -1, 0]).sum())
+    assert stats.binomtest(flipped, len(out), prob).pvalue > ALPHA
+
+
+def test_a_padded_crop_is_torchvisions_on_cifar_sized_images(
+    as_png: Callable[[Image.Image], bytes], trained: Callable[..., np.ndarray]
+) -> None:
+    """Every one of the 9 x 9 windows of the padded image, all equally likely, and its pixels exactly."""
+    image = np.random.RandomState(0).randint(1, 256, (32, 32, 3)).astype(np.uint8)
+    padded = np.pad(image, ((4, 4), (4, 4), (0, 0)))
+    known = {padded[y : y + 32, x : x + 32].tobytes(): (y, x) for y in range(9) for x in range(9)}
+    transform = TrainTransform(32, crop="padded", padding=4, hflip=0)
+    out = trained(transform, [as_png(Image.fromarray(image))] * 200, batches=20)
+    counts = np.zeros((9, 9))
+    for one in out:
+        counts[known[one.tobytes()]] += 1
+    assert stats.chisquare(counts.ravel()).pvalue > ALPHA
+
+
+def test_a_padded_crop_of_a_wide_image_reaches_both_ends(
+    as_png: Callable[[Image.Image], bytes], trained: Callable[..., np.ndarray]
+) -> None:
+    transform = TrainTransform(20, crop="padded", padding=0, hflip=0)
+    out = trained(transform, [as_png(coordinates(20, 50))] * 100, batches=4)
+    assert set(np.unique(out[:, 0, 0, 0])) == set(range(31))
