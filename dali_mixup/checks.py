@@ -54,7 +54,7 @@ def integer(owner: str, name: str, value: Any, *, at_least: int, at_most: int | 
 
 def choice(owner: str, name: str, value: Any, allowed: tuple[str, ...]) -> str:
     """`value` if it is one of `allowed`; ValueError with the list otherwise."""
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{owner}: {name}={value!r}, expected one of {', '.join(map(repr, allowed))}")
     return value
 

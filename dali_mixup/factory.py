@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from .augment import TrainTransform, ValTransform
+from .augment.sizes import check_size, size_of
 from .bad_files import ON_ERROR, BadFiles
 from .checks import choice, integer
 from .companions import HandOver, companions_of
@@ -117,7 +118,7 @@ def train_loader(
     source = open_source(data)
     if policy is not None and not isinstance(policy, MixPolicy):
         raise TypeError(f"train_loader: policy={policy!r}, expected a MixPolicy or None")
-    form = targets or ("labels" if policy is None else "dense")
+    form = targets if targets is not None else ("labels" if policy is None else "dense")
     choice("train_loader", "targets", form, ("dense", "compact", "labels"))
     if form == "labels" and policy is not None:
         raise ValueError(
@@ -139,7 +140,9 @@ def train_loader(
         )
     if transform is None:
         transform = TrainTransform(image_size)
-    elif image_size not in (224, transform.image_size):
+    elif not isinstance(transform, TrainTransform):
+        raise TypeError(f"train_loader: transform={transform!r}, expected a TrainTransform or None")
+    elif repr(image_size) not in ("224", repr(transform.image_size)):
         raise ValueError(
             f"train_loader: image_size={image_size!r} and transform.image_size={transform.image_size!r}; give one"
         )
@@ -222,11 +225,13 @@ def val_loader(
     integer("val_loader", "batch_size", batch_size, at_least=1)
     source = open_source(data)
     if transform is None:
-        largest = image_size if isinstance(image_size, int) else max(image_size)
-        transform = ValTransform(
-            image_size, round(largest * 256 / 224) if resize_size is None else resize_size
-        )
-    elif resize_size is not None or image_size not in (224, transform.image_size):
+        check_size("val_loader", image_size)
+        if resize_size is None:
+            resize_size = round(max(size_of(image_size)) * 256 / 224)
+        transform = ValTransform(image_size, resize_size)
+    elif not isinstance(transform, ValTransform):
+        raise TypeError(f"val_loader: transform={transform!r}, expected a ValTransform or None")
+    elif resize_size is not None or repr(image_size) not in ("224", repr(transform.image_size)):
         raise ValueError(
             f"val_loader: image_size={image_size!r}, resize_size={resize_size!r} and a transform; give the sizes "
             "or the transform"

@@ -139,7 +139,10 @@ def channels(
     owner: str, mean: Sequence[float] | float, std: Sequence[float] | float
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """mean and std as tuples of equal length; ValueError if they do not match or a std is not > 0."""
-    means, stds = (np.atleast_1d(np.asarray(given, dtype=np.float64)) for given in (mean, std))
+    try:
+        means, stds = (np.atleast_1d(np.asarray(given, dtype=np.float64)) for given in (mean, std))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{owner}: mean={mean!r}, std={std!r}; expected numbers ({error})") from None
     if (
         means.shape != stds.shape
         or means.ndim != 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -68,9 +69,16 @@ class Schedule:
         for field in ("weights", "alpha"):
             given = getattr(self, field)
             if given is not None:
+                if not isinstance(given, (list, tuple)):
+                    raise TypeError(f"Schedule: {field}={given!r}, expected a list of curves, one a method")
                 object.__setattr__(self, field, tuple(given))
-        for curve in (self.prob, *(self.weights or ()), *(self.alpha or ())):
-            _check_curve(curve)
+        for field, curves in (
+            ("prob", (self.prob,)),
+            ("weights", self.weights or ()),
+            ("alpha", self.alpha or ()),
+        ):
+            for curve in curves:
+                _check_curve(field, curve)
 
     def active(self, epoch: int, step: int, steps_per_epoch: int | None) -> bool:
         """Is mixing on for this batch? step counts from 0 within the epoch.
@@ -169,7 +177,7 @@ def value(curve: Curve, epoch: int) -> float:
     """The curve's value in an epoch."""
     if callable(curve):
         return float(curve(epoch))
-    if isinstance(curve, (int, float)):
+    if isinstance(curve, Real):
         return float(curve)
     at, values = zip(*curve, strict=True)
     return float(np.interp(epoch, at, values))
@@ -180,18 +188,19 @@ def with_alpha(method: Any, alpha: Curve | None, epoch: int) -> Any:
     return method if alpha is None else replace(method, alpha=value(alpha, epoch))
 
 
-def _check_curve(curve: Any) -> None:
+def _check_curve(field: str, curve: Any) -> None:
     if curve is None or callable(curve):
         return
-    if isinstance(curve, (int, float)) and not isinstance(curve, bool):
-        number("Schedule", "curve", curve, at_least=0)
+    if isinstance(curve, Real) and not isinstance(curve, bool):
+        number("Schedule", field, curve, at_least=0)
         return
     try:
         at = [number("Schedule", "epoch of a knot", e, at_least=0) for e, _ in curve]
         [number("Schedule", "value of a knot", v, at_least=0) for _, v in curve]
     except (TypeError, ValueError) as error:
         raise type(error)(
-            f"Schedule: {curve!r} is no curve; expected a number, ((epoch, value), ...) or a function of the epoch"
+            f"Schedule: {field}={curve!r} is no curve; expected a number, ((epoch, value), ...) or a function of the "
+            "epoch"
         ) from error
     if not at or at != sorted(at):
-        raise ValueError(f"Schedule: the knots {curve!r} must be ordered by epoch, and at least one")
+        raise ValueError(f"Schedule: {field}: the knots {curve!r} must be ordered by epoch, and at least one")

@@ -38,9 +38,9 @@ def pipeline_spec(
     clean: bool = False,
 ) -> PipelineSpec:
     """The pipeline's specification from a user's arguments; what is chosen for the user is logged."""
-    if dtype not in DTYPES:
+    if not isinstance(dtype, torch.dtype) or dtype not in DTYPES:
         raise ValueError(f"{owner}: dtype={dtype!r}, expected one of {', '.join(map(str, DTYPES))}")
-    if roi_decoding not in (True, False, "auto"):
+    if not isinstance(roi_decoding, bool) and not (isinstance(roi_decoding, str) and roi_decoding == "auto"):
         raise ValueError(f"{owner}: roi_decoding={roi_decoding!r}, expected True, False or 'auto'")
     number(owner, "hw_decoder_load", hw_decoder_load, at_least=0, at_most=1)
     means, stds = channels(owner, mean, std)
