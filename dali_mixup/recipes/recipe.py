@@ -10,18 +10,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field, model_validator
 
 from ..policy import MixPolicy
+from .augmentation import Augmentation
 from .errors import Fault, nearest
-from .sections import (
-    Augmentation,
-    Latent,
-    Loss,
-    Mixing,
-    Normalisation,
-    Section,
-    Source,
-    Training,
-    Validation,
-)
+from .mixing import Mixing
+from .section import Section
+from .sections import Loss, Normalisation, Source, Validation
+from .training import Latent, Training
 
 if TYPE_CHECKING:
     from torch import nn

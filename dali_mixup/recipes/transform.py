@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..augment import Cutout, MultiScale, RandomErasing, SizeSchedule, TrainTransform
 
 if TYPE_CHECKING:
-    from .sections import Augmentation
+    from .augmentation import Augmentation
 
 
 def train_transform(said: Augmentation, image_size: Any = None) -> TrainTransform:

@@ -10,6 +10,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 from .options import TrainOptions
-from .trainer import Outcome, TrainingError, prepared, train
+from .outcome import Outcome, TrainingError
+from .trainer import prepared, train
 
 __all__ = ["Outcome", "TrainOptions", "TrainingError", "prepared", "train"]

@@ -11,7 +11,7 @@ from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ..recipes.sections import Training
+from ..recipes.training import Training
 from . import optimisation
 
 

@@ -10,7 +10,7 @@ import timm.optim
 import torch
 
 from ..recipes.errors import nearest
-from ..recipes.sections import LearningRate, Training
+from ..recipes.training import LearningRate, Training
 
 
 def network(name: str, num_classes: int, image_size: int, drop_path: float) -> torch.nn.Module:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from . import checkpoint, optimisation
 from .learner import Learner
 from .meters import Meter
 from .options import TrainOptions
+from .outcome import Outcome, TrainingError
 from .processes import any_of, gathered, processes, same_buffers
 from .progress import Bar, Stopwatch
 from .records import Records, epoch_line
@@ -34,24 +34,6 @@ from .stopping import StopRequest
 from .validation import validated
 
 AGREE_EVERY = 8  # steps between asking the other processes whether one of them was told to stop
-
-
-class TrainingError(RuntimeError):
-    """Training cannot go on: the loss is not a finite number."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended: `finished`, or after so many epochs and optimiser steps with a checkpoint to resume from.
-
-    `metrics` is the last epoch's line of metrics.csv.
-    """
-
-    finished: bool
-    epoch: int
-    step: int
-    metrics: dict[str, float]
-    checkpoint: Path
 
 
 def train(options: TrainOptions) -> Outcome:

@@ -16,8 +16,10 @@ from dali_mixup.augment.decode import INTERPOLATIONS
 from dali_mixup.partners import FROM_LOADER, PARTNERS
 from dali_mixup.policy import GRANULARITIES
 from dali_mixup.recipes import RecipeError, difference, flat, json_schema, load_recipe, recipe_names
+from dali_mixup.recipes.augmentation import Augmentation
+from dali_mixup.recipes.mixing import Mixing
 from dali_mixup.recipes.reading import over
-from dali_mixup.recipes.sections import Augmentation, Mixing, Validation
+from dali_mixup.recipes.sections import Validation
 from dali_mixup.recipes.transform import train_transform
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "recipe.schema.json"

@@ -9,7 +9,7 @@ import torch
 from timm.scheduler import CosineLRScheduler
 
 from dali_mixup.recipes import load_recipe, recipe_names
-from dali_mixup.recipes.sections import LearningRate, Optimizer, Training
+from dali_mixup.recipes.training import LearningRate, Optimizer, Training
 from dali_mixup.train.optimisation import fitted, learning_rate, network, optimizer
 
 

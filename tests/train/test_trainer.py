@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,17 @@ def test_ctrl_c_leaves_a_checkpoint_that_continues_exactly(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # put back
     run(recipe, few_photographs, tmp_path / "cut", **options, resume=True)
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("amp", ["bf16", "fp16"])
+def test_learns_and_resumes_on_a_gpu(recipe: str, photographs: Path, tmp_path: Path, amp: str) -> None:
+    options = TrainOptions(
+        recipe, photographs, output=tmp_path, device="cuda", amp=amp, channels_last=True, max_steps=37
+    )
+    assert train(options).step == 37
+    outcome = train(replace(options, max_steps=None, resume=True))
+    assert outcome.finished and outcome.metrics["val_top1"] >= 80
 
 
 def test_another_seed_gives_other_weights(recipe: str, few_photographs: Path, tmp_path: Path) -> None:

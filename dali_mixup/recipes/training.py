@@ -1,0 +1,98 @@
+"""The `training` and `latent` sections: what a training script does with the loader's batches."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from .section import Fraction, NotNegative, Pair, Positive, Section
+
+
+class Optimizer(Section):
+    """An optimiser of timm by name, and its parameters where the source gives them."""
+
+    name: Literal["sgd", "sgdw", "adamw", "adam", "lamb", "rmsprop"]
+    momentum: Fraction | None = None
+    nesterov: bool = False
+    betas: Pair | None = None
+    eps: Positive | None = None
+    alpha: Fraction | None = Field(
+        default=None, description="of rmsprop: decay of the squared gradients' average"
+    )
+
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> Optimizer:
+        if self.alpha is not None and self.name != "rmsprop":
+            raise ValueError(f"alpha is rmsprop's; the name is {self.name!r}")
+        if self.nesterov and self.name not in ("sgd", "sgdw"):
+            raise ValueError(f"nesterov is sgd's and sgdw's; the name is {self.name!r}")
+        return self
+
+
+class LearningRate(Section):
+    """The learning rate over training, a step at a time: a linear warm-up, then a decay."""
+
+    base: Positive = Field(
+        description="the largest, at training.batch_size; `dali-mixup train` scales it linearly"
+    )
+    decay: Literal["cosine", "linear", "step", "constant"] = "cosine"
+    final: NotNegative = Field(default=0.0, description="of cosine and linear: what they end at")
+    decay_epochs: Positive | None = Field(
+        default=None, description="epoch at which `final` is reached; none: the last one"
+    )
+    milestones: list[Positive] = Field(
+        default=[], description="of step: epochs at which the rate is multiplied by gamma"
+    )
+    gamma: Positive = 0.1
+    warmup_epochs: NotNegative = 0.0
+    warmup_start: NotNegative = Field(default=0.0, description="the rate before the first step")
+
+    @model_validator(mode="after")
+    def _milestones_of_step(self) -> LearningRate:
+        if (self.decay == "step") != bool(self.milestones):
+            raise ValueError("milestones and decay: step belong together; give both or neither")
+        return self
+
+
+class Ema(Section):
+    """Exponential moving average of the weights: ema <- decay ema + (1 - decay) weights, every so many steps."""
+
+    decay: Fraction
+    every: Annotated[int, Field(ge=1)] = 1
+
+
+class Training(Section):
+    """The side of the recipe that `dali-mixup train` follows; a loader does not look here."""
+
+    epochs: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1)] = Field(
+        description="samples an optimiser step, over all processes"
+    )
+    optimizer: Optimizer
+    learning_rate: LearningRate
+    weight_decay: NotNegative = 0.0
+    decay_biases_and_norms: bool = Field(
+        default=True, description="false: weight decay on weight matrices only"
+    )
+    clip_grad_norm: Positive | None = None
+    drop_path: Fraction = 0.0
+    ema: Ema | None = None
+
+
+class Latent(Section):
+    """The part of the method that works inside the network: build it with `Recipe.latent_module`."""
+
+    module: Literal["InterpolationConsistency", "MixMatchStep", "MultiMix", "DenseMultiMix", "ManifoldMixup"]
+    parameters: dict[str, Any] = Field(default={})
+    weight: NotNegative = Field(default=1.0, description="largest weight of the module's loss")
+    ramp: Literal["none", "linear", "sigmoid"] = Field(
+        default="none", description="how that weight is reached"
+    )
+    ramp_epochs: NotNegative = 0.0
+    teacher_decay: Fraction | None = Field(
+        default=None, description="of the EMA teacher, where the method has one"
+    )
+    views: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="independent views of an unlabelled image a step needs"
+    )
