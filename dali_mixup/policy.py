@@ -220,8 +220,9 @@ class MixPolicy:
             return np.zeros(rows, dtype=np.int64), 1
         if self.granularity == "sample":
             return np.arange(rows), rows
-        leaders, group = np.unique(np.minimum(np.arange(rows), partner[:, 0]), return_inverse=True)
-        return group.reshape(rows), len(leaders)
+        own = np.arange(rows)
+        leads = own <= partner[:, 0]  # the first row of each pair, whose decision is the pair's
+        return (np.cumsum(leads) - 1)[np.minimum(own, partner[:, 0])], int(leads.sum())
 
     def _followed(self, mine: np.ndarray, group: np.ndarray) -> tuple[Rows, Rows]:
         """The rows that follow the decisions `mine`, and which of these each follows."""
