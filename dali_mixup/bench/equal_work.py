@@ -109,7 +109,8 @@ def _mixing_faults(facts: Facts) -> list[str]:
     if facts.colour is None or facts.colour > COLOUR:
         found.append(f"targets and pixels disagree by {facts.colour} levels, at most {COLOUR:g} allowed")
     if not facts.blended or not facts.pasted:
-        found.append(f"{facts.blended} batches of MixUp and {facts.pasted} of CutMix, expected some of both")
+        blended, pasted = facts.blended or 0, facts.pasted or 0
+        found.append(f"{blended} batches of MixUp and {pasted} of CutMix, expected some of both")
     return found
 
 
@@ -181,6 +182,8 @@ def _mixtures(contender: Contender, work: Work, samples: Samples) -> dict[str, A
     sums, named, colour, blended, pasted = 0.0, 0, 0.0, 0, 0
     for epoch in _epochs(contender, work, samples, MIX_EPOCHS):
         for images, targets in epoch:
+            if targets.ndim != 2:  # nothing was mixed, and the shape says so
+                return {"target_shape": tuple(targets.shape), "target_dtype": str(targets.dtype)}
             pixels, weights = _levels(images), targets.double().cpu().numpy()
             sums = max(sums, float(np.abs(weights.sum(axis=1) - 1).max()))
             named = max(named, int((weights > 1e-6).sum(axis=1).max()))
