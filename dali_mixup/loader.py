@@ -12,15 +12,14 @@ import torch
 
 from .bad_files import BadFiles
 from .batch_targets import targets_of
-from .batches import Batch, BatchSource
+from .batches import Batch
+from .beginning import run_from, walk_from
 from .checks import integer
-from .feed import PlanFeed
 from .loader_spec import LoaderSpec
 from .record import record_of
 from .run import PipelineRun
 from .samplers import BatchSampler, EpochSampler
 from .state import VERSION, dealt_anew, refuse_unless_fits
-from .walk import Walk
 
 log = logging.getLogger("dali_mixup")
 
@@ -157,7 +156,7 @@ class MixLoader:
                 len(self.dataset),
             )
             state_dict = {**self._state(epoch, 0, None), "offset": offset, "skipped": state_dict["skipped"]}
-        self._walk(state_dict)  # so that a damaged position is refused here and not in the first batch
+        walk_from(self.spec, state_dict)  # refuses a damaged position here and not in the first batch
         self._drop_pipelines()
         self._mark, self._loaded, self._epoch = None, dict(state_dict), state_dict["epoch"]
         self._bad = self._bad_files(state_dict["skipped"])
@@ -193,7 +192,8 @@ class MixLoader:
         else:
             if spare is not None:
                 spare.close()
-            run = self._build(loaded)
+            start = loaded or {"epoch": self._epoch, "step": 0, "offset": 0, "run": None}
+            run = run_from(self.spec, self._bad, start)
         self._running, self._mark = weakref.ref(epoch), None
         self._epoch += 1
         return run
@@ -211,37 +211,6 @@ class MixLoader:
         if self._running is not None and self._running() in (None, epoch):
             self._running, self._mark = None, epoch.state()
 
-    def _build(self, loaded: Mapping[str, Any] | None) -> PipelineRun:
-        spec, checkpoint = self.spec, None
-        if loaded is not None and loaded["run"] is not None:
-            if loaded["rank"] == spec.rank.rank:
-                checkpoint = loaded["run"]["dali"], loaded["run"]["count"]
-            else:
-                log.info(
-                    "rank %d resumes from the state of rank %d: same position, fresh random crops (save each "
-                    "rank's own state for a bit-exact resume)",
-                    spec.rank.rank,
-                    loaded["rank"],
-                )
-        walk = self._walk({"epoch": self._epoch, "step": 0, "offset": 0} if loaded is None else loaded)
-        height, width = spec.pipeline.transform.size
-        feed = None
-        if spec.policy is not None:
-            feed = PlanFeed(spec.policy, spec.pipeline.mean, spec.pipeline.std, height, width)
-        labels = spec.source.labels if spec.labels is None else spec.labels
-        batches = BatchSource(
-            spec.source,
-            walk,
-            spec.seed,
-            spec.order,
-            feed,
-            self._bad,
-            labels,
-            spec.companions,
-            spec.pipeline.draws,
-        )
-        return PipelineRun(spec.pipeline, batches, checkpoint)
-
     def _handed_out(
         self, batch: Batch, images: torch.Tensor, clean: torch.Tensor | None = None
     ) -> tuple[Any, ...]:
@@ -252,20 +221,6 @@ class MixLoader:
             return own, targets
         truth = torch.from_numpy(self.spec.source.labels[batch.indices].astype("int64"))
         return own, targets, record_of(batch, self.spec.seed, truth, self.spec.companions, images, clean)
-
-    def _walk(self, start: Mapping[str, Any]) -> Walk:
-        """The walk that a state's pipeline was on, so that DALI's checkpoint fits; else the one that starts there."""
-        own = start.get("run") is not None and start["rank"] == self.spec.rank.rank
-        at = start["run"]["walk"] if own else start
-        return Walk(
-            self.spec.layout,
-            self.spec.rank.rank,
-            **{
-                key: integer("load_state_dict", key, at[key], at_least=0)
-                for key in ("epoch", "step", "offset")
-            },
-            interleaved=self.spec.order.interleaved,
-        )
 
     def _state(self, epoch: int, step: int, run: PipelineRun | None) -> dict[str, Any]:
         return {

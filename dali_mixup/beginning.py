@@ -1,0 +1,61 @@
+"""Where an epoch begins: from a loader's specification and a place in its run to a pipeline that stands there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from .bad_files import BadFiles
+from .batches import BatchSource
+from .feed import PlanFeed
+from .loader_spec import LoaderSpec
+from .run import PipelineRun
+from .walk import Walk
+
+log = logging.getLogger("dali_mixup")
+
+
+def walk_from(spec: LoaderSpec, start: Mapping[str, Any]) -> Walk:
+    """The walk that a state's pipeline was on, so that DALI's checkpoint fits; else the one that begins at the start.
+
+    start: epoch, step, offset and run, as in a loader's state; with a run also the rank that saved it.
+    Raises ValueError for a place that the loader does not have.
+    """
+    at = start["run"]["walk"] if _own_run(spec, start) else start
+    place = {key: at[key] for key in ("epoch", "step", "offset")}
+    return Walk(spec.layout, spec.rank.rank, **place, interleaved=spec.order.interleaved)
+
+
+def run_from(spec: LoaderSpec, bad: BadFiles, start: Mapping[str, Any]) -> PipelineRun:
+    """A built pipeline whose next batch is the one at `start` (see `walk_from`); `bad` samples are left out."""
+    checkpoint = None
+    if _own_run(spec, start):
+        checkpoint = start["run"]["dali"], start["run"]["count"]
+    elif start["run"] is not None:
+        log.info(
+            "rank %d resumes from the state of rank %d: same position, fresh random crops (save each rank's own state "
+            "for a bit-exact resume)",
+            spec.rank.rank,
+            start["rank"],
+        )
+    height, width = spec.pipeline.transform.size
+    feed = None
+    if spec.policy is not None:
+        feed = PlanFeed(spec.policy, spec.pipeline.mean, spec.pipeline.std, height, width)
+    batches = BatchSource(
+        spec.source,
+        walk_from(spec, start),
+        spec.seed,
+        spec.order,
+        feed,
+        bad,
+        spec.source.labels if spec.labels is None else spec.labels,
+        spec.companions,
+        spec.pipeline.draws,
+    )
+    return PipelineRun(spec.pipeline, batches, checkpoint)
+
+
+def _own_run(spec: LoaderSpec, start: Mapping[str, Any]) -> bool:
+    return start["run"] is not None and start["rank"] == spec.rank.rank
