@@ -1,0 +1,112 @@
+"""scikit-learn's handwritten digits as image files, and as our loaders read them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from dali_mixup import HandOver, MixLoader, MixPolicy, train_loader, val_loader
+from dali_mixup.augment import TrainTransform, ValTransform
+from dali_mixup.sources import FileList
+
+SIDE = 8  # pixels
+CLASSES = 10
+GREY = 15  # a digit's 17 grey levels, 0..16, times this are exact in a PNG
+MEAN, STD = (0.0,) * 3, (16.0 * GREY,) * 3  # so a pixel is its level / 16 again, in [0, 1]
+TEST = 797  # of the 1797 digits; up to 1000 are left to train on
+
+
+def cache_folder() -> Path:
+    """Where the images are kept between runs."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dali-mixup" / "digits"
+
+
+@dataclass(frozen=True)
+class Digits:
+    """All 1797 digits: their files, labels (1797,) int64, and what the validation pipeline makes of them,
+    images (1797, 3, 8, 8) float32 in [0, 1]."""
+
+    paths: tuple[Path, ...]
+    labels: Tensor
+    images: Tensor
+
+    def source(self, samples: np.ndarray) -> FileList:
+        """These samples, in this order, with all ten classes."""
+        classes = [str(c) for c in range(CLASSES)]
+        return FileList([self.paths[i] for i in samples], self.labels[samples].numpy(), classes)
+
+    def loader(
+        self, samples: np.ndarray, policy: MixPolicy | None, batch_size: int, seed: int, **options: Any
+    ) -> MixLoader:
+        """Batches of unaugmented digits in a new order every epoch, mixed by the policy, with a record that holds the
+        unmixed images too; `options` go to `train_loader`."""
+        transform = TrainTransform(image_size=SIDE, crop="padded", padding=0, hflip=0.0)
+        return train_loader(
+            self.source(samples),
+            policy=policy,
+            batch_size=batch_size,
+            transform=transform,
+            mean=MEAN,
+            std=STD,
+            device="cpu",
+            seed=seed,
+            rank=0,
+            world_size=1,
+            targets="labels" if policy is None else "compact",
+            drop_last=False,
+            num_threads=1,
+            **{"handover": HandOver(clean=policy is not None)} | options,
+        )
+
+
+def split(seed: int, train: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of `train` digits to train on and of `TEST` others; with the same seed, fewer are some of more.
+
+    Raises:
+        ValueError: more to train on than there are.
+    """
+    order = np.random.RandomState(seed).permutation(1797)
+    if not 0 < train <= 1797 - TEST:
+        raise ValueError(f"split: train={train}, expected 1 to {1797 - TEST} digits")
+    return order[TEST : TEST + train], order[:TEST]
+
+
+def digits(folder: Path) -> Digits:
+    """Draws the digits into the folder, where they are not there already, and reads them through `val_loader`.
+
+    Raises:
+        ModuleNotFoundError: scikit-learn is not installed.
+    """
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = tuple(folder / f"{i:04d}.png" for i in range(len(found.target)))
+    for path, levels in zip(paths, found.images, strict=True):
+        if not path.exists():
+            # Under another name first: a run that is interrupted here must not leave half a file.
+            half = path.with_suffix(f".{os.getpid()}")
+            Image.fromarray((levels * GREY).astype(np.uint8)).save(half, format="png")
+            half.replace(path)
+    source = FileList(list(paths), found.target, [str(c) for c in range(CLASSES)])
+    with val_loader(
+        source,
+        batch_size=256,
+        transform=ValTransform(SIDE, SIDE),
+        mean=MEAN,
+        std=STD,
+        device="cpu",
+        rank=0,
+        world_size=1,
+        num_threads=1,
+    ) as loader:
+        batches = [(images, labels) for images, labels in loader]
+    images, labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    return Digits(paths, labels, images)

@@ -1,0 +1,56 @@
+"""Zhang et al. 2018, section 2: convex combinations of more than two images bring no further gain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from dali_mixup import HandOver, MixPolicy, MixUp
+from dali_mixup.claims.arms import as_mixed, unmixed
+from dali_mixup.claims.claim import Arms, Claim, Tick
+from dali_mixup.claims.digits import Digits
+from dali_mixup.claims.directions import Direction
+from dali_mixup.claims.training import SCORES, Training, scores
+
+
+@dataclass(frozen=True)
+class KWay(Claim):
+    """Mixtures of k images with weights ~ Dirichlet(1, ..., 1), each k from a stream of its own.
+
+    Args:
+        ks: how many images a mixture has.
+    """
+
+    training: Training = field(default_factory=lambda: Training(epochs=100))
+    ks: tuple[int, ...] = (2, 3, 5)
+
+    name: ClassVar[str] = "kway"
+    source: ClassVar[str] = "Zhang et al. 2018, arXiv 1710.09412, section 2"
+    statement: ClassVar[str] = "mixing more than two images brings no further gain"
+    metrics: ClassVar[Mapping[str, str]] = SCORES
+    seeds: ClassVar[int] = 3
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        more = [Direction("test error", f"k={k}", "k=2", -0.5) for k in self.ks if k > 2]
+        return (Direction("test error", "ERM", "k=2", 0.3), *more)
+
+    @property
+    def ticks(self) -> int:
+        return self.training.epochs * len(self.ks)
+
+    def measure(self, seed: int, digits: Digits, tick: Tick) -> Arms:
+        samples, test = self.training.split(seed)
+        found: Arms = {}
+        for k in self.ks:
+            arms = {f"k={k}": self.training.arm(self.training.network(seed), as_mixed)}
+            if k == 2:
+                arms = {"ERM": self.training.arm(self.training.network(seed), unmixed)} | arms
+            policy = MixPolicy([MixUp(1.0, k=k)], granularity="sample")
+            loader = digits.loader(
+                samples, policy, self.training.batch_size, seed, handover=HandOver(clean="ERM" in arms)
+            )
+            self.training.fit(loader, arms, tick)
+            found |= scores(arms, digits, test)
+        return found

@@ -1,0 +1,112 @@
+"""Venkataramanan et al. 2023: many interpolations of whole batches in the embedding space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from dali_mixup import Alternation, MixPolicy, MixUp, latent
+from dali_mixup.claims.ablation import through_layers
+from dali_mixup.claims.arms import Arm, Loss, View, through, unmixed
+from dali_mixup.claims.claim import Arms, Claim, Tick
+from dali_mixup.claims.digits import CLASSES, Digits
+from dali_mixup.claims.directions import Direction
+from dali_mixup.claims.evaluation import error, outputs, tightness, uniformity
+from dali_mixup.claims.networks import Perceptron
+from dali_mixup.claims.training import Training
+from dali_mixup.losses import soft_cross_entropy
+
+
+@dataclass(frozen=True)
+class MultiMixEffects(Claim):
+    """MultiMix on the unmixed batches of one stream: alone, or alternating with input mixup at even odds.
+
+    Args:
+        training: of every arm; B, the local batch, is its batch_size.
+        n, m: rows a step and samples a row of the arms in which the other number changes; m = None is B.
+        ns, ms: the other numbers that are tried.
+    """
+
+    training: Training = field(default_factory=Training)
+    n: int = 1000
+    ns: tuple[int, ...] = (10, 100)
+    ms: tuple[int, ...] = (2, 10)
+
+    name: ClassVar[str] = "multimix"
+    source: ClassVar[str] = "Venkataramanan et al. 2023, arXiv 2206.14868"
+    statement: ClassVar[str] = (
+        "interpolating whole batches many times in the embedding space improves accuracy and spreads the embeddings"
+    )
+    metrics: ClassVar[Mapping[str, str]] = {
+        "test error": "%",
+        "uniformity": "lower is more evenly spread",
+        "tightness": "lower is tighter classes",
+    }
+    seeds: ClassVar[int] = 3
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        default = f"m=B n={self.n}"
+        return (
+            Direction("test error", f"{default}, alone", default, 10.0),
+            Direction("test error", f"{default}, alone", f"m=2 n={self.n}, alone", 10.0),
+            Direction("uniformity", "ERM", default, 0.05),
+            Direction("uniformity", "ERM", "last-layer pairs", 0.05),
+            Direction("test error", "ERM", default, 0.3),
+            Direction("tightness", "ERM", default, 0.0, reproduces=False),
+            Direction("test error", f"m=B n={min(self.ns)}", default, 0.5, reproduces=False),
+        )
+
+    @property
+    def ticks(self) -> int:
+        return self.training.epochs
+
+    def measure(self, seed: int, digits: Digits, tick: Tick) -> Arms:
+        samples, test = self.training.split(seed)
+        stream = MixPolicy([MixUp(1.0)], granularity="sample")
+        alternating = MixPolicy([MixUp(1.0)], granularity="sample", alternation=Alternation(0.5))
+        steps = self.training.steps_per_epoch
+
+        def arm(policy: MixPolicy | None, n: int = 0, m: int | None = None) -> Arm:
+            see = unmixed if policy is None else through(policy, steps)
+            model = self.training.network(seed)
+            return self.training.arm(model, see, tuples(n, m)) if n else self.training.arm(model, see)
+
+        arms = {"ERM": arm(None), "mixup": arm(stream)}
+        pairs = self.training.network(seed)
+        last = latent.ManifoldMixup(pairs, pairs.layers[-1:], alpha=1.0, include_input=False)
+        arms["last-layer pairs"] = self.training.arm(pairs, unmixed, through_layers(last))
+        arms |= {f"m=B n={n}": arm(alternating, n) for n in (*self.ns, self.n)}
+        arms |= {f"m={m} n={self.n}": arm(alternating, self.n, m) for m in self.ms}
+        arms |= {
+            f"m=2 n={self.n}, alone": arm(None, self.n, 2),
+            f"m=B n={self.n}, alone": arm(None, self.n),
+        }
+        self.training.fit(digits.loader(samples, stream, self.training.batch_size, seed), arms, tick)
+        found: Arms = {}
+        for name, trained in arms.items():
+            assert isinstance(trained.model, Perceptron)
+            images, labels = digits.images[test], digits.labels[test]
+            embeddings = trained.model.eval().embed(images).detach()
+            found[name] = {
+                "test error": error(outputs(trained.model, images), labels),
+                "uniformity": uniformity(embeddings),
+                "tightness": tightness(embeddings, labels),
+            }
+        return found
+
+
+def tuples(n: int, m: int | None) -> Loss:
+    """Cross-entropy of MultiMix on the logits, which is that on the embeddings; batches mixed already pass through."""
+    multimix = latent.MultiMix(CLASSES, n=n, m=m)
+
+    def loss(model: nn.Module, view: View) -> Tensor:
+        record = view.record
+        generator = latent.step_generator(record.seed, epoch=record.epoch, step=record.step)
+        logits, targets, _ = multimix(model(view.images), view.targets, mixed=view.mixed, generator=generator)
+        return soft_cross_entropy(logits, targets)
+
+    return loss

@@ -1,0 +1,48 @@
+"""The networks of the claims: perceptrons on the 64 pixels of a digit."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from dali_mixup.claims.digits import CLASSES, SIDE
+
+
+class Perceptron(nn.Module):
+    """Fully connected layers with ReLU; (N, 3, 8, 8) grey images to (N, 10) logits.
+
+    Attributes:
+        blocks: one module a hidden layer; outputs are after the ReLU. The last one's are the embeddings.
+        head: the linear classifier.
+    """
+
+    def __init__(self, widths: tuple[int, ...], seed: int, batch_norm: bool = False) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.blocks = nn.ModuleList(
+                nn.Sequential(
+                    nn.Linear(before, after),
+                    *([nn.BatchNorm1d(after)] if batch_norm else []),
+                    nn.ReLU(),
+                )
+                for before, after in pairwise((SIDE * SIDE, *widths))
+            )
+            self.head = nn.Linear(widths[-1], CLASSES)
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of the hidden layers."""
+        return [f"blocks.{i}" for i in range(len(self.blocks))]
+
+    def embed(self, images: Tensor) -> Tensor:
+        """(N, widths[-1]): what the classifier is given."""
+        x = images[:, 0].flatten(1)  # the three channels of a grey image are equal
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.embed(images))

@@ -1,0 +1,75 @@
+"""The training that most claims share: a perceptron on few digits, so that it can overfit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from torch import nn
+
+from dali_mixup.claims.arms import Arm, Loss, See, cross_entropy, sgd, train
+from dali_mixup.claims.claim import Arms, Tick
+from dali_mixup.claims.digits import Digits, split
+from dali_mixup.claims.evaluation import ece, error, nll, outputs
+from dali_mixup.claims.networks import Perceptron
+from dali_mixup.loader import MixLoader
+
+SCORES = {"test error": "%", "NLL": "nats", "ECE": "of 1"}
+
+
+@dataclass(frozen=True)
+class Training:
+    """SGD with momentum 0.9 and a cosine schedule; all arms of a seed have the same data and first weights.
+
+    Args:
+        train: digits to train on; 797 others are for testing.
+        epochs, batch_size, lr, weight_decay: of the optimiser.
+        widths: of the hidden layers.
+    """
+
+    train: int = 200
+    epochs: int = 150
+    batch_size: int = 50
+    lr: float = 0.05
+    weight_decay: float = 5e-4
+    widths: tuple[int, ...] = (256, 256, 256)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-self.train // self.batch_size)
+
+    def split(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """The digits to train and to test on."""
+        return split(seed, self.train)
+
+    def network(self, seed: int, batch_norm: bool = False) -> Perceptron:
+        return Perceptron(self.widths, seed, batch_norm)
+
+    def arm(self, model: nn.Module, see: See, loss: Loss = cross_entropy) -> Arm:
+        """An arm with the common optimiser."""
+        return Arm(
+            model,
+            see,
+            *sgd(model, self.epochs * self.steps_per_epoch, self.lr, self.weight_decay),
+            loss,
+        )
+
+    def fit(self, loader: MixLoader, arms: Mapping[str, Arm], tick: Tick) -> None:
+        """Trains the arms of one stream to the end."""
+        for _ in train(loader, list(arms.values()), self.epochs):
+            tick()
+
+
+def scores(arms: Mapping[str, Arm], digits: Digits, test: np.ndarray) -> Arms:
+    """Error, NLL and ECE of every arm's network on the test digits."""
+    labels = digits.labels[test]
+    found: Arms = {}
+    for name, arm in arms.items():
+        logits = outputs(arm.model, digits.images[test])
+        found[name] = {
+            "test error": error(logits, labels),
+            "NLL": nll(logits, labels),
+            "ECE": ece(logits, labels),
+        }
+    return found

@@ -1,0 +1,49 @@
+"""`dali-mixup claims`: what the papers claim, tried on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dali_mixup.claims.registry import CLASSES
+from dali_mixup.cli.errors import usage_errors
+
+
+def claims(
+    names: Annotated[
+        list[str] | None, typer.Argument(help=f"Default: all of {', '.join(CLASSES)}.", metavar="[NAME]...")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="Runs of each; default: each its own.", min=1)] = None,
+    out: Annotated[Path, typer.Option(help="Folder for a JSON and a plot of each.")] = Path("claims_output"),
+) -> None:
+    """Try the mixup papers' claims on small data: minutes each, on two cores."""
+    import torch
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    with usage_errors():  # also packages that are not there: pip install 'dali-mixup[claims]'
+        from dali_mixup.claims.digits import cache_folder, digits
+        from dali_mixup.claims.plots import plot
+        from dali_mixup.claims.registry import claim_named
+        from dali_mixup.claims.runner import run, write
+        from dali_mixup.claims.tables import directions, means
+
+        chosen = [claim_named(name) for name in names or CLASSES]
+        out.mkdir(parents=True, exist_ok=True)
+        images = digits(cache_folder())
+
+    # The networks are small; a second thread would only wait, and the loader needs the other core.
+    torch.set_num_threads(1)
+    console = Console()
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    for claim in chosen:
+        count = seeds or claim.seeds
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task(f"{claim.name}, {count} seeds", total=count * claim.ticks)
+            result = run(claim, count, images, lambda task=task: progress.advance(task))  # type: ignore[misc]
+        write(result, out / f"{claim.name}.json", cache_folder())
+        plot(result, out / f"{claim.name}.png")
+        console.print(means(result), directions(result))
+        console.print(f"{result.seconds:.0f} s; written to {out / claim.name}.json and .png\n")
