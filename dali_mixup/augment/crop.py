@@ -24,7 +24,7 @@ def resized_window(
     seed: int,
 ) -> DataNode:
     """A window of a random area and aspect ratio, resized to `size`, (height, width) or a CPU node of (2,) float32
-    where it changes with the batch. 10 tries, as in torchvision; if none fits the image, the largest window of a fitting
+    where it changes with the batch. 10 tries, as in torchvision; if none fits the image, the largest of a fitting
     ratio, whose place is random where torchvision's is the centre.
 
     Both ways give the same pixels. `fn.random_resized_crop` would not: its filter also reads pixels outside the window.

@@ -81,6 +81,8 @@ def _run(kernel: Kernel, nodes: Mapping[str, DataNode], canvas: Canvas) -> DataN
         return _affine(images, nodes, canvas)
     if kernel == Kernel.COLOUR:
         return fn.coord_transform(images, MT=nodes["colour"], dtype=UINT8)
+    if kernel == Kernel.BRIGHTNESS:
+        return fn.brightness_contrast(images, brightness=amount, brightness_shift=-TRUNCATE / 255)
     if kernel == Kernel.CONTRAST:
         return _contrast(images, amount)
     if kernel == Kernel.SHARPNESS:

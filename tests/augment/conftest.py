@@ -66,7 +66,9 @@ def _validated(transform: Any, files: Sequence[bytes]) -> list[np.ndarray]:
             source=lambda info: [np.frombuffer(f, np.uint8) for f in files], batch=True, batch_info=True
         )
         images, window = transform.graph(encoded, Backend(gpu=False))
-        pipe.set_outputs(fn.crop_mirror_normalize(images, **window, mean=[0.0], std=[1.0], output_layout="HWC"))
+        pipe.set_outputs(
+            fn.crop_mirror_normalize(images, **window, mean=[0.0], std=[1.0], output_layout="HWC")
+        )
     pipe.build()
     (out,) = pipe.run()
     return [np.array(image) for image in out]

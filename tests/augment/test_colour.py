@@ -34,11 +34,11 @@ def test_factors_and_their_order_are_torchvisions() -> None:
     place = {"contrast": [], "brightness": []}
     for actions in layers:
         is_contrast = actions.kernel == Kernel.CONTRAST
-        is_brightness = (actions.kernel == Kernel.COLOUR) & (actions.colour[:, 0, 1] == 0)
+        is_brightness = actions.kernel == Kernel.BRIGHTNESS
         place["contrast"].append(is_contrast)
         place["brightness"].append(is_brightness)
     contrast = np.concatenate([a.amount[m] for a, m in zip(layers, place["contrast"], strict=True)])
-    brightness = np.concatenate([a.colour[m, 0, 0] for a, m in zip(layers, place["brightness"], strict=True)])
+    brightness = np.concatenate([a.amount[m] for a, m in zip(layers, place["brightness"], strict=True)])
     assert len(contrast) == len(brightness) == ROWS
     assert stats.ks_2samp(contrast, [p[2] for p in theirs]).pvalue > ALPHA
     assert stats.ks_2samp(brightness, [p[1] for p in theirs]).pvalue > ALPHA
@@ -65,8 +65,11 @@ def test_a_jittered_photograph_is_torchvisions(
             kernel, matrix = fed[f"{layer}.kernel"][row], fed[f"{layer}.colour"][row]
             if kernel == Kernel.CONTRAST:
                 expected, order = F.adjust_contrast(expected, float(fed[f"{layer}.amount"][row])), order + "c"
-            elif matrix[0, 1] == 0:
-                expected, order = F.adjust_brightness(expected, float(matrix[0, 0])), order + "b"
+            elif kernel == Kernel.BRIGHTNESS:
+                expected, order = (
+                    F.adjust_brightness(expected, float(fed[f"{layer}.amount"][row])),
+                    order + "b",
+                )
             else:
                 factor = float(matrix[0, 0] - matrix[1, 0])
                 expected, order = F.adjust_saturation(expected, factor), order + "s"
@@ -99,7 +102,11 @@ def test_lighting_adds_one_colour_to_the_whole_image(
     grey = Image.new("RGB", (8, 8), (120, 130, 140))
     transform = TrainTransform(8, lighting=0.1, **WHOLE)
     out = trained(transform, [as_png(grey)] * 6, seed=1)
-    (colour,) = [a for n, a in zip(transform.draws.names, transform.draws.arrays(6, 1, 0, 0, 0)) if "colour" in n]
+    (colour,) = [
+        a
+        for n, a in zip(transform.draws.names, transform.draws.arrays(6, 1, 0, 0, 0), strict=True)
+        if "colour" in n
+    ]
     expected = np.rint(np.array([120, 130, 140]) + colour[:, :, 3])
     assert np.abs(out - expected[:, None, None, :]).max() <= 1
     assert len(np.unique(out.reshape(6, -1), axis=0)) == 6

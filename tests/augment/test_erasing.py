@@ -92,7 +92,9 @@ def test_cutout_squares_have_uniform_centres_and_are_clipped() -> None:
     assert (drawn.start >= 0).all() and (stop <= (HEIGHT, WIDTH)).all() and (drawn.shape <= 16).all()
     inside = (drawn.shape == 16).all(axis=1)
     # A centre between 8 and extent - 8 keeps the whole square.
-    assert stats.binomtest(int(inside.sum()), ROWS, (HEIGHT - 15) / HEIGHT * (WIDTH - 15) / WIDTH).pvalue > ALPHA
+    assert (
+        stats.binomtest(int(inside.sum()), ROWS, (HEIGHT - 15) / HEIGHT * (WIDTH - 15) / WIDTH).pvalue > ALPHA
+    )
     assert stats.chisquare(np.bincount((drawn.start[inside, 0]), minlength=HEIGHT - 15)).pvalue > ALPHA
 
 

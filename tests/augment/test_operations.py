@@ -23,7 +23,9 @@ LINEAR = types.DALIInterpType.INTERP_LINEAR
 NEAREST = types.DALIInterpType.INTERP_NN
 
 
-def applied(image: Image.Image, cases: list[tuple[str, float]], interpolation: Any = LINEAR) -> list[np.ndarray]:
+def applied(
+    image: Image.Image, cases: list[tuple[str, float]], interpolation: Any = LINEAR
+) -> list[np.ndarray]:
     """The image after each operation with its value; all in one batch, so that the dealing out is tested too."""
     rows, pixels = len(cases), np.asarray(image)
     height, width = pixels.shape[:2]
@@ -56,14 +58,23 @@ CASES: list[tuple[str, float, Callable[[Image.Image], Image.Image], float, int]]
     *[("Posterize", b, lambda im, b=b: timm.posterize(im, b), 0, 0) for b in (1, 4, 8)],
     *[("Solarize", t, lambda im, t=t: ImageOps.solarize(im, t), 0, 0) for t in (0, 100.5, 128, 255, 256)],
     *[("SolarizeAdd", a, lambda im, a=a: timm.solarize_add(im, a), 0, 0) for a in (0, 55, 110)],
-    *[("Brightness", f, lambda im, f=f: ImageEnhance.Brightness(im).enhance(f), 0.01, 1) for f in (0.1, 0.6, 1.9)],
+    *[
+        ("Brightness", f, lambda im, f=f: ImageEnhance.Brightness(im).enhance(f), 0.01, 1)
+        for f in (0.1, 0.6, 1.9)
+    ],
     *[("Color", f, lambda im, f=f: ImageEnhance.Color(im).enhance(f), 0.3, 1) for f in (0, 0.1, 0.6, 1, 1.9)],
-    *[("Contrast", f, lambda im, f=f: ImageEnhance.Contrast(im).enhance(f), 0.5, 1) for f in (0.1, 0.6, 1, 1.9)],
+    *[
+        ("Contrast", f, lambda im, f=f: ImageEnhance.Contrast(im).enhance(f), 0.5, 1)
+        for f in (0.1, 0.6, 1, 1.9)
+    ],
     ("AutoContrast", 0, ImageOps.autocontrast, 0.05, 1),
     # OpenCV's formula for the lookup table, not Pillow's.
     ("Equalize", 0, ImageOps.equalize, 3, 6),
     # The outermost pixels, which Pillow leaves unsharpened, and rounding where Pillow cuts off.
-    *[("Sharpness", f, lambda im, f=f: ImageEnhance.Sharpness(im).enhance(f), 0.4, 80) for f in (0.1, 0.6, 1.9)],
+    *[
+        ("Sharpness", f, lambda im, f=f: ImageEnhance.Sharpness(im).enhance(f), 0.4, 80)
+        for f in (0.1, 0.6, 1.9)
+    ],
     # Pillow's blur is three box blurs.
     *[
         ("GaussianBlur", s, lambda im, s=s: im.filter(ImageFilter.GaussianBlur(s)), 0.7, 24)
@@ -72,8 +83,14 @@ CASES: list[tuple[str, float, Callable[[Image.Image], Image.Image], float, int]]
     # Bilinear: Pillow cuts the fraction off, and at the border does not blend with the fill colour.
     *[("ShearX", v, lambda im, v=v: timm.shear_x(im, v, **PIL_AFFINE), 0.7, 130) for v in (0.27, -0.99)],
     *[("ShearY", v, lambda im, v=v: timm.shear_y(im, v, **PIL_AFFINE), 0.7, 130) for v in (0.27, -0.3)],
-    *[("TranslateX", v, lambda im, v=v: timm.translate_x_abs(im, v, **PIL_AFFINE), 0.7, 130) for v in (32, -70.4)],
-    *[("TranslateY", v, lambda im, v=v: timm.translate_y_abs(im, v, **PIL_AFFINE), 0.7, 130) for v in (-17, 9.5)],
+    *[
+        ("TranslateX", v, lambda im, v=v: timm.translate_x_abs(im, v, **PIL_AFFINE), 0.7, 130)
+        for v in (32, -70.4)
+    ],
+    *[
+        ("TranslateY", v, lambda im, v=v: timm.translate_y_abs(im, v, **PIL_AFFINE), 0.7, 130)
+        for v in (-17, 9.5)
+    ],
     *[("Rotate", v, lambda im, v=v: timm.rotate(im, v, **PIL_AFFINE), 0.8, 130) for v in (27, -13.3, 135)],
 ]
 

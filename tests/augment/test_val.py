@@ -84,9 +84,7 @@ def test_photographs_come_out_as_from_timm(
 
 
 @settings(max_examples=60)
-@given(
-    width=st.integers(5, 90), height=st.integers(5, 90), size=st.integers(6, 33), more=st.integers(0, 9)
-)
+@given(width=st.integers(5, 90), height=st.integers(5, 90), size=st.integers(6, 33), more=st.integers(0, 9))
 def test_odd_and_tiny_images_have_torchvisions_size_and_crop_to_the_pixel(
     validated: Callable[..., list[np.ndarray]], width: int, height: int, size: int, more: int
 ) -> None:
