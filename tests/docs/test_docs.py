@@ -1,4 +1,4 @@
-"""The Python of every page runs: its blocks one after the other, beside a small folder named imagenet, which `data` is too."""
+"""The Python of every page runs: its blocks in order, beside a small folder named imagenet, which `data` is too."""
 
 from __future__ import annotations
 
