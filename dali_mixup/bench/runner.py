@@ -63,16 +63,13 @@ def run(plan: Plan, progress: Callable[[int, int, str], None]) -> dict[str, Any]
     """
     status = {name: _absent(name, plan) for name in CONTENDERS}
     candidates = [name for name in plan.contenders if not status[name]]
-    runs = len(interleaved(candidates, plan.modes, points(plan.threads, plan.batch_sizes), plan.repeats))
-    steps = len(candidates) + runs
+    steps = len(candidates) + len(_schedule(candidates, plan))
     facts = {}
     for done, name in enumerate(candidates):
         progress(done, steps, f"does {name} do equal work?")
         facts[name], status[name] = _examined(name, plan)
     able = [name for name in candidates if not status[name]]
-    schedule = (
-        interleaved(able, plan.modes, points(plan.threads, plan.batch_sizes), plan.repeats) if able else []
-    )
+    schedule = _schedule(able, plan)
     results: list[dict[str, Any]] = []
     for done, turn in enumerate(schedule):
         progress(len(candidates) + done, len(candidates) + len(schedule), f"{turn.contender}, {turn.mode}")
@@ -97,6 +94,14 @@ def run(plan: Plan, progress: Callable[[int, int, str], None]) -> dict[str, Any]
         "equal_work": facts,
         "runs": [entry for entry in results if not status[entry["contender"]]],
     }
+
+
+def _schedule(names: Sequence[str], plan: Plan) -> list[Run]:
+    """The runs in their order; a network cannot train on what a roofline makes."""
+    if not names:
+        return []
+    runs = interleaved(names, plan.modes, points(plan.threads, plan.batch_sizes), plan.repeats)
+    return [run for run in runs if run.mode == "loader" or CONTENDERS[run.contender].role != "roofline"]
 
 
 def _absent(name: str, plan: Plan) -> str:

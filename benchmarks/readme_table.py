@@ -1,0 +1,91 @@
+"""Puts the results of benchmarks/results into the README, between the lines `<!-- benchmark:begin -->` and
+`<!-- benchmark:end -->`, and the plot beside them.
+
+    python benchmarks/readme_table.py            # writes README.md
+    python benchmarks/readme_table.py --check    # exit code 1 where README.md is not what the results say
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dali_mixup.bench import tables
+from dali_mixup.bench.plots import plots
+from dali_mixup.bench.summary import Report
+
+HERE = Path(__file__).parent
+BEGIN, END = "<!-- benchmark:begin -->", "<!-- benchmark:end -->"
+
+
+def section(report: Report, scale: dict[str, Any] | None, plot: str) -> str:
+    """The Markdown between the markers: nothing in it that was not measured."""
+    machine, settings, data = report["environment"], report["settings"], report["data"]
+    where = f"{machine['cpu']}, {machine['usable_cores']} cores" + (
+        f", {machine['gpu']}" if machine["gpu"] else ""
+    )
+    lines = [
+        f"Measured on {where}: {settings['threads'][0]} threads or worker processes, batches of "
+        f"{settings['batch_sizes'][0]}, {data['width_mean']:.0f}x{data['height_mean']:.0f} JPEGs of "
+        f"{data['bytes_mean'] / 1000:.0f} kB on average, page cache {report['cache']}, medians of "
+        f"{settings['repeats']} interleaved repeats with the interval that holds the median with at least 90%.",
+        "",
+        tables.markdown(tables.throughput(report)),
+        "",
+        f"![Images a second of every loader]({plot})",
+        "",
+        *(f"Not measured: {title} ({reason})." for title, reason in tables.absent(report)[1]),
+    ]
+    if scale is not None:
+        lines += ["", *_scale(scale)]
+    if machine["gpu"] is None:
+        lines += ["", "Not run on a GPU. One command does: `benchmarks/run.sh gpu`."]
+    return "\n".join(lines)
+
+
+def _scale(scale: dict[str, Any]) -> list[str]:
+    million, planning, targets = scale["million"], scale["planning"], scale["targets"]
+    short = scale["short"]
+    return [
+        f"{million['files']:,} files: {million['first_batch_s']:.1f} s from the manifest to the first batch, "
+        f"{million['list_bytes'] / 1e6:.0f} MB for the list and {million['order_bytes'] / 1e6:.0f} MB for the order, "
+        f"{1000 * million['order_s']:.0f} ms to shuffle an epoch; a batch of {scale['batch_size']} takes "
+        f"{1000 * million['batch_s']:.0f} ms ({1000 * short['batch_s']:.0f} ms with {short['files']:,} files). Planning "
+        f"256 rows sample by sample takes {planning['sample']['plan_us']:.0f} microseconds. Targets of "
+        f"{targets['classes']:,} classes take {targets['dense_us'] / 1000:.1f} ms a batch dense "
+        f"({targets['dense_share_of_batch']:.1%} of its time) and {targets['compact_us']:.0f} microseconds compact.",
+    ]
+
+
+def replaced(text: str, inside: str) -> str:
+    """The text with what lies between the markers replaced; ValueError without exactly one pair of them."""
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise ValueError(f"expected one line {BEGIN} and after it one line {END}")
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    return f"{before}{BEGIN}\n\n{inside}\n\n{END}{after}"
+
+
+def main(
+    report: Annotated[Path, typer.Option(help="report.json of the run to show.")] = HERE
+    / "results/cpu/report.json",
+    scale: Annotated[Path, typer.Option(help="What benchmarks/scale.py wrote.")] = HERE
+    / "results/scale.json",
+    readme: Path = HERE.parent / "README.md",
+    check: bool = False,
+) -> None:
+    found = json.loads(report.read_text())
+    plot = report.parent / "throughput.png"
+    text = readme.read_text()
+    shown = plot.relative_to(readme.parent).as_posix()
+    new = replaced(text, section(found, json.loads(scale.read_text()) if scale.exists() else None, shown))
+    if check:
+        raise typer.Exit(int(new != text))
+    plot.write_bytes(plots(found)["throughput"])
+    readme.write_text(new)
+
+
+if __name__ == "__main__":
+    typer.run(main)

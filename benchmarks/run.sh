@@ -1,0 +1,34 @@
+#!/bin/sh
+# The benchmarks behind the README: `benchmarks/run.sh cpu` (two cores, about 15 minutes) or `benchmarks/run.sh gpu`
+# (one GPU, 16 cores). PYTHON and DALI_MIXUP name other executables than those on the path.
+set -eu
+cd "$(dirname "$0")/.."
+command=${DALI_MIXUP:-dali-mixup}
+results=benchmarks/results
+
+case "${1:-}" in
+cpu)
+    $command bench --synthetic 2000 --device cpu --threads 2 --batch-sizes 64 --batches 20 --warmup 4 --repeats 5 \
+        --out $results/cpu
+    $command bench --synthetic 2000 --device cpu --threads 2,1 --batch-sizes 64,32,128 --batches 12 --warmup 4 \
+        --repeats 5 --only dali-mixup,dali-torch,torchvision-tensor,decode-only --out $results/cpu-scaling
+    $command bench --synthetic 2000 --device cpu --threads 2 --batch-sizes 64 --batches 6 --warmup 4 --repeats 5 \
+        --modes training,replay,synthetic,loader --model squeezenet1_1 --only dali-mixup,torchvision-tensor \
+        --out $results/cpu-training
+    "${PYTHON:-python}" benchmarks/scale.py --out $results/scale.json
+    ;;
+gpu)
+    $command bench --synthetic 20000 --device cuda --threads 16 --batch-sizes 256 --batches 60 --warmup 10 --repeats 5 \
+        --out $results/gpu
+    $command bench --synthetic 20000 --device cuda --threads 16,8,4 --batch-sizes 256,128,512 --batches 40 --warmup 10 \
+        --repeats 5 --only dali-mixup,dali-mixup-off,dali-torch,decode-only --out $results/gpu-scaling
+    $command bench --synthetic 20000 --device cuda --threads 16 --batch-sizes 256 --batches 60 --warmup 10 --repeats 5 \
+        --modes training,replay,synthetic,loader --model resnet50 \
+        --only dali-mixup,dali-mixup-off,dali-torch,torchvision-tensor --out $results/gpu-training
+    "${PYTHON:-python}" benchmarks/scale.py --out $results/gpu-scale.json
+    ;;
+*)
+    echo "usage: benchmarks/run.sh cpu|gpu" >&2
+    exit 2
+    ;;
+esac

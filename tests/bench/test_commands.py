@@ -1,0 +1,98 @@
+"""The two commands from end to end, on a handful of images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from dali_mixup import train_loader
+from dali_mixup.bench import tuned
+from dali_mixup.bench.settings import names, numbers
+from dali_mixup.bench.tuned import Settings, as_yaml, candidates
+from dali_mixup.cli import app
+
+SMALL = ["--image-size", "32", "--device", "cpu"]
+
+
+def test_bench_writes_report_plots_and_page(image_folder: Path, tmp_path: Path) -> None:
+    options = ["--threads", "1", "--batch-sizes", "4", "--repeats", "2", "--batches", "2", "--warmup", "1"]
+    options += ["--only", "dali-mixup,decode-only", "--modes", "loader,training,replay,synthetic"]
+    options += ["--model", "squeezenet1_1", "--classes", "4", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(
+        app, ["bench", str(image_folder), *options, "--image-size", "64", "--device", "cpu"]
+    )
+    assert result.exit_code == 0, result.output
+    assert "not measured: FFCV" in result.output
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [run["contender"] for run in report["runs"] if run["mode"] == "loader"] == [
+        "dali-mixup",
+        "decode-only",
+        "decode-only",
+        "dali-mixup",
+    ]
+    assert {run["mode"] for run in report["runs"]} == {"loader", "training", "replay", "synthetic"}
+    assert all(run["images"] == 8 and len(run["waits"]) == 2 for run in report["runs"])
+    assert report["data"]["images"] == 24 and report["cache"] == "warm"
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".json", ".html", ".png"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--synthetic", "0"], "give the path of the data"),
+        (["--synthetic", "100", "somewhere"], "give the path of the data"),
+        (["no/such/folder"], "no/such/folder"),
+        (["{data}", "--threads", "2,2"], "different whole numbers"),
+        (["{data}", "--only", "timn"], "no 'timn'"),
+        (["{data}", "--cache", "hot"], "cache='hot'"),
+    ],
+)
+def test_bench_refuses(options: list[str], message: str, image_folder: Path) -> None:
+    given = [option.format(data=image_folder) for option in options]
+    result = CliRunner().invoke(app, ["bench", *given, "--device", "cpu"])
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_tune_writes_settings_that_a_loader_takes(
+    image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuned, "candidates", lambda *_: [Settings(1, 2), Settings(1, 1)])
+    target = tmp_path / "tuned.yaml"
+    options = ["--out", str(target), "--batch-size", "4", "--budget", "10", *SMALL]
+    result = CliRunner().invoke(app, ["tune", str(image_folder), *options])
+    assert result.exit_code == 0, result.output
+    settings = yaml.safe_load(target.read_text())
+    assert settings["num_threads"] == 1 and settings["prefetch"] in (1, 2) and settings["batch_size"] == 4
+    assert "The stage that binds is" in target.read_text()
+    with train_loader(str(image_folder), device="cpu", image_size=32, **settings) as loader:
+        assert len(next(iter(loader))[0]) == 4
+
+
+def test_candidates_begin_with_the_default_and_never_repeat() -> None:
+    for device, windows in (("cpu", True), ("cuda", True), ("cuda", False)):
+        for cores in (1, 2, 16):
+            tried = candidates(cores, device, windows)
+            assert len(set(tried)) == len(tried)
+            assert (tried[0].num_threads, tried[0].prefetch) == (cores, 2)
+            assert any(s.roi_decoding for s in tried) == (device == "cuda" and windows)
+    assert candidates(4, "cuda", True)[0].hw_decoder_load == 0.65
+
+
+def test_settings_of_the_cpu_backend_leave_out_what_it_does_not_have() -> None:
+    text = as_yaml(Settings(3, 2), 64, ["a comment"])
+    assert text == "# a comment\nbatch_size: 64\nnum_threads: 3\nprefetch: 2\n"
+    assert yaml.safe_load(as_yaml(Settings(3, 2, True, 0.3), 64, []))["hw_decoder_load"] == 0.3
+
+
+def test_lists_of_the_command_line() -> None:
+    assert numbers("threads", "8,4") == [8, 4]
+    assert names("only", "b,a", ("a", "b", "c")) == ["a", "b"]
+    assert names("only", "all", ("a", "b")) == ["a", "b"]
+    for text in ("", "0", "a", "1,1", "1.5"):
+        with pytest.raises(ValueError, match="different whole numbers"):
+            numbers("threads", text)
