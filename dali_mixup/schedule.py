@@ -177,10 +177,10 @@ def value(curve: Curve, epoch: int) -> float:
     """The curve's value in an epoch."""
     if callable(curve):
         return float(curve(epoch))
-    if isinstance(curve, Real):
-        return float(curve)
-    at, values = zip(*curve, strict=True)
-    return float(np.interp(epoch, at, values))
+    if isinstance(curve, Sequence):
+        at, values = zip(*curve, strict=True)
+        return float(np.interp(epoch, at, values))
+    return float(curve)
 
 
 def with_alpha(method: Any, alpha: Curve | None, epoch: int) -> Any:

@@ -5,8 +5,6 @@ Statistical tests have fixed seeds; each states how often a right implementation
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,16 +12,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from timm.data.mixup import Mixup as TimmMixup
 
-from dali_mixup.alternation import Alternation
 from dali_mixup.methods import CutMix, Form, MixUp
-from dali_mixup.partners import columns
-from dali_mixup.plan import MixPlan
 from dali_mixup.policy import GRANULARITIES, MixPolicy
-from dali_mixup.relabel import CorruptLabels
-from dali_mixup.remix import Remix
-from dali_mixup.schedule import Schedule
-
-SIZE = 224
+from tests.plans import SIZE, plan
 
 GOLDEN = {
     "partners": [5, 3, 4, 0, 2, 1],
@@ -45,12 +36,6 @@ GOLDEN = {
         0.7097488641738892,
     ],
 }
-
-
-def plan(policy: MixPolicy, rows: int = 8, step: int = 0, **address: Any) -> MixPlan:
-    where = {"seed": 0, "epoch": 0, "step": step} | address
-    size = {"height": where.pop("height", SIZE), "width": where.pop("width", SIZE)}
-    return policy.plan(rows, size["height"], size["width"], **where)
 
 
 def lams(policy: MixPolicy, count: int, rows: int = 2, **size: int) -> np.ndarray:
@@ -265,97 +250,6 @@ class TestCorners:
         assert not plan(MixPolicy(MixUp(), prob=0.0, granularity="sample")).mixed.any()
 
 
-class TestSchedules:
-    POLICY = MixPolicy(MixUp(1.0), schedule=Schedule(start=2, stop=5))
-
-    def test_mixing_is_on_from_start_until_before_stop(self) -> None:
-        on = [plan(self.POLICY, epoch=epoch).mixed.any() for epoch in range(8)]
-        assert on == [False, False, True, True, True, False, False, False]
-
-    def test_fractional_epochs_switch_inside_an_epoch(self) -> None:
-        policy = MixPolicy(MixUp(1.0), partners="flip", schedule=Schedule(stop=1.5))
-        on = [
-            policy.plan(2, 8, 8, seed=0, epoch=1, step=s, steps_per_epoch=10).mixed.any() for s in range(10)
-        ]
-        assert on == [True] * 5 + [False] * 5
-        with pytest.raises(ValueError, match="give steps_per_epoch"):
-            policy.plan(2, 8, 8, seed=0, epoch=1, step=0)
-
-    @given(stop=st.floats(0, 6), steps=st.integers(1, 50))
-    def test_a_fractional_stop_keeps_exactly_the_batches_before_it(self, stop: float, steps: int) -> None:
-        policy = MixPolicy(MixUp(1.0), partners="flip", schedule=Schedule(stop=stop))
-        for epoch in range(7):
-            for step in {0, steps // 2, steps - 1}:
-                on = policy.schedule.active(epoch, step, steps)
-                position = epoch + step / steps
-                assert on == (position < stop) or abs(position - stop) < 1e-6
-
-    def test_steps_and_fractions_of_the_training(self) -> None:
-        by_step = Schedule(start=3, stop=12, unit="step")
-        assert [by_step.active(e, s, 10) for e, s in ((0, 2), (0, 3), (1, 1), (1, 2))] == [
-            False,
-            True,
-            True,
-            False,
-        ]
-        half = Schedule(stop=0.5, unit="fraction", total_epochs=10)
-        assert half.active(4, 99, None) and not half.active(5, 0, None)
-
-    def test_the_draws_after_a_start_are_those_of_a_policy_without_schedule(self) -> None:
-        free = plan(MixPolicy(MixUp(1.0)), epoch=3)
-        assert np.array_equal(free.weights, plan(self.POLICY, epoch=3).weights)
-
-    def test_alpha_prob_and_weights_follow_the_epoch(self) -> None:
-        policy = MixPolicy(
-            [MixUp(1.0), CutMix(1.0)],
-            granularity="sample",
-            partners="flip",
-            schedule=Schedule(
-                prob=((0, 1.0), (10, 0.0)),
-                weights=[1.0, lambda epoch: 0.0 if epoch < 5 else 1e9],
-                alpha=[lambda epoch: 1000.0, None],
-            ),
-        )
-        early = [plan(policy, 100, epoch=0, step=s) for s in range(10)]
-        assert all((p.method == 0).all() for p in early)
-        assert np.concatenate([p.weights[:, 0] for p in early]) == pytest.approx(0.5, abs=0.1)
-        halfway = np.concatenate([plan(policy, 100, epoch=5, step=s).method for s in range(20)])
-        assert set(halfway) == {-1, 1} and (halfway == 1).mean() == pytest.approx(
-            0.5, abs=4 * 0.5 / np.sqrt(2000)
-        )
-        assert not plan(policy, 100, epoch=11).mixed.any()
-
-    def test_a_function_out_of_range_is_named_with_its_epoch(self) -> None:
-        policy = MixPolicy(MixUp(), schedule=Schedule(prob=lambda epoch: 0.5 + epoch))
-        plan(policy, epoch=0)
-        with pytest.raises(ValueError, match=r"schedule.prob in epoch 1=1.5"):
-            plan(policy, epoch=1)
-
-    @pytest.mark.parametrize(
-        ("arguments", "message"),
-        [
-            ({"start": -1}, "start=-1"),
-            ({"start": 3, "stop": 2}, "stop=2 lies before start=3"),
-            ({"unit": "days"}, "'days'.*'epoch'"),
-            ({"unit": "fraction"}, "total_epochs"),
-            ({"total_epochs": 3}, "unit='fraction'"),
-            ({"unit": "fraction", "stop": 1.5, "total_epochs": 3}, "<= 1"),
-            ({"prob": ((3, 1.0), (1, 0.0))}, "ordered by epoch"),
-            ({"prob": "often"}, "no curve"),
-            ({"alpha": [-2.0]}, "-2"),
-        ],
-    )
-    def test_bad_schedules_are_refused(self, arguments: dict, message: str) -> None:
-        with pytest.raises((TypeError, ValueError), match=message):
-            Schedule(**arguments)
-
-    def test_schedules_that_do_not_fit_the_methods_are_refused(self) -> None:
-        with pytest.raises(ValueError, match="2 curves for 1 methods"):
-            MixPolicy(MixUp(), schedule=Schedule(alpha=[1.0, 1.0]))
-        with pytest.raises(ValueError, match="alpha=0"):
-            MixPolicy(MixUp(), schedule=Schedule(alpha=[0.0]))
-
-
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -384,160 +278,3 @@ class TestSchedules:
 def test_bad_arguments_are_refused_with_what_was_given_and_what_is_allowed(make, message: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises((TypeError, ValueError), match=message):
         make()
-
-
-class TestPartners:
-    LABELS = np.array([0, 1, 0, 2, 1, 0, 3])
-
-    def test_same_class_draws_the_others_of_the_class_equally_often(self) -> None:
-        table = np.stack(
-            [columns("same_class", np.random.RandomState(s), 7, 1, self.LABELS)[:, 0] for s in range(3000)]
-        )
-        assert (self.LABELS[table] == self.LABELS).all()
-        assert (table[:, 3] == 3).all() and (table[:, 6] == 6).all()  # alone in their classes
-        for row, others in ((0, [2, 5]), (1, [4]), (2, [0, 5]), (5, [0, 2])):
-            counts = [(table[:, row] == other).sum() for other in others]
-            assert sum(counts) == 3000 and (len(counts) == 1 or stats.chisquare(counts).pvalue > 1e-4)
-
-    def test_other_class_draws_the_rows_outside_equally_often(self) -> None:
-        table = np.stack(
-            [columns("other_class", np.random.RandomState(s), 7, 1, self.LABELS)[:, 0] for s in range(6000)]
-        )
-        assert (self.LABELS[table] != self.LABELS).all()
-        for row in range(7):
-            counts = [
-                (table[:, row] == other).sum() for other in np.flatnonzero(self.LABELS[row] != self.LABELS)
-            ]
-            assert sum(counts) == 6000 and stats.chisquare(counts).pvalue > 1e-5
-        assert columns("other_class", np.random.RandomState(0), 3, 1, np.zeros(3))[:, 0].tolist() == [0, 1, 2]
-
-    def test_rows_without_a_partner_are_left_alone_and_counted(self) -> None:
-        policy = MixPolicy(MixUp(1.0), partners="same_class", granularity="sample")
-        got = plan(policy, 7, labels=self.LABELS)
-        assert got.unpartnered == 2 and np.flatnonzero(~got.mixed).tolist() == [3, 6]
-        with pytest.raises(ValueError, match="need labels"):
-            plan(policy, 7)
-
-    def test_at_256_rows_of_1000_classes_few_find_a_partner(self) -> None:
-        """1 - (1 - 1/1000)^255 = 22.5%; 4 standard errors over 200 batches."""
-        policy = MixPolicy(MixUp(1.0), partners="same_class")
-        rng = np.random.RandomState(0)
-        found = [
-            1 - plan(policy, 256, s, labels=rng.randint(0, 1000, 256)).unpartnered / 256 for s in range(200)
-        ]
-        assert np.mean(found) == pytest.approx(0.225, abs=4 * np.std(found) / np.sqrt(200))
-
-    def test_a_derangement_has_no_fixed_point_and_is_uniform(self) -> None:
-        drawn = [tuple(columns("derangement", np.random.RandomState(s), 4, 1)[:, 0]) for s in range(4500)]
-        assert all((np.array(d) != np.arange(4)).all() for d in drawn)
-        _, counts = np.unique(drawn, axis=0, return_counts=True)
-        assert len(counts) == 9 and stats.chisquare(counts).pvalue > 1e-4  # D(4) = 9
-
-    def test_permutation_draws_one_row_itself_on_average(self) -> None:
-        own = [
-            (columns("permutation", np.random.RandomState(s), 8, 1)[:, 0] == np.arange(8)).sum()
-            for s in range(4000)
-        ]
-        assert np.mean(own) == pytest.approx(1, abs=4 / np.sqrt(4000))
-
-    def test_roll_is_torchvisions_and_flip_is_timms(self) -> None:
-        import torch
-
-        x = torch.arange(5)
-        rng = np.random.RandomState(0)
-        assert columns("roll", rng, 5, 2).tolist() == torch.stack([x.roll(1), x.roll(2)], 1).tolist()
-        assert columns("flip", rng, 5, 1)[:, 0].tolist() == x.flip(0).tolist()
-
-    def test_columns_are_independent_permutations(self) -> None:
-        table = columns("permutation", np.random.RandomState(0), 50, 3)
-        assert all(sorted(table[:, j]) == list(range(50)) for j in range(3))
-        assert (table[:, 0] == table[:, 1]).mean() < 0.2
-
-    def test_a_pool_reaches_beyond_the_batch(self) -> None:
-        policy = MixPolicy(MixUp(1.0), partners="pool")
-        seen = np.concatenate([plan(policy, 4, s, pool=12).partners[:, 1] for s in range(200)])
-        assert set(seen) == set(range(12))
-        with pytest.raises(ValueError, match="pool belongs to partners='pool'"):
-            plan(policy, 4)
-        with pytest.raises(ValueError, match="partners belongs to partners='neighbours'"):
-            plan(MixPolicy(MixUp()), 2, partners=np.array([[1], [0]]))
-
-
-class TestRegimes:
-    def test_clean_steps_are_equal_on_all_ranks_or_drawn_by_each(self) -> None:
-        for per_rank in (False, True):
-            policy = MixPolicy(MixUp(1.0), partners="flip", alternation=Alternation(0.5, per_rank))
-            regimes = np.array([[plan(policy, 2, s, rank=r).regime for s in range(200)] for r in (0, 1)])
-            assert (regimes[0] == regimes[1]).all() != per_rank
-            assert (regimes == "clean").mean() == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(200))
-            for s in range(20):
-                got = plan(policy, 2, s)
-                assert got.mixed.all() == (got.regime == "mixed")
-
-    def test_schedules_nest(self) -> None:
-        policy = MixPolicy(
-            [MixUp(1.0)], partners="flip", schedule=[Schedule(start=2, prob=lambda e: 1.0), Schedule(stop=4)]
-        )
-        assert [plan(policy, epoch=e).regime for e in range(6)] == [
-            "off",
-            "off",
-            "mixed",
-            "mixed",
-            "off",
-            "off",
-        ]
-        with pytest.raises(ValueError, match="two schedules set prob"):
-            MixPolicy(MixUp(), schedule=[Schedule(prob=0.5), Schedule(prob=0.7)])
-        with pytest.raises(TypeError, match="expected a Schedule or several"):
-            MixPolicy(MixUp(), schedule=["warm-up"])
-
-
-class TestRemix:
-    def test_the_rare_class_takes_the_label_unless_its_image_is_faint(self) -> None:
-        remix = Remix(counts=[900, 100])
-        lam = np.array([0.4, 0.6, 0.4, 0.6, 0.4])
-        own, partner = np.array([0, 0, 1, 1, 0]), np.array([1, 1, 0, 0, 0])
-        assert remix(lam, own, partner).tolist() == [0.0, 0.6, 0.4, 1.0, 0.4]
-
-    def test_labels_change_and_pixels_do_not(self) -> None:
-        labels = np.array([0, 1, 0, 1])
-        policy = MixPolicy(MixUp(1.0), granularity="sample", partners="flip", remix=Remix([900, 100]))
-        plain = MixPolicy(MixUp(1.0), granularity="sample", partners="flip")
-        for step in range(20):
-            got, expected = plan(policy, 4, step, labels=labels), plan(plain, 4, step)
-            assert np.array_equal(got.pixel_weights, expected.pixel_weights)
-            pair = labels[expected.partners]
-            wanted = policy.remix(expected.weights[:, 0], pair[:, 0], pair[:, 1])
-            assert np.allclose(got.weights[:, 0], wanted) and np.allclose(got.weights.sum(1), 1)
-
-    @pytest.mark.parametrize(
-        "bad", [{"counts": []}, {"counts": [0]}, {"counts": [1], "kappa": 0.5}, {"counts": [1], "tau": 2}]
-    )
-    def test_bad_rules_are_refused(self, bad: dict) -> None:
-        with pytest.raises(ValueError, match="Remix"):
-            Remix(**bad)
-
-
-class TestCorruptLabels:
-    LABELS = np.random.RandomState(0).randint(0, 10, 20_000).astype(np.int32)
-
-    @pytest.mark.parametrize("fraction", [0.2, 0.5, 0.8])
-    def test_the_share_and_the_law_of_wrong_labels(self, fraction: float) -> None:
-        uniform = CorruptLabels(fraction)(self.LABELS, 10)
-        other = CorruptLabels(fraction, scheme="other")(self.LABELS, 10)
-        sd = np.sqrt(0.25 / 20_000)
-        assert (other != self.LABELS).mean() == pytest.approx(fraction, abs=4 * sd)
-        assert (uniform != self.LABELS).mean() == pytest.approx(0.9 * fraction, abs=4 * sd)
-        offset = (other - self.LABELS)[other != self.LABELS] % 10
-        assert stats.chisquare(np.bincount(offset, minlength=10)[1:]).pvalue > 1e-4
-
-    def test_larger_fractions_keep_the_wrong_labels_of_smaller_ones(self) -> None:
-        few, many = (CorruptLabels(f, seed=3, scheme="other")(self.LABELS, 10) for f in (0.2, 0.8))
-        wrong = few != self.LABELS
-        assert np.array_equal(few[wrong], many[wrong])
-        assert not np.array_equal(few, CorruptLabels(0.2, seed=4, scheme="other")(self.LABELS, 10))
-
-    def test_bad_arguments_are_refused(self) -> None:
-        for bad in ({"fraction": 1.2}, {"fraction": 0.5, "scheme": "flip"}, {"fraction": 0.5, "seed": -1}):
-            with pytest.raises(ValueError, match="CorruptLabels"):
-                CorruptLabels(**bad)
