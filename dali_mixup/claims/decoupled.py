@@ -44,7 +44,7 @@ class Decoupled(Claim):
             Direction("test error", "smoothstep", "lam", 1.0, near=True),
             Direction("test error", "ERM", "lam", 0.3),
             Direction("test error", "independent draw", "lam", 0.5),
-            Direction("test error", "1 - lam", "lam", 3.0),
+            Direction("test error", "1 - lam", "lam", 2.0),
         )
 
     @property

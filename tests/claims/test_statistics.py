@@ -1,0 +1,37 @@
+"""Intervals against SciPy's own t tests."""
+
+from __future__ import annotations
+
+import pytest
+from scipy import stats
+
+from dali_mixup.claims.statistics import difference, interval
+
+A = [7.1, 6.4, 8.0, 7.7, 6.9]
+B = [5.2, 6.6, 6.1, 5.9, 6.0]
+
+
+def test_the_interval_of_a_mean_is_that_of_the_t_test() -> None:
+    expected = stats.ttest_1samp(A, 0.0).confidence_interval(0.95)
+    found = interval(A)
+    assert found.half is not None
+    assert (found.mean - found.half, found.mean + found.half) == pytest.approx(tuple(expected), rel=1e-12)
+    assert found.n == 5
+
+
+def test_the_interval_of_a_difference_is_that_of_the_paired_t_test() -> None:
+    expected = stats.ttest_rel(A, B).confidence_interval(0.95)
+    found = difference(A, B)
+    assert found.half is not None
+    assert (found.mean - found.half, found.mean + found.half) == pytest.approx(tuple(expected), rel=1e-12)
+
+
+def test_one_seed_has_a_mean_and_no_interval() -> None:
+    assert (interval([3.5]).mean, interval([3.5]).half) == (3.5, None)
+
+
+def test_nothing_and_unequal_numbers_of_seeds_are_refused() -> None:
+    with pytest.raises(ValueError, match="no values"):
+        interval([])
+    with pytest.raises(ValueError, match="5 and 1 seeds"):
+        difference(A, [1.0])
