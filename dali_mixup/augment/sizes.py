@@ -3,8 +3,8 @@ prefetched batches and resumed runs change size at exactly the same batch."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
 
 import numpy as np
 
@@ -105,7 +105,7 @@ def size_of(image_size: ImageSize) -> tuple[int, int]:
     """(height, width) of the images, the largest where they change."""
     if isinstance(image_size, SizeSchedule | MultiScale):
         return image_size.largest
-    height, width = (image_size, image_size) if isinstance(image_size, Integral) else image_size
+    height, width = image_size if isinstance(image_size, Sequence) else (image_size, image_size)
     return int(height), int(width)
 
 
@@ -113,7 +113,8 @@ def check_size(owner: str, image_size: ImageSize) -> None:
     """TypeError or ValueError unless it is one side >= 1, a pair of them, or a schedule."""
     if isinstance(image_size, SizeSchedule | MultiScale):
         return
-    if isinstance(image_size, tuple | list) and len(image_size) != 2:
+    extents = list(image_size) if isinstance(image_size, Sequence) else [image_size]
+    if isinstance(image_size, Sequence) and len(extents) != 2:
         raise ValueError(f"{owner}: image_size={image_size!r}, expected one number or (height, width)")
-    for extent in image_size if isinstance(image_size, tuple | list) else (image_size,):
+    for extent in extents:
         integer(owner, "image_size", extent, at_least=1)
