@@ -83,7 +83,7 @@ def test_killed_again_and_again_it_continues_bit_for_bit(
     worker.start(image_folder, tmp_path / "whole.json", whole)
     worker.wait()
     *expected, done = lines(whole)
-    assert done == "done" and len(expected) == len(set(expected)) == 36
+    assert done == "done" and len(expected) == len(set(expected)) == 120
 
     rng, kills, log = random.Random(0), 0, tmp_path / "killed.log"
     while "done" not in lines(log):
