@@ -113,8 +113,8 @@ def train_loader(
         FileNotFoundError: data that are not there.
     """
     place = resolve_rank(rank, world_size)
-    integer("train_loader", "batch_size", batch_size, at_least=1)
-    integer("train_loader", "seed", seed, at_least=0)
+    batch_size = integer("train_loader", "batch_size", batch_size, at_least=1)
+    seed = integer("train_loader", "seed", seed, at_least=0)
     source = open_source(data)
     if policy is not None and not isinstance(policy, MixPolicy):
         raise TypeError(f"train_loader: policy={policy!r}, expected a MixPolicy or None")
@@ -222,7 +222,7 @@ def val_loader(
     Raises: as `train_loader`.
     """
     place = resolve_rank(rank, world_size)
-    integer("val_loader", "batch_size", batch_size, at_least=1)
+    batch_size = integer("val_loader", "batch_size", batch_size, at_least=1)
     source = open_source(data)
     if transform is None:
         check_size("val_loader", image_size)
