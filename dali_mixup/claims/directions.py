@@ -17,7 +17,7 @@ class Direction:
     the two differ by at most `margin`, either way.
 
     Args:
-        margin: in the metric's units, >= 0.
+        margin: in the metric's units; below 0: `high` may even be that much lower.
         reproduces: whether we found it to hold at this scale. The slow tests assert those that do; the others are what
             a paper reports and we do not see.
     """
@@ -32,6 +32,8 @@ class Direction:
     def __str__(self) -> str:
         if self.near:
             return f"{self.metric}: {self.high} within {self.margin:g} of {self.low}"
+        if self.margin < 0:
+            return f"{self.metric}: {self.high} not below {self.low} by more than {-self.margin:g}"
         by = f" by {self.margin:g}" if self.margin else ""
         return f"{self.metric}: {self.high} above {self.low}{by}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,8 @@ def claims(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    with usage_errors():  # also packages that are not there: pip install 'dali-mixup[claims]'
+    with usage_errors():
+        _need("matplotlib", "psutil", "scipy", "sklearn")
         from dali_mixup.claims.digits import cache_folder, digits
         from dali_mixup.claims.plots import plot
         from dali_mixup.claims.registry import claim_named
@@ -47,3 +49,10 @@ def claims(
         plot(result, out / f"{claim.name}.png")
         console.print(means(result), directions(result))
         console.print(f"{result.seconds:.0f} s; written to {out / claim.name}.json and .png\n")
+
+
+def _need(*packages: str) -> None:
+    """ModuleNotFoundError with what to do about it, before anything is imported or trained."""
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise ModuleNotFoundError(f"{', '.join(missing)} not installed; pip install 'dali-mixup[bench]'")

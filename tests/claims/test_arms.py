@@ -63,6 +63,7 @@ def test_labels_replaced_are_those_of_a_loader_that_corrupts(all_digits: Digits)
             assert torch.equal(view.targets.labels, targets.labels)
             assert torch.equal(view.targets.weights, targets.weights)
             plain = relabelled(noisy, unmixed)(*batch)
+            assert isinstance(plain.targets, torch.Tensor)
             assert torch.equal(plain.targets, record.labels)
             assert torch.equal(plain.images, batch[2].clean)
             assert as_mixed(*batch).images is batch[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,14 @@ def test_an_unknown_claim_is_named_with_the_known_ones() -> None:
     result = CliRunner().invoke(app, ["claims", "nonsense"])
     assert result.exit_code == 2
     assert "'nonsense'" in result.output and "memorisation" in result.output
+
+
+def test_a_missing_package_is_named_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = sys.modules["dali_mixup.cli.claims"]  # the attribute of that name is the command
+    monkeypatch.setattr(module, "find_spec", lambda name: None if name == "sklearn" else name)
+    result = CliRunner().invoke(app, ["claims", "kway"])
+    assert result.exit_code == 2
+    assert "sklearn not installed; pip install 'dali-mixup[bench]'" in result.output
 
 
 @pytest.mark.slow

@@ -34,3 +34,4 @@ def test_an_arm_that_was_not_measured_is_no_silent_no() -> None:
 def test_directions_read_as_sentences() -> None:
     assert str(Direction("error", "ERM", "mixup", 2.0)) == "error: ERM above mixup by 2"
     assert str(Direction("error", "a", "b", 1.0, near=True)) == "error: a within 1 of b"
+    assert str(Direction("error", "a", "b", -0.5)) == "error: a not below b by more than 0.5"
