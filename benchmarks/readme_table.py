@@ -53,8 +53,8 @@ def _scale(scale: dict[str, Any]) -> list[str]:
         f"{million['files']:,} files: {million['first_batch_s']:.1f} s from the manifest to the first batch, "
         f"{million['list_bytes'] / 1e6:.0f} MB for the list and {million['order_bytes'] / 1e6:.0f} MB for the order, "
         f"{1000 * million['order_s']:.0f} ms to shuffle an epoch; a batch of {scale['batch_size']} takes "
-        f"{1000 * million['batch_s']:.0f} ms ({1000 * short['batch_s']:.0f} ms with {short['files']:,} files). Planning "
-        f"256 rows sample by sample takes {planning['sample']['plan_us']:.0f} microseconds. Targets of "
+        f"{1000 * million['batch_s']:.0f} ms ({1000 * short['batch_s']:.0f} ms with {short['files']:,} files). "
+        f"Planning 256 rows sample by sample takes {planning['sample']['plan_us']:.0f} microseconds. Targets of "
         f"{targets['classes']:,} classes take {targets['dense_us'] / 1000:.1f} ms a batch dense "
         f"({targets['dense_share_of_batch']:.1%} of its time) and {targets['compact_us']:.0f} microseconds compact.",
     ]

@@ -16,6 +16,7 @@ cpu)
         --modes training,replay,synthetic,loader --model squeezenet1_1 --only dali-mixup,torchvision-tensor \
         --out $results/cpu-training
     "${PYTHON:-python}" benchmarks/scale.py --out $results/scale.json
+    "${PYTHON:-python}" benchmarks/stages.py --out $results/stages.json
     ;;
 gpu)
     $command bench --synthetic 20000 --device cuda --threads 16 --batch-sizes 256 --batches 60 --warmup 10 --repeats 5 \
