@@ -10,9 +10,9 @@ case "${1:-}" in
 cpu)
     $command bench --synthetic 2000 --device cpu --threads 2 --batch-sizes 64 --batches 20 --warmup 4 --repeats 5 \
         --out $results/cpu
-    $command bench --synthetic 2000 --device cpu --threads 2,1 --batch-sizes 64,32,128 --batches 12 --warmup 4 \
-        --repeats 5 --only dali-mixup,dali-torch,torchvision-tensor,decode-only --out $results/cpu-scaling
-    $command bench --synthetic 2000 --device cpu --threads 2 --batch-sizes 64 --batches 6 --warmup 4 --repeats 5 \
+    $command bench --synthetic 2000 --device cpu --threads 2,1 --batch-sizes 64,128 --batches 10 --warmup 4 \
+        --repeats 5 --only dali-mixup,dali-torch,decode-only --out $results/cpu-scaling
+    $command bench --synthetic 2000 --device cpu --threads 2 --batch-sizes 16 --batches 6 --warmup 4 --repeats 5 \
         --modes training,replay,synthetic,loader --model squeezenet1_1 --only dali-mixup,torchvision-tensor \
         --out $results/cpu-training
     "${PYTHON:-python}" benchmarks/scale.py --out $results/scale.json
