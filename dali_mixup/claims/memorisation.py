@@ -23,7 +23,8 @@ from dali_mixup.claims.networks import Perceptron
 class Memorisation(Claim):
     """A wide perceptron on 1000 digits of which a share has random labels, uniform over all ten classes.
 
-    Beside the main arms, two that show where the effect vanishes: Adam without weight decay.
+    Beside the main arms, two with Adam and without weight decay. In as few epochs as these SGD with its strong decay hardly
+    memorises anything, also without mixup, so the main arms cannot show the effect; those with Adam do.
 
     Args:
         fractions: of corrupted labels.
@@ -57,19 +58,25 @@ class Memorisation(Claim):
 
     @property
     def directions(self) -> tuple[Direction, ...]:
-        found = []
+        adam = f"{self.fragile_fraction:.0%}"
+        erm, ours = f"{adam} ERM, Adam", f"{adam} alpha={self.fragile_alpha:g}, Adam"
+        found = [
+            Direction("last test error", erm, ours, 3.0),
+            Direction("not memorised", ours, erm, 15.0),
+        ]
         for fraction in self.fractions:
             noise = f"{fraction:.0%}"
             for alpha in self.alphas:
                 ours = f"{noise} alpha={alpha:g}"
-                found.append(Direction("last test error", f"{noise} ERM", ours, 3.0))
-                found.append(Direction("not memorised", ours, f"{noise} ERM", 20.0))
+                found.append(Direction("last test error", f"{noise} ERM", ours, 3.0, reproduces=False))
+                found.append(Direction("not memorised", ours, f"{noise} ERM", 20.0, reproduces=False))
             found.append(
                 Direction(
                     "not memorised",
                     f"{noise} alpha={max(self.alphas):g}",
                     f"{noise} alpha={min(self.alphas):g}",
                     0.5,
+                    reproduces=False,
                 )
             )
         return tuple(found)
