@@ -23,7 +23,7 @@ from dali_mixup.claims.networks import Perceptron
 class Memorisation(Claim):
     """A wide perceptron on 1000 digits of which a share has random labels, uniform over all ten classes.
 
-    Beside the main arms, two with Adam and without weight decay. In as few epochs as these SGD with its strong decay hardly
+    Beside the main arms, two with Adam and without weight decay. In so few epochs SGD with its strong decay hardly
     memorises anything, also without mixup, so the main arms cannot show the effect; those with Adam do.
 
     Args:
