@@ -6,6 +6,8 @@ import math
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 
 def number(
     owner: str,
@@ -50,6 +52,24 @@ def integer(owner: str, name: str, value: Any, *, at_least: int, at_most: int | 
     if x < at_least or (at_most is not None and x > at_most):
         raise ValueError(f"{owner}: {name}={value!r}, expected an integer {allowed}")
     return x
+
+
+def table(owner: str, name: str, value: Any, rows: int, kinds: str, wanted: str) -> np.ndarray:
+    """`value` as an array (rows, m >= 1) of one of the NumPy `kinds`; TypeError or ValueError otherwise."""
+    expected = f"expected ({rows}, m) {wanted}, a line for every sample"
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{owner}: {name} is no table ({error}); {expected}") from error
+    if array.ndim != 2 or len(array) != rows or array.shape[1] < 1 or array.dtype.kind not in kinds:
+        raise ValueError(f"{owner}: {name} has shape {array.shape} and type {array.dtype}; {expected}")
+    return array
+
+
+def instance(owner: str, name: str, value: Any, kind: type) -> None:
+    """TypeError unless `value` is None or of that kind."""
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(f"{owner}: {name}={value!r}, expected {kind.__name__}(...) or None")
 
 
 def choice(owner: str, name: str, value: Any, allowed: tuple[str, ...]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from .bad_files import BadFiles
 from .checks import integer
+from .checks import table as checked_table
 from .policy import MixPolicy
 from .seeding import Purpose, stream
 from .sources import open_source
@@ -178,12 +179,7 @@ def companions_of(
 
 
 def _checked_table(given: Any, samples: int) -> np.ndarray:
-    table = np.asarray(given)
-    if table.ndim != 2 or table.shape[0] != samples or table.shape[1] < 1 or table.dtype.kind not in "iu":
-        raise ValueError(
-            f"train_loader: neighbours has shape {table.shape} and type {table.dtype}; expected "
-            f"({samples}, m) integers, a line of m >= 1 sample indices for every sample"
-        )
+    table = checked_table("train_loader", "neighbours", given, samples, "iu", "sample indices")
     if table.min() < 0 or table.max() >= samples:
         raise ValueError(
             f"train_loader: neighbours names samples from {table.min()} to {table.max()}; expected [0, {samples})"

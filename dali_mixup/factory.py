@@ -12,7 +12,7 @@ import torch
 from .augment import TrainTransform, ValTransform
 from .augment.sizes import check_size, size_of
 from .bad_files import ON_ERROR, BadFiles
-from .checks import choice, integer
+from .checks import choice, instance, integer, table
 from .companions import HandOver, companions_of
 from .epoch import EpochLayout
 from .loader import MixLoader
@@ -116,15 +116,26 @@ def train_loader(
     batch_size = integer("train_loader", "batch_size", batch_size, at_least=1)
     seed = integer("train_loader", "seed", seed, at_least=0)
     source = open_source(data)
-    if policy is not None and not isinstance(policy, MixPolicy):
-        raise TypeError(f"train_loader: policy={policy!r}, expected a MixPolicy or None")
+    for name, given, kind in (
+        ("policy", policy, MixPolicy),
+        ("handover", handover, HandOver),
+        ("corrupt", corrupt, CorruptLabels),
+    ):
+        instance("train_loader", name, given, kind)
     form = targets if targets is not None else ("labels" if policy is None else "dense")
     choice("train_loader", "targets", form, ("dense", "compact", "labels"))
     if form == "labels" and policy is not None:
         raise ValueError(
             "train_loader: targets='labels' would lose the mixed labels; use 'dense' or 'compact'"
         )
-    vectors = None if label_vectors is None else _vectors(label_vectors, len(source))
+    vectors = (
+        None
+        if label_vectors is None
+        else np.ascontiguousarray(
+            table("train_loader", "label_vectors", label_vectors, len(source), "fiub", "numbers"),
+            dtype=np.float32,
+        )
+    )
     if vectors is not None and (targets is not None or corrupt is not None or num_classes is not None):
         raise ValueError(
             "train_loader: label_vectors take the place of targets=, corrupt= and num_classes=; leave those out"
@@ -275,13 +286,3 @@ def _num_classes(owner: str, given: int | None, found: int) -> int:
             f"{owner}: num_classes={given}, but the data have {found} classes; expected num_classes >= {found}"
         )
     return given
-
-
-def _vectors(given: Any, samples: int) -> np.ndarray:
-    vectors = np.asarray(given)
-    if vectors.ndim != 2 or len(vectors) != samples or vectors.dtype.kind not in "fiub":
-        raise ValueError(
-            f"train_loader: label_vectors has shape {vectors.shape} and type {vectors.dtype}; expected "
-            f"({samples}, C) numbers, one vector for every sample"
-        )
-    return np.ascontiguousarray(vectors, dtype=np.float32)

@@ -91,8 +91,7 @@ class FromSampler(Order):
 
     Raises:
         TypeError: without a length.
-        ValueError: a DistributedSampler; indices outside [0, samples) or more or fewer than `len(sampler)`, when an
-            epoch's order is asked for.
+        ValueError: a DistributedSampler; indices outside [0, samples), or more or fewer than `len(sampler)`.
     """
 
     def __init__(self, seed: int, samples: int, sampler: Any):
@@ -106,6 +105,7 @@ class FromSampler(Order):
                 "samples, the loader deals it out"
             )
         self.seed, self.samples, self.sampler, self.length = seed, samples, sampler, len(sampler)
+        self(0)  # what cannot be an order is refused now
 
     def __call__(self, epoch: int) -> np.ndarray:
         if hasattr(self.sampler, "set_epoch"):
@@ -115,7 +115,10 @@ class FromSampler(Order):
 
             seed = int(stream(Purpose.ORDER, self.seed, epoch=epoch).randint(0, 2**63 - 1, dtype=np.int64))
             self.sampler.generator = torch.Generator().manual_seed(seed)
-        indices = np.fromiter(self.sampler, dtype=np.int64)
+        try:
+            indices = np.fromiter(self.sampler, dtype=np.int64)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"sampler={self.sampler!r} gives no sample indices ({error})") from error
         outside = indices[(indices < 0) | (indices >= self.samples)]
         if len(indices) != self.length or len(outside):
             what = (

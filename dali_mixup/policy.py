@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .alternation import Alternation
-from .checks import choice, integer, number
+from .checks import choice, instance, integer, number
 from .methods import CutMix, Method, MixUp
 from .partners import BY_LABEL, PAIRINGS, PARTNERS, columns, pairs
 from .plan import MixPlan
@@ -75,6 +75,8 @@ class MixPolicy:
         choice("MixPolicy", "granularity", self.granularity, GRANULARITIES)
         choice("MixPolicy", "partners", self.partners, PARTNERS)
         self._check_pairing()
+        instance("MixPolicy", "alternation", self.alternation, Alternation)
+        instance("MixPolicy", "remix", self.remix, Remix)
         if self.remix is not None and self.columns > 2:
             raise ValueError(f"MixPolicy: remix weighs two labels, the methods combine {self.columns} images")
         self.schedules.check(self.methods)

@@ -32,6 +32,8 @@ class Remix:
     tau: float = 0.5
 
     def __post_init__(self) -> None:
+        if isinstance(self.counts, (str, bytes)) or not hasattr(self.counts, "__len__"):
+            raise TypeError(f"Remix: counts={self.counts!r}, expected the number of samples of every class")
         counts = tuple(int(number("Remix", f"counts[{i}]", n, above=0)) for i, n in enumerate(self.counts))
         if not counts:
             raise ValueError("Remix: counts are empty; expected the number of samples of every class")

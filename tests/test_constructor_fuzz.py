@@ -17,8 +17,12 @@ from hypothesis import strategies as st
 from dali_mixup import CutMix, MixPolicy, MixUp, Schedule, TrainTransform, ValTransform, methods
 from dali_mixup import train_loader as make_train_loader
 from dali_mixup import val_loader as make_val_loader
+from dali_mixup.alternation import Alternation
+from dali_mixup.companions import HandOver
 from dali_mixup.epoch import EpochLayout
 from dali_mixup.methods.base import Method
+from dali_mixup.relabel import CorruptLabels
+from dali_mixup.remix import Remix
 from dali_mixup.sources import open_source
 
 numbers = (
@@ -75,7 +79,25 @@ PURE: dict[str, tuple[Callable[..., Any], dict[str, Any], list[str]]] = {
     "MixPolicy": (
         MixPolicy,
         POLICY,
-        ["methods", "weights", "prob", "granularity", "partners", "label_smoothing", "schedule"],
+        [
+            "methods",
+            "weights",
+            "prob",
+            "granularity",
+            "partners",
+            "label_smoothing",
+            "schedule",
+            "alternation",
+            "remix",
+        ],
+    ),
+    "Alternation": (Alternation, {}, ["clean"]),
+    "Remix": (Remix, {"counts": [5, 3]}, ["counts", "kappa", "tau"]),
+    "CorruptLabels": (CorruptLabels, {"fraction": 0.5}, ["fraction", "seed", "scheme"]),
+    "HandOver": (
+        HandOver,
+        {"unlabelled": []},
+        ["views", "unlabelled_batch_size", "unlabelled_views"],
     ),
     "MixPolicy.from_timm": (
         MixPolicy.from_timm,
@@ -143,7 +165,21 @@ SHARED = [
     "transform",
     "data",
 ]
-TRAIN = ["policy", "seed", "targets", "roi_decoding", "on_error", "max_errors"]
+TRAIN = [
+    "policy",
+    "seed",
+    "targets",
+    "roi_decoding",
+    "on_error",
+    "max_errors",
+    "repeats",
+    "class_groups",
+    "sampler",
+    "handover",
+    "neighbours",
+    "corrupt",
+    "label_vectors",
+]
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,7 @@ class TestNeighbours:
         [
             (TABLE[:5], r"shape \(5, 2\)"),
             (TABLE * 2, "names samples from 0 to 22"),
-            (TABLE.astype(float), "integers"),
+            (TABLE.astype(float), "sample indices"),
             (None, "belong together"),
         ],
     )
@@ -243,7 +243,7 @@ class TestLabels:
 
     @pytest.mark.parametrize("bad", [np.zeros((3, 5)), np.zeros(12), np.array([["a"] * 2] * 12)])
     def test_bad_vectors_are_refused(self, files: Any, bad: Any) -> None:
-        with pytest.raises(ValueError, match=r"expected \(12, C\) numbers"):
+        with pytest.raises(ValueError, match=r"expected \(12, m\) numbers"):
             loader(files[0], MixPolicy(MixUp()), label_vectors=bad)
 
 
