@@ -215,7 +215,7 @@ class TestErrors:
             ({"batch_size": 0}, "batch_size"),
             ({"batch_size": 100}, "drop_last"),
             ({"image_size": 0}, "image_size=0"),
-            ({"policy": "mixup"}, "expected a MixPolicy or None"),
+            ({"policy": "mixup"}, r"expected MixPolicy\(\.\.\.\) or None"),
             ({"num_classes": 2}, "the data have 4 classes"),
             ({"targets": "soft"}, "'dense', 'compact', 'labels'"),
             ({"targets": "labels", "policy": MixPolicy(MixUp())}, "lose the mixed labels"),
