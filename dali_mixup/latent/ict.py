@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dali_mixup.checks import choice, number
-from dali_mixup.latent.draws import beta, permutation
-from dali_mixup.latent.mixing import compute_dtype, mix_pairs
+from dali_mixup.checks import choice, integer, number
+from dali_mixup.latent.draws import beta, dirichlet, permutation
+from dali_mixup.latent.mixing import compute_dtype, mix_tuples
 
 Mode = Literal["logits", "probs"]
 
@@ -19,30 +19,43 @@ Mode = Literal["logits", "probs"]
 class InterpolationConsistency:
     """The unsupervised loss of Interpolation Consistency Training (Verma et al., arXiv 1903.03825):
 
-        mean_{i,c} (softmax(f(lam u_i + (1 - lam) u_j)) - target_i)²
+        mean_{i,c} (softmax(f(sum_j w_ij u_{P_ij})) - target_i)²
 
     f is the student; the target comes from the teacher's predictions on the UNMIXED unlabelled batch. Two published
-    forms:
+    forms, both of k = 2 samples with w = (lam, 1 - lam):
 
-    - "logits" (the authors' code): one lam ~ Beta(alpha, alpha) per batch, j a random permutation, target
-      softmax(lam g(u_i) + (1 - lam) g(u_j)) with g the teacher's logits;
-    - "probs" (the code of MixMatch's authors): lam per sample, folded to max(lam, 1 - lam), j the reversed batch,
-      target lam softmax(g(u_i)) + (1 - lam) softmax(g(u_j)).
+    - "logits" (the authors' code): one lam ~ Beta(alpha, alpha) per batch, partners a random permutation, target
+      softmax(sum_j w_j g(u_{P_ij})) with g the teacher's logits;
+    - "probs" (the code of MixMatch's authors): lam per sample, folded to max(lam, 1 - lam), partners the reversed
+      batch, target sum_j w_ij softmax(g(u_{P_ij})).
+
+    Chaudhry et al. (arXiv 2210.16413) mix more than two points; k > 2 is the first form with one w ~ Dir(alpha, ..,
+    alpha) per batch and k - 1 random permutations. That this is their law is our reading.
 
     Multiply the loss by a ramped weight: `w * sigmoid_ramp(epoch, epochs / 4)` with w up to 100 in the first form.
 
     Args:
-        alpha: of the Beta law, > 0 (1.0 for CIFAR-10 and 0.1 for SVHN in the first form).
+        alpha: of the Beta or Dirichlet law, > 0 (1.0 for CIFAR-10 and 0.1 for SVHN in the first form).
         mode: which form.
+        k: samples in a mixture, >= 2; exactly 2 with "probs".
+
+    Raises:
+        TypeError, ValueError: at construction, numbers outside the above.
 
     Example:
         >>> consistency = InterpolationConsistency(alpha=1.0, mode="logits")
         >>> loss = supervised + 100.0 * sigmoid_ramp(epoch, 100) * consistency(student, teacher, unlabelled)
     """
 
-    def __init__(self, *, alpha: float = 1.0, mode: Mode = "logits") -> None:
+    def __init__(self, *, alpha: float = 1.0, mode: Mode = "logits", k: int = 2) -> None:
         self.alpha = number("InterpolationConsistency", "alpha", alpha, above=0.0)
         self.mode = choice("InterpolationConsistency", "mode", mode, ("logits", "probs"))
+        self.k = integer("InterpolationConsistency", "k", k, at_least=2)
+        if mode == "probs" and k > 2:
+            raise ValueError(
+                f"InterpolationConsistency: k={k} with mode='probs', expected 2: its partners are the reversed batch. "
+                "Use mode='logits'"
+            )
 
     def __call__(
         self,
@@ -59,28 +72,30 @@ class InterpolationConsistency:
             unlabelled: (B, ...), not mixed by the loader.
             generator: see `dali_mixup.latent.draws`.
         """
-        lam, partners = self.draw(len(unlabelled), device=unlabelled.device, generator=generator)
+        partners, weights = self.draw(len(unlabelled), device=unlabelled.device, generator=generator)
         with torch.no_grad():
             guess = teacher(unlabelled)
-            target = self.target(guess.to(compute_dtype(guess)), lam, partners)
-        logits = student(mix_pairs(unlabelled, lam, partners))
+            target = self.target(guess.to(compute_dtype(guess)), partners, weights)
+        logits = student(mix_tuples(unlabelled, partners, weights))
         return squared_error(logits, target)
 
     def draw(
         self, batch: int, *, device: torch.device | str = "cpu", generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
-        """lam, () or (B,), and partners (B,) of one step."""
+        """Partners (B, k) int64, column 0 being the row itself, and weights (B, k) float32 of one step."""
+        own = torch.arange(batch, device=device)
         if self.mode == "logits":
-            lam = beta(self.alpha, (), device=device, generator=generator)
-            return lam, permutation(batch, device=device, generator=generator)
+            weights = dirichlet(self.alpha, (self.k,), device=device, generator=generator)
+            others = [permutation(batch, device=device, generator=generator) for _ in range(self.k - 1)]
+            return torch.stack([own, *others], dim=1), weights.expand(batch, self.k)
         lam = beta(self.alpha, (batch,), fold=True, device=device, generator=generator)
-        return lam, torch.arange(batch - 1, -1, -1, device=device)
+        return torch.stack([own, own.flip(0)], dim=1), torch.stack([lam, 1.0 - lam], dim=1)
 
-    def target(self, teacher_logits: Tensor, lam: Tensor, partners: Tensor) -> Tensor:
+    def target(self, teacher_logits: Tensor, partners: Tensor, weights: Tensor) -> Tensor:
         """(B, C) probabilities the student should predict at the mixed points."""
         if self.mode == "logits":
-            return F.softmax(mix_pairs(teacher_logits, lam, partners), dim=1)
-        return mix_pairs(F.softmax(teacher_logits, dim=1), lam, partners)
+            return F.softmax(mix_tuples(teacher_logits, partners, weights), dim=1)
+        return mix_tuples(F.softmax(teacher_logits, dim=1), partners, weights)
 
 
 def squared_error(logits: Tensor, target: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dali_mixup.latent.layers import Layers, resolve_layers
-from dali_mixup.latent.mixing import compute_dtype
+from dali_mixup.latent.mixing import compute_dtype, mix_tuples
 
 SOFTMAX = "softmax"
 
@@ -64,10 +64,10 @@ class LinearityProbe:
         if len(images) < 2:
             raise ValueError(f"LinearityProbe: a batch of {len(images)}, expected at least 2: g needs pairs")
         partners, weights = partners.to(images.device), weights.to(images.device)
-        inputs = _mixture(images, partners, weights) if mixed is None else mixed
+        inputs = mix_tuples(images, partners, weights) if mixed is None else mixed
         clean, points = self._outputs(images), self._outputs(inputs)
         for name in self.layers:
-            error = points[name] - _mixture(clean[name], partners, weights)
+            error = points[name] - mix_tuples(clean[name], partners, weights)
             centred = clean[name] - clean[name].mean(0)
             # The mean over ordered pairs i != j of |h_i - h_j|² is twice the unbiased total variance.
             self._gap[name].append(error.square().sum(1).mean())
@@ -126,15 +126,6 @@ def _eval_mode(model: nn.Module) -> Iterator[None]:
     finally:
         for module in training:
             module.training = True
-
-
-def _mixture(values: Tensor, partners: Tensor, weights: Tensor) -> Tensor:
-    """sum_j w[:, j] values[P[:, j]], one column at a time: k batches at once would be too much for images."""
-    shape = (-1, *[1] * (values.dim() - 1))
-    total = torch.zeros((), device=values.device)
-    for column, weight in zip(partners.t(), weights.to(compute_dtype(values)).t(), strict=True):
-        total = total + weight.reshape(shape) * values.index_select(0, column)
-    return total.to(values.dtype)
 
 
 def _total(values: list[Tensor], rows: Tensor) -> Tensor:

@@ -48,6 +48,25 @@ def mix_pairs(values: Tensor, lam: Tensor, partners: Tensor) -> Tensor:
     return (own * values + (1.0 - own) * values.index_select(0, partners)).to(values.dtype)
 
 
+def mix_tuples(values: Tensor, partners: Tensor, weights: Tensor) -> Tensor:
+    """out[i] = sum_j weights[i, j] values[partners[i, j]].
+
+    Args:
+        values: (B, ...) floating.
+        partners: (N, k) int64.
+        weights: (N, k); rows sum to 1.
+
+    Returns:
+        (N, ...) in the dtype of `values`.
+    """
+    shape = (-1, *[1] * (values.dim() - 1))
+    total = torch.zeros((), device=values.device)
+    # One column at a time: k batches at once would be too much for images.
+    for column, weight in zip(partners.t(), weights.to(compute_dtype(values)).t(), strict=True):
+        total = total + weight.reshape(shape) * values.index_select(0, column)
+    return total.to(values.dtype)
+
+
 def mix_pair_targets(targets: Targets, lam: Tensor, partners: Tensor) -> Targets:
     """The targets of `mix_pairs`, in the form they came: dense stays dense, the others become MixedTargets with twice
     the columns. Label smoothing is carried, not applied, so it still happens once."""

@@ -23,30 +23,48 @@ def case() -> tuple[nn.Module, nn.Module, torch.Tensor]:
     return student, teacher, torch.randn(B, D, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("mode", ["logits", "probs"])
-def test_each_form_agrees_with_loops(mode):
+@pytest.mark.parametrize(("mode", "k"), [("logits", 2), ("logits", 3), ("logits", 5), ("probs", 2)])
+def test_each_form_agrees_with_loops(mode, k):
     student, teacher, u = case()
-    consistency = InterpolationConsistency(alpha=0.75, mode=mode)
-    lam, partners = consistency.draw(B, generator=gen(3))
+    consistency = InterpolationConsistency(alpha=0.75, mode=mode, k=k)
+    partners, weights = consistency.draw(B, generator=gen(3))
     total = 0.0
     for i in range(B):
-        j = int(partners[i])
-        own = float(lam if mode == "logits" else lam[i])
+        parts = [(float(weights[i, j]), u[int(partners[i, j])]) for j in range(k)]
         if mode == "logits":
-            target = torch.softmax(own * teacher(u[i]) + (1 - own) * teacher(u[j]), 0)
+            target = torch.softmax(sum(w * teacher(x) for w, x in parts), 0)
         else:
-            assert j == B - 1 - i and own >= 0.5
-            target = own * torch.softmax(teacher(u[i]), 0) + (1 - own) * torch.softmax(teacher(u[j]), 0)
-        p = torch.softmax(student(own * u[i] + (1 - own) * u[j]), 0)
+            target = sum(w * torch.softmax(teacher(x), 0) for w, x in parts)
+        p = torch.softmax(student(sum(w * x for w, x in parts)), 0)
         total += sum((float(p[c]) - float(target[c])) ** 2 for c in range(C))
     assert abs(consistency(student, teacher, u, generator=gen(3)).item() - total / (B * C)) < 1e-10
 
 
-def test_one_lam_per_batch_or_one_per_sample():
-    lam, partners = InterpolationConsistency(mode="logits").draw(B, generator=gen())
-    assert lam.shape == () and sorted(partners.tolist()) == list(range(B))
-    lam, _ = InterpolationConsistency(mode="probs").draw(B, generator=gen())
-    assert lam.shape == (B,) and len(set(lam.tolist())) == B
+@pytest.mark.parametrize("k", [2, 3, 5])
+def test_the_authors_form_has_one_weight_vector_and_permutations(k):
+    partners, weights = InterpolationConsistency(mode="logits", k=k).draw(B, generator=gen())
+    assert partners.shape == weights.shape == (B, k)
+    assert partners[:, 0].tolist() == list(range(B))
+    assert all(sorted(column.tolist()) == list(range(B)) for column in partners.t())
+    assert len({tuple(column.tolist()) for column in partners.t()}) == k
+    assert (weights == weights[0]).all() and weights[0].unique().numel() == k
+    torch.testing.assert_close(weights.sum(1), torch.ones(B))
+
+
+def test_mixmatchs_form_has_a_folded_lam_per_sample_and_the_reversed_batch():
+    partners, weights = InterpolationConsistency(mode="probs").draw(B, generator=gen())
+    assert partners.tolist() == [[i, B - 1 - i] for i in range(B)]
+    assert (weights[:, 0] >= 0.5).all() and weights[:, 0].unique().numel() == B
+    torch.testing.assert_close(weights.sum(1), torch.ones(B))
+
+
+def test_weights_of_more_than_two_are_dirichlet():
+    alpha, k, rounds = 0.5, 3, 4000
+    consistency, g = InterpolationConsistency(alpha=alpha, k=k), gen(7)
+    drawn = torch.stack([consistency.draw(1, generator=g)[1][0] for _ in range(rounds)]).double()
+    variance = (k - 1) / (k**2 * (k * alpha + 1))  # of each component; the mean is 1 / k
+    assert ((drawn.mean(0) - 1 / k).abs() < 5 * (variance / rounds) ** 0.5).all()
+    assert ((drawn.var(0) - variance).abs() < 0.1 * variance).all()
 
 
 @pytest.mark.parametrize("mode", ["logits", "probs"])
@@ -67,7 +85,9 @@ def test_the_gradient_reaches_the_student_only(mode):
 def test_the_logits_form_is_zero_where_the_student_is_linear_and_its_own_teacher():
     _, _, u = case()
     linear = nn.Linear(D, C).double()
-    assert InterpolationConsistency(mode="logits")(linear, linear, u, generator=gen(1)).item() < 1e-12
+    for k in (2, 4):
+        consistency = InterpolationConsistency(mode="logits", k=k)
+        assert consistency(linear, linear, u, generator=gen(1)).item() < 1e-12
     assert InterpolationConsistency(mode="probs")(linear, linear, u, generator=gen(1)).item() > 1e-6
 
 
@@ -99,6 +119,10 @@ def test_autocast_keeps_the_loss_in_float32():
 def test_bad_construction_is_refused():
     with pytest.raises(ValueError, match="mode='softmax'"):
         InterpolationConsistency(mode="softmax")
+    with pytest.raises(ValueError, match="k=1"):
+        InterpolationConsistency(k=1)
+    with pytest.raises(ValueError, match="k=3 with mode='probs', expected 2"):
+        InterpolationConsistency(mode="probs", k=3)
     with pytest.raises(ValueError, match="alpha=-1"):
         InterpolationConsistency(alpha=-1)
 

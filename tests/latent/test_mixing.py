@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dali_mixup.latent.mixing import mix_pair_targets, mix_pairs, mix_rows
+from dali_mixup.latent.mixing import mix_pair_targets, mix_pairs, mix_rows, mix_tuples
 from dali_mixup.targets import MixedTargets
 
 
@@ -23,6 +23,26 @@ def test_pairs_agree_with_loops(shape, per_sample):
     for i in range(5):
         own = float(lam[i] if per_sample else lam)
         assert (out[i] - (own * x[i] + (1 - own) * x[int(partners[i])])).abs().max() < 1e-10
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 3), (5, 2, 4, 4)])
+@pytest.mark.parametrize("k", [1, 2, 4])
+def test_tuples_agree_with_loops(shape, k):
+    x = torch.randn(shape, generator=gen(), dtype=torch.float64)
+    weights = torch.rand(7, k, generator=gen(1), dtype=torch.float64)
+    partners = torch.randint(5, (7, k), generator=gen(2))
+    out = mix_tuples(x, partners, weights)
+    for i in range(7):
+        expected = sum(weights[i, j] * x[int(partners[i, j])] for j in range(k))
+        assert (out[i] - expected).abs().max() < 1e-10
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_tuples_are_mixed_in_float32(dtype):
+    x = torch.randn(256, 8, generator=gen()).to(dtype)
+    out = mix_tuples(x, torch.arange(256).unsqueeze(0), torch.full((1, 256), 1 / 256))
+    assert out.dtype == dtype
+    torch.testing.assert_close(out, x.double().mean(0, keepdim=True).to(dtype))
 
 
 def test_rows_agree_with_loops():
