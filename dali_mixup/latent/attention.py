@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dali_mixup.checks import choice
-from dali_mixup.latent.mixing import compute_dtype
+from dali_mixup.latent.mixing import compute_dtype, mix_rows
 from dali_mixup.losses import Targets, dense_targets
 
 Normalise = Literal["relu", "softmax"]
@@ -49,7 +49,8 @@ def class_attention(
             f"class_attention: class_weights of shape {tuple(class_weights.shape)}, expected (C, {flat.shape[1]})"
         )
     rows = class_weights.to(flat.dtype)
-    return _normalised(flat, dense_targets(targets, len(rows)).to(flat.dtype) @ rows, normalise)
+    query = mix_rows(dense_targets(targets, len(rows)), rows)
+    return _normalised(flat, query, normalise)
 
 
 def flat_positions(features: Tensor) -> Tensor:

@@ -198,6 +198,20 @@ def test_bad_calls_are_refused():
         gap_attention(z, "l2")
 
 
+@pytest.mark.parametrize("normalise", ["relu", "softmax"])
+def test_autocast_leaves_attention_alone(normalise):
+    z, labels, w = case()
+    z, w = z.float(), w.float()
+    for attention in (
+        lambda: gap_attention(z, normalise),
+        lambda: class_attention(z, labels, w, normalise),
+        lambda: uniform_attention(z),
+    ):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            inside = attention()
+        assert torch.equal(inside, attention())
+
+
 def test_half_precision_maps_are_mixed_in_float32():
     z, labels, _ = case()
     half = z.to(torch.bfloat16)

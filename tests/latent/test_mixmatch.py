@@ -159,12 +159,3 @@ def test_bad_calls_are_refused():
     for options in ({"temperature": 0.0}, {"temperature": 1.1}, {"alpha": 0.0}):
         with pytest.raises(ValueError, match=next(iter(options))):
             MixMatchStep(C, **options)
-
-
-@pytest.mark.gpu
-def test_the_gpu_gives_the_cpus_step():
-    model, x, labels, views = case()
-    here = MixMatchStep(C)(model, x, labels, views, generator=gen())
-    there = MixMatchStep(C)(model.cuda(), x.cuda(), labels.cuda(), [v.cuda() for v in views], generator=gen())
-    torch.testing.assert_close(there.supervised.cpu(), here.supervised)
-    torch.testing.assert_close(there.unsupervised.cpu(), here.unsupervised)
