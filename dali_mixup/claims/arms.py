@@ -131,6 +131,12 @@ def sgd(
     return optimizer, torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
 
 
+def adam(model: nn.Module, lr: float) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """Adam with a constant learning rate and no weight decay."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    return optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0)
+
+
 def train(loader: MixLoader, arms: Sequence[Arm], epochs: int) -> Iterator[int]:
     """Trains all arms on one stream and yields after each epoch, counted from 0; networks are in train mode then."""
     for arm in arms:

@@ -24,7 +24,7 @@ HIDDEN = ("layer 1", "layer 2", "layer 3")
 @dataclass(frozen=True)
 class Linearity(Claim):
     """The gap of `LinearityProbe` on pairs of test digits, after training with and without mixup, and after training on
-    fewer labelled digits with and without the unsupervised loss of ICT on others.
+    fewer labelled digits with and without the unsupervised loss of ICT on mixtures of others.
 
     Args:
         training: of the first part.
@@ -32,19 +32,21 @@ class Linearity(Claim):
         pool: labelled and unlabelled digits of the second part together.
         unlabelled_batch: unlabelled digits a step.
         consistency: the unsupervised loss's weight after its ramp of a quarter of the epochs.
+        ks: how many unlabelled digits a mixture has.
     """
 
     training: Training = field(default_factory=Training)
-    few: Training = field(default_factory=lambda: Training(train=100, epochs=150))
+    few: Training = field(default_factory=lambda: Training(train=100, epochs=600))
     pool: int = 1000
     unlabelled_batch: int = 100
     consistency: float = 100.0
+    ks: tuple[int, ...] = (2, 3, 5)
 
     name: ClassVar[str] = "linearity"
     source: ClassVar[str] = "Chaudhry et al. 2022, arXiv 2210.16413"
     statement: ClassVar[str] = (
-        "supervised mixup makes hidden layers less linear and the output more; as an unsupervised loss it makes all "
-        "layers more linear"
+        "supervised mixup makes hidden layers less linear and the output more; as an unsupervised loss, of two or more "
+        "points, it makes all layers more linear"
     )
     metrics: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(HIDDEN, "linearity gap"),
@@ -63,11 +65,17 @@ class Linearity(Claim):
                 *((layer, "mixup", "ERM", 0.0) for layer in HIDDEN),
             )
         ]
+        consistent = [f"few ICT, k={k}" for k in self.ks]
         return (
             *supervised,
-            Direction("softmax", "few ERM", "few ICT", 0.03),
-            Direction("test error", "few ERM", "few ICT", 1.0, reproduces=False),
-            *(Direction(layer, "few ERM", "few ICT", 0.0, reproduces=False) for layer in HIDDEN),
+            *(Direction("softmax", "few ERM", ict, 0.03) for ict in consistent),
+            *(
+                Direction(layer, "few ERM", ict, 0.0, reproduces=False)
+                for ict in consistent
+                for layer in HIDDEN
+            ),
+            Direction("test error", "few ERM", consistent[0], 1.0, reproduces=False),
+            Direction("test error", consistent[0], consistent[-1], 1.0),
         )
 
     @property
@@ -96,25 +104,27 @@ class Linearity(Claim):
         everything, _ = split(seed, self.pool)
         labelled, unlabelled = everything[: self.few.train], everything[self.few.train :]
         few = self.few
-        student = few.network(seed)
-        teacher = latent.EMATeacher(student)
-        consistency = latent.InterpolationConsistency(alpha=1.0, mode="logits")
+        arms = {"few ERM": few.arm(few.network(seed), unmixed)}
+        arms |= {f"few ICT, k={k}": self._consistent(few.network(seed), k) for k in self.ks}
+        handover = HandOver(unlabelled=digits.source(unlabelled), unlabelled_batch_size=self.unlabelled_batch)
+        few.fit(digits.loader(labelled, None, few.batch_size, seed, handover=handover), arms, tick)
+        return arms
 
-        def with_consistency(model: nn.Module, view: View) -> Tensor:
+    def _consistent(self, student: Perceptron, k: int) -> Arm:
+        """Supervised on the labelled digits, and consistent with its mean teacher at mixtures of k unlabelled ones."""
+        teacher = latent.EMATeacher(student)
+        consistency = latent.InterpolationConsistency(alpha=1.0, mode="logits", k=k)
+
+        def loss(model: nn.Module, view: View) -> Tensor:
             record = view.record
             generator = latent.step_generator(record.seed, epoch=record.epoch, step=record.step)
             weight = self.consistency * latent.sigmoid_ramp(record.epoch, self.few.epochs / 4)
             unsupervised = consistency(model, teacher, record.unlabelled[0], generator=generator)
             return cross_entropy(model, view) + weight * unsupervised
 
-        arms = {
-            "few ERM": few.arm(few.network(seed), unmixed),
-            "few ICT": few.arm(student, unmixed, with_consistency),
-        }
-        arms["few ICT"].after = lambda: teacher.update(student)
-        handover = HandOver(unlabelled=digits.source(unlabelled), unlabelled_batch_size=self.unlabelled_batch)
-        few.fit(digits.loader(labelled, None, few.batch_size, seed, handover=handover), arms, tick)
-        return arms
+        arm = self.few.arm(student, unmixed, loss)
+        arm.after = lambda: teacher.update(student)
+        return arm
 
 
 def gaps_of(model: Perceptron, images: Tensor, seed: int) -> dict[str, float]:

@@ -25,7 +25,7 @@ def tiny_claim(request: pytest.FixtureRequest) -> Claim:
     if name == "rare_features":
         return replace(claim, steps=300, stops=(100, 200), fresh=100)
     if name == "memorisation":
-        return replace(claim, train=100, widths=(16, 16), epochs=1)
+        return replace(claim, train=100, widths=(16, 16), epochs=1, adam_epochs=2)
     short = {"training": replace(claim.training, train=60, epochs=2, batch_size=30, widths=(16, 16, 16))}
     if name == "linearity":
         short["few"] = replace(claim.few, train=20, epochs=1, batch_size=10, widths=(16, 16, 16))
