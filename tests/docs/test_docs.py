@@ -8,13 +8,10 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
-ELSEWHERE = {"latent.md"}  # tests/latent/test_docs.py gives its blocks the loader they speak of
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 
-PAGES = sorted(
-    page for page in DOCS.glob("*.md") if page.name not in ELSEWHERE and BLOCK.search(page.read_text())
-)
+PAGES = sorted(page for page in DOCS.glob("*.md") if BLOCK.search(page.read_text()))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
