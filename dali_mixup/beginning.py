@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from .bad_files import BadFiles
 from .batches import BatchSource
+from .cpu import MOST_IMAGES
 from .feed import PlanFeed
 from .loader_spec import LoaderSpec
 from .run import PipelineRun
@@ -43,6 +45,7 @@ def run_from(spec: LoaderSpec, bad: BadFiles, start: Mapping[str, Any]) -> Pipel
     feed = None
     if spec.policy is not None:
         feed = PlanFeed(spec.policy, spec.pipeline.mean, spec.pipeline.std, height, width)
+        feed = replace(feed, compiled=spec.pipeline.backend.compiled and feed.blended < MOST_IMAGES)
     batches = BatchSource(
         spec.source,
         walk_from(spec, start),

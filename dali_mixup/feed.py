@@ -25,6 +25,7 @@ class PlanFeed:
         policy: decides which arrays are needed.
         mean, std: (C,) of the normalisation, in pixel units; folded into BLEND rows.
         height, width: size of the images in pixels.
+        compiled: BLEND rows are mixed by `dali_mixup.cpu` together with everything that is only normalised.
     """
 
     policy: MixPolicy
@@ -32,6 +33,7 @@ class PlanFeed:
     std: tuple[float, ...]
     height: int
     width: int
+    compiled: bool = False
 
     @property
     def forms(self) -> frozenset[Form]:
@@ -56,7 +58,9 @@ class PlanFeed:
     def pixel_names(self) -> tuple[str, ...]:
         """What mixing pixels needs."""
         names = [f"partner{j}" for j in range(1, self.gathered + 1)]
-        if Form.BLEND in self.forms:
+        if self.compiled:
+            names += ["coefficients"]
+        elif Form.BLEND in self.forms:
             names += ["is_blend", "mean", "std", *(f"ratio{j}" for j in range(1, self.blended + 1))]
         if Form.PASTE in self.forms:
             names += ["paste_ids", "paste_from", "paste_to", "paste_shape"]
@@ -71,7 +75,9 @@ class PlanFeed:
         made: dict[str, np.ndarray | list[np.ndarray]] = {"weights": plan.weights}
         for j in range(1, self.policy.columns):
             made[f"partner{j}"] = np.ascontiguousarray(plan.partners[:, j])
-        if Form.BLEND in self.forms:
+        if self.compiled:
+            made["coefficients"] = self._coefficients(plan)
+        elif Form.BLEND in self.forms:
             made |= self._blend(plan)
         if Form.PASTE in self.forms:
             made |= self._paste(plan)
@@ -80,6 +86,18 @@ class PlanFeed:
         if Form.MASK in self.forms:
             made |= self._mask(plan)
         return tuple(made[name] for name in names)
+
+    def _coefficients(self, plan: MixPlan) -> np.ndarray:
+        """(R, blended + 2, 3) of (sum_j w_j x_j - mean) / std: what each image is multiplied with, and what is added.
+        Rows of other forms are their own image with weight 1."""
+        weights = np.zeros((len(plan), self.blended + 1), np.float64)
+        weights[:, 0] = 1.0
+        mine = plan.form == Form.BLEND
+        weights[mine] = plan.pixel_weights[mine, : self.blended + 1]
+        made = np.empty((len(plan), self.blended + 2, len(self.std)), np.float32)
+        made[:, :-1] = weights[:, :, None] / self.std
+        made[:, -1] = normalising(self.mean, self.std)[1]
+        return made
 
     def _blend(self, plan: MixPlan) -> dict[str, np.ndarray]:
         """sum_j w_j x_j = w_0 (x_0 + sum_j r_j x_j) with r_j = w_j / w_0, so the outer product with w_0 and the
@@ -102,7 +120,8 @@ class PlanFeed:
         rows = np.arange(len(plan), dtype=np.int32)[:, None]
         ids = np.concatenate([rows, np.take_along_axis(plan.partners, regions[:, :, 0], 1)], axis=1)
         whole = np.zeros((len(plan), 1, 6), np.int32)
-        whole[np.isin(plan.form, (Form.PASTE, Form.NONE)), 0, 4:] = self.height, self.width
+        stays = (Form.PASTE, Form.NONE, Form.BLEND) if self.compiled else (Form.PASTE, Form.NONE)
+        whole[np.isin(plan.form, stays), 0, 4:] = self.height, self.width
         geometry = np.concatenate([whole, regions[:, :, 1:]], axis=1)
         return {
             "paste_ids": ids,
@@ -133,6 +152,11 @@ class PlanFeed:
             "is_mask": plan.form == Form.MASK,
             "mask": [masks[i] if i >= 0 else nothing for i in plan.mask_of],
         }
+
+
+def normalising(mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
+    """(2, C) float32: what a pixel is multiplied with, and what is then added, for (x - mean) / std."""
+    return np.stack([1.0 / np.asarray(std), -np.asarray(mean) / np.asarray(std)]).astype(np.float32)
 
 
 def channels(

@@ -88,6 +88,7 @@ class LoaderSpec:
             "dtype": str(self.pipeline.dtype),
             "gpu": self.pipeline.backend.gpu,
             "roi_decoding": self.pipeline.backend.roi,
+            "cpu_kernels": "numba" if self.pipeline.backend.compiled else "dali",
             "labels": digest(self.labels),
             "vectors": digest(self.vectors),
             "neighbours": digest(self.companions.neighbours),

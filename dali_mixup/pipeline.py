@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import torch
 from nvidia.dali import Pipeline, fn, types
+from nvidia.dali.data_node import DataNode
 
 from .augment import Backend, TrainTransform, ValTransform
 from .augment.draws import Draws
 from .batches import BatchSource
+from .feed import normalising
 from .fn.pixels import mixed_and_normalised
 
 DTYPES = {
@@ -95,12 +97,21 @@ def build(
             augmented = spec.transform.graph(encoded, spec.backend, seeds, nodes, spec.mean, spec.std)
             if spec.transform.noise_after_mix:
                 dtype = types.DALIDataType.FLOAT  # DALI adds no float16 noise; the loader rounds
-            clean = images = fn.crop_mirror_normalize(
-                augmented, mean=list(spec.mean), std=list(spec.std), dtype=dtype, output_layout=layout
-            )
             if batches.feed is not None:
                 images = mixed_and_normalised(augmented, batches.feed, nodes, dtype, layout)
+            else:
+                images = _normalised(augmented, spec, dtype, layout)
             images = spec.transform.after_mix(images, seeds, nodes, layout)
-        pipe.set_outputs(*([images, clean] if spec.clean else [images]))
+        pipe.set_outputs(*([images, _normalised(augmented, spec, dtype, layout)] if spec.clean else [images]))
     pipe.build()
     return pipe
+
+
+def _normalised(images: DataNode, spec: PipelineSpec, dtype: types.DALIDataType, layout: str) -> DataNode:
+    if not spec.backend.compiled:
+        return fn.crop_mirror_normalize(
+            images, mean=list(spec.mean), std=list(spec.std), dtype=dtype, output_layout=layout
+        )
+    from .cpu.operators import normalised
+
+    return normalised([images], types.Constant(normalising(spec.mean, spec.std), device="cpu"), dtype, layout)

@@ -10,6 +10,7 @@ import torch
 
 from .augment import Backend, TrainTransform, ValTransform
 from .checks import integer, number
+from .cpu import use_compiled
 from .device import resolve
 from .feed import channels
 from .gpu_selftest import window_decoding_works
@@ -28,6 +29,7 @@ def pipeline_spec(
     roi_decoding: bool | str,
     hw_decoder_load: float,
     memory_padding: int,
+    cpu_kernels: str,
     mean: Sequence[float],
     std: Sequence[float],
     dtype: torch.dtype,
@@ -48,6 +50,7 @@ def pipeline_spec(
         raise ValueError(f"{owner}: mean={mean!r}, std={std!r}; expected 3 numbers each, one a colour")
     chosen = resolve(device, place.local_rank)
     gpu = chosen.index if chosen.type == "cuda" else None
+    compiled = use_compiled(owner, cpu_kernels if gpu is None else "dali")
     if roi_decoding == "auto":
         roi_decoding = gpu is None or window_decoding_works(gpu)
     return PipelineSpec(
@@ -57,6 +60,7 @@ def pipeline_spec(
             roi=bool(roi_decoding),
             hw_decoder_load=hw_decoder_load,
             memory_padding=integer(owner, "memory_padding", memory_padding, at_least=0),
+            compiled=compiled,
         ),
         mean=means,
         std=stds,

@@ -14,18 +14,11 @@ from .resize import shorter_side
 INT32 = types.DALIDataType.INT32
 
 
-def resized_window(
-    encoded: DataNode,
-    backend: Backend,
-    size: tuple[int, int] | DataNode,
-    scale: tuple[float, float],
-    ratio: tuple[float, float],
-    resize: dict[str, Any],
-    seed: int,
+def random_window(
+    encoded: DataNode, backend: Backend, scale: tuple[float, float], ratio: tuple[float, float], seed: int
 ) -> DataNode:
-    """A window of a random area and aspect ratio, resized to `size`, (height, width) or a CPU node of (2,) float32
-    where it changes with the batch. 10 tries, as in torchvision; if none fits the image, the largest of a fitting
-    ratio, whose place is random where torchvision's is the centre.
+    """A window of a random area and aspect ratio, (H, W, 3) uint8 HWC, to be resized. 10 tries, as in torchvision; if
+    none fits the image, the largest of a fitting ratio, whose place is random where torchvision's is the centre.
 
     Both ways give the same pixels. `fn.random_resized_crop` would not: its filter also reads pixels outside the window.
     """
@@ -36,13 +29,9 @@ def resized_window(
         "seed": seed,
     }
     if backend.roi:
-        images = fn.decoders.image_random_crop(encoded, **window, **backend.decoder_arguments)
-    else:
-        start, shape = fn.random_crop_generator(
-            fn.peek_image_shape(encoded, adjust_orientation=False), **window
-        )
-        images = fn.slice(whole_image(encoded, backend), start=start, shape=shape, axis_names="HW")
-    return fn.resize(images, size=size if isinstance(size, DataNode) else list(size), **resize)
+        return fn.decoders.image_random_crop(encoded, **window, **backend.decoder_arguments)
+    start, shape = fn.random_crop_generator(fn.peek_image_shape(encoded, adjust_orientation=False), **window)
+    return fn.slice(whole_image(encoded, backend), start=start, shape=shape, axis_names="HW")
 
 
 def padded_window(

@@ -27,12 +27,14 @@ class Backend:
         hw_decoder_load: share in [0, 1] of the images given to the hardware JPEG decoder, GPU only.
         memory_padding: bytes preallocated for decoding, a thread, on device and host each (0: grow on demand), GPU
             only.
+        compiled: resize and normalise with the compiled kernels of `dali_mixup.cpu`, CPU only.
     """
 
     gpu: bool
     roi: bool = True
     hw_decoder_load: float = 0.65
     memory_padding: int = 0
+    compiled: bool = False
 
     @property
     def decoder_arguments(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Images resized to a shorter side, with the rounding of torchvision and timm."""
+"""Images resized: to a size and flipped, or to a shorter side with the rounding of torchvision and timm."""
 
 from __future__ import annotations
 
@@ -7,9 +7,37 @@ from typing import Any
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
-from .decode import Backend, whole_image
+from .decode import INTERPOLATIONS, Backend, whole_image
 
 INT32 = types.DALIDataType.INT32
+
+
+def resized_and_flipped(
+    images: DataNode,
+    backend: Backend,
+    size: tuple[int, int] | DataNode,
+    interpolation: str,
+    antialias: bool,
+    flipped: DataNode | None,
+) -> DataNode:
+    """(h, w, 3) uint8 HWC images.
+
+    Args:
+        size: (h, w), or a CPU node of (2,) float32 where it changes with the batch.
+        flipped: () int32 on the CPU, 1 where a sample is flipped left to right; None: none is.
+    """
+    # Without a low-pass DALI's bicubic kernel is another one, and "nearest" has nothing to gain.
+    if backend.compiled and antialias and interpolation != "nearest":
+        from ..cpu.operators import resized
+
+        return resized(images, size, interpolation, flipped)
+    images = fn.resize(
+        images,
+        size=size if isinstance(size, DataNode) else list(size),
+        interp_type=INTERPOLATIONS[interpolation],
+        antialias=antialias,
+    )
+    return images if flipped is None else fn.flip(images, horizontal=flipped)
 
 
 def shorter_side(

@@ -13,13 +13,14 @@ from nvidia.dali.data_node import DataNode
 
 from ..checks import choice, integer, number
 from .colour import ColourJitter, Lighting
-from .crop import padded_window, resized_window
+from .crop import padded_window, random_window
 from .decode import INTERPOLATIONS, Backend
 from .draws import Draws
 from .erase import Noise, erase
 from .erasing import Cutout, RandomErasing, check_range
 from .kernels import Canvas, apply
 from .parse import BLACK, auto_augmentation
+from .resize import resized_and_flipped
 from .sizes import ImageSize, MultiScale, SizeSchedule, check_size, size_of
 from .stage import Chance, Stage
 
@@ -145,17 +146,20 @@ class TrainTransform:
             nodes: the arrays of `draws`, on the CPU.
             mean, std: (3,) of the normalisation that follows, in 0..255.
         """
-        resize = {"interp_type": INTERPOLATIONS[self.interpolation], "antialias": self.antialias}
-        if self.crop == "padded":
-            images = padded_window(encoded, backend, self.size, self.padding, resize, next(seeds))
-        else:
-            size = nodes.get("size", self.size)
-            images = resized_window(encoded, backend, size, self.scale, self.ratio, resize, next(seeds))
+        window_seed, flipped = next(seeds), None
         if self.hflip:
             flipped = fn.random.coin_flip(
                 probability=self.hflip, seed=next(seeds), dtype=types.DALIDataType.INT32
             )
-            images = fn.flip(images, horizontal=flipped)
+        if self.crop == "padded":
+            resize = {"interp_type": INTERPOLATIONS[self.interpolation], "antialias": self.antialias}
+            images = padded_window(encoded, backend, self.size, self.padding, resize, window_seed)
+            images = images if flipped is None else fn.flip(images, horizontal=flipped)
+        else:
+            images = random_window(encoded, backend, self.scale, self.ratio, window_seed)
+            images = resized_and_flipped(
+                images, backend, nodes.get("size", self.size), self.interpolation, self.antialias, flipped
+            )
         canvas = self._canvas(nodes)
         for i, kernels in enumerate(self.draws.layers):
             images = apply(images, kernels, _of(f"{i}", nodes), canvas)

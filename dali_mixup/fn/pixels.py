@@ -2,11 +2,13 @@
 
 Rows are dealt to the branches with the operators behind DALI's conditionals, `_conditional.split` and
 `_conditional.merge`, which neither copy nor need `enable_conditionals`. So a batch without a form costs nothing for it.
+With the compiled kernels blending and normalising are one operator, and BLEND needs no branch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
@@ -24,23 +26,24 @@ def mixed_and_normalised(
     gathered = [fn.permute_batch(images, indices=nodes[f"partner{j}"]) for j in range(1, feed.gathered + 1)]
     pasted = paste(images, nodes) if Form.PASTE in feed.forms else images
     own = {"images": images} | {f"image{j}": image for j, image in enumerate(gathered, 1)}
+    apart = (Form.RESIZE, Form.MASK) if feed.compiled else (Form.BLEND, Form.RESIZE, Form.MASK)
     return _branches(
-        [form for form in (Form.BLEND, Form.RESIZE, Form.MASK) if form in feed.forms],
+        [form for form in apart if form in feed.forms],
         {**nodes, **own, "pasted": pasted},
         feed,
         {"dtype": dtype, "output_layout": output_layout},
     )
 
 
-def _branches(forms: Sequence[Form], nodes: Nodes, feed: PlanFeed, output: dict[str, object]) -> DataNode:
+def _branches(forms: Sequence[Form], nodes: Nodes, feed: PlanFeed, output: dict[str, Any]) -> DataNode:
     plain = {"mean": list(feed.mean), "std": list(feed.std)}
     if not forms:
-        return fn.crop_mirror_normalize(nodes["pasted"], **plain, **output)
+        return _blended_or_left(nodes, feed, output)
     form, rest = forms[0], forms[1:]
     predicate = nodes[f"is_{form.name.lower()}"]
     mine, others = {}, {}
     wanted_here = _wanted(form, feed)
-    wanted_there = {"pasted"}.union(*({f"is_{f.name.lower()}"} | _wanted(f, feed) for f in rest))
+    wanted_there = _wanted_last(feed).union(*({f"is_{f.name.lower()}"} | _wanted(f, feed) for f in rest))
     for name in sorted(wanted_here | wanted_there):
         here, there = fn._conditional.split(nodes[name], predicate=predicate, _if_stmt=True)
         if name in wanted_here:
@@ -57,6 +60,23 @@ def _branches(forms: Sequence[Form], nodes: Nodes, feed: PlanFeed, output: dict[
             **output,
         )
     return fn._conditional.merge(done, _branches(rest, others, feed, output), predicate=predicate)
+
+
+def _blended_or_left(nodes: Nodes, feed: PlanFeed, output: dict[str, Any]) -> DataNode:
+    """The rows of no branch: pasted or left alone, and blended ones if there are compiled kernels."""
+    if not feed.compiled:
+        return fn.crop_mirror_normalize(nodes["pasted"], mean=list(feed.mean), std=list(feed.std), **output)
+    from ..cpu.operators import normalised
+
+    images = [nodes["pasted"], *(nodes[f"image{j}"] for j in range(1, feed.blended + 1))]
+    return normalised(images, nodes["coefficients"], output["dtype"], output["output_layout"])
+
+
+def _wanted_last(feed: PlanFeed) -> set[str]:
+    """The nodes that `_blended_or_left` reads."""
+    if not feed.compiled:
+        return {"pasted"}
+    return {"pasted", "coefficients", *(f"image{j}" for j in range(1, feed.blended + 1))}
 
 
 def _wanted(form: Form, feed: PlanFeed) -> set[str]:

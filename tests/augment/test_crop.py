@@ -16,12 +16,11 @@ from scipy import stats
 from torchvision.transforms import RandomResizedCrop
 
 from dali_mixup.augment import Backend, TrainTransform
-from dali_mixup.augment.crop import resized_window
+from dali_mixup.augment.crop import random_window
 from dali_mixup.augment.decode import INTERPOLATIONS
 
 ALPHA = 1e-4
 ROWS = 3000
-LINEAR = {"interp_type": INTERPOLATIONS["bilinear"], "antialias": True}
 
 
 def coordinates(height: int, width: int) -> Image.Image:
@@ -40,11 +39,11 @@ def windows(
     """(ROWS, 4) top, left, height, width of windows, read from corners that nothing has smoothed."""
     file = np.frombuffer(as_png(coordinates(*shape)), np.uint8)
     pipe = Pipeline(batch_size=200, num_threads=2, device_id=None, enable_checkpointing=True)
-    nearest = {"interp_type": INTERPOLATIONS["nearest"], "antialias": False}
     with pipe:
         encoded = fn.external_source(source=lambda info: [file] * 200, batch=True, batch_info=True)
         # At least as large as any window, so that its corners come out.
-        images = resized_window(encoded, Backend(False, roi), (max(shape),) * 2, scale, ratio, nearest, 11)
+        window = random_window(encoded, Backend(False, roi), scale, ratio, 11)
+        images = fn.resize(window, size=[max(shape)] * 2, interp_type=INTERPOLATIONS["nearest"])
         pipe.set_outputs(images)
     pipe.build()
     out = np.concatenate([pipe.run()[0].as_array() for _ in range(ROWS // 200)]).astype(int)

@@ -1,0 +1,58 @@
+"""How DALI's Numba operator calls a C function, and Numba's side of it.
+
+The public `numba_function` compiles anew for every pipeline, for a second or more; an entry point of this module is
+compiled once and kept on disk.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+from nvidia.dali.plugin.numba import NumbaFunction, address_as_void_pointer
+
+log = logging.getLogger("dali_mixup")
+
+_POINTERS = (types.uint64,) * 3
+RUN = types.void(*_POINTERS, types.int32, *_POINTERS, types.int32)
+"""(data, shapes, dimensions, count) of one sample's outputs, then of its inputs; each a table of addresses."""
+SETUP = types.void(
+    types.uint64, types.uint64, types.int32, types.uint64, types.uint64, types.int32, types.int32
+)
+"""(shapes, dimensions, count) of the outputs, to be filled, then of the inputs, and how many samples."""
+
+
+@numba.njit
+def pointer_to(table: int, i: int) -> Any:
+    """The i-th address of a table."""
+    return address_as_void_pointer(numba.carray(address_as_void_pointer(table), i + 1, np.int64)[i])
+
+
+@numba.njit
+def shape_of(shapes: int, i: int, dimensions: int) -> np.ndarray:
+    """The i-th shape of a table of shapes, (dimensions,) int64; writing to it sets it. In SETUP the table goes through
+    all samples of the first array, then of the second."""
+    return numba.carray(pointer_to(shapes, i), dimensions, np.int64)
+
+
+def entry_point(signature: Any, function: Callable[..., None]) -> Any:
+    """A compiled C function. It must be kept as long as a pipeline uses its `address`."""
+    try:
+        return numba.cfunc(signature, cache=True)(function)
+    except RuntimeError as error:  # no folder to write to
+        log.info("compiled anew in every process: %s", error)
+        return numba.cfunc(signature)(function)
+
+
+class CompiledFunction(NumbaFunction):  # type: ignore[misc]
+    """DALI's operator for entry points that are compiled already."""
+
+    def _get_run_fn_cpu(self, run_fn: Any, *_: Any) -> int:
+        return run_fn.address
+
+    def _get_setup_fn_cpu(self, setup_fn: Any) -> int:
+        return setup_fn.address

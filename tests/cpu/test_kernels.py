@@ -1,0 +1,84 @@
+"""The compiled arithmetic against Pillow and against loops in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+kernels = pytest.importorskip("dali_mixup.cpu.kernels")
+
+PILLOW = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+def resized(
+    image: np.ndarray, size: tuple[int, int], interpolation: str, flipped: bool = False
+) -> np.ndarray:
+    out = np.zeros((*size, 3), np.uint8)
+    kernels.resize(image, flipped, out, kernels.RADIUS[interpolation])
+    return out
+
+
+def pillow_matrix(before: int, after: int, interpolation: str) -> np.ndarray:
+    """(after, before) weights, read from Pillow: what a float image that is 1 in one column becomes."""
+    columns = []
+    for i in range(before):
+        line = np.zeros((1, before), np.float32)
+        line[0, i] = 1
+        columns.append(np.asarray(Image.fromarray(line).resize((after, 1), PILLOW[interpolation]))[0])
+    return np.stack(columns, axis=1).astype(np.float64)
+
+
+@pytest.mark.parametrize("interpolation", PILLOW)
+@given(before=st.integers(1, 60), after=st.integers(1, 60))
+def test_the_weights_are_pillows(interpolation: str, before: int, after: int) -> None:
+    first, count, weights = kernels.taps(before, after, kernels.RADIUS[interpolation])
+    ours = np.zeros((after, before))
+    for i in range(after):
+        ours[i, first[i] : first[i] + count[i]] = weights[i, : count[i]]
+    np.testing.assert_allclose(ours, pillow_matrix(before, after, interpolation), atol=2e-6)
+
+
+@pytest.mark.parametrize("interpolation", PILLOW)
+@pytest.mark.parametrize("size", [(37, 53), (224, 91), (20, 20)])
+def test_pixels_are_the_exact_ones_rounded(interpolation: str, size: tuple[int, int]) -> None:
+    image = np.random.RandomState(0).randint(0, 256, (97, 120, 3)).astype(np.uint8)
+    y, x = pillow_matrix(97, size[0], interpolation), pillow_matrix(120, size[1], interpolation)
+    exact = np.clip(np.einsum("yh,hwc,xw->yxc", y, image.astype(np.float64), x), 0, 255)
+    error = np.abs(resized(image, size, interpolation) - exact)
+    # Half a level, and what Pillow's float32 weights and our float32 sums differ.
+    assert error.max() < 0.5 + 1e-3
+
+
+@pytest.mark.parametrize("interpolation", PILLOW)
+def test_it_is_pillows_resize_but_for_its_rounding_between_the_passes(interpolation: str) -> None:
+    data = pytest.importorskip("skimage.data")
+    photograph = np.ascontiguousarray(data.astronaut()[:401, :333])
+    pillow = np.asarray(Image.fromarray(photograph).resize((224, 160), PILLOW[interpolation])).astype(int)
+    difference = np.abs(resized(photograph, (160, 224), interpolation) - pillow)
+    assert difference.max() <= (1 if interpolation == "bilinear" else 12)  # Pillow cuts overshoots off twice
+    assert (difference > 1).mean() < 1e-3
+
+
+@given(
+    width=st.integers(1, 40),
+    height=st.integers(1, 40),
+    columns=st.integers(1, 40),
+    seed=st.integers(0, 2**20),
+)
+def test_a_flip_is_the_mirror_image(width: int, height: int, columns: int, seed: int) -> None:
+    image = np.random.RandomState(seed).randint(0, 256, (height, width, 3)).astype(np.uint8)
+    plain = resized(image, (7, columns), "bilinear")
+    np.testing.assert_array_equal(resized(image, (7, columns), "bilinear", True), plain[:, ::-1])
+
+
+def test_an_image_of_that_size_stays_as_it_is() -> None:
+    image = np.random.RandomState(1).randint(0, 256, (64, 48, 3)).astype(np.uint8)
+    for interpolation in PILLOW:
+        np.testing.assert_array_equal(resized(image, (64, 48), interpolation), image)

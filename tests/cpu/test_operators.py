@@ -1,0 +1,99 @@
+"""The compiled kernels inside DALI graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+import pytest
+from nvidia.dali import Pipeline, fn, types
+from PIL import Image
+
+from dali_mixup.feed import normalising
+
+operators = pytest.importorskip("dali_mixup.cpu.operators")
+
+MEAN, STD = (120.0, 110.0, 100.0), (60.0, 57.0, 55.0)
+FLOAT = types.DALIDataType.FLOAT
+RNG = np.random.RandomState(3)
+WINDOWS = [RNG.randint(0, 256, (30 + 7 * i, 90 - 9 * i, 3)).astype(np.uint8) for i in range(6)]
+SQUARES = RNG.randint(0, 256, (6, 12, 20, 3)).astype(np.uint8)
+
+
+def ran(graph: Callable[..., Any], *inputs: Any) -> list[np.ndarray]:
+    """The outputs of a graph over the inputs, batches of six rows."""
+    pipe = Pipeline(batch_size=6, num_threads=3, device_id=None)
+    with pipe:
+        outputs = graph(*(fn.external_source(source=repeat(given)) for given in inputs))
+        pipe.set_outputs(*outputs)
+    pipe.build()
+    pipe.run()
+    return [np.stack([np.array(row) for row in out]) for out in pipe.run()]
+
+
+def test_each_window_is_resized_and_flipped_by_its_own_coin() -> None:
+    coins = np.array([0, 1, 1, 0, 1, 0], np.int32)
+    (got,) = ran(lambda x, f: [operators.resized(x, (24, 32), "bilinear", f)], WINDOWS, coins)
+    for i, window in enumerate(WINDOWS):
+        pillow = np.asarray(Image.fromarray(window).resize((32, 24), Image.Resampling.BILINEAR)).astype(int)
+        assert np.abs(got[i] - (pillow[:, ::-1] if coins[i] else pillow)).max() <= 1
+
+
+def test_the_size_may_come_with_the_batch() -> None:
+    sizes = np.full((6, 2), (9, 14), np.float32)
+    fed, fixed = ran(
+        lambda x, s: [
+            operators.resized(x, s, "bicubic", None),
+            operators.resized(x, (9, 14), "bicubic", None),
+        ],
+        WINDOWS,
+        sizes,
+    )
+    np.testing.assert_array_equal(fed, fixed)
+
+
+@pytest.mark.parametrize("partners", range(5))
+@pytest.mark.parametrize("layout", ["CHW", "HWC"])
+def test_images_are_weighted_and_normalised_in_one_pass(partners: int, layout: str) -> None:
+    weights = RNG.dirichlet(np.ones(partners + 1), size=6)
+    images = [np.roll(SQUARES, j, axis=0) for j in range(partners + 1)]
+    coefficients = np.concatenate(
+        [weights[:, :, None] / STD, np.tile(normalising(MEAN, STD)[1], (6, 1, 1))], axis=1
+    ).astype(np.float32)
+    (got,) = ran(lambda c, *x: [operators.normalised(x, c, FLOAT, layout)], coefficients, *images)
+    exact = (sum(w[:, None, None, None] * x for w, x in zip(weights.T, images, strict=True)) - MEAN) / STD
+    np.testing.assert_allclose(got, exact if layout == "HWC" else exact.transpose(0, 3, 1, 2), atol=3e-6)
+
+
+def test_a_weight_of_zero_leaves_the_other_image_bit_by_bit() -> None:
+    plain = np.tile(normalising(MEAN, STD), (6, 1, 1))
+    mixed = np.insert(plain, 1, 0.0, axis=1)
+    alone, beside = ran(
+        lambda c, d, x, y: [
+            operators.normalised([x], c, FLOAT, "CHW"),
+            operators.normalised([x, y], d, FLOAT, "CHW"),
+        ],
+        plain,
+        mixed,
+        SQUARES,
+        SQUARES[::-1].copy(),
+    )
+    np.testing.assert_array_equal(alone, beside)
+
+
+def test_it_is_what_dali_normalises_and_float16_is_that_rounded() -> None:
+    plain = np.tile(normalising(MEAN, STD), (6, 1, 1))
+    ours, half, dali = ran(
+        lambda c, x: [
+            operators.normalised([x], c, FLOAT, "CHW"),
+            operators.normalised([x], c, types.DALIDataType.FLOAT16, "CHW"),
+            fn.crop_mirror_normalize(fn.reshape(x, layout="HWC"), mean=list(MEAN), std=list(STD)),
+        ],
+        plain,
+        SQUARES,
+    )
+    np.testing.assert_allclose(ours, dali, atol=1e-6)
+    assert half.dtype == np.float16
+    np.testing.assert_array_equal(half, ours.astype(np.float16))
