@@ -16,6 +16,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -107,28 +108,44 @@ def _portable(root: str, folder: str) -> str:
 
 
 def _read_lines(path: str) -> tuple[_Header, list[str], list[int]]:
-    # The scanner below json.loads: at a million lines its checks of the arguments cost as much as the parsing.
-    scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # typeshed leaves it out
     paths: list[str] = []
     labels: list[int] = []
     with open(path, encoding="utf-8", errors="surrogateescape", newline="\n", buffering=1 << 20) as lines:
         header = _Header.parse(lines.readline(), path)
-        classes = header.classes
-        line = ""
-        try:
-            for line in lines:
-                row, _ = scan(line, 0)
-                label = row["label"]
-                if classes[label] != row["class"]:
-                    raise ValueError
-                paths.append(row["path"])
-                labels.append(label)
-        except (ValueError, KeyError, IndexError, TypeError, StopIteration):
-            raise ValueError(
-                f"{path}, line {len(paths) + 2}: expected a path, a class and the label which this class has in "
-                f"the first line, got {line!r}"
-            ) from None
+        # A few hundred lines as one JSON list: parsing line by line takes 1.3 times as long.
+        while chunk := list(islice(lines, 200)):
+            try:
+                rows = _samples(chunk, header.classes)
+            except _NOT_OURS:
+                number, line = _first_bad(chunk, header.classes)
+                raise ValueError(
+                    f"{path}, line {len(paths) + number + 2}: expected a path, a class and the label which this class "
+                    f"has in the first line, got {line!r}"
+                ) from None
+            paths += rows[0]
+            labels += rows[1]
     return header, paths, labels
+
+
+_NOT_OURS = (ValueError, KeyError, IndexError, TypeError)
+
+
+def _samples(lines: list[str], classes: tuple[str, ...]) -> tuple[list[str], list[int]]:
+    """(paths, labels) of the lines; one of `_NOT_OURS` if any is not as it should be."""
+    rows = json.loads(f"[{','.join(lines)}]")
+    labels = [row["label"] for row in rows]
+    if len(rows) != len(lines) or [classes[label] for label in labels] != [row["class"] for row in rows]:
+        raise ValueError
+    return [row["path"] for row in rows], labels
+
+
+def _first_bad(lines: list[str], classes: tuple[str, ...]) -> tuple[int, str]:
+    for number, line in enumerate(lines):
+        try:
+            _samples([line], classes)
+        except _NOT_OURS:
+            return number, line
+    raise AssertionError("lines that are good one by one are good together")
 
 
 def _write_parquet(path: str, header: dict[str, Any], rows: list[dict[str, Any]]) -> None:
