@@ -19,8 +19,10 @@ class EMATeacher(nn.Module):
         theta' <- d_t theta' + (1 - d_t) theta,   d_t = min(1 - 1 / (t + 1), decay)
 
     where t = 1, 2, .. counts updates, so the teacher is the plain average of what it has seen until the decay takes
-    over. Its forward pass records no gradient. Under DistributedDataParallel every rank keeps its own equal teacher;
-    wrap nothing.
+    over. Its forward pass records no gradient.
+
+    Under DistributedDataParallel every rank keeps its own teacher; wrap nothing. All have the same weights. Without
+    SyncBatchNorm their BatchNorm statistics may differ, as the students' do after a step: rank 0's is the one to keep.
 
     Args:
         model: the student; the teacher starts as its copy. A DDP or compiled wrapper is copied as what it wraps.
