@@ -3,7 +3,7 @@
     python benchmarks/stages.py --out benchmarks/results/stages.json
 
 Pipelines that end after each stage take turns; medians. CPU time of the process is steadier than wall time beside other
-load. `flip in resize` lets the resize read its window backwards instead of flipping afterwards.
+load. "compiled": with the kernels of `dali_mixup.cpu` in the place of DALI's operators for the same.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from nvidia.dali import Pipeline, fn, types
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.synthetic import synthetic_folder
 from dali_mixup.bench.work import MEAN, STD
+from dali_mixup.cpu.operators import normalised, resized
+from dali_mixup.feed import normalising
 
 ROWS = 64
 STAGES = (
@@ -28,8 +30,11 @@ STAGES = (
     "decode without fancy upsampling",
     "resize",
     "flip",
-    "flip in resize",
     "normalise",
+    "blend and normalise",
+    "compiled resize and flip",
+    "compiled normalise",
+    "compiled blend and normalise",
 )
 
 
@@ -55,23 +60,28 @@ def _graph(stage: str, files: list[str]) -> Any:
     if stage.startswith("decode"):
         return images
     flipped = fn.random.coin_flip(dtype=types.DALIDataType.INT32)
-    resize: dict[str, Any] = {
-        "resize_y": 224,
-        "resize_x": 224,
-        "interp_type": types.DALIInterpType.INTERP_LINEAR,
-    }
-    if stage == "flip in resize":
-        back = fn.cast(flipped, dtype=types.DALIDataType.FLOAT)
-        window = {"roi_start": fn.stack(0.0 * back, back), "roi_end": fn.stack(0.0 * back + 1.0, 1.0 - back)}
-        return fn.resize(images, roi_relative=True, **window, **resize)
-    images = fn.resize(images, **resize)
-    if stage == "resize":
+    compiled = stage.startswith("compiled")
+    if compiled:
+        images = resized(images, (224, 224), "bilinear", flipped)
+    else:
+        images = fn.resize(images, size=[224, 224], interp_type=types.DALIInterpType.INTERP_LINEAR)
+        images = images if stage == "resize" else fn.flip(images, horizontal=flipped)
+    if stage in ("resize", "flip", "compiled resize and flip"):
         return images
-    images = fn.flip(images, horizontal=flipped)
-    if stage == "flip":
-        return images
-    normal = {"mean": list(MEAN), "std": list(STD), "dtype": types.DALIDataType.FLOAT, "output_layout": "CHW"}
-    return fn.crop_mirror_normalize(images, **normal)
+    partner = [fn.permute_batch(images, indices=fn.batch_permutation())] if "blend" in stage else []
+    if compiled:
+        return normalised([images, *partner], _coefficients(len(partner)), types.DALIDataType.FLOAT, "CHW")
+    if partner:
+        images = partner[0] * np.float32(0.5) + images
+    return fn.crop_mirror_normalize(
+        images, mean=list(MEAN), std=list(STD), dtype=types.DALIDataType.FLOAT, output_layout="CHW"
+    )
+
+
+def _coefficients(partners: int) -> Any:
+    weights = np.full((1 + partners, 1), 1 / (1 + partners))
+    scale, shift = normalising(MEAN, STD)
+    return types.Constant(np.concatenate([weights * scale, [shift]]).astype(np.float32), device="cpu")
 
 
 def main(

@@ -170,6 +170,7 @@ TRAIN = [
     "seed",
     "targets",
     "roi_decoding",
+    "cpu_kernels",
     "on_error",
     "max_errors",
     "repeats",

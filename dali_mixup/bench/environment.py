@@ -26,6 +26,7 @@ PACKAGES = (
     "timm",
     "spdl-io",
     "ffcv",
+    "numba",
     "numpy",
     "pillow",
     "pillow-simd",

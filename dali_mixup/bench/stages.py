@@ -10,8 +10,9 @@ import torch
 
 from .consumers import Drain, TrainingStep
 from .contenders.dali_torch import arguments, decoded
+from .contenders.ours import loader_of
 from .feeds import Resident
-from .tuned import Settings, loader_of
+from .tuned import Settings
 from .work import Samples, Work
 
 STAGES = ("read", "decode", "augment", "mix", "copy")
@@ -57,7 +58,7 @@ def _step_of(stage: Stage) -> Any:
         train = TrainingStep(stage.model, stage.work.classes, stage.work.device)
         return lambda: _synchronised(lambda: train(batch))
     mixed = replace(stage.work, mixed=stage.name != "augment")
-    loader = loader_of(stage.samples, mixed, stage.settings, stage.pipeline)
+    loader = loader_of(stage.samples, mixed, stage.pipeline, **stage.settings.arguments)
     batches, drain = _endless(loader), Drain()
     target = stage.work.device if stage.name == "copy" else stage.pipeline
     return lambda: _synchronised(lambda: drain(tuple(part.to(target) for part in next(batches))))

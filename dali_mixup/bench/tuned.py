@@ -8,12 +8,6 @@ from typing import Any
 
 import yaml
 
-from ..augment import TrainTransform
-from ..factory import train_loader
-from ..loader import MixLoader
-from .contenders.ours import policy_of
-from .work import MEAN, STD, Samples, Work
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -44,24 +38,6 @@ def candidates(cores: int, device: str, window_decoding: bool) -> list[Settings]
     return [
         Settings(n, depth, roi, load) for n, depth, roi, load in product(threads, ahead[:2], windows, loads)
     ]
-
-
-def loader_of(samples: Samples, work: Work, settings: Settings, pipeline: str) -> MixLoader:
-    """The work's loader with those settings, on DALI's "cpu" or "cuda" backend."""
-    return train_loader(
-        list(samples),
-        policy=policy_of(work) if work.mixed else None,
-        batch_size=work.batch_size,
-        num_classes=work.classes,
-        device=pipeline,
-        seed=work.seed,
-        rank=0,
-        world_size=1,
-        transform=TrainTransform(work.image_size, scale=work.scale, ratio=work.ratio, hflip=work.hflip),
-        mean=MEAN,
-        std=STD,
-        **settings.arguments,
-    )
 
 
 def as_yaml(settings: Settings, batch_size: int, comments: list[str]) -> str:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 import torch
 
 from .consumers import Drain
+from .contenders.ours import loader_of
 from .halving import best, rounds
 from .isolated import RunFailed, isolated
 from .page_cache import prepare
 from .stages import STAGES, Stage, seconds_a_batch
-from .tuned import Settings, loader_of
+from .tuned import Settings
 from .verdict import Verdict, verdict
 from .work import Samples, Work, epoch_of
 
@@ -100,7 +101,8 @@ def images_a_second(plan: Search, settings: Settings, batches: int) -> float:
     samples = _epoch(plan, filling + batches + settings.prefetch)
     prepare(samples, "warm")
     drain = Drain()
-    with loader_of(samples, replace(plan.work, mixed=True), settings, plan.pipeline) as loader:
+    mixed = replace(plan.work, mixed=True)
+    with loader_of(samples, mixed, plan.pipeline, **settings.arguments) as loader:
         epoch = iter(loader)
         for _ in range(filling):
             drain(next(epoch))

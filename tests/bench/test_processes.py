@@ -58,8 +58,9 @@ def test_cpu_time_of_a_child_that_has_ended_counts() -> None:
 def test_peak_memory_sees_what_was_freed_again() -> None:
     with PeakMemory("cpu", interval=0.02) as peak:
         at_start = peak.host
-        block = bytearray(os.urandom(1) * (100 << 20))
+        block = bytearray(os.urandom(1) * (400 << 20))
         peak.look()
         del block
-    assert 90 << 20 < peak.host - at_start < 150 << 20
+    # The share of pages that other Python processes of the machine have too changes when they come and go.
+    assert 300 << 20 < peak.host - at_start < 600 << 20
     assert peak.on_device == 0

@@ -120,3 +120,10 @@ def test_code_that_cannot_be_kept_on_disk_is_compiled_all_the_same(
     with caplog.at_level(logging.INFO, "dali_mixup"):
         assert abi.entry_point(abi.SETUP, nothing).address
     assert "no locator" in caplog.text
+
+
+@pytest.mark.gpu
+def test_a_gpu_has_nothing_to_compile(image_folder: Path) -> None:
+    with train_loader(image_folder, cpu_kernels="numba", **{**COMMON, "device": "cuda"}) as loader:
+        images, _ = next(iter(loader))
+    assert images.is_cuda and not loader.spec.pipeline.backend.compiled

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .base import Batch, Contender, Loader
 from .dali_torch import DaliTorch, DaliUnmixed
 from .ffcv import Ffcv
-from .ours import Ours, OursOnCpu, OursUnmixed
+from .ours import Ours, OursByDali, OursOnCpu, OursUnmixed
 from .roofline import DecodeOnly
 from .spdl_threads import SpdlThreads
 from .timm_collate import TimmFastCollate
@@ -23,6 +23,7 @@ CONTENDERS: dict[str, Contender] = {
         SpdlThreads(),
         Ffcv(),
         OursUnmixed(),
+        OursByDali(),
         DaliUnmixed(),
         DecodeOnly(),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ...augment import TrainTransform
 from ...factory import train_loader
@@ -18,7 +18,8 @@ def policy_of(work: Work) -> MixPolicy:
     return MixPolicy([MixUp(work.mixup_alpha), CutMix(work.cutmix_alpha)])
 
 
-def loader_of(samples: Samples, work: Work, device: str) -> MixLoader:
+def loader_of(samples: Samples, work: Work, device: str, **arguments: Any) -> MixLoader:
+    """The work's loader on DALI's "cpu" or "cuda" backend; arguments of `train_loader` go before the work's."""
     return train_loader(
         list(samples),
         policy=policy_of(work) if work.mixed else None,
@@ -31,8 +32,7 @@ def loader_of(samples: Samples, work: Work, device: str) -> MixLoader:
         transform=TrainTransform(work.image_size, scale=work.scale, ratio=work.ratio, hflip=work.hflip),
         mean=MEAN,
         std=STD,
-        num_threads=work.threads,
-        prefetch=work.prefetch,
+        **({"num_threads": work.threads, "prefetch": work.prefetch} | arguments),
     )
 
 
@@ -60,6 +60,20 @@ class OursUnmixed(Ours):
     name: ClassVar[str] = "dali-mixup-off"
     title: ClassVar[str] = "dali-mixup, mixing off"
     role: ClassVar[str] = "reference"
+
+
+class OursByDali(Contender):
+    """Without the compiled kernels: what they are worth."""
+
+    name: ClassVar[str] = "dali-mixup-dali"
+    title: ClassVar[str] = 'dali-mixup, cpu_kernels="dali"'
+    role: ClassVar[str] = "reference"
+
+    def missing(self, device: str) -> str:
+        return "the same as dali-mixup on a GPU" if device == "cuda" else ""
+
+    def build(self, samples: Samples, work: Work) -> Loader:
+        return _Ours(loader_of(samples, work, work.device, cpu_kernels="dali"), work.device)
 
 
 class OursOnCpu(Contender):
