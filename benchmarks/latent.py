@@ -2,7 +2,8 @@
 
     python benchmarks/latent.py --device cpu --out benchmarks/results/latent_cpu.json
 
-Sizes: B = 256 samples, n = 1000 tuples, d = 2048 features, C = 1000 classes; 7 x 7 positions for the dense form.
+Sizes: B = 256 samples, n = 1000 tuples, d = 2048 features, C = 1000 classes; 7 x 7 positions for the dense form, whose
+weights are drawn once for all positions (fresh=False) or anew for each (fresh=True, the default).
 Time is wall time on CUDA; on the CPU it is the CPU time of one thread, which other work on the machine disturbs least.
 Memory is the peak above what was held before the step: of the process on the CPU (its resident set, through
 /proc/self/clear_refs), of the allocator on CUDA. Every case runs in a process of its own, because freed memory that an
@@ -47,8 +48,7 @@ def cases(device: torch.device) -> dict[str, Callable[[], Step]]:
     labels = torch.randint(C, (B,), device=device)
     head = nn.Linear(D, C).to(device)
     # A CPU generator would pay for a copy on CUDA; the default one of the device is the fast way.
-    multimix, dense = MultiMix(C, n=N), DenseMultiMix(C, n=N, fresh=False)
-    few = MultiMix(C, n=N, m=2)
+    multimix, few = MultiMix(C, n=N), MultiMix(C, n=N, m=2)
 
     def clean() -> Step:
         z = features()
@@ -82,8 +82,8 @@ def cases(device: torch.device) -> dict[str, Callable[[], Step]]:
 
         return step
 
-    def positions(on_logits: bool) -> Step:
-        z = maps()
+    def positions(on_logits: bool, fresh: bool) -> Step:
+        z, dense = maps(), DenseMultiMix(C, n=N, fresh=fresh)
 
         def step() -> Tensor:
             attention = gap_attention(z)
@@ -103,8 +103,9 @@ def cases(device: torch.device) -> dict[str, Callable[[], Step]]:
         "MultiMix on logits, m = B": lambda: tuples(multimix, True),
         "MultiMix on logits, m = 2": lambda: tuples(few, True),
         "MultiMix on logits with self-distillation": distilled,
-        "DenseMultiMix on features, 49 positions": lambda: positions(False),
-        "DenseMultiMix on logits, 49 positions": lambda: positions(True),
+        "DenseMultiMix on features, one weight draw": lambda: positions(False, False),
+        "DenseMultiMix on logits, one weight draw": lambda: positions(True, False),
+        "DenseMultiMix on logits, a draw a position": lambda: positions(True, True),
     }
 
 
