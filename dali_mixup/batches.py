@@ -13,8 +13,9 @@ from .companions import Companions
 from .feed import PlanFeed
 from .orders import Order
 from .plan import MixPlan
+from .read_ahead import ReadAhead
 from .scatter import extended
-from .sources.base import Source
+from .sources.base import Place, Source
 from .walk import Walk
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ class Batch:
 class BatchSource:
     """The callable behind `fn.external_source`: for the n-th batch of a walk, the files and the plan's arrays.
 
-    A pure function of the batch's number and of which samples are bad, but for two memories: the order of the epoch it
-    is in, and the batches it has handed to DALI that have not come out yet.
+    A pure function of the batch's number and of which samples are bad, but for two memories: the orders of the epochs
+    it is in, and the batches it has handed to DALI that have not come out yet.
     """
 
     def __init__(
@@ -65,14 +66,17 @@ class BatchSource:
         labels: np.ndarray,
         companions: Companions,
         draws: Draws | None = None,
+        read_ahead: int = 0,
     ):
         self.source, self.walk, self.seed, self.order, self.feed = source, walk, seed, order, feed
         self.bad, self.labels, self.companions, self.draws = bad, labels, companions, draws
-        self._order: tuple[int, np.ndarray] | None = None
+        self._orders: dict[int, np.ndarray] = {}
         self._ahead: deque[Batch] = deque()
+        self._files = ReadAhead(read_ahead)
 
     def __call__(self, info: Any) -> tuple[Any, ...]:
         batch = self.batch(info.iteration)
+        self._files.reached(info.iteration, self.places)
         self._ahead.append(batch)
         files = [file for source, indices, _ in batch.reads for file in source.feed(indices)]
         made: tuple[Any, ...] = (files,)
@@ -101,12 +105,26 @@ class BatchSource:
         """A new pipeline begins: what the last one had under way comes again."""
         self._ahead.clear()
 
+    def close(self) -> None:
+        """Ends what goes on in the background, until a batch is asked for again."""
+        self._files.close()
+
+    def places(self, number: int) -> list[Place]:
+        """Where the files lie that the walk's n-th batch reads."""
+        return [place for source, indices, _ in self._rows(number).reads for place in source.places(indices)]
+
     def batch(self, number: int) -> Batch:
         """The decisions of the walk's n-th batch."""
+        batch = self._rows(number)
+        self._orders = {epoch: order for epoch, order in self._orders.items() if epoch >= batch.epoch}
+        return replace(batch, plan=self._plan(batch.epoch, batch.step, len(batch.indices), batch.row_labels))
+
+    def _rows(self, number: int) -> Batch:
+        """The samples of the walk's n-th batch, without a plan."""
         epoch, step = self.walk.address(number)
         indices = self.bad.replaced(self._order_of(epoch)[self.walk.positions(epoch, step)])
         labels = self.labels[indices].astype(np.int64)
-        companions, n = self.companions, len(indices)
+        companions = self.companions
         steps = self.walk.layout.steps_of(self.walk.rank)
         neighbours = companions.neighbour_indices(indices, self.seed, self.walk.rank, epoch, step)
         neighbours = self.bad.replaced(neighbours)
@@ -123,8 +141,7 @@ class BatchSource:
         again = np.concatenate([neighbours, np.tile(indices, companions.views - 1)]).astype(np.int64)
         if len(again):
             reads.append((self.source, again, self.bad))
-        plan = self._plan(epoch, step, n, row_labels)
-        return Batch(epoch, step, indices, labels, plan, row_indices, row_labels, unlabelled, tuple(reads))
+        return Batch(epoch, step, indices, labels, None, row_indices, row_labels, unlabelled, tuple(reads))
 
     def _plan(self, epoch: int, step: int, n: int, row_labels: np.ndarray) -> MixPlan | None:
         if self.feed is None:
@@ -156,6 +173,6 @@ class BatchSource:
         return replace(self.feed, height=height, width=width)
 
     def _order_of(self, epoch: int) -> np.ndarray:
-        if self._order is None or self._order[0] != epoch:
-            self._order = epoch, self.order(epoch)
-        return self._order[1]
+        if epoch not in self._orders:
+            self._orders[epoch] = self.order(epoch)
+        return self._orders[epoch]

@@ -56,6 +56,7 @@ def run_from(spec: LoaderSpec, bad: BadFiles, start: Mapping[str, Any]) -> Pipel
         spec.source.labels if spec.labels is None else spec.labels,
         spec.companions,
         spec.pipeline.draws,
+        spec.read_ahead,
     )
     return PipelineRun(spec.pipeline, batches, checkpoint)
 

@@ -53,6 +53,7 @@ def train_loader(
     channels_last: bool = False,
     num_threads: int | None = None,
     prefetch: int = 2,
+    read_ahead: int = 0,
     roi_decoding: bool | str = "auto",
     hw_decoder_load: float = 0.65,
     memory_padding: int = 0,
@@ -95,6 +96,8 @@ def train_loader(
         channels_last: images in torch's channels_last memory format, without a copy.
         num_threads: DALI's worker threads; None: this process's share of the usable cores.
         prefetch: batches prepared ahead, >= 1.
+        read_ahead: batches whose files are read into the page cache before they are due, >= 0, for storage that answers
+            late: a network, an object store, cold disks. Costs a little CPU time where the files are there already.
         roi_decoding: GPU only: decode just the window of the crop; "auto": where a self-test in a subprocess passes.
         hw_decoder_load: GPU only: share in [0, 1] of the images decoded by the hardware JPEG units.
         memory_padding: GPU only: bytes preallocated for decoding, >= 0.
@@ -201,6 +204,7 @@ def train_loader(
             vectors=vectors,
             companions=companions,
             records=handover is not None,
+            read_ahead=integer("train_loader", "read_ahead", read_ahead, at_least=0),
         )
     )
 
@@ -222,6 +226,7 @@ def val_loader(
     channels_last: bool = False,
     num_threads: int | None = None,
     prefetch: int = 2,
+    read_ahead: int = 0,
     hw_decoder_load: float = 0.65,
     memory_padding: int = 0,
 ) -> MixLoader:
@@ -279,6 +284,7 @@ def val_loader(
             order=Shuffled(0, len(source), shuffle=False),
             targets="labels",
             num_classes=_num_classes("val_loader", num_classes, source.num_classes),
+            read_ahead=integer("val_loader", "read_ahead", read_ahead, at_least=0),
         )
     )
 

@@ -42,6 +42,7 @@ class LoaderSpec:
         vectors: (samples, C) float32 targets in the place of class ids, or None.
         companions: rows that accompany every batch.
         records: whether batches come with a `MixRecord`.
+        read_ahead: batches whose files are read into the page cache before they are due.
     """
 
     source: Source
@@ -60,6 +61,7 @@ class LoaderSpec:
     vectors: np.ndarray | None = None
     companions: Companions = field(default_factory=Companions)
     records: bool = False
+    read_ahead: int = 0
 
     @property
     def device(self) -> torch.device:

@@ -80,6 +80,7 @@ class PipelineRun:
 
     def close(self) -> None:
         """Ends DALI's threads and frees its buffers; batches handed out stay valid. Harmless when repeated."""
+        self.batches.close()
         pipe, self._pipe = self._pipe, None
         if pipe is not None and self._process != os.getpid():
             # A forked child has the pipeline's memory but not its threads; the destructor would wait for them forever.

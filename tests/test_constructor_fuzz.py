@@ -160,6 +160,7 @@ SHARED = [
     "dtype",
     "num_threads",
     "prefetch",
+    "read_ahead",
     "hw_decoder_load",
     "memory_padding",
     "transform",

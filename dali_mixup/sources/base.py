@@ -17,6 +17,9 @@ from dali_mixup.sources.names import PackedNames
 
 Self = TypeVar("Self", bound="Source")
 
+Place = tuple[bytes, int, int | None]
+"""Where the bytes of an image lie: the file's path, the first byte, and how many; None: to the file's end."""
+
 
 class Source(ABC):
     """Encoded images, each with a class: random access by index, no decoding, neither DALI nor torch.
@@ -58,6 +61,10 @@ class Source(ABC):
     @abstractmethod
     def feed(self, indices: np.ndarray) -> list[np.ndarray]:
         """What DALI is given for these samples: one (bytes,) uint8 array each; see `read_in_dali`."""
+
+    @abstractmethod
+    def places(self, indices: np.ndarray) -> list[Place]:
+        """Where the encoded images of these samples lie, for whoever wants to read them before they are fed."""
 
     def fingerprint(self) -> str:
         """Hex digest (SHA-256) of keys, labels and classes, in order; not of the images, nor of where they

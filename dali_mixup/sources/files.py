@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dali_mixup.sources.base import Source, whole_numbers
+from dali_mixup.sources.base import Place, Source, whole_numbers
 from dali_mixup.sources.names import PackedNames
 from dali_mixup.sources.paths import absolute, path_text, path_texts, split_root
 
@@ -52,6 +52,9 @@ class FileList(Source):
 
     def feed(self, indices: np.ndarray) -> list[np.ndarray]:
         return self._names.views(indices)
+
+    def places(self, indices: np.ndarray) -> list[Place]:
+        return [(self._names.bytes_of(index), 0, None) for index in indices.tolist()]
 
 
 def numbered_classes(labels: Any) -> tuple[str, ...]:

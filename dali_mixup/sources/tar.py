@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dali_mixup.sources.base import Source
+from dali_mixup.sources.base import Place, Source
 from dali_mixup.sources.files import numbered_classes
 from dali_mixup.sources.names import PackedNames
 from dali_mixup.sources.paths import path_text, path_texts, split_root
@@ -70,6 +70,14 @@ class TarShards(Source):
         places = (self._shards[indices], self._offsets[indices], self._sizes[indices])
         return [read(*place) for place in zip(*(column.tolist() for column in places), strict=True)]
 
+    def places(self, indices: np.ndarray) -> list[Place]:
+        columns = (self._shards[indices], self._offsets[indices], self._sizes[indices])
+        paths = self._files.paths
+        return [
+            (os.fsencode(paths[shard]), offset, size)
+            for shard, offset, size in zip(*(column.tolist() for column in columns), strict=True)
+        ]
+
     def _take(self, rows: np.ndarray) -> TarShards:
         rest = super()._take(rows)
         rest._offsets, rest._sizes, rest._shards = self._offsets[rows], self._sizes[rows], self._shards[rows]
@@ -82,7 +90,7 @@ class _OpenFiles:
     _MOST = 256
 
     def __init__(self, paths: list[str]) -> None:
-        self._paths = paths
+        self.paths = paths
         self._open: OrderedDict[int, int] = OrderedDict()
         self._lock = threading.Lock()  # a descriptor must not be closed between its look-up and its use
 
@@ -90,9 +98,7 @@ class _OpenFiles:
         with self._lock:
             content = os.pread(self._descriptor(file), size, offset)
         if len(content) != size:
-            raise ValueError(
-                f"{self._paths[file]!r} ends before byte {offset + size}: has the shard changed?"
-            )
+            raise ValueError(f"{self.paths[file]!r} ends before byte {offset + size}: has the shard changed?")
         return np.frombuffer(content, dtype=np.uint8)
 
     def _descriptor(self, file: int) -> int:
@@ -101,7 +107,7 @@ class _OpenFiles:
             return self._open[file]
         if len(self._open) >= self._MOST:
             os.close(self._open.popitem(last=False)[1])
-        self._open[file] = os.open(self._paths[file], os.O_RDONLY | os.O_CLOEXEC)
+        self._open[file] = os.open(self.paths[file], os.O_RDONLY | os.O_CLOEXEC)
         return self._open[file]
 
     def __del__(self) -> None:

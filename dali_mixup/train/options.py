@@ -33,6 +33,7 @@ class TrainOptions:
         channels_last, compile: memory format of images and weights; torch.compile.
         seed: of the weights, the order, the augmentation and the mixing.
         num_threads: DALI's worker threads.
+        read_ahead: batches whose files are read before they are due, for storage that answers late.
         checkpoint_every: optimiser steps between checkpoints.
         log_every: optimiser steps between looks at the loss.
         max_steps: end after that many optimiser steps of this call, leaving a checkpoint to resume from.
@@ -60,6 +61,7 @@ class TrainOptions:
     compile: bool = False
     seed: int = 0
     num_threads: int | None = None
+    read_ahead: int = 0
     checkpoint_every: int = 1000
     log_every: int = 20
     max_steps: int | None = None
@@ -74,7 +76,8 @@ class TrainOptions:
                 integer("train", name, getattr(self, name), at_least=1)
         if self.learning_rate is not None:
             number("train", "learning_rate", self.learning_rate, above=0)
-        integer("train", "seed", self.seed, at_least=0)
+        for name in ("seed", "read_ahead"):
+            integer("train", name, getattr(self, name), at_least=0)
         choice("train", "amp", self.amp, AMP)
 
 

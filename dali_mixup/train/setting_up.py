@@ -27,6 +27,7 @@ def loaders(
         "rank": place.rank,
         "world_size": place.world_size,
         "num_threads": options.num_threads,
+        "read_ahead": options.read_ahead,
         "channels_last": options.channels_last,
     }
     size, val_size = {}, {}

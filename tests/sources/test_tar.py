@@ -46,6 +46,17 @@ def test_every_image_is_read_by_its_place(shards: list[Path]) -> None:
     assert not source.read_in_dali
 
 
+def test_places_are_where_the_bytes_of_the_images_lie(shards: list[Path]) -> None:
+    order = np.array([12, 0, 7])
+    found = []
+    for path, start, size in TarShards(shards).places(order):
+        assert size is not None
+        with open(path, "rb") as file:
+            file.seek(start)
+            found.append(file.read(size))
+    assert found == [f"image {i}".encode() * (i + 1) for i in order]
+
+
 def test_tarfile_and_webdataset_convention(tmp_path: Path) -> None:
     long = "folder/" + "é" * 120
     path = write_tar(

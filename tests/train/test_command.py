@@ -24,7 +24,7 @@ def call(*arguments: object) -> tuple[int, str]:
 
 @pytest.fixture
 def basic(recipe: str, few_photographs: Path, tmp_path: Path) -> list[object]:
-    sizes = ["--image-size", 32, "--epochs", 1, "--device", "cpu", "--num-threads", 1]
+    sizes = ["--image-size", 32, "--epochs", 1, "--device", "cpu", "--num-threads", 1, "--read-ahead", 1]
     return ["--recipe", recipe, "--data", few_photographs, "--output", tmp_path / "out", *sizes]
 
 
