@@ -28,7 +28,7 @@ UNSEEN = (STRONG, "pixels 0 to 1")
 class Memorisation(Claim):
     """A wide perceptron on 1000 digits of which a share has random labels, uniform over all ten classes.
 
-    Pixels are standardised with the training digits' mean and standard deviation, as the paper's are: how much ERM
+    Pixels are standardised with the training digits' mean and standard deviation, as is usual for images: how much ERM
     memorises depends on their scale, and where it memorises nothing there is nothing to resist. At one share of
     corrupted labels there are arms that show on what the effect depends: a strong weight decay, with it pixels in
     [0, 1], and Adam without decay, long and with one lam a batch, where mixup memorises too.
