@@ -1,8 +1,8 @@
 """Reading files before their batch comes, so that a pipeline on storage that answers late finds them in memory.
 
-DALI waits for the files of one batch at a time, and its threads do nothing else meanwhile. The order is known here, so
-the kernel is told early which files will be needed and reads them into its page cache in the background. Reading them
-here would do the same for more CPU time: it copies every byte.
+A thread of DALI that waits for a file does nothing else meanwhile. The order is known here, so the kernel is told early
+which files will be needed and reads them into its page cache in the background. Reading them here would do the same for
+more CPU time: it copies every byte.
 """
 
 from __future__ import annotations
