@@ -42,7 +42,13 @@ class PlanFeed:
     @property
     def gathered(self) -> int:
         """How many partners' images a row needs beside its own (PASTE rows read them in place)."""
-        return max((m.columns - 1 for m in self.policy.methods if m.form != Form.PASTE), default=0)
+        in_place = (Form.PASTE, Form.BLEND) if self.partner_is_pasted else (Form.PASTE,)
+        return max((m.columns - 1 for m in self.policy.methods if m.form not in in_place), default=0)
+
+    @property
+    def partner_is_pasted(self) -> bool:
+        """Whether pasting, which copies an image for every row anyway, copies the partner's for BLEND rows."""
+        return self.compiled and Form.PASTE in self.forms and self.blended == 1
 
     @property
     def blended(self) -> int:
@@ -89,11 +95,13 @@ class PlanFeed:
 
     def _coefficients(self, plan: MixPlan) -> np.ndarray:
         """(R, blended + 2, 3) of (sum_j w_j x_j - mean) / std: what each image is multiplied with, and what is added.
-        Rows of other forms are their own image with weight 1."""
+        The pasted image comes first, which is the row's own but for a BLEND row of `partner_is_pasted`; rows of other
+        forms are that image with weight 1."""
         weights = np.zeros((len(plan), self.blended + 1), np.float64)
         weights[:, 0] = 1.0
         mine = plan.form == Form.BLEND
-        weights[mine] = plan.pixel_weights[mine, : self.blended + 1]
+        order = [1, 0] if self.partner_is_pasted else range(self.blended + 1)
+        weights[mine] = plan.pixel_weights[mine][:, order]
         made = np.empty((len(plan), self.blended + 2, len(self.std)), np.float32)
         made[:, :-1] = weights[:, :, None] / self.std
         made[:, -1] = normalising(self.mean, self.std)[1]
@@ -120,8 +128,11 @@ class PlanFeed:
         rows = np.arange(len(plan), dtype=np.int32)[:, None]
         ids = np.concatenate([rows, np.take_along_axis(plan.partners, regions[:, :, 0], 1)], axis=1)
         whole = np.zeros((len(plan), 1, 6), np.int32)
-        stays = (Form.PASTE, Form.NONE, Form.BLEND) if self.compiled else (Form.PASTE, Form.NONE)
-        whole[np.isin(plan.form, stays), 0, 4:] = self.height, self.width
+        whole_images = (Form.PASTE, Form.NONE, Form.BLEND) if self.compiled else (Form.PASTE, Form.NONE)
+        whole[np.isin(plan.form, whole_images), 0, 4:] = self.height, self.width
+        if self.partner_is_pasted:
+            blended = plan.form == Form.BLEND
+            ids[blended, 0] = plan.partners[blended, 1]
         geometry = np.concatenate([whole, regions[:, :, 1:]], axis=1)
         return {
             "paste_ids": ids,

@@ -68,15 +68,22 @@ def _blended_or_left(nodes: Nodes, feed: PlanFeed, output: dict[str, Any]) -> Da
         return fn.crop_mirror_normalize(nodes["pasted"], mean=list(feed.mean), std=list(feed.std), **output)
     from ..cpu.operators import normalised
 
-    images = [nodes["pasted"], *(nodes[f"image{j}"] for j in range(1, feed.blended + 1))]
+    images = [nodes[name] for name in _summed(feed)]
     return normalised(images, nodes["coefficients"], output["dtype"], output["output_layout"])
+
+
+def _summed(feed: PlanFeed) -> list[str]:
+    """The images that the compiled kernel adds up, in the order of the coefficients."""
+    if feed.partner_is_pasted:
+        return ["pasted", "images"]
+    return ["pasted", *(f"image{j}" for j in range(1, feed.blended + 1))]
 
 
 def _wanted_last(feed: PlanFeed) -> set[str]:
     """The nodes that `_blended_or_left` reads."""
     if not feed.compiled:
         return {"pasted"}
-    return {"pasted", "coefficients", *(f"image{j}" for j in range(1, feed.blended + 1))}
+    return {"coefficients", *_summed(feed)}
 
 
 def _wanted(form: Form, feed: PlanFeed) -> set[str]:
