@@ -8,7 +8,7 @@ results=benchmarks/results
 
 case "${1:-}" in
 cpu)
-    $command bench --synthetic 2000 --device cpu --threads 2 --batch-sizes 64 --batches 20 --warmup 4 --repeats 5 \
+    $command bench --synthetic 2000 --device cpu --threads 2 --batch-sizes 64 --batches 48 --warmup 24 --repeats 5 \
         --out $results/cpu
     $command bench --synthetic 2000 --device cpu --threads 2,1 --batch-sizes 64,128 --batches 10 --warmup 4 \
         --repeats 5 --only dali-mixup,dali-torch,decode-only --out $results/cpu-scaling
