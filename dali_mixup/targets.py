@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 
@@ -35,7 +36,13 @@ class MixedTargets:
         eps / K + (1 - eps) * sum_j w_j onehot(y_j).
         """
         off = self.label_smoothing / num_classes
-        out = torch.full((len(self), num_classes), off, dtype=torch.float32, device=self.labels.device)
+        shape, device = (len(self), num_classes), self.labels.device
+        if device.type == "cpu":
+            # torch fills more than 32,768 numbers with several threads, which then spin for a while beside DALI's: on
+            # two cores a tenth of the time of a batch of 64 rows and 1000 classes.
+            out = torch.from_numpy(np.full(shape, off, np.float32))
+        else:
+            out = torch.full(shape, off, dtype=torch.float32, device=device)
         return out.scatter_add_(1, self.labels, self.weights.to(torch.float32) * (1.0 - self.label_smoothing))
 
     @property
