@@ -65,7 +65,8 @@ def build(
     `checkpoint` where one is given.
 
     Passes over the pixels: decode writes the window in uint8, resize writes uint8 (P), flip P, then mixing and
-    normalising as counted in `fn.mix`. Nothing is rounded between mixing and normalising.
+    normalising as counted in `fn.mix`. With the compiled kernels resize and flip are one pass, blending and normalising
+    another. Nothing is rounded between mixing and normalising.
     """
     pipe = Pipeline(
         batch_size=spec.batch_size,
