@@ -1,5 +1,5 @@
 #!/bin/sh
-# The benchmarks behind the README: `benchmarks/run.sh cpu` (two cores, about 15 minutes) or `benchmarks/run.sh gpu`
+# The benchmarks behind the README: `benchmarks/run.sh cpu` (two cores, about half an hour) or `benchmarks/run.sh gpu`
 # (one GPU, 16 cores). PYTHON and DALI_MIXUP name other executables than those on the path.
 set -eu
 cd "$(dirname "$0")/.."

@@ -101,8 +101,8 @@ def train_loader(
         roi_decoding: GPU only: decode just the window of the crop; "auto": where a self-test in a subprocess passes.
         hw_decoder_load: GPU only: share in [0, 1] of the images decoded by the hardware JPEG units.
         memory_padding: GPU only: bytes preallocated for decoding, >= 0.
-        cpu_kernels: CPU only: who resizes, blends and normalises: "numba", kernels compiled for that, up to 1.6 times
-            the images a second; "dali", its own operators; "auto": numba where it is installed.
+        cpu_kernels: CPU only: who resizes, blends and normalises: "numba", kernels compiled for that, 1.5 times
+            the images a second on two cores; "dali", its own operators; "auto": numba where it is installed.
         elastic: allow `load_state_dict` of a state with another number of ranks or batch size.
         on_error: what a file that cannot be read or decoded does: "raise" a `BadFileError` that names it, or "skip" it:
             the next good sample takes its place, everything else stays where it was.
