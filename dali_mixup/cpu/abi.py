@@ -26,6 +26,21 @@ SETUP = types.void(
 """(shapes, dimensions, count) of the outputs, to be filled, then of the inputs, and how many samples."""
 
 
+def check_convention(operator: Any) -> None:
+    """ImportError where DALI's operator class does not call entry points as they are written here: none of this is
+    DALI's public interface."""
+    try:
+        known = (operator._run_fn_sig(None), operator._setup_fn_sig(None)) == (RUN, SETUP)
+        known = known and callable(operator._get_run_fn_cpu) and callable(operator._get_setup_fn_cpu)
+    except (AttributeError, TypeError):
+        known = False
+    if not known:
+        raise ImportError("this version of DALI calls Numba's functions in another way than 2.4 does")
+
+
+check_convention(NumbaFunction)
+
+
 @numba.njit
 def pointer_to(table: int, i: int) -> Any:
     """The i-th address of a table."""

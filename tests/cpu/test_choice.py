@@ -122,6 +122,17 @@ def test_code_that_cannot_be_kept_on_disk_is_compiled_all_the_same(
     assert "no locator" in caplog.text
 
 
+def test_a_dali_that_calls_functions_in_another_way_is_noticed() -> None:
+    class Later(abi.NumbaFunction):  # type: ignore[misc]
+        def _run_fn_sig(self, batch_processing: bool = False) -> Any:
+            return abi.SETUP
+
+    abi.check_convention(abi.NumbaFunction)
+    for other in (Later, object):
+        with pytest.raises(ImportError, match="in another way"):
+            abi.check_convention(other)
+
+
 @pytest.mark.gpu
 def test_a_gpu_has_nothing_to_compile(image_folder: Path) -> None:
     with train_loader(image_folder, cpu_kernels="numba", **{**COMMON, "device": "cuda"}) as loader:
