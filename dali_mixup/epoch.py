@@ -58,7 +58,7 @@ class EpochLayout:
         if self.drop_last and self.samples < chunk:
             raise ValueError(
                 f"drop_last=True leaves no step at all: {self._arguments()} need {chunk} for a full step. "
-                f"Use a smaller batch, fewer ranks or drop_last=False."
+                f"Use a smaller batch, fewer ranks, drop_last=False or, where there is one, a longer sampler."
             )
         if self._is_uneven and not self.ragged:
             why = (

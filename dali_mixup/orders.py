@@ -91,7 +91,7 @@ class FromSampler(Order):
 
     Raises:
         TypeError: without a length.
-        ValueError: a DistributedSampler; indices outside [0, samples), or more or fewer than `len(sampler)`.
+        ValueError: an empty sampler; a DistributedSampler; indices outside [0, samples), or more or fewer than `len(sampler)`.
     """
 
     def __init__(self, seed: int, samples: int, sampler: Any):
@@ -104,6 +104,8 @@ class FromSampler(Order):
                 f"sampler={sampler!r} gives one rank's share only; give the order of all "
                 "samples, the loader deals it out"
             )
+        if len(sampler) == 0:
+            raise ValueError(f"sampler={sampler!r} is empty; expected at least one sample index")
         self.seed, self.samples, self.sampler, self.length = seed, samples, sampler, len(sampler)
         self(0)  # what cannot be an order is refused now
 
