@@ -91,7 +91,8 @@ class FromSampler(Order):
 
     Raises:
         TypeError: without a length.
-        ValueError: an empty sampler; a DistributedSampler; indices outside [0, samples), or more or fewer than `len(sampler)`.
+        ValueError: an empty sampler; a DistributedSampler; indices outside [0, samples), or more or fewer than
+            `len(sampler)`.
     """
 
     def __init__(self, seed: int, samples: int, sampler: Any):

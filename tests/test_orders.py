@@ -136,9 +136,9 @@ class TestSamplers:
     def test_what_cannot_be_an_order_is_refused(self, image_folder: Path) -> None:
         with pytest.raises(TypeError, match="no length"):
             FromSampler(0, 3, iter([0, 1]))
-        with pytest.raises(ValueError, match="sampler=.. is empty"):
+        with pytest.raises(ValueError, match=r"sampler=.. is empty"):
             FromSampler(0, 3, [])
-        with pytest.raises(ValueError, match="samples=1, .* a longer sampler"):
+        with pytest.raises(ValueError, match=r"samples=1, .* a longer sampler"):
             train_loader(image_folder, sampler=[0], batch_size=4, device="cpu")
         with pytest.raises(ValueError, match="one rank's share"):
             FromSampler(0, 24, DistributedSampler(range(24), num_replicas=2, rank=0))
