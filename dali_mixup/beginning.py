@@ -45,7 +45,14 @@ def run_from(spec: LoaderSpec, bad: BadFiles, start: Mapping[str, Any]) -> Pipel
     feed = None
     if spec.policy is not None:
         feed = PlanFeed(spec.policy, spec.pipeline.mean, spec.pipeline.std, height, width)
-        feed = replace(feed, compiled=spec.pipeline.backend.compiled and feed.blended < MOST_IMAGES)
+        compiled = spec.pipeline.backend.compiled
+        if compiled and feed.blended >= MOST_IMAGES:
+            log.info(
+                "the policy mixes %d images into one and the compiled kernels at most %d: DALI's operators mix",
+                feed.blended + 1,
+                MOST_IMAGES,
+            )
+        feed = replace(feed, compiled=compiled and feed.blended < MOST_IMAGES)
     batches = BatchSource(
         spec.source,
         walk_from(spec, start),

@@ -84,6 +84,17 @@ def test_the_choice_is_logged(image_folder: Path, caplog: pytest.LogCaptureFixtu
     assert [m for m in caplog.messages if "cpu_kernels" in m] == ["train_loader: cpu_kernels='numba'"]
 
 
+def test_more_images_than_the_kernels_take_are_mixed_by_dali_and_the_log_says_so(
+    image_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "dali_mixup"):
+        for k in (5, 6):
+            batches(image_folder, "numba", policy=MixPolicy([MixUp(1.0, k=k)]))
+    assert [m for m in caplog.messages if "mixes" in m] == [
+        "the policy mixes 6 images into one and the compiled kernels at most 5: DALI's operators mix"
+    ]
+
+
 def test_without_numba_dalis_operators_are_chosen_and_the_log_says_why(
     image_folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
