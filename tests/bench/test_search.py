@@ -18,7 +18,7 @@ def test_where_the_default_wins_it_is_not_measured_against_itself(monkeypatch: p
     def measured(call: Any, plan: Any, settings: Any = None, *_: Any, **__: Any) -> float:
         if call is tuning.seconds_a_batch:
             return 0.01
-        return 1000.0 * (settings.num_threads == 2) + next(noise)
+        return 1000.0 * (settings.num_threads == 2) - next(noise)
 
     monkeypatch.setattr(tuning, "isolated", measured)
     candidates = [Settings(2, 2), Settings(1, 2), Settings(4, 2)]
