@@ -137,23 +137,6 @@ def resize_entry(interpolation: str) -> Any:
     return entry_point(RUN, run)
 
 
-def resize_setup() -> Any:
-    def setup(
-        out_shapes: int,
-        out_dims: int,
-        out_count: int,
-        in_shapes: int,
-        in_dims: int,
-        in_count: int,
-        samples: int,
-    ) -> None:
-        for i in range(samples):
-            out, size = shape_of(out_shapes, i, 3), shape_of(in_shapes, samples + i, 3)
-            out[0], out[1], out[2] = size[0], size[1], 3
-
-    return entry_point(SETUP, setup)
-
-
 def normalise_entry(planes: bool) -> Any:
     """(coefficients (k + 1, 3) float32, k images (H, W, 3) uint8) -> (3, H, W) or (H, W, 3) float32: the sum of
     coefficients[j] * image j, plus the last row of the coefficients."""
@@ -192,8 +175,10 @@ def normalise_entry(planes: bool) -> Any:
     return entry_point(RUN, run)
 
 
-def normalise_setup(planes: bool) -> Any:
-    def setup(
+def setup(planes: bool) -> Any:
+    """Outputs of (3, H, W) or (H, W, 3), where the second input is (H, W, anything)."""
+
+    def shapes(
         out_shapes: int,
         out_dims: int,
         out_count: int,
@@ -203,10 +188,10 @@ def normalise_setup(planes: bool) -> Any:
         samples: int,
     ) -> None:
         for i in range(samples):
-            out, image = shape_of(out_shapes, i, 3), shape_of(in_shapes, samples + i, 3)
+            out, size = shape_of(out_shapes, i, 3), shape_of(in_shapes, samples + i, 3)
             if planes:
-                out[0], out[1], out[2] = 3, image[0], image[1]
+                out[0], out[1], out[2] = 3, size[0], size[1]
             else:
-                out[0], out[1], out[2] = image[0], image[1], 3
+                out[0], out[1], out[2] = size[0], size[1], 3
 
-    return entry_point(SETUP, setup)
+    return entry_point(SETUP, shapes)

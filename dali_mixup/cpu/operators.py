@@ -17,9 +17,8 @@ UINT8, INT32, FLOAT = types.DALIDataType.UINT8, types.DALIDataType.INT32, types.
 
 # For the life of the process: DALI holds their addresses only.
 _resize_entry = cache(kernels.resize_entry)
-_resize_setup = cache(kernels.resize_setup)
 _normalise_entry = cache(kernels.normalise_entry)
-_normalise_setup = cache(kernels.normalise_setup)
+_setup = cache(kernels.setup)
 
 
 def resized(
@@ -41,7 +40,7 @@ def resized(
     carrier = fn.zeros(shape=shape, dtype=UINT8)
     return _node(
         _resize_entry(interpolation),
-        _resize_setup(),
+        _setup(False),
         [images, carrier, types.Constant(np.int32(0), device="cpu") if flipped is None else flipped],
         [UINT8, UINT8, INT32],
         [3, 3, 0],
@@ -62,7 +61,7 @@ def normalised(images: Sequence[DataNode], coefficients: DataNode, dtype: Any, l
     planes = layout == "CHW"
     node = _node(
         _normalise_entry(planes),
-        _normalise_setup(planes),
+        _setup(planes),
         [coefficients, *images],
         [FLOAT, *[UINT8] * len(images)],
         [2, *[3] * len(images)],

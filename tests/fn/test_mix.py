@@ -276,24 +276,6 @@ class TestErrors:
             mix(None, None, None, height=1, width=1)  # type: ignore[arg-type]
 
 
-def test_behind_dalis_own_file_reader(image_folder: Any) -> None:
-    """The three lines of README: a reader, a decoder, mix."""
-    policy = MixPolicy(BOTH)
-
-    @pipeline_def(batch_size=6, num_threads=2, device_id=None)
-    def graph():  # type: ignore[no-untyped-def]
-        encoded, labels = fn.readers.file(file_root=str(image_folder), name="train")
-        images = fn.resize(fn.decoders.image(encoded), resize_x=32, resize_y=32)
-        return mix(images, labels, policy, num_classes=4, height=32, width=32, output_layout="CHW")
-
-    pipe = graph()
-    pipe.build()
-    for _ in range(5):
-        images, targets = (torch.from_dlpack(o.as_tensor()) for o in pipe.run())
-        assert images.shape == (6, 3, 32, 32) and images.dtype == torch.float32
-        assert targets.shape == (6, 4) and torch.allclose(targets.sum(1), torch.ones(6))
-
-
 @pytest.mark.gpu
 class TestGpu:
     @pytest.mark.parametrize("granularity", GRANULARITIES)

@@ -1,0 +1,30 @@
+"""fn.mix behind DALI's own reader and decoder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from nvidia.dali import fn, pipeline_def
+
+from dali_mixup.fn import mix
+from dali_mixup.methods import CutMix, MixUp
+from dali_mixup.policy import MixPolicy
+
+
+def test_behind_dalis_own_file_reader(image_folder: Any) -> None:
+    """The three lines of README: a reader, a decoder, mix."""
+    policy = MixPolicy([MixUp(0.8), CutMix(1.0)])
+
+    @pipeline_def(batch_size=6, num_threads=2, device_id=None)
+    def graph():  # type: ignore[no-untyped-def]
+        encoded, labels = fn.readers.file(file_root=str(image_folder), name="train")
+        images = fn.resize(fn.decoders.image(encoded), resize_x=32, resize_y=32)
+        return mix(images, labels, policy, num_classes=4, height=32, width=32, output_layout="CHW")
+
+    pipe = graph()
+    pipe.build()
+    for _ in range(5):
+        images, targets = (torch.from_dlpack(o.as_tensor()) for o in pipe.run())
+        assert images.shape == (6, 3, 32, 32) and images.dtype == torch.float32
+        assert targets.shape == (6, 4) and torch.allclose(targets.sum(1), torch.ones(6))
