@@ -19,10 +19,13 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+from tests.odd_images import make_odd_images, picture
+
 # No timing in tests, and the same examples in every run.
 settings.register_profile("dali-mixup", deadline=None, derandomize=True)
 settings.load_profile("dali-mixup")
 
+COUNT = 24
 CLASSES = ("n01440764", "n01443537", "n01484850", "n01491361")
 IMAGES_PER_CLASS = {"train": 6, "val": 3}
 
@@ -66,3 +69,19 @@ def imagenet_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def image_folder(imagenet_root: Path) -> Path:
     """The training split of `imagenet_root`: what `train_loader` takes."""
     return imagenet_root / "train"
+
+
+@pytest.fixture(scope="session")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Image files of all sorts, see `odd_images`. Read only."""
+    folder = tmp_path_factory.mktemp("odd")
+    make_odd_images(folder)
+    return folder
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[tuple[str, int]]:
+    """24 good pictures, 6 of each of 4 classes: a copy that a test may damage."""
+    for i in range(COUNT):
+        picture(40, 30, seed=i).save(tmp_path / f"{i:02}.jpg")
+    return [(str(tmp_path / f"{i:02}.jpg"), i // 6) for i in range(COUNT)]
