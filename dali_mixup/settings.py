@@ -50,7 +50,7 @@ def pipeline_spec(
         raise ValueError(f"{owner}: mean={mean!r}, std={std!r}; expected 3 numbers each, one a colour")
     chosen = resolve(device, place.local_rank)
     gpu = chosen.index if chosen.type == "cuda" else None
-    compiled = use_compiled(owner, cpu_kernels if gpu is None else "dali")
+    compiled = use_compiled(owner, cpu_kernels, gpu is not None)
     if roi_decoding == "auto":
         roi_decoding = gpu is None or window_decoding_works(gpu)
     return PipelineSpec(

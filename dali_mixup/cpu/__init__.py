@@ -16,14 +16,15 @@ log = logging.getLogger("dali_mixup")
 MOST_IMAGES = 5  # that are mixed into one: DALI's Numba operator has six inputs, one is for the weights
 
 
-def use_compiled(owner: str, given: str) -> bool:
-    """Whether to use the compiled kernels: given = "numba", "dali" (its own operators) or "auto", numba where it works.
+def use_compiled(owner: str, given: str, gpu: bool) -> bool:
+    """Whether to use the compiled kernels: given = "numba", "dali" (its own operators) or "auto", numba where it works;
+    never on a GPU.
 
     Raises:
         TypeError, ValueError: another value; "numba" where it does not work, with the reason.
     """
     choice(owner, "cpu_kernels", given, ("auto", "numba", "dali"))
-    if given == "dali":
+    if gpu or given == "dali":
         return False
     problem = unusable()
     if problem and given == "numba":

@@ -111,6 +111,8 @@ def test_without_numba_dalis_operators_are_chosen_and_the_log_says_why(
 def test_other_values_are_refused(image_folder: Path, given: Any) -> None:
     with pytest.raises((TypeError, ValueError), match="cpu_kernels"):
         train_loader(image_folder, cpu_kernels=given, **COMMON)
+    with pytest.raises(ValueError, match="cpu_kernels"):
+        cpu.use_compiled("train_loader", given, gpu=True)
 
 
 def test_code_that_cannot_be_kept_on_disk_is_compiled_all_the_same(
