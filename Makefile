@@ -10,8 +10,8 @@ INSTALLED := .venv/.installed
 demo: $(INSTALLED)  ## train a small network on mixed batches of real photographs, under a minute
 	$(BIN)/dali-mixup demo $(ARGS)
 
-test: $(INSTALLED)  ## every test but the slow ones; `make test ARGS="-m slow"` runs those
-	$(BIN)/python -m pytest -q $(ARGS)
+test: $(INSTALLED)  ## every test but the slow ones, on every core; `make test ARGS="-m slow"` runs those
+	$(BIN)/python -m pytest -q -n auto $(ARGS)
 
 lint: $(INSTALLED)  ## style, formatting and types
 	$(BIN)/ruff check

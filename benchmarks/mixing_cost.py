@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from dali_mixup._decide.policy import MixPolicy
 from dali_mixup.methods import REGISTRY, Form, Method
-from dali_mixup.policy import MixPolicy
 
 RESULTS = Path(__file__).parent / "results"
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)

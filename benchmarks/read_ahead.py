@@ -22,12 +22,12 @@ from typing import Annotated, Any
 
 import typer
 
-from dali_mixup import read_ahead
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.isolated import isolated
 from dali_mixup.bench.page_cache import prepare
 from dali_mixup.bench.statistics import Spread, ratio, spread
 from dali_mixup.bench.synthetic import synthetic_folder
+from dali_mixup.sources import read_ahead
 
 BATCH_SIZE = 64
 WARM_UP, BATCHES = 3, 10

@@ -65,7 +65,7 @@ def as_parquet(manifest: str) -> None:
 def million(manifest: str, batch_size: int, batches: int) -> dict[str, Any]:
     """From the manifest to batches, across the end of an epoch; call it in a fresh process."""
     from dali_mixup import CutMix, MixPolicy, MixUp, train_loader
-    from dali_mixup.epoch import order
+    from dali_mixup._epochs.layout import order
     from dali_mixup.sources import open_source
 
     process = psutil.Process()
@@ -126,7 +126,7 @@ def _waits(iterator: Any, count: int) -> list[float]:
 def planning(repeats: int) -> dict[str, Any]:
     """Microseconds to plan a batch of `ROWS` rows, and to turn the plan into DALI's arrays."""
     from dali_mixup import CutMix, MixPolicy, MixUp
-    from dali_mixup.feed import PlanFeed
+    from dali_mixup._graph.feed import PlanFeed
 
     found = {}
     for granularity in ("batch", "pair", "sample"):

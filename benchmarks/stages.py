@@ -3,7 +3,7 @@
     python benchmarks/stages.py --out benchmarks/results/stages.json
 
 Pipelines that end after each stage take turns; medians. CPU time of the process is steadier than wall time beside other
-load. "compiled": with the kernels of `dali_mixup.cpu` in the place of DALI's operators for the same.
+load. "compiled": with the kernels of `dali_mixup._cpu` in the place of DALI's operators for the same.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import numpy as np
 import typer
 from nvidia.dali import Pipeline, fn, types
 
+from dali_mixup._cpu.operators import normalised, resized
+from dali_mixup._graph.feed import normalising
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.synthetic import synthetic_folder
 from dali_mixup.bench.work import MEAN, STD
-from dali_mixup.cpu.operators import normalised, resized
-from dali_mixup.feed import normalising
 
 ROWS = 64
 STAGES = (

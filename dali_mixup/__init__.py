@@ -5,28 +5,28 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from dali_mixup._version import __version__
+
 if TYPE_CHECKING:
-    from dali_mixup import fn, latent, losses, methods
-    from dali_mixup.alternation import Alternation
+    from dali_mixup import latent, losses, methods
+    from dali_mixup._decide.alternation import Alternation
+    from dali_mixup._decide.plan import MixPlan
+    from dali_mixup._decide.policy import MixPolicy
+    from dali_mixup._decide.relabel import CorruptLabels
+    from dali_mixup._decide.remix import Remix
+    from dali_mixup._decide.schedule import Schedule
+    from dali_mixup._loader.companions import HandOver
+    from dali_mixup._loader.factory import train_loader, val_loader
+    from dali_mixup._loader.loader import MixLoader
+    from dali_mixup._loader.record import MixRecord
     from dali_mixup.augment import TrainTransform, ValTransform
-    from dali_mixup.bad_files import BadFileError
-    from dali_mixup.companions import HandOver
-    from dali_mixup.factory import train_loader, val_loader
-    from dali_mixup.loader import MixLoader
     from dali_mixup.losses import SoftTargetBinaryCrossEntropy, SoftTargetCrossEntropy
     from dali_mixup.methods import CutMix, MixUp
-    from dali_mixup.plan import MixPlan
-    from dali_mixup.policy import MixPolicy
     from dali_mixup.recipes import load_recipe
-    from dali_mixup.record import MixRecord
-    from dali_mixup.relabel import CorruptLabels
-    from dali_mixup.remix import Remix
-    from dali_mixup.schedule import Schedule
-    from dali_mixup.sources import open_source
+    from dali_mixup.sources import BadFileError, open_source
     from dali_mixup.targets import MixedTargets
 
-__version__ = "0.1.0"
-
+# `fn` is left out: after `from nvidia.dali import fn` a star import must not replace DALI's own module.
 __all__ = [
     "Alternation",
     "BadFileError",
@@ -46,7 +46,6 @@ __all__ = [
     "TrainTransform",
     "ValTransform",
     "__version__",
-    "fn",
     "latent",
     "load_recipe",
     "losses",
@@ -60,27 +59,27 @@ __all__ = [
 # DALI nor torch: a policy can be written, or a recipe read, on a machine that has neither.
 _MODULES = ("fn", "latent", "losses", "methods")
 _HOME = {
-    "Alternation": "alternation",
-    "BadFileError": "bad_files",
-    "CorruptLabels": "relabel",
+    "Alternation": "_decide.alternation",
+    "BadFileError": "sources",
+    "CorruptLabels": "_decide.relabel",
     "CutMix": "methods",
-    "HandOver": "companions",
-    "MixLoader": "loader",
-    "MixPlan": "plan",
-    "MixPolicy": "policy",
-    "MixRecord": "record",
+    "HandOver": "_loader.companions",
+    "MixLoader": "_loader.loader",
+    "MixPlan": "_decide.plan",
+    "MixPolicy": "_decide.policy",
+    "MixRecord": "_loader.record",
     "MixUp": "methods",
     "MixedTargets": "targets",
-    "Remix": "remix",
-    "Schedule": "schedule",
+    "Remix": "_decide.remix",
+    "Schedule": "_decide.schedule",
     "SoftTargetBinaryCrossEntropy": "losses",
     "SoftTargetCrossEntropy": "losses",
     "TrainTransform": "augment",
     "ValTransform": "augment",
     "load_recipe": "recipes",
     "open_source": "sources",
-    "train_loader": "factory",
-    "val_loader": "factory",
+    "train_loader": "_loader.factory",
+    "val_loader": "_loader.factory",
 }
 
 
@@ -95,4 +94,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})

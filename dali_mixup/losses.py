@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dali_mixup.checks import choice, number
+from dali_mixup._checks import choice, number
 from dali_mixup.targets import MixedTargets
 
 Targets = Tensor | MixedTargets

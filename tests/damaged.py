@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from dali_mixup import CutMix, MixPolicy, MixUp, train_loader
-from dali_mixup.epoch import order
+from dali_mixup._epochs.layout import order
 
 BATCH, COUNT, SEED = 4, 24, 3
 POLICY = MixPolicy([MixUp(0.8), CutMix(1.0)], granularity="sample", partners="flip")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dali_mixup.plan import MixPlan
-from dali_mixup.policy import MixPolicy
+from dali_mixup._decide.plan import MixPlan
+from dali_mixup._decide.policy import MixPolicy
 
 SIZE = 224
 

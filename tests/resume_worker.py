@@ -38,7 +38,7 @@ def train(data: str, state: Path, log: Path) -> None:
 
 
 def main() -> None:
-    import dali_mixup.factory  # noqa: F401  the children start with everything imported
+    import dali_mixup._loader.factory  # noqa: F401  the children start with everything imported
 
     for line in sys.stdin:
         data, state, log = line.split()

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from dali_mixup import CutMix, MixPolicy, MixUp, Schedule, TrainTransform, ValTransform, methods
 from dali_mixup import train_loader as make_train_loader
 from dali_mixup import val_loader as make_val_loader
-from dali_mixup.alternation import Alternation
-from dali_mixup.companions import HandOver
-from dali_mixup.epoch import EpochLayout
+from dali_mixup._decide.alternation import Alternation
+from dali_mixup._decide.relabel import CorruptLabels
+from dali_mixup._decide.remix import Remix
+from dali_mixup._epochs.layout import EpochLayout
+from dali_mixup._loader.companions import HandOver
 from dali_mixup.methods.base import Method
-from dali_mixup.relabel import CorruptLabels
-from dali_mixup.remix import Remix
 from dali_mixup.sources import open_source
 
 numbers = (

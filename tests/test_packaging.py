@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import dali_mixup
-from dali_mixup.recipe_files import recipe_files
+from dali_mixup.recipes.files import recipe_files
 
 CHECKOUT = Path(__file__).parent.parent
 RECIPES = sorted(file.stem for file in (CHECKOUT / "pipelines").glob("*.yaml"))
@@ -60,7 +60,7 @@ print(next(iter(D.discover(name='dali-mixup', path=[{str(installed)!r}]))).versi
 
 
 def test_every_recipe_is_in_the_wheel(installed: Path, tmp_path: Path) -> None:
-    code = "from dali_mixup.recipe_files import recipe_files; r = recipe_files(); \
+    code = "from dali_mixup.recipes.files import recipe_files; r = recipe_files(); \
 print(*r); assert all(f.read_text() for f in r.values())"
     assert run(installed, tmp_path, "-c", code).split() == RECIPES
 

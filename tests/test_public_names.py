@@ -40,7 +40,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         "from dali_mixup import MixPolicy, MixUp, CutMix, MixPlan, Schedule, methods",
         "import dali_mixup; dir(dali_mixup)",
         "from dali_mixup.cli import app",
-        "import dali_mixup.contact_sheet, dali_mixup.recipe_files",
+        "import dali_mixup.viewing, dali_mixup.recipes.files",
     ],
 )
 def test_neither_dali_nor_torch_is_loaded_by(statement: str) -> None:

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from dali_mixup.seeding import Purpose, stream
+from dali_mixup._seeding import Purpose, stream
 
 GOLDEN_UNIFORM = [0.16776207032266455, 0.7769024609947446, 0.4896687325743818]
 GOLDEN_PERMUTATION = [0, 5, 2, 7, 6, 1, 3, 4]

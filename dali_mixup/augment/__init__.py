@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .decode import Backend
-from .erasing import Cutout, RandomErasing
-from .sizes import MultiScale, SizeSchedule
-from .train import TrainTransform
-from .val import ValTransform
+from dali_mixup._graph.decode import Backend
+from dali_mixup.augment.erasing import Cutout, RandomErasing
+from dali_mixup.augment.sizes import MultiScale, SizeSchedule
+from dali_mixup.augment.train import TrainTransform
+from dali_mixup.augment.val import ValTransform
 
 __all__ = [
     "Backend",

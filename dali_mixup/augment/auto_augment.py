@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..checks import choice, number
-from .levels_timm import LEVELS, signs
-from .levels_torchvision import Scale, values
-from .operations import Actions, Kernel, kernels_of
-from .policies import TIMM, TORCHVISION_IMAGENET
+from dali_mixup._checks import choice, number
+from dali_mixup.augment.levels_timm import LEVELS, signs
+from dali_mixup.augment.levels_torchvision import Scale, values
+from dali_mixup.augment.operations import Actions, Kernel, kernels_of
+from dali_mixup.augment.policies import TIMM, TORCHVISION_IMAGENET
 
 BINS = 10
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .operations import Actions, Kernel, kernels_of
+from dali_mixup.augment.operations import Actions, Kernel, kernels_of
 
 # Eigenvalues and eigenvectors of the covariance of ImageNet's pixels in 0..1, as in fb.resnet.torch (the columns are
 # the vectors). Krizhevsky et al. 2012, section 4.1.

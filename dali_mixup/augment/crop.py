@@ -8,8 +8,8 @@ import numpy as np
 from nvidia.dali import fn, math, types
 from nvidia.dali.data_node import DataNode
 
-from .decode import Backend, whole_image
-from .resize import shorter_side
+from dali_mixup._graph.decode import Backend, whole_image
+from dali_mixup.augment.resize import shorter_side
 
 INT32 = types.DALIDataType.INT32
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..seeding import Purpose, stream
-from .erasing import Cutout, RandomErasing
-from .operations import PARAMETER, Kernel
-from .sizes import MultiScale, SizeSchedule
-from .stage import Stage
+from dali_mixup._seeding import Purpose, stream
+from dali_mixup.augment.erasing import Cutout, RandomErasing
+from dali_mixup.augment.operations import PARAMETER, Kernel
+from dali_mixup.augment.sizes import MultiScale, SizeSchedule
+from dali_mixup.augment.stage import Stage
 
 
 @dataclass(frozen=True)

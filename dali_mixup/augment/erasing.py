@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..checks import choice, integer, number
+from dali_mixup._checks import choice, integer, number
 
 ATTEMPTS = 10  # as in timm and torchvision
 

@@ -14,7 +14,7 @@ from typing import Any
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
-from .operations import LUMA, PARAMETER, TRUNCATE, Kernel
+from dali_mixup.augment.operations import LUMA, PARAMETER, TRUNCATE, Kernel
 
 UINT8 = types.DALIDataType.UINT8
 FLOAT = types.DALIDataType.FLOAT

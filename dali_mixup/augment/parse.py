@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from .auto_augment import AutoAugment, TorchvisionAutoAugment
-from .policies import TIMM
-from .rand_augment import RandAugment
-from .stage import Stage
-from .trivial_augment import TrivialAugmentWide
+from dali_mixup.augment.auto_augment import AutoAugment, TorchvisionAutoAugment
+from dali_mixup.augment.policies import TIMM
+from dali_mixup.augment.rand_augment import RandAugment
+from dali_mixup.augment.stage import Stage
+from dali_mixup.augment.trivial_augment import TrivialAugmentWide
 
 TIMM_FILL = (124, 116, 104)  # ImageNet's mean colour, which timm fills with
 BLACK = (0, 0, 0)  # what torchvision fills with

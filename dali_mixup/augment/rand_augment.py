@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..checks import choice, integer, number
-from .levels_timm import LEVELS, magnitudes, signs
-from .operations import Actions, Kernel, kernels_of
+from dali_mixup._checks import choice, integer, number
+from dali_mixup.augment.levels_timm import LEVELS, magnitudes, signs
+from dali_mixup.augment.operations import Actions, Kernel, kernels_of
 
 _GEOMETRY = ("ShearX", "ShearY", "TranslateXRel", "TranslateYRel")
 PLAIN = (

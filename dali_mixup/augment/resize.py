@@ -7,7 +7,7 @@ from typing import Any
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
-from .decode import INTERPOLATIONS, Backend, whole_image
+from dali_mixup._graph.decode import INTERPOLATIONS, Backend, whole_image
 
 INT32 = types.DALIDataType.INT32
 
@@ -28,7 +28,7 @@ def resized_and_flipped(
     """
     # Without a low-pass DALI's bicubic kernel is another one, and "nearest" has nothing to gain.
     if backend.compiled and antialias and interpolation != "nearest":
-        from ..cpu.operators import resized
+        from dali_mixup._cpu.operators import resized
 
         return resized(images, size, interpolation, flipped)
     images = fn.resize(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..checks import choice, integer, number
-from ..seeding import Purpose, stream
+from dali_mixup._checks import choice, integer, number
+from dali_mixup._seeding import Purpose, stream
 
 
 @dataclass(frozen=True)

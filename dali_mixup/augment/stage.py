@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .operations import Actions, Kernel, kernels_of
+from dali_mixup.augment.operations import Actions, Kernel, kernels_of
 
 
 class Stage(Protocol):

@@ -11,18 +11,18 @@ import numpy as np
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
-from ..checks import choice, integer, number
-from .colour import ColourJitter, Lighting
-from .crop import padded_window, random_window
-from .decode import INTERPOLATIONS, Backend
-from .draws import Draws
-from .erase import Noise, erase
-from .erasing import Cutout, RandomErasing, check_range
-from .kernels import Canvas, apply
-from .parse import BLACK, auto_augmentation
-from .resize import resized_and_flipped
-from .sizes import ImageSize, MultiScale, SizeSchedule, check_size, size_of
-from .stage import Chance, Stage
+from dali_mixup._checks import choice, integer, number
+from dali_mixup._graph.decode import INTERPOLATIONS, Backend
+from dali_mixup.augment.colour import ColourJitter, Lighting
+from dali_mixup.augment.crop import padded_window, random_window
+from dali_mixup.augment.draws import Draws
+from dali_mixup.augment.erase import Noise, erase
+from dali_mixup.augment.erasing import Cutout, RandomErasing, check_range
+from dali_mixup.augment.kernels import Canvas, apply
+from dali_mixup.augment.parse import BLACK, auto_augmentation
+from dali_mixup.augment.resize import resized_and_flipped
+from dali_mixup.augment.sizes import ImageSize, MultiScale, SizeSchedule, check_size, size_of
+from dali_mixup.augment.stage import Chance, Stage
 
 UINT8 = types.DALIDataType.UINT8
 FLOAT = types.DALIDataType.FLOAT

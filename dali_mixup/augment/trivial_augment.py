@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .levels_torchvision import Scale, values
-from .operations import Actions, Kernel, kernels_of
+from dali_mixup.augment.levels_torchvision import Scale, values
+from dali_mixup.augment.operations import Actions, Kernel, kernels_of
 
 BINS = 31
 

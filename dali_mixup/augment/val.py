@@ -9,10 +9,10 @@ import numpy as np
 from nvidia.dali import fn, math, types
 from nvidia.dali.data_node import DataNode
 
-from ..checks import choice, integer
-from .decode import INTERPOLATIONS, Backend
-from .resize import shorter_side
-from .sizes import check_size, size_of
+from dali_mixup._checks import choice, integer
+from dali_mixup._graph.decode import INTERPOLATIONS, Backend
+from dali_mixup.augment.resize import shorter_side
+from dali_mixup.augment.sizes import check_size, size_of
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch.nn.functional import cross_entropy
 
-from .contenders import Batch
+from dali_mixup.bench.contenders import Batch
 
 
 class Consumer(Protocol):

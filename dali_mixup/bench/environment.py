@@ -15,7 +15,7 @@ import psutil
 import torch
 from PIL import Image, UnidentifiedImageError
 
-from .work import Samples
+from dali_mixup.bench.work import Samples
 
 PACKAGES = (
     "dali-mixup",

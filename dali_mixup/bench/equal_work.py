@@ -18,9 +18,19 @@ from PIL import Image
 from scipy import stats
 from torchvision.transforms import v2
 
-from .calibration import COLOURS, HEIGHT, RAMPS, WIDTH, blue_of, colours, palette, ramps, scenes
-from .contenders import Batch, Contender
-from .work import MEAN, STD, Samples, Work
+from dali_mixup.bench.calibration import (
+    COLOURS,
+    HEIGHT,
+    RAMPS,
+    WIDTH,
+    blue_of,
+    colours,
+    palette,
+    ramps,
+    scenes,
+)
+from dali_mixup.bench.contenders import Batch, Contender
+from dali_mixup.bench.work import MEAN, STD, Samples, Work
 
 BATCH = 8
 CROP_EPOCHS = 10

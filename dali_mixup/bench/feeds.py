@@ -7,8 +7,8 @@ from itertools import islice
 
 import torch
 
-from .contenders import Batch, Loader
-from .work import Work
+from dali_mixup.bench.contenders import Batch, Loader
+from dali_mixup.bench.work import Work
 
 MODES = ("loader", "training", "replay", "synthetic")
 """loader: the loader's batches, only touched. training: the loader's batches, a training step each. replay: batches the

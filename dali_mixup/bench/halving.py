@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
-from ..checks import integer
+from dali_mixup._checks import integer
 
 Candidate = TypeVar("Candidate", bound=Hashable)
 

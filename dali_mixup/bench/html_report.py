@@ -6,9 +6,9 @@ import base64
 from html import escape
 from typing import Any
 
-from . import tables
-from .summary import Report
-from .tables import Table
+from dali_mixup.bench import tables
+from dali_mixup.bench.summary import Report
+from dali_mixup.bench.tables import Table
 
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 72em; margin: 2em auto; padding: 0 1em; color: #1c2430; }

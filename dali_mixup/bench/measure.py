@@ -9,11 +9,11 @@ from importlib import import_module
 
 import torch
 
-from .consumers import Consumer, Drain, TrainingStep
-from .contenders import CONTENDERS, Batch, Loader
-from .feeds import Replay, Resident
-from .resources import PeakMemory, device_memory, usage
-from .work import Samples, Work
+from dali_mixup.bench.consumers import Consumer, Drain, TrainingStep
+from dali_mixup.bench.contenders import CONTENDERS, Batch, Loader
+from dali_mixup.bench.feeds import Replay, Resident
+from dali_mixup.bench.resources import PeakMemory, device_memory, usage
+from dali_mixup.bench.work import Samples, Work
 
 
 @dataclass(frozen=True)

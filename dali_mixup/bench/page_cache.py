@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .work import Samples
+from dali_mixup.bench.work import Samples
 
 STATES = ("warm", "cold", "as-is")
 """warm: every file is read right before each run. cold: the kernel is asked to forget every file right before each run

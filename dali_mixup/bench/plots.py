@@ -6,8 +6,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from .statistics import Spread
-from .summary import OURS, Report, Row, rows, scaling
+from dali_mixup.bench.statistics import Spread
+from dali_mixup.bench.summary import OURS, Report, Row, rows, scaling
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

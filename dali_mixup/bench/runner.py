@@ -11,14 +11,14 @@ from typing import Any
 
 import psutil
 
-from .contenders import CONTENDERS
-from .environment import environment, image_statistics
-from .equal_work import examine, faults
-from .isolated import RunFailed, isolated
-from .measure import Measurement, Task, epoch_length, measure
-from .page_cache import named, prepare
-from .schedule import Run, interleaved, points
-from .work import Samples, Work, epoch_of
+from dali_mixup.bench.contenders import CONTENDERS
+from dali_mixup.bench.environment import environment, image_statistics
+from dali_mixup.bench.equal_work import examine, faults
+from dali_mixup.bench.isolated import RunFailed, isolated
+from dali_mixup.bench.measure import Measurement, Task, epoch_length, measure
+from dali_mixup.bench.page_cache import named, prepare
+from dali_mixup.bench.schedule import Run, interleaved, points
+from dali_mixup.bench.work import Samples, Work, epoch_of
 
 FORMAT = 1  # of the report
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from .consumers import Drain, TrainingStep
-from .contenders.dali_torch import arguments, decoded
-from .contenders.ours import loader_of
-from .feeds import Resident
-from .tuned import Settings
-from .work import Samples, Work
+from dali_mixup.bench.consumers import Drain, TrainingStep
+from dali_mixup.bench.contenders.dali_torch import arguments, decoded
+from dali_mixup.bench.contenders.ours import loader_of
+from dali_mixup.bench.feeds import Resident
+from dali_mixup.bench.tuned import Settings
+from dali_mixup.bench.work import Samples, Work
 
 STAGES = ("read", "decode", "augment", "mix", "copy")
 """read: bytes from the files. decode: pixels of the crop. augment: resize, flip, normalise. mix: the mixed batch on the

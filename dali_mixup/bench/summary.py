@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .statistics import Spread, ranks, ratio, spread, stall_share, utilisation, waits
+from dali_mixup.bench.statistics import Spread, ranks, ratio, spread, stall_share, utilisation, waits
 
 OURS = "dali-mixup"
 Report = dict[str, Any]

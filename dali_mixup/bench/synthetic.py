@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from ..checks import integer
+from dali_mixup._checks import integer
 
 PHOTOGRAPHS = (
     ("skimage", "data/astronaut.png"),

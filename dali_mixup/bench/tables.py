@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .statistics import Spread
-from .summary import Report, Row, rows, training
+from dali_mixup.bench.statistics import Spread
+from dali_mixup.bench.summary import Report, Row, rows, training
 
 Table = tuple[list[str], list[list[str]]]
 """Headings, and rows of cells."""

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from .consumers import Drain
-from .contenders.ours import loader_of
-from .halving import best, rounds
-from .isolated import RunFailed, isolated
-from .page_cache import prepare
-from .stages import STAGES, Stage, seconds_a_batch
-from .tuned import Settings
-from .verdict import Verdict, verdict
-from .work import Samples, Work, epoch_of
+from dali_mixup.bench.consumers import Drain
+from dali_mixup.bench.contenders.ours import loader_of
+from dali_mixup.bench.halving import best, rounds
+from dali_mixup.bench.isolated import RunFailed, isolated
+from dali_mixup.bench.page_cache import prepare
+from dali_mixup.bench.stages import STAGES, Stage, seconds_a_batch
+from dali_mixup.bench.tuned import Settings
+from dali_mixup.bench.verdict import Verdict, verdict
+from dali_mixup.bench.work import Samples, Work, epoch_of
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .stages import STAGES
+from dali_mixup.bench.stages import STAGES
 
 
 @dataclass(frozen=True)

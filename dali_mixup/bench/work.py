@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..checks import integer
-from ..epoch import EpochLayout
+from dali_mixup._checks import integer
+from dali_mixup._epochs.layout import EpochLayout
 
 Samples = Sequence[tuple[str, int]]
 """(path, label) of every image of an epoch, in the order the data list them."""

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from dali_mixup import MixedTargets, MixLoader, MixPolicy
+from dali_mixup._loader.record import MixRecord
 from dali_mixup.claims.digits import SIDE
 from dali_mixup.losses import Targets, soft_cross_entropy
-from dali_mixup.record import MixRecord
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from dali_mixup import __version__
+from dali_mixup._version import __version__
 from dali_mixup.cli.bench import bench
 from dali_mixup.cli.check import check
 from dali_mixup.cli.claims import claims

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dali_mixup.contact_sheet import contact_sheet, to_pixels
+from dali_mixup.viewing import contact_sheet, to_pixels
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from dali_mixup.loader import MixLoader
+    from dali_mixup._loader.loader import MixLoader
 
 
 def batch_sheet(loader: MixLoader, rows: int) -> Image.Image:

@@ -47,6 +47,8 @@ def bench(
     limit: Annotated[float, typer.Option(help="Seconds after which a run counts as failed.", min=1)] = 600,
 ) -> None:
     """Measure every installed loader that does the same work, in turns, and rank them where the spread allows it."""
+    from dali_mixup._checks import choice
+    from dali_mixup._graph.device import resolve
     from dali_mixup.bench import tables
     from dali_mixup.bench.contenders import CONTENDERS
     from dali_mixup.bench.feeds import MODES
@@ -56,8 +58,6 @@ def bench(
     from dali_mixup.bench.runner import Plan, run
     from dali_mixup.bench.settings import names, numbers, usable_cores
     from dali_mixup.bench.work import Work
-    from dali_mixup.checks import choice
-    from dali_mixup.device import resolve
 
     with usage_errors():
         samples, found = samples_of(data, synthetic)

@@ -29,9 +29,9 @@ def demo(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from dali_mixup import CutMix, MixPolicy, MixUp, train_loader, val_loader
+    from dali_mixup.bench.photographs import write_photographs
     from dali_mixup.cli.batch_sheet import batch_sheet
-    from dali_mixup.demo.photographs import write_photographs
-    from dali_mixup.demo.training import accuracy, small_network, train_epoch
+    from dali_mixup.cli.demo_training import accuracy, small_network, train_epoch
 
     console = Console(highlight=False, soft_wrap=True)
     data = out / "photographs"

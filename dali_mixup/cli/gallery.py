@@ -87,8 +87,8 @@ def mixed(batch: np.ndarray, method: Method) -> tuple[np.ndarray, np.ndarray, np
     import numpy as np
     from nvidia.dali import fn, pipeline_def
 
+    from dali_mixup._decide.policy import MixPolicy
     from dali_mixup.fn import mix
-    from dali_mixup.policy import MixPolicy
 
     policy = MixPolicy([method], partners="roll")
     height, width = batch.shape[1:3]
@@ -124,7 +124,7 @@ def _cell(
 ) -> Image.Image:
     from PIL import Image, ImageDraw, ImageFont
 
-    from dali_mixup.contact_sheet import BACKGROUND, INK, MARGIN, contact_sheet
+    from dali_mixup.viewing import BACKGROUND, INK, MARGIN, contact_sheet
 
     sheet = contact_sheet(pixels[None], classes[None], weights[None], names, columns=1, tile=SIZE)
     cell = Image.new("RGB", (sheet.width, sheet.height + TITLE), BACKGROUND)
@@ -137,7 +137,7 @@ def _cell(
 def _tiled(cells: Sequence[Image.Image], width: int, height: int, rows: int) -> Image.Image:
     from PIL import Image
 
-    from dali_mixup.contact_sheet import BACKGROUND
+    from dali_mixup.viewing import BACKGROUND
 
     picture = Image.new("RGB", (COLUMNS * width, rows * height), BACKGROUND)
     for i, cell in enumerate(cells):

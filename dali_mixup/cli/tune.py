@@ -36,12 +36,12 @@ def tune(
     """Find num_threads, prefetch, roi_decoding and hw_decoder_load by successive halving; say which stage binds."""
     import torch
 
+    from dali_mixup._graph.device import resolve
+    from dali_mixup._graph.selftest import window_decoding_works
     from dali_mixup.bench.settings import usable_cores
     from dali_mixup.bench.tuned import as_yaml, candidates
     from dali_mixup.bench.tuning import Search, search
     from dali_mixup.bench.work import Work
-    from dali_mixup.device import resolve
-    from dali_mixup.gpu_selftest import window_decoding_works
 
     with usage_errors():
         samples, classes = samples_of(data, synthetic)

@@ -10,12 +10,12 @@ from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 from nvidia.dali.pipeline import Pipeline, do_not_convert
 
-from ..checks import choice, integer
-from ..feed import PlanFeed, channels
-from ..policy import MixPolicy
-from .labels import checked, compact, dense_classes, dense_vectors
-from .pixels import mixed_and_normalised
-from .segmentation import mixed_maps, refuse_averaging
+from dali_mixup._checks import choice, integer
+from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._graph.feed import PlanFeed, channels
+from dali_mixup._graph.labels import checked, compact, dense_classes, dense_vectors
+from dali_mixup._graph.pixels import mixed_and_normalised
+from dali_mixup._graph.segmentation import mixed_maps, refuse_averaging
 
 __all__ = ["mix"]
 

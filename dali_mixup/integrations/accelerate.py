@@ -7,7 +7,7 @@ from typing import Any
 
 from accelerate.state import GradientState
 
-from dali_mixup.loader import MixLoader
+from dali_mixup._loader.loader import MixLoader
 
 
 class AccelerateLoader:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from dali_mixup.loader import MixLoader
+from dali_mixup._loader.loader import MixLoader
 
 
 class NamedBatches:

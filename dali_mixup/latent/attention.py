@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dali_mixup.checks import choice
+from dali_mixup._checks import choice
 from dali_mixup.latent.mixing import compute_dtype, mix_rows
 from dali_mixup.losses import Targets, dense_targets
 

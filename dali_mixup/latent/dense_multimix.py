@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dali_mixup.checks import integer
+from dali_mixup._checks import integer
 from dali_mixup.latent.attention import flat_positions
 from dali_mixup.latent.multimix import Alpha, MixedTuples, TupleLaw, checked_targets, identity
 from dali_mixup.losses import Targets

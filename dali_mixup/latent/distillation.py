@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from dali_mixup.checks import number
+from dali_mixup._checks import number
 from dali_mixup.latent.mixing import compute_dtype, mix_rows
 from dali_mixup.losses import soft_cross_entropy
 

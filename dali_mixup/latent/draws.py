@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dali_mixup.seeding import Purpose, stream
+from dali_mixup._seeding import Purpose, stream
 
 
 def step_generator(

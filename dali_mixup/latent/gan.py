@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dali_mixup.checks import number
+from dali_mixup._checks import number
 from dali_mixup.latent.draws import beta
 from dali_mixup.latent.mixing import compute_dtype
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dali_mixup.checks import choice, integer, number
+from dali_mixup._checks import choice, integer, number
 from dali_mixup.latent.draws import beta, dirichlet, permutation
 from dali_mixup.latent.mixing import compute_dtype, mix_tuples
 

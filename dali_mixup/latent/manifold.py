@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from dali_mixup.checks import number
+from dali_mixup._checks import number
 from dali_mixup.latent.draws import beta, permutation
 from dali_mixup.latent.layers import Layers, resolve_layers
 from dali_mixup.latent.mixing import mix_pair_targets, mix_pairs

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dali_mixup.checks import integer, number
+from dali_mixup._checks import integer, number
 from dali_mixup.latent.batchnorm import running_statistics_kept
 from dali_mixup.latent.draws import beta, permutation
 from dali_mixup.latent.ict import squared_error

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from dali_mixup.checks import integer, number
+from dali_mixup._checks import integer, number
 from dali_mixup.latent.draws import tuple_weights, uniform
 from dali_mixup.latent.mixing import compute_dtype, mix_rows
 from dali_mixup.losses import Targets, dense_targets

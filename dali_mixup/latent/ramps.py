@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from dali_mixup.checks import number
+from dali_mixup._checks import number
 
 
 def sigmoid_ramp(position: float, length: float) -> float:

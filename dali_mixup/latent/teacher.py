@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from dali_mixup.checks import choice, number
+from dali_mixup._checks import choice, number
 
 Buffers = Literal["copy", "average", "own"]
 

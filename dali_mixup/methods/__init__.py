@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from .base import Draws as Draws
-from .base import Form as Form
-from .base import Method as Method
-from .cutmix import CutMix as CutMix
-from .fmix import FMix as FMix
-from .gmix import GMix as GMix
-from .gridmix import GridMix as GridMix
-from .hmix import HMix as HMix
-from .maskmix import MaskMix as MaskMix
-from .mixup import MixUp as MixUp
-from .mosaic import Mosaic as Mosaic
-from .resizemix import ResizeMix as ResizeMix
-from .ricap import RICAP as RICAP
-from .smoothmix import SmoothMix as SmoothMix
-from .tokenmix import TokenMix as TokenMix
-from .vhmixup import VHMixUp as VHMixUp
+from dali_mixup.methods.base import Draws as Draws
+from dali_mixup.methods.base import Form as Form
+from dali_mixup.methods.base import Method as Method
+from dali_mixup.methods.cutmix import CutMix as CutMix
+from dali_mixup.methods.fmix import FMix as FMix
+from dali_mixup.methods.gmix import GMix as GMix
+from dali_mixup.methods.gridmix import GridMix as GridMix
+from dali_mixup.methods.hmix import HMix as HMix
+from dali_mixup.methods.maskmix import MaskMix as MaskMix
+from dali_mixup.methods.mixup import MixUp as MixUp
+from dali_mixup.methods.mosaic import Mosaic as Mosaic
+from dali_mixup.methods.resizemix import ResizeMix as ResizeMix
+from dali_mixup.methods.ricap import RICAP as RICAP
+from dali_mixup.methods.smoothmix import SmoothMix as SmoothMix
+from dali_mixup.methods.tokenmix import TokenMix as TokenMix
+from dali_mixup.methods.vhmixup import VHMixUp as VHMixUp
 
 # A line above registers a method: every class of methods imported here, by the name it gives itself.
 REGISTRY: dict[str, type[Method]] = {

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..checks import choice, number
-from .base import Draws, Form, Method, two
-from .boxes import area_share, centre_clipped, evenly_clipped, minmax, same_place
-from .intervals import interval
+from dali_mixup._checks import choice, number
+from dali_mixup.methods.base import Draws, Form, Method, two
+from dali_mixup.methods.boxes import area_share, centre_clipped, evenly_clipped, minmax, same_place
+from dali_mixup.methods.intervals import interval
 
 
 @dataclass(frozen=True)

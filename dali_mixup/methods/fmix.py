@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..checks import number
-from .base import Draws, Form, Method, two
+from dali_mixup._checks import number
+from dali_mixup.methods.base import Draws, Form, Method, two
 
 
 @dataclass(frozen=True)

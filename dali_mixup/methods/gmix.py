@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..checks import number
-from .base import Draws, Form, Method, two
-from .bells import bells
-from .boxes import below
+from dali_mixup._checks import number
+from dali_mixup.methods.base import Draws, Form, Method, two
+from dali_mixup.methods.bells import bells
+from dali_mixup.methods.boxes import below
 
 
 @dataclass(frozen=True)

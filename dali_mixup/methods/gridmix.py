@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..checks import number
-from .base import Draws, Form, Method, two
-from .boxes import below
-from .intervals import integers, interval
+from dali_mixup._checks import number
+from dali_mixup.methods.base import Draws, Form, Method, two
+from dali_mixup.methods.boxes import below
+from dali_mixup.methods.intervals import integers, interval
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..checks import number
-from .base import Draws, Form, Method, two
-from .boxes import area_share, centre_clipped
+from dali_mixup._checks import number
+from dali_mixup.methods.base import Draws, Form, Method, two
+from dali_mixup.methods.boxes import area_share, centre_clipped
 
 
 @dataclass(frozen=True)

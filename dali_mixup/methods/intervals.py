@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..checks import integer, number
+from dali_mixup._checks import integer, number
 
 
 def interval(

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import number
+from dali_mixup._checks import number
 
 LabelMap = str | tuple[str | float, ...] | Callable[[np.ndarray], np.ndarray]
 

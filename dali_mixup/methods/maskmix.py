@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..checks import integer, number
-from .base import Draws, Form, Method, two
-from .tiles import chosen, enlarged
+from dali_mixup._checks import integer, number
+from dali_mixup.methods.base import Draws, Form, Method, two
+from dali_mixup.methods.tiles import chosen, enlarged
 
 
 @dataclass(frozen=True)

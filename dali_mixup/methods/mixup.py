@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..checks import integer, number
-from .base import Draws, Form, Method, two
-from .intervals import interval
-from .label_maps import LabelMap, checked, majority, mapped
+from dali_mixup._checks import integer, number
+from dali_mixup.methods.base import Draws, Form, Method, two
+from dali_mixup.methods.intervals import interval
+from dali_mixup.methods.label_maps import LabelMap, checked, majority, mapped
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from .base import Draws, Form, Method
-from .intervals import interval
-from .quadrants import quadrants
+from dali_mixup.methods.base import Draws, Form, Method
+from dali_mixup.methods.intervals import interval
+from dali_mixup.methods.quadrants import quadrants
 
 
 @dataclass(frozen=True)

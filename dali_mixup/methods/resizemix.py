@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..checks import choice, number
-from .base import Draws, Form, Method, two
-from .boxes import area_share, below, clipped, shifted_inside, sides
-from .intervals import interval
+from dali_mixup._checks import choice, number
+from dali_mixup.methods.base import Draws, Form, Method, two
+from dali_mixup.methods.boxes import area_share, below, clipped, shifted_inside, sides
+from dali_mixup.methods.intervals import interval
 
 LAWS = ("official", "openmixup", "mmpretrain")
 

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..checks import number
-from .base import Draws, Form, Method
-from .boxes import below
-from .quadrants import extents, quadrants
+from dali_mixup._checks import number
+from dali_mixup.methods.base import Draws, Form, Method
+from dali_mixup.methods.boxes import below
+from dali_mixup.methods.quadrants import extents, quadrants
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from .base import Draws, Form, Method, two
-from .bells import bells
-from .intervals import interval
+from dali_mixup.methods.base import Draws, Form, Method, two
+from dali_mixup.methods.bells import bells
+from dali_mixup.methods.intervals import interval
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..checks import choice, integer, number
-from .base import Draws, Form, Method, two
-from .tiles import chosen, enlarged
+from dali_mixup._checks import choice, integer, number
+from dali_mixup.methods.base import Draws, Form, Method, two
+from dali_mixup.methods.tiles import chosen, enlarged
 
 ASPECT = 0.3  # rectangles of tokens have height / width in [0.3, 1 / 0.3]
 TRIES = 10  # attempts at placing a rectangle before the mask stays as it is

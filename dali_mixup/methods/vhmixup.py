@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from .base import Draws, Form, Method, two
-from .boxes import below
+from dali_mixup.methods.base import Draws, Form, Method, two
+from dali_mixup.methods.boxes import below
 
 
 @dataclass(frozen=True)

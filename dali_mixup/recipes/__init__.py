@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .difference import difference, flat
-from .errors import RecipeError
-from .reading import load_recipe, recipe_names
-from .recipe import Recipe
+from dali_mixup.recipes.difference import difference, flat
+from dali_mixup.recipes.errors import RecipeError
+from dali_mixup.recipes.reading import load_recipe, recipe_names
+from dali_mixup.recipes.recipe import Recipe
 
 __all__ = ["Recipe", "RecipeError", "difference", "flat", "json_schema", "load_recipe", "recipe_names"]
 

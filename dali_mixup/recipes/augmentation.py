@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .section import Fraction, Interpolation, NotNegative, Pair, Pixels, Section
+from dali_mixup.recipes.section import Fraction, Interpolation, NotNegative, Pair, Pixels, Section
 
 
 class Crop(Section):
@@ -117,7 +117,7 @@ class Augmentation(Section):
     @model_validator(mode="after")
     def _possible(self) -> Augmentation:
         try:
-            from .transform import train_transform
+            from dali_mixup.recipes.transform import train_transform
         except ModuleNotFoundError as error:
             if error.name is not None and error.name.startswith("nvidia"):
                 return self  # recipes can be read where DALI is not installed

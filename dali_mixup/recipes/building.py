@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from ..augment import ValTransform
-from ..losses import SoftTargetBinaryCrossEntropy, SoftTargetCrossEntropy
-from .transform import train_transform
+from dali_mixup.augment import ValTransform
+from dali_mixup.losses import SoftTargetBinaryCrossEntropy, SoftTargetCrossEntropy
+from dali_mixup.recipes.transform import train_transform
 
 if TYPE_CHECKING:
-    from .recipe import Recipe
+    from dali_mixup.recipes.recipe import Recipe
 
 
 def train_arguments(recipe: Recipe, overrides: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from .recipe import Recipe
+from dali_mixup.recipes.recipe import Recipe
 
 ABOUT = ("title", "source", "recalled", "unstated", "omitted")
 """Keys that describe a recipe rather than what is done."""

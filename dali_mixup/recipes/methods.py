@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from ..methods import REGISTRY, Method
-from .errors import Fault, listed, nearest
+from dali_mixup.methods import REGISTRY, Method
+from dali_mixup.recipes.errors import Fault, listed, nearest
 
 
 def method_of(description: Mapping[str, Any], where: str) -> Method:

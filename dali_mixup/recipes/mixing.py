@@ -6,16 +6,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from .. import alternation
-from ..methods import Method
-from ..policy import MixPolicy
-from ..schedule import Schedule
-from .methods import method_of
-from .section import Curve, Fraction, NotNegative, Section
+from dali_mixup._decide import alternation
+from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._decide.schedule import Schedule
+from dali_mixup.methods import Method
+from dali_mixup.recipes.methods import method_of
+from dali_mixup.recipes.section import Curve, Fraction, NotNegative, Section
 
 
 class MixingSchedule(Section):
-    """When mixing is on; see `dali_mixup.schedule.Schedule`."""
+    """When mixing is on; see `dali_mixup._decide.schedule.Schedule`."""
 
     start: NotNegative = 0.0
     stop: NotNegative | None = None
@@ -30,14 +30,14 @@ class MixingSchedule(Section):
 
 
 class Alternation(Section):
-    """Steps that are left unmixed as a whole, for a latent module to take; see `dali_mixup.alternation.Alternation`."""
+    """Steps that are left unmixed as a whole, for a latent module to take; see `dali_mixup.Alternation`."""
 
     clean: Fraction = 0.5
     per_rank: bool = False
 
 
 class Mixing(Section):
-    """The mixing policy; see `dali_mixup.policy.MixPolicy`."""
+    """The mixing policy; see `dali_mixup._decide.policy.MixPolicy`."""
 
     methods: Annotated[list[dict[str, Any]], Field(min_length=1)] = Field(
         description="each {method: a registered name, its parameters ...}"

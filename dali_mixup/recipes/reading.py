@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from ..recipe_files import recipe_files
-from .errors import RecipeError, explain, listed, nearest
-from .recipe import Recipe
+from dali_mixup.recipes.errors import RecipeError, explain, listed, nearest
+from dali_mixup.recipes.files import recipe_files
+from dali_mixup.recipes.recipe import Recipe
 
 MARKS = ("recalled", "unstated")
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, model_validator
 
-from ..policy import MixPolicy
-from .augmentation import Augmentation
-from .errors import Fault, nearest
-from .mixing import Mixing
-from .section import Section
-from .sections import Loss, Normalisation, Source, Validation
-from .training import Latent, Training
+from dali_mixup._decide.policy import MixPolicy
+from dali_mixup.recipes.augmentation import Augmentation
+from dali_mixup.recipes.errors import Fault, nearest
+from dali_mixup.recipes.mixing import Mixing
+from dali_mixup.recipes.section import Section
+from dali_mixup.recipes.sections import Loss, Normalisation, Source, Validation
+from dali_mixup.recipes.training import Latent, Training
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from ..loader import MixLoader
+    from dali_mixup._loader.loader import MixLoader
 
 log = logging.getLogger("dali_mixup")
 
@@ -92,8 +92,8 @@ class Recipe(Section):
         Raises:
             TypeError: an override that `train_loader` does not have; and whatever `train_loader` raises.
         """
-        from ..factory import train_loader
-        from .building import train_arguments
+        from dali_mixup._loader.factory import train_loader
+        from dali_mixup.recipes.building import train_arguments
 
         _refuse_unknown("train_loader", train_loader, overrides)
         self._say_what_is_missing()
@@ -104,15 +104,15 @@ class Recipe(Section):
 
         With another `image_size` and no `resize_size`, their ratio stays the recipe's.
         """
-        from ..factory import val_loader
-        from .building import val_arguments
+        from dali_mixup._loader.factory import val_loader
+        from dali_mixup.recipes.building import val_arguments
 
         _refuse_unknown("val_loader", val_loader, overrides)
         return val_loader(data, batch_size=batch_size, **val_arguments(self, overrides))
 
     def loss(self) -> nn.Module:
         """The loss as a module of (logits (N, C), the loader's targets)."""
-        from .building import loss
+        from dali_mixup.recipes.building import loss
 
         return loss(self)
 
@@ -124,7 +124,7 @@ class Recipe(Section):
         """
         if self.latent is None:
             return None
-        from .. import latent
+        from dali_mixup import latent
 
         parameters = {
             key: tuple(v) if isinstance(v, list) else v for key, v in self.latent.parameters.items()

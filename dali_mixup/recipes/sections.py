@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .section import Interpolation, Pixels, Section, Triple
+from dali_mixup.recipes.section import Interpolation, Pixels, Section, Triple
 
 
 class Source(Section):

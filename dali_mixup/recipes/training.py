@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from .section import Fraction, NotNegative, Pair, Positive, Section
+from dali_mixup.recipes.section import Fraction, NotNegative, Pair, Positive, Section
 
 
 class Optimizer(Section):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..augment import Cutout, MultiScale, RandomErasing, SizeSchedule, TrainTransform
+from dali_mixup.augment import Cutout, MultiScale, RandomErasing, SizeSchedule, TrainTransform
 
 if TYPE_CHECKING:
-    from .augmentation import Augmentation
+    from dali_mixup.recipes.augmentation import Augmentation
 
 
 def train_transform(said: Augmentation, image_size: Any = None) -> TrainTransform:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
+from dali_mixup.sources.bad_files import BadFileError
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.exclude_list import read_exclude_list, write_exclude_list
 from dali_mixup.sources.files import FileList
@@ -18,6 +19,7 @@ from dali_mixup.sources.tar import TarShards
 
 __all__ = [
     "IMAGE_EXTENSIONS",
+    "BadFileError",
     "Data",
     "FileList",
     "Source",

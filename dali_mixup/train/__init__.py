@@ -9,8 +9,8 @@ except ModuleNotFoundError as error:
         "the trainer takes networks and optimisers from timm, which is not installed; pip install 'dali-mixup[train]'"
     ) from error
 
-from .options import TrainOptions
-from .outcome import Outcome, TrainingError
-from .trainer import prepared, train
+from dali_mixup.train.options import TrainOptions
+from dali_mixup.train.outcome import Outcome, TrainingError
+from dali_mixup.train.trainer import prepared, train
 
 __all__ = ["Outcome", "TrainOptions", "TrainingError", "prepared", "train"]

@@ -11,8 +11,8 @@ from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ..recipes.training import Training
-from . import optimisation
+from dali_mixup.recipes.training import Training
+from dali_mixup.train import optimisation
 
 
 class Learner:

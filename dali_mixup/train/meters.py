@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .processes import total
+from dali_mixup.train.processes import total
 
 NAMES = ("loss", "rows", "top1", "top5", "plain_rows", "plain_top1", "plain_top5")
 

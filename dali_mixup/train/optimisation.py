@@ -9,8 +9,8 @@ import timm
 import timm.optim
 import torch
 
-from ..recipes.errors import nearest
-from ..recipes.training import LearningRate, Training
+from dali_mixup.recipes.errors import nearest
+from dali_mixup.recipes.training import LearningRate, Training
 
 
 def network(name: str, num_classes: int, image_size: int, drop_path: float) -> torch.nn.Module:

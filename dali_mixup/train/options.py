@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..checks import choice, integer, number
+from dali_mixup._checks import choice, integer, number
 
 AMP = ("auto", "off", "bf16", "fp16")
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from ..device import resolve as resolve_device
-from ..ranks import Rank, resolve
+from dali_mixup._epochs.ranks import Rank, resolve
+from dali_mixup._graph.device import resolve as resolve_device
 
 
 @contextmanager

@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from ..loader import MixLoader
-from ..ranks import Rank
-from ..recipes import Recipe
-from .options import TrainOptions, find_data
+from dali_mixup._epochs.ranks import Rank
+from dali_mixup._loader.loader import MixLoader
+from dali_mixup.recipes import Recipe
+from dali_mixup.train.options import TrainOptions, find_data
 
 
 def loaders(

@@ -6,7 +6,7 @@ import signal
 import threading
 from types import FrameType
 
-from .processes import under_torchrun
+from dali_mixup.train.processes import under_torchrun
 
 
 class StopRequest:

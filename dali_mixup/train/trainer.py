@@ -19,19 +19,19 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from ..ranks import Rank
-from ..recipes import Recipe, load_recipe
-from . import checkpoint, optimisation
-from .learner import Learner
-from .meters import Meter
-from .options import TrainOptions
-from .outcome import Outcome, TrainingError
-from .processes import any_of, gathered, processes, same_buffers
-from .progress import Bar, Stopwatch
-from .records import Records, epoch_line
-from .setting_up import batch_size, loaders, precision
-from .stopping import StopRequest
-from .validation import validated
+from dali_mixup._epochs.ranks import Rank
+from dali_mixup.recipes import Recipe, load_recipe
+from dali_mixup.train import checkpoint, optimisation
+from dali_mixup.train.learner import Learner
+from dali_mixup.train.meters import Meter
+from dali_mixup.train.options import TrainOptions
+from dali_mixup.train.outcome import Outcome, TrainingError
+from dali_mixup.train.processes import any_of, gathered, processes, same_buffers
+from dali_mixup.train.progress import Bar, Stopwatch
+from dali_mixup.train.records import Records, epoch_line
+from dali_mixup.train.setting_up import batch_size, loaders, precision
+from dali_mixup.train.stopping import StopRequest
+from dali_mixup.train.validation import validated
 
 AGREE_EVERY = 8  # steps between asking the other processes whether one of them was told to stop
 

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..loader import MixLoader
-from .meters import Meter
+from dali_mixup._loader.loader import MixLoader
+from dali_mixup.train.meters import Meter
 
 
 @torch.no_grad()

@@ -15,9 +15,9 @@ from PIL import Image
 from scipy import stats
 from torchvision.transforms import RandomResizedCrop
 
+from dali_mixup._graph.decode import INTERPOLATIONS
 from dali_mixup.augment import Backend, TrainTransform
 from dali_mixup.augment.crop import random_window
-from dali_mixup.augment.decode import INTERPOLATIONS
 
 ALPHA = 1e-4
 ROWS = 3000

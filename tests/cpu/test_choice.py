@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from dali_mixup import CutMix, MixPolicy, MixUp, TrainTransform, cpu, train_loader
-from dali_mixup.cpu import abi
+from dali_mixup._cpu import abi
 from dali_mixup.methods import FMix, ResizeMix
 
 ROWS = 8

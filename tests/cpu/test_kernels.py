@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-kernels = pytest.importorskip("dali_mixup.cpu.kernels")
+kernels = pytest.importorskip("dali_mixup._cpu.kernels")
 
 PILLOW = {
     "bilinear": Image.Resampling.BILINEAR,

@@ -11,9 +11,9 @@ import pytest
 from nvidia.dali import Pipeline, fn, types
 from PIL import Image
 
-from dali_mixup.feed import normalising
+from dali_mixup._graph.feed import normalising
 
-operators = pytest.importorskip("dali_mixup.cpu.operators")
+operators = pytest.importorskip("dali_mixup._cpu.operators")
 
 MEAN, STD = (120.0, 110.0, 100.0), (60.0, 57.0, 55.0)
 FLOAT = types.DALIDataType.FLOAT

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from dali_mixup.epoch import order
+from dali_mixup._epochs.layout import order
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "ddp.py"
 SAMPLES, JUDGED = 24, 11

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from nvidia.dali import fn, pipeline_def
 
+from dali_mixup._decide.policy import MixPolicy
 from dali_mixup.fn import mix
 from dali_mixup.methods import CutMix, MixUp
-from dali_mixup.policy import MixPolicy
 
 
 def test_behind_dalis_own_file_reader(image_folder: Any) -> None:

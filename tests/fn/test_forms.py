@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dali_mixup._decide.policy import MixPolicy
 from dali_mixup.fn import mix
 from dali_mixup.methods import REGISTRY, CutMix, FMix, Form, GMix, MixUp, ResizeMix
-from dali_mixup.policy import MixPolicy
 
 NAMES = sorted(REGISTRY)
 SIZES = [(1, 9, 13), (2, 20, 30), (5, 31, 22), (8, 140, 66)]  # rows, height, width

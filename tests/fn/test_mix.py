@@ -14,10 +14,10 @@ import pytest
 import torch
 from nvidia.dali import Pipeline, fn, pipeline_def, types
 
+from dali_mixup._decide.policy import GRANULARITIES, MixPolicy
+from dali_mixup._decide.schedule import Schedule
 from dali_mixup.fn import mix
 from dali_mixup.methods import CutMix, MixUp
-from dali_mixup.policy import GRANULARITIES, MixPolicy
-from dali_mixup.schedule import Schedule
 
 ROWS, H, W = 7, 20, 34
 BOTH = (MixUp(0.8), CutMix(1.0))

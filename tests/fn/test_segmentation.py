@@ -9,9 +9,9 @@ import pytest
 import torch
 from nvidia.dali import fn, pipeline_def
 
+from dali_mixup._decide.policy import MixPolicy
 from dali_mixup.fn import mix
 from dali_mixup.methods import RICAP, CutMix, Method, MixUp, Mosaic, ResizeMix
-from dali_mixup.policy import MixPolicy
 
 ROWS, H, W = 6, 24, 40
 

@@ -69,7 +69,7 @@ def test_says_where_it_is_from(name: str) -> None:
 def test_deit_mixes_as_timm_is_told_to() -> None:
     policy = load_recipe("deit-s").policy()
     assert policy is not None
-    from dali_mixup.policy import MixPolicy
+    from dali_mixup._decide.policy import MixPolicy
 
     assert policy == MixPolicy.from_timm(
         mixup_alpha=0.8, cutmix_alpha=1.0, prob=1.0, switch_prob=0.5, label_smoothing=0.1

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dali_mixup._decide.partners import FROM_LOADER, PARTNERS
+from dali_mixup._decide.policy import GRANULARITIES
+from dali_mixup._graph.decode import INTERPOLATIONS
 from dali_mixup.augment import TrainTransform, ValTransform
-from dali_mixup.augment.decode import INTERPOLATIONS
-from dali_mixup.partners import FROM_LOADER, PARTNERS
-from dali_mixup.policy import GRANULARITIES
 from dali_mixup.recipes import RecipeError, difference, flat, json_schema, load_recipe, recipe_names
 from dali_mixup.recipes.augmentation import Augmentation
 from dali_mixup.recipes.mixing import Mixing

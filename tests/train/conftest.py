@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dali_mixup.demo.photographs import write_photographs
+from dali_mixup.bench.photographs import write_photographs
 
 RECIPE = """
 title: a small network on crops of photographs

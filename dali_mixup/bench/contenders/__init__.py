@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from .base import Batch, Contender, Loader
-from .dali_torch import DaliTorch, DaliUnmixed
-from .ffcv import Ffcv
-from .ours import Ours, OursByDali, OursOnCpu, OursUnmixed
-from .roofline import DecodeOnly
-from .spdl_threads import SpdlThreads
-from .timm_collate import TimmFastCollate
-from .torchvision_v2 import TorchvisionPil, TorchvisionTensor
+from dali_mixup.bench.contenders.base import Batch, Contender, Loader
+from dali_mixup.bench.contenders.dali_torch import DaliTorch, DaliUnmixed
+from dali_mixup.bench.contenders.ffcv import Ffcv
+from dali_mixup.bench.contenders.ours import Ours, OursByDali, OursOnCpu, OursUnmixed
+from dali_mixup.bench.contenders.roofline import DecodeOnly
+from dali_mixup.bench.contenders.spdl_threads import SpdlThreads
+from dali_mixup.bench.contenders.timm_collate import TimmFastCollate
+from dali_mixup.bench.contenders.torchvision_v2 import TorchvisionPil, TorchvisionTensor
 
 CONTENDERS: dict[str, Contender] = {
     contender.name: contender

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from ..work import Samples, Work
+from dali_mixup.bench.work import Samples, Work
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 

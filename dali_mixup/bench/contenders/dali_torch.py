@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import torch
 
-from ..work import MEAN, STD, Samples, Work
-from .base import Batch, Contender, Loader
-from .torch_mixing import TorchMixing
+from dali_mixup.bench.contenders.base import Batch, Contender, Loader
+from dali_mixup.bench.contenders.torch_mixing import TorchMixing
+from dali_mixup.bench.work import MEAN, STD, Samples, Work
 
 
 def decoded(samples: Samples, work: Work) -> tuple[Any, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..work import Samples, Work
-from .base import Contender, Loader
+from dali_mixup.bench.contenders.base import Contender, Loader
+from dali_mixup.bench.work import Samples, Work
 
 
 class Ffcv(Contender):

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from ..work import Samples
+from dali_mixup.bench.work import Samples
 
 
 class Files(Dataset[tuple[Any, int]]):

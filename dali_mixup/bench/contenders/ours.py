@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from ...augment import TrainTransform
-from ...factory import train_loader
-from ...loader import MixLoader
-from ...methods import CutMix, MixUp
-from ...policy import MixPolicy
-from ..work import MEAN, STD, Samples, Work
-from .base import Batch, Contender, Loader
+from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._loader.factory import train_loader
+from dali_mixup._loader.loader import MixLoader
+from dali_mixup.augment import TrainTransform
+from dali_mixup.bench.contenders.base import Batch, Contender, Loader
+from dali_mixup.bench.work import MEAN, STD, Samples, Work
+from dali_mixup.methods import CutMix, MixUp
 
 
 def policy_of(work: Work) -> MixPolicy:

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from ..work import Samples, Work
-from .base import Batch, Contender, Loader
-from .dali_torch import arguments, decoded
+from dali_mixup.bench.contenders.base import Batch, Contender, Loader
+from dali_mixup.bench.contenders.dali_torch import arguments, decoded
+from dali_mixup.bench.work import Samples, Work
 
 
 class _Decoding(Loader):

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from ..work import MEAN, STD, Samples, Work
-from .base import Batch, Contender, Loader
-from .torch_mixing import TorchMixing
+from dali_mixup.bench.contenders.base import Batch, Contender, Loader
+from dali_mixup.bench.contenders.torch_mixing import TorchMixing
+from dali_mixup.bench.work import MEAN, STD, Samples, Work
 
 
 def filters(path: str, law: v2.RandomResizedCrop, work: Work) -> str:

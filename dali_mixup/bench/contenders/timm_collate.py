@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 import torch
 
-from ..work import MEAN, STD, Samples, Work
-from .base import Contender, Loader, Repeatable
-from .files import Files
-from .torchvision_v2 import read_pil
+from dali_mixup.bench.contenders.base import Contender, Loader, Repeatable
+from dali_mixup.bench.contenders.files import Files
+from dali_mixup.bench.contenders.torchvision_v2 import read_pil
+from dali_mixup.bench.work import MEAN, STD, Samples, Work
 
 
 class TimmFastCollate(Contender):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn.functional import one_hot
 
-from ..work import Work
+from dali_mixup.bench.work import Work
 
 
 class TorchMixing:

@@ -11,9 +11,9 @@ from torch.utils.data import DataLoader, default_collate
 from torchvision.io import ImageReadMode, decode_jpeg, read_file
 from torchvision.transforms import InterpolationMode, v2
 
-from ..work import MEAN, STD, Samples, Work
-from .base import Batch, Contender, Loader
-from .files import Files
+from dali_mixup.bench.contenders.base import Batch, Contender, Loader
+from dali_mixup.bench.contenders.files import Files
+from dali_mixup.bench.work import MEAN, STD, Samples, Work
 
 
 def read_pil(path: str) -> Image.Image:

@@ -1,0 +1,51 @@
+"""Fused pixel kernels for DALI's CPU backend, compiled by Numba, an optional dependency.
+
+DALI's own CPU operators for resizing, blending and normalising take several passes and several times as long (see
+docs/benchmarking.md). `kernels` is the arithmetic, `abi` how DALI calls it, `operators` the graph.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+
+from dali_mixup._checks import choice
+
+log = logging.getLogger("dali_mixup")
+
+MOST_IMAGES = 5  # that are mixed into one: DALI's Numba operator has six inputs, one is for the weights
+
+
+def use_compiled(owner: str, given: str, gpu: bool) -> bool:
+    """Whether to use the compiled kernels: given = "numba", "dali" (its own operators) or "auto", numba where it works;
+    never on a GPU.
+
+    Raises:
+        TypeError, ValueError: another value; "numba" where it does not work, with the reason.
+    """
+    choice(owner, "cpu_kernels", given, ("auto", "numba", "dali"))
+    if gpu or given == "dali":
+        return False
+    problem = unusable()
+    if problem and given == "numba":
+        raise ValueError(
+            f"{owner}: cpu_kernels='numba' does not work here: {problem}; pip install 'dali-mixup[cpu]', or leave "
+            "cpu_kernels out"
+        )
+    log.info(
+        "%s: cpu_kernels='%s'%s",
+        owner,
+        "dali" if problem else "numba",
+        f", which is slower, because {problem}; pip install 'dali-mixup[cpu]'" if problem else "",
+    )
+    return not problem
+
+
+@cache
+def unusable() -> str:
+    """Why the compiled kernels cannot be used, "" where they can."""
+    try:
+        from dali_mixup._cpu import operators  # noqa: F401
+    except Exception as error:  # not there, or no match for this NumPy, LLVM or DALI
+        return f"{type(error).__name__}: {error}"
+    return ""

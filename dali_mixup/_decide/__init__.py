@@ -1,0 +1,1 @@
+"""What is mixed with what, and when: pure functions of a batch's address. NumPy only."""

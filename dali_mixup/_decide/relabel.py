@@ -1,0 +1,53 @@
+"""Wrong labels on purpose, for studies of memorisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dali_mixup._checks import choice, integer, number
+from dali_mixup._seeding import Purpose, stream
+
+
+@dataclass(frozen=True)
+class CorruptLabels:
+    """Replaces the labels of a share of the samples, the same ones in every epoch, on every rank and after a resume.
+
+    Which samples, and by what, depends on (seed, sample index) alone, so a larger fraction corrupts the same samples
+    and more, with the same wrong labels. Zhang et al. 2018 section 3.4 corrupt 20%, 50% and 80%.
+
+    Args:
+        fraction: in [0, 1]; each sample is corrupted independently with this probability.
+        seed: of the choice.
+        scheme: "uniform" draws from all classes, so 1 in num_classes keeps its label by chance; "other" draws from the
+            other classes only.
+
+    Raises:
+        TypeError, ValueError: values outside the above.
+    """
+
+    fraction: float
+    seed: int = 0
+    scheme: str = "uniform"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "fraction", number("CorruptLabels", "fraction", self.fraction, at_least=0, at_most=1)
+        )
+        integer("CorruptLabels", "seed", self.seed, at_least=0)
+        choice("CorruptLabels", "scheme", self.scheme, ("uniform", "other"))
+
+    def __call__(self, labels: np.ndarray, num_classes: int) -> np.ndarray:
+        """The labels to train on, (n,), from the true ones (n,) in [0, num_classes)."""
+        if self.scheme == "other" and num_classes < 2:
+            raise ValueError("CorruptLabels: scheme='other' needs at least 2 classes, the data have 1")
+        rng = stream(Purpose.RELABEL, self.seed)
+        drawn = rng.random_sample((len(labels), 2))
+        if self.scheme == "uniform":
+            wrong = (drawn[:, 1] * num_classes).astype(labels.dtype)
+        else:
+            wrong = (
+                (labels + 1 + (drawn[:, 1] * (num_classes - 1)).astype(labels.dtype)) % num_classes
+            ).astype(labels.dtype)
+        return np.where(drawn[:, 0] < self.fraction, wrong, labels)

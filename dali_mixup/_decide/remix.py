@@ -1,0 +1,50 @@
+"""Remix: label weights that favour rare classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dali_mixup._checks import number
+
+
+@dataclass(frozen=True)
+class Remix:
+    """In a pair of classes of very different size the whole label goes to the rare one, unless its image is faint.
+
+    Chou et al. 2020 (arXiv 2007.03943), equation 8, with n_i the class counts and lam the own image's weight: the own
+    label's weight is 0 where n_own / n_partner >= kappa and lam < tau; 1 where n_own / n_partner <= 1 / kappa and
+    1 - lam < tau; lam otherwise. Pixels are not touched. kappa = 3 and tau = 0.5 are values recalled from the paper.
+
+    Args:
+        counts: samples a class, each > 0.
+        kappa: >= 1.
+        tau: in [0, 1].
+
+    Raises:
+        TypeError, ValueError: values outside the above.
+    """
+
+    counts: Sequence[int]
+    kappa: float = 3.0
+    tau: float = 0.5
+
+    def __post_init__(self) -> None:
+        if isinstance(self.counts, (str, bytes)) or not hasattr(self.counts, "__len__"):
+            raise TypeError(f"Remix: counts={self.counts!r}, expected the number of samples of every class")
+        counts = tuple(int(number("Remix", f"counts[{i}]", n, above=0)) for i, n in enumerate(self.counts))
+        if not counts:
+            raise ValueError("Remix: counts are empty; expected the number of samples of every class")
+        object.__setattr__(self, "counts", counts)
+        number("Remix", "kappa", self.kappa, at_least=1)
+        number("Remix", "tau", self.tau, at_least=0, at_most=1)
+
+    def __call__(self, lam: np.ndarray, own: np.ndarray, partner: np.ndarray) -> np.ndarray:
+        """(n,) label weights of the own class from lam (n,) and class ids own, partner (n,)."""
+        counts = np.asarray(self.counts, dtype=np.float64)
+        ratio = counts[own] / counts[partner]
+        partner_wins = (ratio >= self.kappa) & (lam < self.tau)
+        own_wins = (ratio <= 1 / self.kappa) & (1 - lam < self.tau)
+        return np.where(partner_wins, 0.0, np.where(own_wins, 1.0, lam))

@@ -1,0 +1,97 @@
+"""Writing what methods drew into the rows that follow it: from decisions to a plan."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dali_mixup._decide.plan import MixPlan
+from dali_mixup.methods import Draws, Form, Method
+
+
+def alone(rows: int, k: int, regime: str) -> MixPlan:
+    """Every row by itself: partners the row, weights 1, 0, ..."""
+    weights = np.zeros((rows, k), dtype=np.float32)
+    weights[:, 0] = 1
+    return MixPlan(
+        partners=np.repeat(np.arange(rows, dtype=np.int32)[:, None], k, axis=1),
+        weights=weights,
+        pixel_weights=weights.copy(),
+        boxes=np.zeros((rows, 4), dtype=np.int32),
+        method=np.full(rows, -1, dtype=np.int32),
+        form=np.full(rows, Form.NONE, dtype=np.int32),
+        mask_of=np.full(rows, -1, dtype=np.int32),
+        regime=regime,
+    )
+
+
+Rows = np.ndarray | slice
+
+
+def with_draws(
+    plan: MixPlan,
+    method: Method,
+    index: int,
+    draws: Draws,
+    followed: tuple[Rows, Rows],
+) -> MixPlan:
+    """The plan with a method's draws written into the rows that follow them: `followed` is (rows, draw of each)."""
+    rows, source = followed
+    k = draws.weights.shape[1]
+    plan.weights[rows, :k] = draws.weights[source]
+    plan.pixel_weights[rows, :k] = (draws.weights if draws.pixel_weights is None else draws.pixel_weights)[
+        source
+    ]
+    if draws.boxes is not None:
+        plan.boxes[rows] = draws.boxes[source]
+    plan.method[rows] = index
+    plan.form[rows] = method.form
+    fields = dict(plan.__dict__)
+    if draws.regions is not None:
+        fields["regions"] = _regions(plan.regions, draws.regions[source], rows, len(plan))
+    if draws.masks is not None:
+        known = plan.masks if plan.masks is not None else draws.masks[:0]
+        plan.mask_of[rows] = (len(known) + np.arange(len(draws.masks)))[source]
+        fields["masks"] = np.concatenate([known, draws.masks]) if len(known) else draws.masks
+    return MixPlan(**fields)
+
+
+def _regions(known: np.ndarray | None, drawn: np.ndarray, rows: Rows, n: int) -> np.ndarray:
+    """Room for as many rectangles as the method with most has; the others' stay empty (height and width 0)."""
+    have = 0 if known is None else known.shape[1]
+    table = np.zeros((n, max(have, drawn.shape[1]), 7), dtype=np.int32)
+    if known is not None:
+        table[:, :have] = known
+    table[rows, : drawn.shape[1]] = drawn
+    return table
+
+
+def settle(plan: MixPlan) -> MixPlan:
+    """Rows in which nobody else takes part are left alone; columns that take no part name the row itself."""
+    own = np.arange(len(plan), dtype=np.int32)[:, None]
+    unused = (plan.weights == 0) & (plan.pixel_weights == 0)
+    np.copyto(plan.partners, own, where=unused)
+    by_itself = (plan.partners == own).all(1) & (plan.method >= 0)
+    if by_itself.any():
+        plan.weights[by_itself] = plan.pixel_weights[by_itself] = np.eye(
+            1, plan.weights.shape[1], dtype=np.float32
+        )
+        plan.boxes[by_itself] = 0
+        plan.method[by_itself] = -1
+        plan.form[by_itself] = Form.NONE
+        plan.mask_of[by_itself] = -1
+    return plan
+
+
+def extended(plan: MixPlan, rows: int) -> MixPlan:
+    """The plan of a larger batch whose further rows are left alone: partners may be among those."""
+    if rows == len(plan):
+        return plan
+    n, k = plan.partners.shape
+    more = alone(rows, k, plan.regime)
+    for name in ("partners", "weights", "pixel_weights", "boxes", "method", "form", "mask_of"):
+        getattr(more, name)[:n] = getattr(plan, name)
+    fields = dict(more.__dict__)
+    if plan.regions is not None:
+        fields["regions"] = _regions(None, plan.regions, slice(0, n), rows)
+    fields["masks"] = plan.masks
+    return MixPlan(**fields)

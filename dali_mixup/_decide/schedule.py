@@ -1,0 +1,206 @@
+"""When mixing is on, and how its numbers change with the epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from dali_mixup._checks import choice, number
+from dali_mixup.methods import Method
+
+Curve = float | Sequence[tuple[float, float]] | Callable[[float], float]
+"""A number; knots ((epoch, value), ...) joined by straight lines and constant outside; or a function of the epoch."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Mixing is on from `start` until before `stop`; off means the images are bit-identical to no mixing.
+
+    It is a function of the batch's address, not a flag that somebody flips, so prefetched batches and resumed runs
+    switch at exactly the same batch.
+
+    Args:
+        start, stop: first position with mixing and first position without (None: never), >= 0, in `unit`.
+        unit: "epoch" (2.5 is the middle of the third epoch), "step" (counted over all epochs) or "fraction" of
+            `total_epochs`. Positions that are not whole epochs need `steps_per_epoch` when a batch is planned; the
+            loaders know it.
+        total_epochs: > 0, only with unit="fraction".
+        prob: curve in [0, 1] that replaces the policy's prob.
+        weights: one curve >= 0 a method, replacing the policy's weights.
+        alpha: one curve > 0 (or None) a method, replacing that method's alpha.
+    Curves take the whole epoch number, so their value is constant within an epoch.
+
+    Raises:
+        TypeError, ValueError: at construction; for a function that returns a value out of range, at the epoch that
+            does.
+    """
+
+    start: float = 0.0
+    stop: float | None = None
+    unit: str = "epoch"
+    total_epochs: float | None = None
+    prob: Curve | None = None
+    weights: Sequence[Curve] | None = None
+    alpha: Sequence[Curve | None] | None = None
+
+    def __post_init__(self) -> None:
+        choice("Schedule", "unit", self.unit, ("epoch", "step", "fraction"))
+        top = 1.0 if self.unit == "fraction" else None
+        start = number("Schedule", "start", self.start, at_least=0, at_most=top)
+        object.__setattr__(self, "start", start)
+        if self.stop is not None:
+            object.__setattr__(self, "stop", number("Schedule", "stop", self.stop, at_least=0, at_most=top))
+            if self.stop < start:
+                raise ValueError(
+                    f"Schedule: stop={self.stop:g} lies before start={start:g}; expected stop >= start"
+                )
+        if (self.unit == "fraction") != (self.total_epochs is not None):
+            raise ValueError(
+                f"Schedule: total_epochs={self.total_epochs!r} with unit={self.unit!r}; "
+                "give total_epochs with unit='fraction' and only then"
+            )
+        if self.total_epochs is not None:
+            number("Schedule", "total_epochs", self.total_epochs, above=0)
+        for field in ("weights", "alpha"):
+            given = getattr(self, field)
+            if given is not None:
+                if not isinstance(given, (list, tuple)):
+                    raise TypeError(f"Schedule: {field}={given!r}, expected a list of curves, one a method")
+                object.__setattr__(self, field, tuple(given))
+        for field, curves in (
+            ("prob", (self.prob,)),
+            ("weights", self.weights or ()),
+            ("alpha", self.alpha or ()),
+        ):
+            for curve in curves:
+                _check_curve(field, curve)
+
+    def active(self, epoch: int, step: int, steps_per_epoch: int | None) -> bool:
+        """Is mixing on for this batch? step counts from 0 within the epoch.
+
+        Raises:
+            ValueError: a boundary inside an epoch, and steps_per_epoch is None.
+        """
+        return self._reached(self.start, epoch, step, steps_per_epoch) and not (
+            self.stop is not None and self._reached(self.stop, epoch, step, steps_per_epoch)
+        )
+
+    def _reached(self, boundary: float, epoch: int, step: int, steps_per_epoch: int | None) -> bool:
+        if self.unit == "fraction":
+            assert self.total_epochs is not None
+            boundary *= self.total_epochs
+        if self.unit != "step" and float(boundary).is_integer():
+            return epoch >= boundary
+        if boundary == 0:
+            return True
+        if steps_per_epoch is None:
+            raise ValueError(
+                f"Schedule: the boundary {boundary:g} ({self.unit}) lies inside an epoch; give steps_per_epoch"
+            )
+        steps = boundary if self.unit == "step" else boundary * steps_per_epoch
+        # A boundary between two batches belongs to the later one; the tolerance undoes 0.1 * 30 = 3.0000000000000004.
+        return epoch * steps_per_epoch + step >= math.ceil(steps - 1e-9)
+
+
+@dataclass(frozen=True)
+class Schedules:
+    """Schedules that hold together: mixing is on while all are, and one at most sets each of prob, weights, alpha."""
+
+    members: tuple[Schedule, ...] = ()
+
+    @classmethod
+    def of(cls, given: Schedules | Schedule | Sequence[Schedule] | None) -> Schedules:
+        """From what a policy is given. TypeError for anything but schedules."""
+        if isinstance(given, Schedules):
+            return given
+        members = () if given is None else (given,) if isinstance(given, Schedule) else given
+        if not isinstance(members, (tuple, list)) or not all(isinstance(m, Schedule) for m in members):
+            raise TypeError(f"MixPolicy: schedule={given!r}, expected a Schedule or several")
+        return cls(tuple(members))
+
+    def active(self, epoch: int, step: int, steps_per_epoch: int | None) -> bool:
+        """Is mixing on for this batch?"""
+        return all(member.active(epoch, step, steps_per_epoch) for member in self.members)
+
+    def setting(
+        self, methods: Sequence[Method], weights: Sequence[float], prob: float, epoch: int
+    ) -> tuple[Sequence[Method], Sequence[float], float]:
+        """The methods, weights and prob of an epoch, from those that hold without a schedule."""
+        for member in self.members:
+            if member.alpha is not None:
+                methods = [with_alpha(m, a, epoch) for m, a in zip(methods, member.alpha, strict=True)]
+            if member.weights is not None:
+                given = [value(curve, epoch) for curve in member.weights]
+                weights = odds(f"schedule.weights in epoch {epoch}", given, len(methods))
+            if member.prob is not None:
+                name = f"schedule.prob in epoch {epoch}"
+                prob = number("MixPolicy", name, value(member.prob, epoch), at_least=0, at_most=1)
+        return methods, weights, prob
+
+    def check(self, methods: Sequence[Method]) -> None:
+        """ValueError unless the schedules fit the methods and each other."""
+        for field in ("prob", "weights", "alpha"):
+            if sum(getattr(member, field) is not None for member in self.members) > 1:
+                raise ValueError(
+                    f"MixPolicy: two schedules set {field}; expected at most one, None in the others"
+                )
+        for member in self.members:
+            for field in ("weights", "alpha"):
+                given = getattr(member, field)
+                if given is not None and len(given) != len(methods):
+                    raise ValueError(
+                        f"MixPolicy: schedule.{field} has {len(given)} curves for {len(methods)} methods; "
+                        "expected one a method"
+                    )
+            for method, curve in zip(methods, member.alpha or (), strict=member.alpha is not None):
+                if curve is not None and not hasattr(method, "alpha"):
+                    raise ValueError(
+                        f"MixPolicy: schedule.alpha names {method.name!r}, which has no alpha; give None there"
+                    )
+
+
+def odds(name: str, given: Sequence[float], methods: int) -> tuple[float, ...]:
+    if isinstance(given, (str, bytes)) or not hasattr(given, "__len__") or len(given) != methods:
+        raise ValueError(f"MixPolicy: {name}={given!r}, expected {methods} numbers >= 0, one a method")
+    odds = tuple(number("MixPolicy", f"{name}[{i}]", w, at_least=0) for i, w in enumerate(given))
+    if sum(odds) <= 0:
+        raise ValueError(f"MixPolicy: {name}={given!r} are all zero; expected at least one > 0")
+    return odds
+
+
+def value(curve: Curve, epoch: int) -> float:
+    """The curve's value in an epoch."""
+    if callable(curve):
+        return float(curve(epoch))
+    if isinstance(curve, Sequence):
+        at, values = zip(*curve, strict=True)
+        return float(np.interp(epoch, at, values))
+    return float(curve)
+
+
+def with_alpha(method: Any, alpha: Curve | None, epoch: int) -> Any:
+    """The method with the alpha of that epoch, validated by the method itself."""
+    return method if alpha is None else replace(method, alpha=value(alpha, epoch))
+
+
+def _check_curve(field: str, curve: Any) -> None:
+    if curve is None or callable(curve):
+        return
+    if isinstance(curve, Real) and not isinstance(curve, bool):
+        number("Schedule", field, curve, at_least=0)
+        return
+    try:
+        at = [number("Schedule", "epoch of a knot", e, at_least=0) for e, _ in curve]
+        [number("Schedule", "value of a knot", v, at_least=0) for _, v in curve]
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"Schedule: {field}={curve!r} is no curve; expected a number, ((epoch, value), ...) or a function of the "
+            "epoch"
+        ) from error
+    if not at or at != sorted(at):
+        raise ValueError(f"Schedule: {field}: the knots {curve!r} must be ordered by epoch, and at least one")

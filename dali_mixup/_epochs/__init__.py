@@ -1,0 +1,1 @@
+"""Which sample comes when, and where a run stands: pure arithmetic."""

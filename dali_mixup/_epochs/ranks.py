@@ -1,0 +1,71 @@
+"""Which rank this process is, of how many, and which GPU is its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dali_mixup._checks import integer
+
+
+@dataclass(frozen=True)
+class Rank:
+    """rank in [0, world_size). local_rank counts the processes of this host and picks the GPU; None: nobody said, and
+    torch's current device is taken. local_world_size processes share this host's cores."""
+
+    rank: int
+    world_size: int
+    local_rank: int | None
+    local_world_size: int
+
+
+def resolve(rank: int | None, world_size: int | None, environment: Mapping[str, str] = os.environ) -> Rank:
+    """Rank and world size from the arguments, else an initialised torch process group, else torchrun's environment
+    (RANK, WORLD_SIZE), else a single process.
+
+    Raises:
+        TypeError: arguments that are not integers.
+        ValueError: only one of the two arguments given, rank outside [0, world_size), or an environment that has
+            RANK but no WORLD_SIZE, or the other way round, or that holds something else than counts.
+    """
+    if (rank is None) != (world_size is None):
+        raise ValueError(
+            f"rank={rank!r} and world_size={world_size!r}: give both, or neither to find them out"
+        )
+    if rank is None or world_size is None:
+        rank, world_size = _process_group() or _torchrun(environment) or (0, 1)
+    world_size = integer("loader", "world_size", world_size, at_least=1)
+    rank = integer("loader", "rank", rank, at_least=0)
+    if rank >= world_size:
+        raise ValueError(f"rank={rank!r} is outside [0, world_size={world_size!r})")
+    local_world_size = max(1, _count(environment, "LOCAL_WORLD_SIZE", 1))
+    local_rank = _count(environment, "LOCAL_RANK", 0) if "LOCAL_RANK" in environment else None
+    return Rank(rank, world_size, local_rank, local_world_size)
+
+
+def _process_group() -> tuple[int, int] | None:
+    # A process group can only be there if somebody has imported torch.distributed already.
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is None or not distributed.is_available() or not distributed.is_initialized():
+        return None
+    return distributed.get_rank(), distributed.get_world_size()
+
+
+def _torchrun(environment: Mapping[str, str]) -> tuple[int, int] | None:
+    found = {name: environment[name] for name in ("RANK", "WORLD_SIZE") if name in environment}
+    if not found:
+        return None
+    if len(found) == 1:
+        raise ValueError(
+            f"the environment has {found}, but RANK and WORLD_SIZE belong together; set both or neither"
+        )
+    return _count(environment, "RANK", 0), _count(environment, "WORLD_SIZE", 1)
+
+
+def _count(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name, str(default))
+    if not text.isdecimal():
+        raise ValueError(f"the environment has {name}={text!r}, expected a number >= 0 as torchrun sets it")
+    return int(text)

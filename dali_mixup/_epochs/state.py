@@ -1,0 +1,161 @@
+"""What a loader saves, and whether a saved state fits the loader that is to continue it. Plain values only."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from dali_mixup._checks import integer
+from dali_mixup._epochs.layout import EpochLayout
+
+VERSION = 1
+
+ELASTIC = ("batch_size", "world_size")
+"""Differences that an elastic resume allows."""
+
+_POSITION = ("epoch", "step", "offset")
+_STATE = ("version", *_POSITION, "rank", "run", "skipped", "fingerprint")
+_LONG = 300  # characters of JSON from which on a value is saved as its digest, so that a state stays small
+
+
+def refuse_unless_fits(saved: Mapping[str, Any], mine: Mapping[str, Any], elastic: bool) -> bool:
+    """Does the state need an elastic resume? False when it continues exactly.
+
+    Args:
+        saved: the state given to `load_state_dict`.
+        mine: the loader's own fingerprint.
+        elastic: whether other numbers of ranks and batch sizes are allowed.
+
+    Raises:
+        TypeError, ValueError: not a loader's state, another state version, or other data, seed, policy, ...; the
+            message lists every difference, saved against now.
+    """
+    _check_form(saved)
+    theirs, mine = dict(_flat(saved["fingerprint"])), dict(_flat(mine))
+    different = [key for key in {**theirs, **mine} if theirs.get(key) != mine.get(key)]
+    refused = [key for key in different if not (elastic and key in ELASTIC)]
+    if refused:
+        listed = "; ".join(f"{key}: saved {theirs.get(key)!r}, now {mine.get(key)!r}" for key in refused)
+        only_elastic = all(key in ELASTIC for key in refused)
+        advice = (
+            "build the loader with elastic=True to continue the epoch's remaining samples anyway"
+            if only_elastic
+            else "build the loader as it was, or start a new run without the state"
+        )
+        raise ValueError(f"load_state_dict: the state belongs to another run ({listed}); {advice}")
+    return bool(different)
+
+
+def dealt_anew(saved: Mapping[str, Any], layout: EpochLayout) -> tuple[int, int]:
+    """(epoch, offset) at which a loader of another batch size or number of ranks continues a state.
+
+    Every sample that the saved run had consumed stays consumed; the rest of the epoch, from `offset` in its global
+    order on, is dealt out by `layout`. Where the rest is too small for a step and remainders are dropped, or nothing
+    is left, that is the beginning of the next epoch.
+
+    Raises:
+        ValueError: samples are left that the ranks cannot share in equal steps, and remainders are not dropped.
+    """
+    epoch, before = saved["epoch"], saved["offset"]
+    theirs = {key: saved["fingerprint"][key] for key in ELASTIC}
+    old = replace(layout, **theirs, samples=layout.samples - before)
+    offset = before + old.consumed(saved["step"])
+    left = layout.samples - offset
+    if left == 0:
+        return epoch + 1, 0
+    if layout.drop_last and left < layout.batch_size * layout.world_size:
+        return epoch + 1, 0
+    try:
+        replace(layout, samples=left)
+    except ValueError as error:
+        raise ValueError(
+            f"load_state_dict: {left} samples of epoch {epoch} are left, and {layout.world_size} ranks cannot "
+            f"share them: {error} Resume with fewer ranks or another batch size, or begin epoch {epoch + 1} with "
+            f"set_epoch({epoch + 1}) instead of loading the state"
+        ) from None
+    return epoch, offset
+
+
+def described(thing: Any) -> Any:
+    """The parameters of a policy or transform as JSON-able values: equal exactly where the parameters are.
+
+    A function counts by its name, since its code cannot be compared.
+    """
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        fields = {field.name: described(getattr(thing, field.name)) for field in dataclasses.fields(thing)}
+        return {"is": type(thing).__qualname__, **fields}
+    if isinstance(thing, Mapping):
+        return {str(key): described(item) for key, item in thing.items()}
+    if isinstance(thing, (list, tuple)):
+        items = [described(item) for item in thing]
+        text = json.dumps(items)
+        return items if len(text) < _LONG else hashlib.sha256(text.encode()).hexdigest()[:16]
+    if thing is None or isinstance(thing, (bool, int, float, str)):
+        return thing
+    if callable(thing):
+        return f"{thing.__module__}.{getattr(thing, '__qualname__', type(thing).__qualname__)}"
+    return str(thing)
+
+
+def _check_form(saved: Any) -> None:
+    """TypeError or ValueError for what this library did not save."""
+    _keys("a loader's state_dict", saved, _STATE)
+    if saved["version"] != VERSION:
+        raise ValueError(
+            f"load_state_dict: state version {saved['version']!r}, this library reads {VERSION}; "
+            "resume with the version of dali-mixup that saved it"
+        )
+    _keys("fingerprint", saved["fingerprint"], ELASTIC)
+    for key in (*_POSITION, "rank"):
+        integer("load_state_dict", key, saved[key], at_least=0)
+    if saved["run"] is not None:
+        _keys("run", saved["run"], ("walk", "count", "dali"))
+        _keys("run.walk", saved["run"]["walk"], _POSITION)
+        for key in _POSITION:
+            integer("load_state_dict", f"run.walk.{key}", saved["run"]["walk"][key], at_least=0)
+        integer("load_state_dict", "run.count", saved["run"]["count"], at_least=0)
+        if not isinstance(saved["run"]["dali"], str):
+            raise TypeError(f"load_state_dict: run.dali={saved['run']['dali']!r}, expected base64 text")
+    if not isinstance(saved["skipped"], (list, tuple)):
+        raise TypeError(f"load_state_dict: skipped={saved['skipped']!r}, expected a list of sample indices")
+    for index in saved["skipped"]:
+        integer("load_state_dict", "skipped", index, at_least=0)
+
+
+def _keys(name: str, given: Any, expected: Sequence[str]) -> None:
+    if not isinstance(given, Mapping):
+        raise TypeError(f"load_state_dict: {name} is a {type(given).__name__}, expected a mapping")
+    missing = [key for key in expected if key not in given]
+    if missing:
+        raise ValueError(
+            f"load_state_dict: not a state of this loader: {', '.join(missing)} missing in {name}, "
+            f"which has {sorted(map(str, given))}"
+        )
+
+
+def _flat(thing: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of nested mappings and lists with its dotted name, so that a difference has a name."""
+    if isinstance(thing, Mapping):
+        for key, item in thing.items():
+            yield from _flat(item, f"{name}.{key}" if name else str(key))
+    elif isinstance(thing, (list, tuple)):
+        yield f"{name}.length", len(thing)
+        for number, item in enumerate(thing):
+            yield from _flat(item, f"{name}[{number}]")
+    else:
+        yield name, thing
+
+
+def digest(array: np.ndarray | None) -> str | None:
+    """A short digest of an array's shape, type and values; None for None."""
+    if array is None:
+        return None
+    made = hashlib.sha256(f"{array.shape} {array.dtype}".encode())
+    made.update(np.ascontiguousarray(array).tobytes())
+    return made.hexdigest()[:16]

@@ -1,0 +1,68 @@
+"""Where the n-th batch after a start lies: pure arithmetic from a count of batches to (epoch, step, samples)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from dali_mixup._epochs.layout import EpochLayout
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The batches of one rank from a start on, epoch after epoch without end.
+
+    Attributes:
+        layout: how a whole epoch is dealt to ranks and steps.
+        rank: whose batches these are.
+        epoch, step: address of batch 0 of the walk.
+        offset: positions of `epoch`'s global order that were consumed under another number of ranks or batch size; only
+            the rest of that epoch is dealt out, and `step` counts within the rest.
+        interleaved: deal the positions of a step out one by one, rank after rank, instead of in contiguous pieces.
+    """
+
+    layout: EpochLayout
+    rank: int
+    epoch: int = 0
+    step: int = 0
+    offset: int = 0
+    interleaved: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.step <= self.steps(self.epoch):
+            raise ValueError(
+                f"step {self.step} is outside epoch {self.epoch} of {self.steps(self.epoch)} steps"
+            )
+
+    def layout_of(self, epoch: int) -> EpochLayout:
+        """The layout of the positions that are dealt out in an epoch."""
+        if epoch == self.epoch and self.offset:
+            return replace(self.layout, samples=self.layout.samples - self.offset)
+        return self.layout
+
+    def steps(self, epoch: int) -> int:
+        """Batches of this rank in an epoch."""
+        return self.layout_of(epoch).steps_of(self.rank)
+
+    def address(self, batch: int) -> tuple[int, int]:
+        """(epoch, step) of the walk's n-th batch."""
+        first = self.step + batch
+        if first < self.steps(self.epoch):
+            return self.epoch, first
+        later, step = divmod(first - self.steps(self.epoch), self.layout.steps_of(self.rank))
+        return self.epoch + 1 + later, step
+
+    def span(self, epoch: int, step: int) -> tuple[int, int]:
+        """(start, stop) of the batch in the epoch's global order."""
+        start, stop = self.layout_of(epoch).span(step, self.rank)
+        return (start + self.offset, stop + self.offset) if epoch == self.epoch else (start, stop)
+
+    def positions(self, epoch: int, step: int) -> slice:
+        """The batch's positions in the epoch's global order: as many as `span` has, dealt out as `interleaved` says."""
+        start, stop = self.span(epoch, step)
+        if not self.interleaved:
+            return slice(start, stop)
+        layout = self.layout_of(epoch)
+        begun = start - layout.span(step, self.rank)[0]  # positions of the epoch before this layout
+        return slice(
+            begun + layout.consumed(step) + self.rank, begun + layout.consumed(step + 1), layout.world_size
+        )

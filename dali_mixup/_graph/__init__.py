@@ -1,0 +1,1 @@
+"""What DALI runs: decoding, mixing and normalising as operators of one graph."""

@@ -1,0 +1,38 @@
+"""Segmentation maps, mixed as their images were: copied, never averaged."""
+
+from __future__ import annotations
+
+from nvidia.dali import fn, types
+from nvidia.dali.data_node import DataNode
+
+from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._graph.feed import PlanFeed
+from dali_mixup._graph.pixels import Nodes, paste, paste_resized
+from dali_mixup.methods import Form
+
+
+def refuse_averaging(policy: MixPolicy) -> None:
+    """ValueError for a policy with a method that averages pixels: two class ids have no average."""
+    averaging = [m.name for m in policy.methods if m.form not in (Form.PASTE, Form.RESIZE)]
+    if averaging:
+        raise ValueError(
+            f"mix: segmentation with {', '.join(averaging)}: class ids cannot be averaged; expected methods that "
+            "paste, such as CutMix or ResizeMix"
+        )
+
+
+def mixed_maps(maps: DataNode, feed: PlanFeed, nodes: Nodes) -> DataNode:
+    """(H, W, 1) maps of the type they came in, from maps (H, W) or (H, W, 1); resized ones by nearest neighbour."""
+    maps = fn.reshape(maps, shape=[feed.height, feed.width, 1], layout="HWC")
+    pasted = paste(maps, nodes) if Form.PASTE in feed.forms else maps
+    if Form.RESIZE not in feed.forms:
+        return pasted
+    predicate = nodes["is_resize"]
+    names = ("resize_size", "resize_from", "resize_to", "resize_shape")
+    own = {**{name: nodes[name] for name in names}, "images": maps}
+    own["image1"] = fn.permute_batch(maps, indices=nodes["partner1"])
+    mine = {n: fn._conditional.split(node, predicate=predicate, _if_stmt=True)[0] for n, node in own.items()}
+    _, rest = fn._conditional.split(pasted, predicate=predicate, _if_stmt=True)
+    return fn._conditional.merge(
+        paste_resized(mine, types.DALIInterpType.INTERP_NN), rest, predicate=predicate
+    )

@@ -1,0 +1,1 @@
+"""What a training loop sees, and what it is made from."""

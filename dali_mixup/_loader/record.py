@@ -1,0 +1,97 @@
+"""MixRecord: everything that was decided about a batch, for training steps that need more than images and targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from dali_mixup._loader.batches import Batch
+from dali_mixup._loader.companions import Companions
+
+
+@dataclass(frozen=True)
+class MixRecord:
+    """The third item of a batch when `handover=` is given. N rows, k images a mixed row, M unlabelled samples.
+
+    Small arrays are on the CPU, images on the batch's device, in its dtype and memory format.
+
+    Attributes:
+        epoch, step: address of the batch; step counts from 0 in each epoch.
+        seed: the loader's seed, for draws elsewhere that must replay: combine it with epoch and step.
+        regime: "mixed"; "clean" where an `Alternation` left the batch alone; "off" without a policy or outside its
+            schedule. Mix hidden features only where it is not "mixed".
+        sample_ids: (N,) int64 indices into the data.
+        labels, true_labels: (N,) int64 trained on, and true; they differ only with `CorruptLabels`.
+        partners: (N, k) int64 row of each image that takes part; rows >= N are unlabelled samples or neighbours.
+        partner_labels: (N, k) int64 their training labels, -1 where unlabelled.
+        weights, pixel_weights: (N, k) float32 label and pixel weights.
+        boxes: (N, 4) int64 y0, x0, y1, x1 of what was pasted.
+        method: (N,) int64 index into the policy's methods, -1 where the row was left alone.
+        unpartnered: rows for which a rule by class found no partner.
+        clean: (N, 3, H, W) the same augmented images before mixing, or None.
+        views: further independently augmented, unmixed views, (N, 3, H, W) each.
+        unlabelled: one (M, 3, H, W) tensor a view of the unlabelled samples.
+        unlabelled_ids: (M,) int64 indices into the unlabelled data.
+    """
+
+    epoch: int
+    step: int
+    seed: int
+    regime: str
+    sample_ids: torch.Tensor
+    labels: torch.Tensor
+    true_labels: torch.Tensor
+    partners: torch.Tensor
+    partner_labels: torch.Tensor
+    weights: torch.Tensor
+    pixel_weights: torch.Tensor
+    boxes: torch.Tensor
+    method: torch.Tensor
+    unpartnered: int
+    clean: torch.Tensor | None
+    views: tuple[torch.Tensor, ...]
+    unlabelled: tuple[torch.Tensor, ...]
+    unlabelled_ids: torch.Tensor
+
+
+def record_of(
+    batch: Batch,
+    seed: int,
+    true_labels: torch.Tensor,
+    companions: Companions,
+    images: torch.Tensor,
+    clean: torch.Tensor | None,
+) -> MixRecord:
+    """The record of a batch from its decisions and the images (R, 3, H, W) of all its rows."""
+    n = len(batch.indices)
+    plan = batch.plan
+    labels = torch.from_numpy(batch.labels)
+    if plan is None:
+        partners = torch.arange(n)[:, None]
+        weights = pixel_weights = torch.ones(n, 1)
+        boxes, method = torch.zeros(n, 4, dtype=torch.int64), torch.full((n,), -1)
+    else:
+        partners = torch.from_numpy(plan.partners).long()
+        weights, pixel_weights = torch.from_numpy(plan.weights), torch.from_numpy(plan.pixel_weights)
+        boxes, method = torch.from_numpy(plan.boxes).long(), torch.from_numpy(plan.method).long()
+    return MixRecord(
+        epoch=batch.epoch,
+        step=batch.step,
+        seed=seed,
+        regime="off" if plan is None else plan.regime,
+        sample_ids=torch.from_numpy(batch.indices),
+        labels=labels,
+        true_labels=true_labels,
+        partners=partners,
+        partner_labels=torch.from_numpy(batch.row_labels)[partners],
+        weights=weights,
+        pixel_weights=pixel_weights,
+        boxes=boxes,
+        method=method,
+        unpartnered=0 if plan is None else plan.unpartnered,
+        clean=None if clean is None else clean[:n],
+        views=tuple(images[block] for block in companions.view_blocks(n)),
+        unlabelled=tuple(images[block] for block in companions.unlabelled_blocks(n)),
+        unlabelled_ids=torch.from_numpy(batch.unlabelled),
+    )

@@ -1,0 +1,134 @@
+"""Schedules and alternation: mixing acts on exactly the batches they name."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dali_mixup._decide.alternation import Alternation
+from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._decide.schedule import Schedule
+from dali_mixup.methods import CutMix, MixUp
+from tests.plans import plan
+
+
+class TestSchedules:
+    POLICY = MixPolicy(MixUp(1.0), schedule=Schedule(start=2, stop=5))
+
+    def test_mixing_is_on_from_start_until_before_stop(self) -> None:
+        on = [plan(self.POLICY, epoch=epoch).mixed.any() for epoch in range(8)]
+        assert on == [False, False, True, True, True, False, False, False]
+
+    def test_fractional_epochs_switch_inside_an_epoch(self) -> None:
+        policy = MixPolicy(MixUp(1.0), partners="flip", schedule=Schedule(stop=1.5))
+        on = [
+            policy.plan(2, 8, 8, seed=0, epoch=1, step=s, steps_per_epoch=10).mixed.any() for s in range(10)
+        ]
+        assert on == [True] * 5 + [False] * 5
+        with pytest.raises(ValueError, match="give steps_per_epoch"):
+            policy.plan(2, 8, 8, seed=0, epoch=1, step=0)
+
+    @given(stop=st.floats(0, 6), steps=st.integers(1, 50))
+    def test_a_fractional_stop_keeps_exactly_the_batches_before_it(self, stop: float, steps: int) -> None:
+        policy = MixPolicy(MixUp(1.0), partners="flip", schedule=Schedule(stop=stop))
+        for epoch in range(7):
+            for step in {0, steps // 2, steps - 1}:
+                on = policy.schedule.active(epoch, step, steps)
+                position = epoch + step / steps
+                assert on == (position < stop) or abs(position - stop) < 1e-6
+
+    def test_steps_and_fractions_of_the_training(self) -> None:
+        by_step = Schedule(start=3, stop=12, unit="step")
+        assert [by_step.active(e, s, 10) for e, s in ((0, 2), (0, 3), (1, 1), (1, 2))] == [
+            False,
+            True,
+            True,
+            False,
+        ]
+        half = Schedule(stop=0.5, unit="fraction", total_epochs=10)
+        assert half.active(4, 99, None) and not half.active(5, 0, None)
+
+    def test_the_draws_after_a_start_are_those_of_a_policy_without_schedule(self) -> None:
+        free = plan(MixPolicy(MixUp(1.0)), epoch=3)
+        assert np.array_equal(free.weights, plan(self.POLICY, epoch=3).weights)
+
+    def test_alpha_prob_and_weights_follow_the_epoch(self) -> None:
+        policy = MixPolicy(
+            [MixUp(1.0), CutMix(1.0)],
+            granularity="sample",
+            partners="flip",
+            schedule=Schedule(
+                prob=((0, 1.0), (10, 0.0)),
+                weights=[1.0, lambda epoch: 0.0 if epoch < 5 else 1e9],
+                alpha=[lambda epoch: 1000.0, None],
+            ),
+        )
+        early = [plan(policy, 100, epoch=0, step=s) for s in range(10)]
+        assert all((p.method == 0).all() for p in early)
+        assert np.concatenate([p.weights[:, 0] for p in early]) == pytest.approx(0.5, abs=0.1)
+        halfway = np.concatenate([plan(policy, 100, epoch=5, step=s).method for s in range(20)])
+        assert set(halfway) == {-1, 1} and (halfway == 1).mean() == pytest.approx(
+            0.5, abs=4 * 0.5 / np.sqrt(2000)
+        )
+        assert not plan(policy, 100, epoch=11).mixed.any()
+
+    def test_a_function_out_of_range_is_named_with_its_epoch(self) -> None:
+        policy = MixPolicy(MixUp(), schedule=Schedule(prob=lambda epoch: 0.5 + epoch))
+        plan(policy, epoch=0)
+        with pytest.raises(ValueError, match=r"schedule.prob in epoch 1=1.5"):
+            plan(policy, epoch=1)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"start": -1}, "start=-1"),
+            ({"start": 3, "stop": 2}, "stop=2 lies before start=3"),
+            ({"unit": "days"}, "'days'.*'epoch'"),
+            ({"unit": "fraction"}, "total_epochs"),
+            ({"total_epochs": 3}, "unit='fraction'"),
+            ({"unit": "fraction", "stop": 1.5, "total_epochs": 3}, "<= 1"),
+            ({"prob": ((3, 1.0), (1, 0.0))}, "ordered by epoch"),
+            ({"prob": "often"}, "no curve"),
+            ({"alpha": [-2.0]}, "-2"),
+        ],
+    )
+    def test_bad_schedules_are_refused(self, arguments: dict, message: str) -> None:
+        with pytest.raises((TypeError, ValueError), match=message):
+            Schedule(**arguments)
+
+    def test_schedules_that_do_not_fit_the_methods_are_refused(self) -> None:
+        with pytest.raises(ValueError, match="2 curves for 1 methods"):
+            MixPolicy(MixUp(), schedule=Schedule(alpha=[1.0, 1.0]))
+        with pytest.raises(ValueError, match="alpha=0"):
+            MixPolicy(MixUp(), schedule=Schedule(alpha=[0.0]))
+
+
+class TestRegimes:
+    def test_clean_steps_are_equal_on_all_ranks_or_drawn_by_each(self) -> None:
+        for per_rank in (False, True):
+            policy = MixPolicy(MixUp(1.0), partners="flip", alternation=Alternation(0.5, per_rank))
+            regimes = np.array([[plan(policy, 2, s, rank=r).regime for s in range(200)] for r in (0, 1)])
+            assert (regimes[0] == regimes[1]).all() != per_rank
+            assert (regimes == "clean").mean() == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(200))
+            for s in range(20):
+                got = plan(policy, 2, s)
+                assert got.mixed.all() == (got.regime == "mixed")
+
+    def test_schedules_nest(self) -> None:
+        policy = MixPolicy(
+            [MixUp(1.0)], partners="flip", schedule=[Schedule(start=2, prob=lambda e: 1.0), Schedule(stop=4)]
+        )
+        assert [plan(policy, epoch=e).regime for e in range(6)] == [
+            "off",
+            "off",
+            "mixed",
+            "mixed",
+            "off",
+            "off",
+        ]
+        with pytest.raises(ValueError, match="two schedules set prob"):
+            MixPolicy(MixUp(), schedule=[Schedule(prob=0.5), Schedule(prob=0.7)])
+        with pytest.raises(TypeError, match="expected a Schedule or several"):
+            MixPolicy(MixUp(), schedule=["warm-up"])

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed
+
+from dali_mixup._epochs.ranks import Rank, resolve
+from dali_mixup._graph import device
+
+TORCHRUN = {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"}
+
+
+def test_nothing_said_is_one_process() -> None:
+    assert resolve(None, None, {}) == Rank(0, 1, None, 1)
+
+
+def test_torchruns_environment() -> None:
+    assert resolve(None, None, TORCHRUN) == Rank(5, 8, 1, 4)
+
+
+def test_arguments_come_before_everything() -> None:
+    assert resolve(0, 2, TORCHRUN) == Rank(0, 2, 1, 4)
+
+
+def test_a_process_group_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 2)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 3)
+    assert resolve(None, None, TORCHRUN) == Rank(2, 3, 1, 4)
+    assert resolve(1, 2, TORCHRUN) == Rank(1, 2, 1, 4)
+
+
+def test_a_process_group_that_is_not_initialised_says_nothing() -> None:
+    assert not torch.distributed.is_initialized()
+    assert resolve(None, None, {}) == Rank(0, 1, None, 1)
+
+
+@pytest.mark.parametrize(
+    ("rank", "world_size", "said"),
+    [
+        (0, None, "rank=0 and world_size=None: give both"),
+        (None, 2, "rank=None and world_size=2: give both"),
+        (2, 2, r"rank=2 is outside \[0, world_size=2\)"),
+        (-1, 2, "rank=-1"),
+        (0, 0, "world_size=0"),
+        ("0", 2, "rank='0'"),
+        (0, 2.0, "world_size=2.0"),
+        (True, 2, "rank=True"),
+    ],
+)
+def test_arguments_that_are_no_rank(rank: Any, world_size: Any, said: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=said):
+        resolve(rank, world_size, {})
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"RANK": "0"}, "RANK and WORLD_SIZE belong together"),
+        ({"WORLD_SIZE": "2"}, "RANK and WORLD_SIZE belong together"),
+        ({**TORCHRUN, "RANK": "five"}, "RANK='five'"),
+        ({**TORCHRUN, "LOCAL_RANK": "-1"}, "LOCAL_RANK='-1'"),
+        ({**TORCHRUN, "WORLD_SIZE": ""}, "WORLD_SIZE=''"),
+        ({**TORCHRUN, "RANK": "8"}, "rank=8 is outside"),
+    ],
+)
+def test_an_environment_that_is_not_torchruns(environment: dict[str, str], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        resolve(None, None, environment)
+
+
+@pytest.fixture
+def four_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 2)
+    monkeypatch.setattr(device, "_no_gpu_because", lambda: None)
+
+
+@pytest.mark.usefixtures("four_gpus")
+@pytest.mark.parametrize(
+    ("asked", "local_rank", "expected"),
+    [
+        ("auto", 3, "cuda:3"),
+        ("cuda", 1, "cuda:1"),
+        ("cuda:0", 3, "cuda:0"),
+        (1, 3, "cuda:1"),
+        ("auto", None, "cuda:2"),
+        ("cuda", None, "cuda:2"),
+        ("cpu", 3, "cpu"),
+        (torch.device("cuda", 2), 0, "cuda:2"),
+    ],
+)
+def test_the_local_rank_picks_the_gpu_where_nobody_names_one(
+    asked: Any, local_rank: int | None, expected: str
+) -> None:
+    assert device.resolve(asked, local_rank) == torch.device(expected)
+
+
+@pytest.mark.usefixtures("four_gpus")
+@pytest.mark.parametrize(("asked", "local_rank"), [("auto", 4), ("cuda:7", 0)])
+def test_a_gpu_that_is_not_there(asked: str, local_rank: int) -> None:
+    with pytest.raises(ValueError, match="this process sees 4"):
+        device.resolve(asked, local_rank)

@@ -1,0 +1,274 @@
+"""What comes beside images and targets: the record, clean images, views, unlabelled samples, neighbours.
+
+The data are one-colour images, so a pixel tells which samples went into it and with what weight.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dali_mixup._decide.alternation import Alternation
+from dali_mixup._decide.policy import GRANULARITIES, MixPolicy
+from dali_mixup._decide.relabel import CorruptLabels
+from dali_mixup._loader.companions import HandOver
+from dali_mixup._loader.factory import train_loader
+from dali_mixup.augment import TrainTransform
+from dali_mixup.methods import CutMix, MixUp
+
+PLAIN = TrainTransform(16, scale=(1.0, 1.0), ratio=(1.0, 1.0), hflip=0.0)
+BOTH = (MixUp(0.8), CutMix(1.0))
+Files = list[tuple[str, int]]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Files, Files]:
+    """(12 labelled images of red 20 i, 7 unlabelled ones of green 30 i + 10)."""
+    folder = tmp_path_factory.mktemp("colours")
+    labelled, unlabelled = [], []
+    for i in range(12):
+        Image.new("RGB", (20, 20), (20 * i, 0, 0)).save(folder / f"l{i:02}.png")
+        labelled.append((str(folder / f"l{i:02}.png"), i % 4))
+    for i in range(7):
+        Image.new("RGB", (20, 20), (0, 30 * i + 10, 0)).save(folder / f"u{i}.png")
+        unlabelled.append((str(folder / f"u{i}.png"), 0))
+    return labelled, unlabelled
+
+
+def loader(data: Files, policy: MixPolicy | None, **arguments: Any) -> Any:
+    fixed = {
+        "batch_size": 4,
+        "transform": PLAIN,
+        "mean": (0, 0, 0),
+        "std": (1, 1, 1),
+        "device": "cpu",
+        "num_threads": 2,
+    }
+    return train_loader(data, policy=policy, **(fixed | arguments))
+
+
+def red(images: torch.Tensor) -> torch.Tensor:
+    return images[:, 0].double().mean((1, 2))
+
+
+def green(images: torch.Tensor) -> torch.Tensor:
+    return images[:, 1].double().mean((1, 2))
+
+
+class TestRecord:
+    @pytest.mark.parametrize("granularity", GRANULARITIES)
+    def test_it_explains_every_pixel_and_every_target(self, files: Any, granularity: str) -> None:
+        policy = MixPolicy(BOTH, granularity=granularity, prob=0.8)
+        made = loader(files[0], policy, handover=HandOver(clean=True), seed=4)
+        for step, (images, targets, record) in enumerate(made):
+            own = 20.0 * record.sample_ids.double()
+            expected = (record.pixel_weights.double() * own[record.partners]).sum(1)
+            assert (red(images) - expected).abs().max() < 1e-3
+            assert torch.equal(red(record.clean), own)
+            dense = torch.zeros(4, 4).scatter_add_(1, record.partner_labels, record.weights)
+            assert torch.allclose(dense, targets)
+            assert (record.epoch, record.step, record.seed) == (0, step, 4)
+            assert torch.equal(record.labels, record.sample_ids % 4) and torch.equal(
+                record.labels, record.true_labels
+            )
+            assert ((record.boxes[:, 2:] > record.boxes[:, :2]).all(1) == (record.method == 1)).all()
+
+    def test_asking_for_it_changes_neither_images_nor_targets(self, files: Any) -> None:
+        policy = MixPolicy(BOTH, granularity="sample")
+        plain = list(loader(files[0], policy))
+        full = HandOver(clean=True, views=3, unlabelled=files[1], unlabelled_views=2)
+        for (x, y), (u, t, _) in zip(plain, loader(files[0], policy, handover=full), strict=True):
+            assert torch.equal(x, u) and torch.equal(y, t)
+
+    def test_without_a_policy_the_regime_is_off(self, files: Any) -> None:
+        images, labels, record = next(iter(loader(files[0], None, handover=HandOver(clean=True))))
+        assert (
+            record.regime == "off"
+            and torch.equal(images, record.clean)
+            and torch.equal(labels, record.labels)
+        )
+
+    def test_the_regime_alternates_and_clean_batches_are_clean(self, files: Any) -> None:
+        policy = MixPolicy(MixUp(1.0), partners="derangement", alternation=Alternation(0.5))
+        made = loader(files[0], policy, handover=HandOver(clean=True))
+        regimes = set()
+        for _ in range(6):
+            for images, _, record in made:
+                regimes.add(record.regime)
+                assert torch.equal(images, record.clean) == (record.regime == "clean")
+        assert regimes == {"mixed", "clean"}
+
+
+class TestViews:
+    def test_views_show_the_same_samples_cropped_independently(self, image_folder: Any) -> None:
+        made = train_loader(
+            image_folder, batch_size=6, image_size=32, device="cpu", handover=HandOver(clean=True, views=3)
+        )
+        for images, _, record in made:
+            assert len(record.views) == 2 and all(v.shape == images.shape for v in record.views)
+            assert not torch.equal(record.views[0], images) and not torch.equal(*record.views)
+            # colours tell the classes of these pictures apart, not the pictures
+            means = [v.mean((2, 3)) for v in record.views]
+            nearest = torch.cdist(*means).argmin(1)
+            assert torch.equal(record.labels[nearest], record.labels)
+
+    def test_views_are_not_mixed(self, files: Any) -> None:
+        for _, _, record in loader(files[0], MixPolicy(MixUp(1.0)), handover=HandOver(views=2)):
+            assert torch.equal(red(record.views[0]), 20.0 * record.sample_ids.double())
+
+
+class TestUnlabelled:
+    def test_the_stream_goes_round_and_round_and_takes_every_sample_equally_often(self, files: Any) -> None:
+        made = loader(
+            files[0],
+            None,
+            handover=HandOver(unlabelled=files[1], unlabelled_batch_size=5, unlabelled_views=2),
+        )
+        seen = []
+        for _ in range(7):
+            for _, _, record in made:
+                assert len(record.unlabelled) == 2
+                for view in record.unlabelled:
+                    assert torch.equal(green(view), 30.0 * record.unlabelled_ids.double() + 10)
+                seen += record.unlabelled_ids.tolist()
+        assert len(seen) == 7 * 3 * 5
+        for start in range(0, len(seen), 7):
+            assert sorted(seen[start : start + 7]) == list(range(7))
+
+    def test_ranks_share_the_stream(self, files: Any) -> None:
+        three = HandOver(unlabelled=files[1], unlabelled_batch_size=3)
+        taken = [next(iter(loader(files[0], None, rank=r, world_size=2, handover=three)))[2] for r in (0, 1)]
+        assert not set(taken[0].unlabelled_ids.tolist()) & set(taken[1].unlabelled_ids.tolist())
+
+    def test_pool_partners_come_from_both_streams_and_are_marked(self, files: Any) -> None:
+        policy = MixPolicy(MixUp(1.0), partners="pool", granularity="sample")
+        made = loader(files[0], policy, targets="compact", handover=HandOver(unlabelled=files[1]))
+        from_unlabelled = 0
+        for _ in range(4):
+            for images, targets, record in made:
+                strange = record.partners[:, 1] >= 4
+                from_unlabelled += int(strange.sum())
+                assert torch.equal(targets.labels[:, 1] == -1, strange)
+                ids = record.unlabelled_ids[(record.partners[:, 1] - 4).clamp(min=0)]
+                expected = torch.where(strange, record.weights[:, 1].double() * (30 * ids + 10), 0.0)
+                assert (green(images) - expected).abs().max() < 1e-3
+        assert from_unlabelled > 5
+
+    def test_what_does_not_fit_is_refused(self, files: Any) -> None:
+        pool = MixPolicy(MixUp(), partners="pool")
+        with pytest.raises(ValueError, match="HandOver\\(unlabelled"):
+            loader(files[0], pool, targets="compact")
+        with pytest.raises(ValueError, match="targets='compact'"):
+            loader(files[0], pool, handover=HandOver(unlabelled=files[1]))
+        with pytest.raises(ValueError, match="without unlabelled data"):
+            HandOver(unlabelled_views=2)
+        for bad in ({"views": 0}, {"unlabelled_batch_size": 0, "unlabelled": []}):
+            with pytest.raises(ValueError, match="HandOver"):
+                HandOver(**bad)
+
+
+class TestNeighbours:
+    TABLE = np.stack([(np.arange(12) + 1) % 12, (np.arange(12) + 2) % 12], axis=1)
+
+    @pytest.mark.parametrize("granularity", ["batch", "sample"])
+    def test_partners_are_the_samples_of_the_table(self, files: Any, granularity: str) -> None:
+        policy = MixPolicy(BOTH, partners="neighbours", granularity=granularity)
+        made = loader(files[0], policy, neighbours=self.TABLE, handover=HandOver(clean=True))
+        offsets = set()
+        for _ in range(4):
+            for images, targets, record in made:
+                lam = record.pixel_weights[:, 0].double()
+                own = 20.0 * record.sample_ids.double()
+                partner = ((red(images) - lam * own) / (1 - lam) / 20).round().long()
+                offsets |= set(((partner - record.sample_ids) % 12).tolist())
+                assert torch.equal(record.partner_labels[:, 1], partner % 4)
+                dense = torch.zeros(4, 4).scatter_add_(1, record.partner_labels, record.weights)
+                assert torch.allclose(dense, targets) and len(images) == 4
+        assert offsets == {1, 2}
+
+    def test_three_images_take_two_neighbours(self, files: Any) -> None:
+        policy = MixPolicy(MixUp(1.0, k=3), partners="neighbours")
+        for images, _, record in loader(files[0], policy, neighbours=self.TABLE, handover=HandOver()):
+            assert record.partners.shape == (4, 3) and images.shape[0] == 4
+
+    @pytest.mark.parametrize(
+        ("table", "message"),
+        [
+            (TABLE[:5], r"shape \(5, 2\)"),
+            (TABLE * 2, "names samples from 0 to 22"),
+            (TABLE.astype(float), "sample indices"),
+            (None, "belong together"),
+        ],
+    )
+    def test_bad_tables_are_refused(self, files: Any, table: Any, message: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            loader(files[0], MixPolicy(MixUp(), partners="neighbours"), neighbours=table)
+
+
+class TestLabels:
+    def test_corrupted_labels_are_stable_and_the_true_ones_come_along(self, files: Any) -> None:
+        corrupt = CorruptLabels(0.5, seed=1, scheme="other")
+        expected = corrupt(np.arange(12) % 4, 4)
+        assert (expected != np.arange(12) % 4).any()
+        for _ in range(2):
+            for _, targets, record in loader(
+                files[0], MixPolicy(MixUp(1.0)), corrupt=corrupt, handover=HandOver()
+            ):
+                assert torch.equal(record.true_labels, record.sample_ids % 4)
+                assert record.labels.tolist() == expected[record.sample_ids].tolist()
+                dense = torch.zeros(4, 4).scatter_add_(1, record.partner_labels, record.weights)
+                assert torch.allclose(targets, dense)
+
+    @pytest.mark.parametrize("smoothing", [0.0, 0.1])
+    def test_float_vectors_are_mixed_like_timms_multi_label_targets(
+        self, files: Any, smoothing: float
+    ) -> None:
+        vectors = np.random.RandomState(0).rand(12, 5)
+        policy = MixPolicy(BOTH, granularity="sample", label_smoothing=smoothing)
+        for _, targets, record in loader(files[0], policy, label_vectors=vectors, handover=HandOver()):
+            smoothed = torch.from_numpy(vectors) * (1 - smoothing) + smoothing / 2
+            rows = smoothed[record.sample_ids][record.partners]
+            expected = (record.weights.double()[..., None] * rows).sum(1)
+            assert targets.shape == (4, 5) and torch.allclose(targets.double(), expected, atol=1e-6)
+
+    def test_same_class_partners_have_the_label_of_the_row(self, files: Any) -> None:
+        policy = MixPolicy(MixUp(1.0), partners="same_class", granularity="sample")
+        for _, targets, record in loader(files[0], policy, handover=HandOver(), batch_size=12):
+            assert torch.allclose(targets.max(1).values, torch.ones(12)) and record.unpartnered == 0
+            assert (record.partners[:, 1] != record.partners[:, 0]).all()
+
+    @pytest.mark.parametrize("bad", [np.zeros((3, 5)), np.zeros(12), np.array([["a"] * 2] * 12)])
+    def test_bad_vectors_are_refused(self, files: Any, bad: Any) -> None:
+        with pytest.raises(ValueError, match=r"expected \(12, m\) numbers"):
+            loader(files[0], MixPolicy(MixUp()), label_vectors=bad)
+
+
+class TestResume:
+    def test_everything_handed_over_continues_bit_for_bit(self, files: Any, image_folder: Any) -> None:
+        policy = MixPolicy(BOTH, granularity="sample", alternation=Alternation(0.3))
+
+        def make() -> Any:
+            extra = HandOver(clean=True, views=2, unlabelled=files[1], unlabelled_batch_size=3)
+            return train_loader(
+                image_folder, policy=policy, batch_size=5, image_size=32, device="cpu", handover=extra
+            )
+
+        first = make()
+        batches = iter(first)
+        for _ in range(2):
+            next(batches)
+        second = make()
+        second.load_state_dict(first.state_dict())
+        for a, b in zip([*batches, *first], [*second, *second], strict=True):
+            assert torch.equal(a[0], b[0]) and torch.equal(a[1], b[1])
+            assert torch.equal(a[2].clean, b[2].clean) and torch.equal(a[2].views[0], b[2].views[0])
+            assert torch.equal(a[2].unlabelled[0], b[2].unlabelled[0]) and a[2].regime == b[2].regime
+
+    def test_a_state_with_other_companions_is_refused(self, files: Any) -> None:
+        state = loader(files[0], None, handover=HandOver()).state_dict()
+        with pytest.raises(ValueError, match="unlabelled"):
+            loader(files[0], None, handover=HandOver(unlabelled=files[1])).load_state_dict(state)

@@ -1,0 +1,168 @@
+"""The drawing of a mixed batch: pixels in place, bars as long as the weights say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from dali_mixup.viewing import (
+    BAR,
+    COLOURS,
+    LINE,
+    MARGIN,
+    TEXT,
+    TRACK,
+    class_shares,
+    contact_sheet,
+    to_pixels,
+)
+
+TILE = 200
+NAMES = ["ant", "bee", "cat", "dog", "a name that goes on and on, far beyond what a tile can hold"]
+
+
+def sheet_of(labels: list[list[int]], weights: list[list[float]], **options: int) -> np.ndarray:
+    images = np.zeros((len(labels), 20, 20, 3), dtype=np.uint8)
+    return np.asarray(contact_sheet(images, np.array(labels), np.array(weights), NAMES, tile=TILE, **options))
+
+
+def bar(sheet: np.ndarray, line: int, x: int = MARGIN, y: int = MARGIN) -> np.ndarray:
+    """(TILE, 3) the middle row of pixels of a bar under the tile at (x, y)."""
+    return sheet[y + TILE + 4 + line * LINE + TEXT + BAR // 2, x : x + TILE]
+
+
+def length(pixels: np.ndarray, colour: tuple[int, int, int]) -> int:
+    return int((pixels == colour).all(-1).sum())
+
+
+@given(st.floats(0.005, 0.995))
+def test_bars_are_as_long_as_the_weights(own: float) -> None:
+    sheet = sheet_of([[0, 1]], [[own, 1 - own]])
+    for line, weight in enumerate((own, 1 - own)):
+        pixels = bar(sheet, line)
+        assert length(pixels, COLOURS[line]) == pytest.approx(weight * TILE, abs=0.5)
+        assert length(pixels, COLOURS[line]) + length(pixels, TRACK) == TILE
+
+
+def test_a_bar_starts_at_the_left_edge_of_its_image() -> None:
+    pixels = bar(sheet_of([[0, 1]], [[0.25, 0.75]]), 0)
+    assert (pixels[:50] == COLOURS[0]).all()
+    assert (pixels[50:] == TRACK).all()
+
+
+def test_a_tiny_weight_is_still_seen() -> None:
+    assert length(bar(sheet_of([[0, 1]], [[0.9999, 0.0001]]), 1), COLOURS[1]) == 1
+
+
+def test_an_unmixed_row_has_one_full_bar_and_nothing_under_it() -> None:
+    sheet = sheet_of([[0, 1], [0, 1]], [[1.0, 0.0], [0.5, 0.5]])
+    assert length(bar(sheet, 0), COLOURS[0]) == TILE
+    assert (bar(sheet, 1) == 255).all()
+
+
+def test_the_same_class_twice_is_one_bar_of_both_weights() -> None:
+    sheet = sheet_of([[2, 2], [2, 1]], [[0.3, 0.7], [0.5, 0.5]])
+    assert length(bar(sheet, 0), COLOURS[0]) == TILE
+    assert (bar(sheet, 1) == 255).all()
+
+
+def test_a_partner_keeps_its_colour_when_the_own_class_has_no_weight() -> None:
+    assert length(bar(sheet_of([[0, 1]], [[0.0, 1.0]]), 0), COLOURS[1]) == TILE
+
+
+def test_class_shares_add_equal_classes_in_column_order() -> None:
+    shares = class_shares(np.array([3, 1, 3, 0]), np.array([0.25, 0.5, 0.25, 0.0]))
+    assert shares == [(3, 0.5, 0), (1, 0.5, 1)]
+
+
+@given(n=st.integers(1, 9), columns=st.integers(1, 5))
+def test_every_image_is_where_its_row_and_column_say(n: int, columns: int) -> None:
+    images = np.stack([np.full((20, 20, 3), 10 + 20 * i, dtype=np.uint8) for i in range(n)])
+    labels, weights = np.zeros((n, 1), dtype=int), np.ones((n, 1))
+    sheet = np.asarray(contact_sheet(images, labels, weights, NAMES, columns=columns, tile=TILE))
+    cell_height = TILE + 4 + LINE + MARGIN
+    assert sheet.shape[1] == min(n, columns) * (TILE + MARGIN) + MARGIN
+    assert sheet.shape[0] == -(-n // columns) * cell_height + MARGIN
+    for i in range(n):
+        y, x = MARGIN + i // columns * cell_height, MARGIN + i % columns * (TILE + MARGIN)
+        assert (sheet[y : y + TILE, x : x + TILE] == 10 + 20 * i).all()
+
+
+def test_images_keep_their_proportions() -> None:
+    one = np.ones((1, 1))
+    wide = contact_sheet(
+        np.zeros((1, 50, 100, 3), dtype=np.uint8), one.astype(int) * 0, one, NAMES, tile=TILE
+    )
+    tall = contact_sheet(
+        np.zeros((1, 100, 50, 3), dtype=np.uint8), one.astype(int) * 0, one, NAMES, tile=TILE
+    )
+    assert tall.height - wide.height == 2 * TILE - TILE // 2
+
+
+def test_text_stays_inside_its_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+    text = ImageDraw.ImageDraw.text
+
+    def recording(
+        self: ImageDraw.ImageDraw, xy: tuple[int, int], words: str, fill, font, anchor: str
+    ) -> None:
+        left, _, right, _ = self.textbbox(xy, words, font, anchor=anchor)
+        drawn.append((words, left, right))
+        text(self, xy, words, fill, font, anchor=anchor)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", recording)
+    sheet_of([[4, 1]], [[0.995, 0.005]])
+    (percent, left, right), (name, start, end) = drawn[:2]
+    assert percent == "99.5%" and name.startswith("a name that") and name.endswith("…")
+    assert start >= MARGIN and end < left and right <= MARGIN + TILE + 1
+    assert [words for words, _, _ in drawn[2:]] == ["0.5%", "bee"]
+
+
+@pytest.mark.parametrize(
+    ("weight", "words"), [(0.25, "25.0%"), (0.0001, "<0.1%"), (0.9999, ">99.9%"), (1.0, "100.0%")]
+)
+def test_the_weight_is_printed(weight: float, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = []
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", lambda self, xy, words, *_, **__: printed.append(words))
+    sheet_of([[0, 1]], [[weight, 1 - weight]])
+    assert printed[0] == words
+
+
+def test_to_pixels_undoes_the_normalisation_exactly() -> None:
+    rng = np.random.RandomState(0)
+    pixels = rng.randint(0, 256, size=(2, 5, 7, 3), dtype=np.uint8)
+    mean, std = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+    normalised = ((pixels - np.float32(mean)) / np.float32(std)).astype(np.float32).transpose(0, 3, 1, 2)
+    np.testing.assert_array_equal(to_pixels(normalised, mean, std), pixels)
+
+
+def test_to_pixels_clips_what_no_image_can_show() -> None:
+    out = to_pixels(np.array([-9.0, 9.0, 0.0]).reshape(1, 3, 1, 1), (100, 100, 100), (50, 50, 50))
+    np.testing.assert_array_equal(out.ravel(), [0, 255, 100])
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "weights"),
+    [
+        (np.zeros((0, 4, 4, 3), np.uint8), np.zeros((0, 2), int), np.zeros((0, 2))),
+        (np.zeros((2, 4, 4, 3), np.float32), np.zeros((2, 2), int), np.zeros((2, 2))),
+        (np.zeros((2, 3, 4, 4), np.uint8), np.zeros((2, 2), int), np.zeros((2, 2))),
+        (np.zeros((2, 4, 4, 3), np.uint8), np.zeros((2, 2), int), np.zeros((2, 3))),
+        (np.zeros((2, 4, 4, 3), np.uint8), np.zeros((3, 2), int), np.zeros((3, 2))),
+    ],
+)
+def test_shapes_that_do_not_belong_together_are_refused(
+    images: np.ndarray, labels: np.ndarray, weights: np.ndarray
+) -> None:
+    with pytest.raises(ValueError, match=r"contact_sheet: .*expected"):
+        contact_sheet(images, labels, weights, NAMES)
+
+
+def test_the_sheet_is_an_ordinary_picture(tmp_path) -> None:
+    images, labels, weights = np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, 1), int), np.ones((1, 1))
+    contact_sheet(images, labels, weights, NAMES).save(tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as picture:
+        assert picture.mode == "RGB"
