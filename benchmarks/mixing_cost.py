@@ -46,6 +46,7 @@ def pipeline(policy: MixPolicy | None, images: Any, device: str, threads: int) -
     """A built pipeline that normalises, and mixes before if there is a policy; it does nothing ahead of time."""
     from nvidia.dali import fn, pipeline_def, types
 
+    from dali_mixup import Output
     from dali_mixup.fn import mix
 
     rows, height, width, _ = images.shape
@@ -72,12 +73,9 @@ def pipeline(policy: MixPolicy | None, images: Any, device: str, threads: int) -
             pixels,
             classes,
             policy,
-            height=height,
-            width=width,
+            image_size=(height, width),
             num_classes=1000,
-            mean=MEAN,
-            std=STD,
-            output_layout="CHW",
+            output=Output(MEAN, STD),
         )
 
     built = graph()

@@ -46,7 +46,7 @@ def loaders(threads: int) -> dict[str, dict[str, int]]:
 
 def run(folder: str, state: str, arguments: dict[str, int]) -> tuple[float, float, float]:
     """Images a second, milliseconds of CPU time an image, and MB that came from storage; in a fresh process."""
-    from dali_mixup import CutMix, MixPolicy, MixUp, train_loader
+    from dali_mixup import CutMix, MixPolicy, MixUp, Runtime, train_loader
 
     shards = sorted(map(str, Path(folder).glob("*.tar")))
     files = shards or sorted(map(str, Path(folder).glob("*/*")))
@@ -58,7 +58,7 @@ def run(folder: str, state: str, arguments: dict[str, int]) -> tuple[float, floa
         device="cpu",
         rank=0,
         world_size=1,
-        **arguments,
+        runtime=Runtime(**arguments),
     )
     if len(loader) < WARM_UP + BATCHES + 8:  # nothing may come twice, or it would come from memory
         raise ValueError(f"{folder} has {len(loader.dataset)} images, too few for {BATCHES} batches")

@@ -10,11 +10,15 @@ from dali_mixup._version import __version__
 if TYPE_CHECKING:
     from dali_mixup import latent, losses, methods
     from dali_mixup._decide.alternation import Alternation
+    from dali_mixup._decide.partners import Neighbours, OtherClass, Pool, SameClass
     from dali_mixup._decide.plan import MixPlan
     from dali_mixup._decide.policy import MixPolicy
-    from dali_mixup._decide.relabel import CorruptLabels
+    from dali_mixup._decide.relabel import CorruptLabels, LabelVectors
     from dali_mixup._decide.remix import Remix
     from dali_mixup._decide.schedule import Schedule
+    from dali_mixup._decide.unlabelled import Unlabelled
+    from dali_mixup._epochs.orders import ClassGroups, Repeated, Sequential, Shuffled
+    from dali_mixup._graph.options import Output, Runtime
     from dali_mixup._loader.companions import HandOver
     from dali_mixup._loader.factory import train_loader, val_loader
     from dali_mixup._loader.loader import MixLoader
@@ -23,27 +27,40 @@ if TYPE_CHECKING:
     from dali_mixup.losses import SoftTargetBinaryCrossEntropy, SoftTargetCrossEntropy
     from dali_mixup.methods import CutMix, MixUp
     from dali_mixup.recipes import load_recipe
-    from dali_mixup.sources import BadFileError, open_source
+    from dali_mixup.sources import BadFileError, Skip, open_source
     from dali_mixup.targets import MixedTargets
 
 # `fn` is left out: after `from nvidia.dali import fn` a star import must not replace DALI's own module.
 __all__ = [
     "Alternation",
     "BadFileError",
+    "ClassGroups",
     "CorruptLabels",
     "CutMix",
     "HandOver",
+    "LabelVectors",
     "MixLoader",
     "MixPlan",
     "MixPolicy",
     "MixRecord",
     "MixUp",
     "MixedTargets",
+    "Neighbours",
+    "OtherClass",
+    "Output",
+    "Pool",
     "Remix",
+    "Repeated",
+    "Runtime",
+    "SameClass",
     "Schedule",
+    "Sequential",
+    "Shuffled",
+    "Skip",
     "SoftTargetBinaryCrossEntropy",
     "SoftTargetCrossEntropy",
     "TrainTransform",
+    "Unlabelled",
     "ValTransform",
     "__version__",
     "latent",
@@ -61,20 +78,33 @@ _MODULES = ("fn", "latent", "losses", "methods")
 _HOME = {
     "Alternation": "_decide.alternation",
     "BadFileError": "sources",
+    "ClassGroups": "_epochs.orders",
     "CorruptLabels": "_decide.relabel",
     "CutMix": "methods",
     "HandOver": "_loader.companions",
+    "LabelVectors": "_decide.relabel",
     "MixLoader": "_loader.loader",
     "MixPlan": "_decide.plan",
     "MixPolicy": "_decide.policy",
     "MixRecord": "_loader.record",
     "MixUp": "methods",
     "MixedTargets": "targets",
+    "Neighbours": "_decide.partners",
+    "OtherClass": "_decide.partners",
+    "Output": "_graph.options",
+    "Pool": "_decide.partners",
     "Remix": "_decide.remix",
+    "Repeated": "_epochs.orders",
+    "Runtime": "_graph.options",
+    "SameClass": "_decide.partners",
     "Schedule": "_decide.schedule",
+    "Sequential": "_epochs.orders",
+    "Shuffled": "_epochs.orders",
+    "Skip": "sources",
     "SoftTargetBinaryCrossEntropy": "losses",
     "SoftTargetCrossEntropy": "losses",
     "TrainTransform": "augment",
+    "Unlabelled": "_decide.unlabelled",
     "ValTransform": "augment",
     "load_recipe": "recipes",
     "open_source": "sources",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -54,14 +55,32 @@ def integer(owner: str, name: str, value: Any, *, at_least: int, at_most: int | 
     return x
 
 
-def table(owner: str, name: str, value: Any, rows: int, kinds: str, wanted: str) -> np.ndarray:
-    """`value` as an array (rows, m >= 1) of one of the NumPy `kinds`; TypeError or ValueError otherwise."""
-    expected = f"expected ({rows}, m) {wanted}, a line for every sample"
+def boolean(owner: str, name: str, value: Any) -> bool:
+    """`value` if it is True or False (NumPy's included); TypeError otherwise, since any text would count as true."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{owner}: {name}={value!r} is a {type(value).__name__}, expected True or False")
+    return bool(value)
+
+
+def pair(owner: str, name: str, value: Any) -> tuple[int, int]:
+    """(height, width) from one number of pixels >= 1 or two; errors as in `number`."""
+    if not isinstance(value, Sequence):
+        side = integer(owner, name, value, at_least=1)
+        return side, side
+    if isinstance(value, (str, bytes)) or len(value) != 2:
+        raise ValueError(f"{owner}: {name}={value!r}, expected one number of pixels or (height, width)")
+    height, width = (integer(owner, name, extent, at_least=1) for extent in value)
+    return height, width
+
+
+def table(owner: str, name: str, value: Any, kinds: str, wanted: str) -> np.ndarray:
+    """`value` as an array (rows, m), both >= 1, of one of the NumPy `kinds`; TypeError or ValueError otherwise."""
+    expected = f"expected (samples, m) {wanted}, one line per sample"
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{owner}: {name} is no table ({error}); {expected}") from error
-    if array.ndim != 2 or len(array) != rows or array.shape[1] < 1 or array.dtype.kind not in kinds:
+        raise TypeError(f"{owner}: {name} is not a table ({error}); {expected}") from error
+    if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in kinds:
         raise ValueError(f"{owner}: {name} has shape {array.shape} and type {array.dtype}; {expected}")
     return array
 

@@ -1,95 +1,251 @@
-"""Who is mixed with whom: index tables drawn for one batch."""
+"""Who is mixed with whom: rules that draw index tables for one batch, and carry the data they need."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
 import numpy as np
 
-PARTNERS = ("permutation", "derangement", "flip", "roll", "same_class", "other_class", "pool", "neighbours")
-PAIRINGS = ("permutation", "derangement", "flip")
-"""Partner rules that can join the rows in pairs, each the other's partner."""
-BY_LABEL = ("same_class", "other_class")
-"""Rules that look at class ids, so these must be known before the images are decoded."""
-FROM_LOADER = ("pool", "neighbours")
-"""Rules whose partners are not all rows of the batch: a loader reads and decodes them as well."""
+from dali_mixup._checks import table
+from dali_mixup._decide.unlabelled import Unlabelled
+
+Name = Literal["permutation", "derangement", "flip", "roll", "same_class", "other_class"]
 
 
-def columns(
-    rule: str,
-    rng: np.random.RandomState,
-    rows: int,
-    count: int,
-    labels: np.ndarray | None = None,
-    pool: int | None = None,
-) -> np.ndarray:
-    """(rows, count) partner indices in [0, rows), each column drawn on its own.
+class PartnerRule(ABC):
+    """How the rows of a batch choose their partners.
 
-    permutation: uniform, a row may draw itself (mixup-cifar10). derangement: uniform among the permutations in which
-    no row draws itself (of one row: itself). flip: i and rows - 1 - i (timm); the middle row of an odd batch draws
-    itself. roll: column j takes row i - j (torchvision at j = 1). same_class, other_class: uniform among the other
-    rows with the same `labels` (rows,), or with another; a row that has none draws itself. pool: a permutation of
-    `pool` >= rows rows, of which the first `rows` are the batch's, so indices are in [0, pool) (MixMatch).
+    Attributes:
+        name: of a rule that needs no data; such a rule may be given by its name.
+        pairable: whether it can join the rows in pairs, each the other's partner.
+        single: whether it names one partner per row only, so that methods of more than two images cannot use it.
+        by_label: whether it looks at class ids, which must then be known before the images are decoded.
+        beyond_batch: whether the partners are not all rows of the batch: a loader reads and decodes them as well.
     """
-    own = np.arange(rows)
-    table = np.empty((rows, count), dtype=np.int64)
-    for j in range(count):
-        if rule == "flip":
-            table[:, j] = own[::-1]
-        elif rule == "roll":
-            table[:, j] = np.roll(own, j + 1)
-        elif rule == "derangement":
-            table[:, j] = _derangement(rng, rows)
-        elif rule in BY_LABEL:
-            assert labels is not None
-            table[:, j] = _by_label(rng, labels, same=rule == "same_class")
-        elif rule == "pool":
-            table[:, j] = rng.permutation(pool or rows)[:rows]
-        else:
-            table[:, j] = rng.permutation(rows)
-    return table
+
+    name: ClassVar[str] = ""
+    pairable: ClassVar[bool] = False
+    single: ClassVar[bool] = False
+    by_label: ClassVar[bool] = False
+    beyond_batch: ClassVar[bool] = False
+
+    def columns(
+        self,
+        rng: np.random.RandomState,
+        rows: int,
+        count: int,
+        labels: np.ndarray | None = None,
+        others: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """(rows, count) int64 partner rows, each column drawn on its own.
+
+        Args:
+            labels: (rows,) class ids, for rules with `by_label`.
+            others: rows beyond the batch, for rules with `beyond_batch`.
+        """
+        return np.stack([self._column(rng, rows, j, labels, others) for j in range(count)], axis=1)
+
+    @abstractmethod
+    def _column(
+        self,
+        rng: np.random.RandomState,
+        rows: int,
+        j: int,
+        labels: np.ndarray | None,
+        others: np.ndarray | None,
+    ) -> np.ndarray: ...
+
+    def pairs(self, rng: np.random.RandomState, rows: int) -> np.ndarray:
+        """(rows, 1) partner rows in which partner[partner[i]] == i, uniform at random: for rules that are `pairable`.
+
+        The odd row of an odd batch is its own partner, so derangement and permutation mean the same here.
+        """
+        shuffled = rng.permutation(rows)
+        partner = np.arange(rows)
+        first, second = shuffled[: rows // 2], shuffled[rows // 2 : rows // 2 * 2]
+        partner[first], partner[second] = second, first
+        return partner[:, None]
 
 
-def pairs(rule: str, rng: np.random.RandomState, rows: int) -> np.ndarray:
-    """(rows, 1) partner indices in which partner[partner[i]] == i: rows in pairs, uniform at random or flipped.
+@dataclass(frozen=True)
+class Permutation(PartnerRule):
+    """A uniform permutation of the rows; a row may draw itself (mixup-cifar10)."""
 
-    The odd row of an odd batch is its own partner, so derangement and permutation mean the same here.
-    """
-    if rule == "flip":
+    name: ClassVar[str] = "permutation"
+    pairable: ClassVar[bool] = True
+
+    def _column(self, rng: Any, rows: int, j: int, labels: Any, others: Any) -> np.ndarray:
+        return rng.permutation(rows)
+
+
+@dataclass(frozen=True)
+class Derangement(PartnerRule):
+    """Uniform among the permutations in which no row draws itself; of one row: itself."""
+
+    name: ClassVar[str] = "derangement"
+    pairable: ClassVar[bool] = True
+
+    def _column(self, rng: Any, rows: int, j: int, labels: Any, others: Any) -> np.ndarray:
+        own = np.arange(rows)
+        if rows == 1:
+            return own
+        while (
+            True
+        ):  # rejection from uniform permutations: e = 2.72 tries on average, whatever the number of rows
+            drawn = rng.permutation(rows)
+            if not (drawn == own).any():
+                return drawn
+
+
+@dataclass(frozen=True)
+class Flip(PartnerRule):
+    """Rows i and rows - 1 - i (timm); the middle row of an odd batch draws itself."""
+
+    name: ClassVar[str] = "flip"
+    pairable: ClassVar[bool] = True
+    single: ClassVar[bool] = True
+
+    def _column(self, rng: Any, rows: int, j: int, labels: Any, others: Any) -> np.ndarray:
+        return np.arange(rows)[::-1]
+
+    def pairs(self, rng: np.random.RandomState, rows: int) -> np.ndarray:
         return np.arange(rows)[::-1, None].copy()
-    shuffled = rng.permutation(rows)
-    partner = np.arange(rows)
-    first, second = shuffled[: rows // 2], shuffled[rows // 2 : rows // 2 * 2]
-    partner[first], partner[second] = second, first
-    return partner[:, None]
 
 
-def _derangement(rng: np.random.RandomState, rows: int) -> np.ndarray:
-    """Rejection from uniform permutations: e = 2.72 tries on average, whatever the number of rows."""
-    own = np.arange(rows)
-    if rows == 1:
-        return own
-    while True:
-        drawn = rng.permutation(rows)
-        if not (drawn == own).any():
-            return drawn
+@dataclass(frozen=True)
+class Roll(PartnerRule):
+    """Column j takes row i - j (torchvision at j = 1)."""
+
+    name: ClassVar[str] = "roll"
+
+    def _column(self, rng: Any, rows: int, j: int, labels: Any, others: Any) -> np.ndarray:
+        return np.roll(np.arange(rows), j + 1)
+
+
+@dataclass(frozen=True)
+class SameClass(PartnerRule):
+    """Uniform among the other rows of the same class; a row that has none draws itself."""
+
+    name: ClassVar[str] = "same_class"
+    by_label: ClassVar[bool] = True
+
+    def _column(self, rng: Any, rows: int, j: int, labels: Any, others: Any) -> np.ndarray:
+        return _by_label(rng, labels, same=True)
+
+
+@dataclass(frozen=True)
+class OtherClass(PartnerRule):
+    """Uniform among the rows of all other classes; a row that has none draws itself."""
+
+    name: ClassVar[str] = "other_class"
+    by_label: ClassVar[bool] = True
+
+    def _column(self, rng: Any, rows: int, j: int, labels: Any, others: Any) -> np.ndarray:
+        return _by_label(rng, labels, same=False)
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no equality
+class Neighbours(PartnerRule):
+    """Samples drawn uniformly from each row's own line of a table, such as its nearest neighbours in feature space.
+
+    The partners are not rows of the batch: they are read and decoded too, so a batch costs `policy.columns` times as
+    much. Loaders only.
+
+    Args:
+        table: (samples, m) sample indices >= 0, m >= 1: line i has the candidates of sample i.
+
+    Raises:
+        TypeError, ValueError: not such a table; at the loader: another number of lines than the data have samples, or
+            indices beyond them.
+    """
+
+    table: np.ndarray
+    beyond_batch: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        array = table("Neighbours", "table", self.table, "iu", "sample indices >= 0")
+        if array.min() < 0:
+            raise ValueError(f"Neighbours: table names sample {array.min()}; expected sample indices >= 0")
+        object.__setattr__(self, "table", array)
+
+    def __repr__(self) -> str:
+        return f"Neighbours(table of shape {self.table.shape})"
+
+    def check(self, owner: str, samples: int) -> None:
+        """ValueError unless the table fits data of so many samples."""
+        if len(self.table) != samples or self.table.max() >= samples:
+            raise ValueError(
+                f"{owner}: partners={self!r} names samples up to {self.table.max()}; expected ({samples}, m) indices "
+                f"in [0, {samples}), one line for each of the data's samples"
+            )
+
+    def drawn(self, rng: np.random.RandomState, indices: np.ndarray, count: int) -> np.ndarray:
+        """(n, count) int64 samples drawn from the lines of the samples `indices` (n,)."""
+        lines = self.table[indices]
+        chosen = (rng.random_sample((len(indices), count)) * lines.shape[1]).astype(np.int64)
+        return np.take_along_axis(lines, chosen, axis=1).astype(np.int64)
+
+    def _column(self, rng: Any, rows: int, j: int, labels: Any, others: Any) -> np.ndarray:
+        return others[:, j]
+
+
+@dataclass(frozen=True)
+class Pool(PartnerRule):
+    """A permutation of the batch and its unlabelled samples together, of which the batch takes the first rows
+    (MixMatch, arXiv 1905.02249). Loaders with targets="compact" only: an unlabelled partner's class id is -1.
+
+    Args:
+        unlabelled: the stream the samples come from.
+
+    Raises:
+        TypeError: not an `Unlabelled`.
+    """
+
+    unlabelled: Unlabelled
+    beyond_batch: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.unlabelled, Unlabelled):
+            raise TypeError(f"Pool: unlabelled={self.unlabelled!r}, expected Unlabelled(data, ...)")
+
+    def _column(self, rng: Any, rows: int, j: int, labels: Any, others: Any) -> np.ndarray:
+        return rng.permutation(np.concatenate([np.arange(rows), others]))[:rows]
+
+
+_NAMED = {rule.name: rule for rule in (Permutation, Derangement, Flip, Roll, SameClass, OtherClass)}
+PARTNERS = tuple(_NAMED)
+"""The rules that may be given by name."""
+
+
+def as_rule(owner: str, given: Any) -> PartnerRule:
+    """The rule that `partners=` names; ValueError with the list for anything else."""
+    if isinstance(given, PartnerRule):
+        return given
+    if isinstance(given, str) and given in _NAMED:
+        return _NAMED[given]()
+    raise ValueError(
+        f"{owner}: partners={given!r}, expected one of {', '.join(map(repr, PARTNERS))}, Neighbours(table) or "
+        "Pool(Unlabelled(data))"
+    )
 
 
 def _by_label(rng: np.random.RandomState, labels: np.ndarray, same: bool) -> np.ndarray:
-    """One uniform draw a row among the rows of its own class but itself, or among those of all other classes."""
+    """One uniform draw per row among the other rows of its own class, or among those of all other classes."""
     rows = len(labels)
     by_class = np.argsort(labels, kind="stable")
     _, start, group, size = np.unique(
         labels[by_class], return_index=True, return_inverse=True, return_counts=True
     )
-    first, members = (
-        start[group.reshape(rows)],
-        size[group.reshape(rows)],
-    )  # of each row's class, in sorted order
+    # Of each row's class, in sorted order.
+    first, members = start[group.reshape(rows)], size[group.reshape(rows)]
     others = members - 1 if same else rows - members
     drawn = np.minimum((rng.random_sample(rows) * others).astype(np.int64), others - 1)
-    place = np.arange(rows)
-    nth_after_itself = first + (place - first + 1 + drawn) % members  # around its class
+    position = np.arange(rows)
+    nth_after_itself = first + (position - first + 1 + drawn) % members  # around its class
     nth_outside = np.where(drawn < first, drawn, drawn + members)  # of the rows without its class
-    chosen = np.where(others > 0, nth_after_itself if same else nth_outside, place)
+    chosen = np.where(others > 0, nth_after_itself if same else nth_outside, position)
     partner = np.empty(rows, dtype=np.int64)
     partner[by_class] = by_class[chosen]
     return partner

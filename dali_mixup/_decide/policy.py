@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from dali_mixup._checks import choice, instance, integer, number
+from dali_mixup._checks import boolean, choice, instance, integer, number
 from dali_mixup._decide.alternation import Alternation
-from dali_mixup._decide.partners import BY_LABEL, PAIRINGS, PARTNERS, columns, pairs
+from dali_mixup._decide.partners import Name, PartnerRule, as_rule
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.remix import Remix
 from dali_mixup._decide.scatter import Rows, alone, settle, with_draws
@@ -17,7 +18,8 @@ from dali_mixup._decide.schedule import Schedule, Schedules, odds
 from dali_mixup._seeding import Purpose, stream
 from dali_mixup.methods import CutMix, Method, MixUp
 
-GRANULARITIES = ("batch", "pair", "sample")
+Granularity = Literal["batch", "pair", "sample"]
+GRANULARITIES = get_args(Granularity)
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,14 @@ class MixPolicy:
         prob: in [0, 1], how likely a decision mixes at all.
         granularity: what shares one decision (whether, which method, lam, box): the whole "batch" (timm's and
             torchvision's default), two rows that are each other's partner ("pair"), or nothing ("sample").
-        partners: see `partners.columns`. Partners come from the local batch of the rank, never from padding.
+        partners: "permutation" (a row may draw itself), "derangement" (none does), "flip" (rows i and N - 1 - i, as in
+            timm), "roll" (row i - 1, as in torchvision), "same_class" or "other_class"; `Neighbours(table)`, or
+            `Pool(Unlabelled(data))`. Partners come from the local batch of the rank, never from padding.
         label_smoothing: epsilon in [0, 1), whether a row is mixed or not: off = eps / K, on = 1 - eps + eps / K.
         schedule: when mixing is on; None: always. Of several, all must be on, and one may set each number.
         alternation: clean steps among the mixed ones; None: none.
         remix: label weights by class counts, for methods of two images; None: the method's own.
+        num_classes: classes that the targets span, >= 1, where a loader or `fn.mix` is not told; None: the data's.
 
     Raises:
         TypeError, ValueError: anything outside the above; the message says what was given and what is allowed.
@@ -46,15 +51,16 @@ class MixPolicy:
         ((4, 2), True)
     """
 
-    methods: Sequence[Method]
+    methods: Sequence[Method] | Method
     weights: Sequence[float] | None = None
     prob: float = 1.0
-    granularity: str = "batch"
-    partners: str = "permutation"
+    granularity: Granularity = "batch"
+    partners: Name | PartnerRule = "permutation"
     label_smoothing: float = 0.0
     schedule: Schedule | Sequence[Schedule] | None = None
     alternation: Alternation | None = None
     remix: Remix | None = None
+    num_classes: int | None = None
 
     def __post_init__(self) -> None:
         methods = (self.methods,) if isinstance(self.methods, Method) else self.methods
@@ -73,13 +79,15 @@ class MixPolicy:
         smoothing = number("MixPolicy", "label_smoothing", self.label_smoothing, at_least=0, below=1)
         object.__setattr__(self, "label_smoothing", smoothing)
         choice("MixPolicy", "granularity", self.granularity, GRANULARITIES)
-        choice("MixPolicy", "partners", self.partners, PARTNERS)
+        object.__setattr__(self, "partners", as_rule("MixPolicy", self.partners))
         self._check_pairing()
         instance("MixPolicy", "alternation", self.alternation, Alternation)
         instance("MixPolicy", "remix", self.remix, Remix)
+        if self.num_classes is not None:
+            integer("MixPolicy", "num_classes", self.num_classes, at_least=1)
         if self.remix is not None and self.columns > 2:
             raise ValueError(f"MixPolicy: remix weighs two labels, the methods combine {self.columns} images")
-        self.schedules.check(self.methods)
+        self.schedules.check(self.all_methods)
         self._setting(0)
 
     @classmethod
@@ -90,20 +98,30 @@ class MixPolicy:
         cutmix_minmax: tuple[float, float] | None = None,
         prob: float = 1.0,
         switch_prob: float = 0.5,
-        mode: str = "batch",
+        mode: Literal["batch", "pair", "elem"] = "batch",
+        correct_lam: bool = True,
         label_smoothing: float = 0.1,
+        num_classes: int | None = None,
         schedule: Schedule | Sequence[Schedule] | None = None,
     ) -> MixPolicy:
-        """timm's `Mixup` arguments, defaults and laws (timm 1.0.31 `timm/data/mixup.py`), partners flipped.
+        """timm's `Mixup` arguments in their order, with its defaults and laws (timm 1.0.31 `timm/data/mixup.py`),
+        partners flipped.
 
         An alpha of 0 leaves that method out; `cutmix_minmax` brings CutMix in whatever its alpha. mode "elem" is
         granularity "sample". `switch_prob` is the odds of CutMix where both are in. Smoothing is on by default, as in
-        timm. Odd batches, which timm refuses, leave their middle row alone.
+        timm. Odd batches, which timm refuses, leave their middle row alone. `num_classes` is how many classes the
+        targets span; None: as many as the data have (timm's default is 1000). `schedule` is not timm's.
 
         Raises:
-            ValueError: both methods left out, a mode timm's `Mixup` does not have ("half" exists only in its collate
-                function), or any value the classes above refuse.
+            TypeError, ValueError: both methods left out; a mode timm's `Mixup` does not have ("half" exists only in its
+                collate function); correct_lam=False, since label weights here are always the pixels' share; or any
+                value the classes above refuse.
         """
+        if not boolean("MixPolicy.from_timm", "correct_lam", correct_lam):
+            raise ValueError(
+                "MixPolicy.from_timm: correct_lam=False would weigh labels by the drawn lam instead of the pasted "
+                "box's share of the pixels; labels follow the pixels here, expected correct_lam=True"
+            )
         choice("MixPolicy.from_timm", "mode", mode, ("batch", "pair", "elem"))
         switch = number("MixPolicy.from_timm", "switch_prob", switch_prob, at_least=0, at_most=1)
         methods: list[Method] = []
@@ -126,6 +144,7 @@ class MixPolicy:
             partners="flip",
             label_smoothing=label_smoothing,
             schedule=schedule,
+            num_classes=num_classes,
         )
 
     @property
@@ -134,9 +153,19 @@ class MixPolicy:
         return Schedules.of(self.schedule)
 
     @property
+    def all_methods(self) -> tuple[Method, ...]:
+        """`methods`, of which one may have been given alone."""
+        return (self.methods,) if isinstance(self.methods, Method) else tuple(self.methods)
+
+    @property
+    def rule(self) -> PartnerRule:
+        """How partners are chosen: `partners`, which may have been given by name."""
+        return as_rule("MixPolicy", self.partners)
+
+    @property
     def columns(self) -> int:
         """k: the largest number of images any of the methods combines."""
-        return max(method.columns for method in self.methods)
+        return max(method.columns for method in self.all_methods)
 
     def plan(
         self,
@@ -150,8 +179,7 @@ class MixPolicy:
         rank: int = 0,
         labels: np.ndarray | None = None,
         steps_per_epoch: int | None = None,
-        pool: int | None = None,
-        partners: np.ndarray | None = None,
+        others: np.ndarray | None = None,
     ) -> MixPlan:
         """The decisions for one batch of `rows` real samples; the same arguments give the same plan everywhere.
 
@@ -162,8 +190,8 @@ class MixPolicy:
             labels: class ids, (rows,) or as many as there are rows to choose partners from; needed by
                 partners="same_class" and "other_class" and by remix.
             steps_per_epoch: needed by schedules whose boundaries lie inside an epoch.
-            pool: with partners="pool", how many rows there are to choose from, the batch's own first.
-            partners: with partners="neighbours", (rows, columns - 1) indices of the rows read as partners.
+            others: where the rows beyond the batch stand that are read as partners: with `Neighbours`
+                (rows, columns - 1) row numbers, with `Pool` (m,). The loaders give them.
 
         Raises:
             TypeError, ValueError: rows, height or width < 1, negative address, a schedule value out of range, or
@@ -176,20 +204,18 @@ class MixPolicy:
             ("rank", rank, 0),
         ):
             integer("MixPolicy.plan", name, given, at_least=least)
-        self._check_given(labels, partners, pool)
+        self._check_given(labels, others)
         if not self.schedules.active(epoch, step, steps_per_epoch):
             return alone(rows, self.columns, "off")
         if self.alternation and self.alternation.is_clean(seed=seed, rank=rank, epoch=epoch, step=step):
             return alone(rows, self.columns, "clean")
         rng = stream(Purpose.PLAN, seed, rank=rank, epoch=epoch, step=step)
         methods, shares, prob = self._setting(epoch)
-        if partners is not None:
-            partner = partners
-        elif self.granularity == "pair":
-            partner = pairs(self.partners, rng, rows)
+        if self.granularity == "pair":
+            partner = self.rule.pairs(rng, rows)
         else:
             known = None if labels is None else labels[:rows]
-            partner = columns(self.partners, rng, rows, self.columns - 1, known, pool)
+            partner = self.rule.columns(rng, rows, self.columns - 1, known, others)
         group, decisions = self._groups(partner)
         chosen = np.searchsorted(np.cumsum(shares), rng.random_sample(decisions), side="right")
         chosen[rng.random_sample(decisions) >= prob] = -1
@@ -204,14 +230,14 @@ class MixPolicy:
             own, other = labels[plan.partners[:, :2]].T
             plan.weights[:, 0] = self.remix(plan.weights[:, 0], own, other)
             plan.weights[:, 1] = 1 - plan.weights[:, 0]
-        if self.partners in BY_LABEL:
+        if self.rule.by_label:
             plan = replace(plan, unpartnered=int((partner == np.arange(rows)[:, None]).all(1).sum()))
         return settle(plan)
 
     def _setting(self, epoch: int) -> tuple[Sequence[Method], np.ndarray, float]:
         """The methods with this epoch's alphas, the normalised odds and the prob."""
-        weights: Sequence[float] = self.weights or (1.0,) * len(self.methods)
-        methods, weights, prob = self.schedules.setting(self.methods, weights, self.prob, epoch)
+        weights: Sequence[float] = self.weights or (1.0,) * len(self.all_methods)
+        methods, weights, prob = self.schedules.setting(self.all_methods, weights, self.prob, epoch)
         shares = np.asarray(weights, dtype=np.float64)
         return methods, shares / shares.sum(), prob
 
@@ -236,27 +262,40 @@ class MixPolicy:
         return rows, np.searchsorted(mine, group[rows])
 
     def _check_pairing(self) -> None:
-        many = self.columns > 2
-        if self.granularity == "pair" and (many or self.partners not in PAIRINGS):
+        rule, many = self.rule, self.columns > 2
+        if self.granularity == "pair" and (many or not rule.pairable):
             raise ValueError(
-                f"MixPolicy: granularity='pair' joins rows two by two; partners={self.partners!r} with methods of "
-                f"{self.columns} images cannot; expected partners in {PAIRINGS} and methods of two images"
+                f"MixPolicy: granularity='pair' joins rows two by two; partners={rule!r} with methods of "
+                f"{self.columns} images cannot; expected partners='permutation', 'derangement' or 'flip' and "
+                "methods of two images"
             )
-        if self.partners == "flip" and many:
+        if rule.single and many:
             raise ValueError(
-                f"MixPolicy: partners='flip' names one partner a row, the methods combine {self.columns} images; "
+                f"MixPolicy: partners={rule!r} names one partner per row, the methods combine {self.columns} images; "
                 "expected partners='permutation', 'derangement' or 'roll'"
             )
 
-    def _check_given(self, labels: np.ndarray | None, partners: np.ndarray | None, pool: int | None) -> None:
-        if labels is None and (self.partners in BY_LABEL or self.remix is not None):
+    def _check_given(self, labels: np.ndarray | None, others: np.ndarray | None) -> None:
+        if labels is None and (self.rule.by_label or self.remix is not None):
             raise ValueError(
                 f"MixPolicy.plan: partners={self.partners!r}, remix={self.remix!r} need labels. The loaders give them; "
                 "in a foreign pipeline they are not known before the images are decoded"
             )
-        for rule, name, given in (("neighbours", "partners", partners), ("pool", "pool", pool)):
-            if (given is None) == (self.partners == rule):
-                raise ValueError(
-                    f"MixPolicy.plan: {name}={'...' if given is not None else None} with partners={self.partners!r} in "
-                    f"the policy; {name} belongs to partners={rule!r}, to which the loaders give it"
-                )
+        if (others is not None) != self.rule.beyond_batch:
+            raise ValueError(
+                f"MixPolicy.plan: others={'...' if others is not None else None} with partners={self.partners!r}; rows "
+                "beyond the batch belong to Neighbours and Pool, to which the loaders give them"
+            )
+
+
+def as_policy(owner: str, given: Any) -> MixPolicy | None:
+    """The policy that `policy=` names: a MixPolicy, a method, several methods, or None."""
+    if given is None or isinstance(given, MixPolicy):
+        return given
+    if isinstance(given, Method) or (
+        isinstance(given, (list, tuple)) and given and all(isinstance(item, Method) for item in given)
+    ):
+        return MixPolicy(given)
+    raise TypeError(
+        f"{owner}: policy={given!r}, expected MixPolicy(...), a method such as MixUp(0.2), a list of methods, or None"
+    )

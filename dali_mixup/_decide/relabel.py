@@ -1,12 +1,13 @@
-"""Wrong labels on purpose, for studies of memorisation."""
+"""Labels other than the data's own: corrupted deliberately, or vectors instead of class ids."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
-from dali_mixup._checks import choice, integer, number
+from dali_mixup._checks import choice, integer, number, table
 from dali_mixup._seeding import Purpose, stream
 
 
@@ -29,7 +30,7 @@ class CorruptLabels:
 
     fraction: float
     seed: int = 0
-    scheme: str = "uniform"
+    scheme: Literal["uniform", "other"] = "uniform"
 
     def __post_init__(self) -> None:
         object.__setattr__(
@@ -51,3 +52,51 @@ class CorruptLabels:
                 (labels + 1 + (drawn[:, 1] * (num_classes - 1)).astype(labels.dtype)) % num_classes
             ).astype(labels.dtype)
         return np.where(drawn[:, 0] < self.fraction, wrong, labels)
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no equality
+class LabelVectors:
+    """Targets that are vectors instead of class ids: multi-hot labels, distributions, regression values.
+
+    They are mixed by the policy's label weights, y~_i = sum_j w_ij y_j.
+
+    Args:
+        vectors: (samples, C) numbers, line i for sample i of the data, all finite; kept as float32.
+
+    Raises:
+        TypeError, ValueError: not such a table; at the loader: another number of lines than the data have samples.
+    """
+
+    vectors: np.ndarray
+
+    def __post_init__(self) -> None:
+        array = table("LabelVectors", "vectors", self.vectors, "fiub", "finite numbers")
+        array = np.ascontiguousarray(array, dtype=np.float32)
+        if not np.isfinite(array).all():
+            line = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
+            raise ValueError(
+                f"LabelVectors: line {line} of vectors is {array[line]}; expected finite numbers"
+            )
+        object.__setattr__(self, "vectors", array)
+
+    def __repr__(self) -> str:
+        return f"LabelVectors(vectors of shape {self.vectors.shape})"
+
+    def check(self, owner: str, samples: int) -> None:
+        """ValueError unless there is a line for every sample."""
+        if len(self.vectors) != samples:
+            raise ValueError(
+                f"{owner}: labels={self!r}, but the data have {samples} samples; expected one line for each"
+            )
+
+
+Labels = CorruptLabels | LabelVectors
+
+
+def check_labels(owner: str, given: Any) -> None:
+    """TypeError unless `labels=` is one of the above or None."""
+    if given is not None and not isinstance(given, Labels):
+        raise TypeError(
+            f"{owner}: labels={given!r}, expected CorruptLabels(...), LabelVectors(array) or None; class ids come from "
+            "the data"
+        )

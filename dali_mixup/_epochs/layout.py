@@ -77,6 +77,11 @@ class EpochLayout:
         """Steps of the epoch: the same on every rank, or rank 0's (the most) where the layout is ragged."""
         return self._full_steps + len(self._tail)
 
+    @property
+    def largest_batch(self) -> int:
+        """Samples of the largest batch that any rank takes in a step; never more than there are."""
+        return min(self.batch_size, -(-self.samples // self.world_size))
+
     def steps_of(self, rank: int) -> int:
         """Steps of one rank. Differs from `steps`, by one, only where `ragged` made it possible."""
         self._check_rank(rank)

@@ -1,86 +1,136 @@
-"""In which order an epoch takes the samples: one global order, the same on every rank, as a function of the epoch."""
+"""The order in which an epoch takes the samples: one global order, the same on every rank, as a function of the seed
+and the epoch. NumPy only."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from dali_mixup._checks import integer
-from dali_mixup._epochs.repeat import epoch_samples, order_of_views
+from dali_mixup._epochs.layout import order
 from dali_mixup._seeding import Purpose, stream
-from dali_mixup.sources.base import Source
+
+ROUND_TO = 256  # DeiT's sampler: an epoch is a multiple of 256 samples, whatever the batch size
 
 
 class Order(ABC):
-    """The global order of every epoch.
+    """The global order of every epoch: a specification that holds neither data nor a position.
 
     Attributes:
         interleaved: deal positions to the ranks one by one instead of in contiguous pieces.
     """
 
-    interleaved: bool = False
+    interleaved: ClassVar[bool] = False
 
     @abstractmethod
-    def __call__(self, epoch: int) -> np.ndarray:
-        """(n,) int64 sample indices, of the same length in every epoch."""
+    def indices(self, seed: int, epoch: int, labels: np.ndarray) -> np.ndarray:
+        """(n,) int64 sample indices in [0, len(labels)), as many in every epoch, from the class ids (samples,)."""
 
-    @abstractmethod
-    def describe(self) -> dict[str, Any]:
-        """What a resumed run must have in common, as JSON-able values."""
+    def length(self, samples: int, world_size: int) -> int:
+        """Positions of the order that an epoch takes, over all ranks."""
+        return samples
+
+    def check(self, labels: np.ndarray, batch_size: int) -> None:  # noqa: B027  most orders fit everything
+        """ValueError where the order does not fit the data or the batch size."""
 
 
+@dataclass(frozen=True)
 class Shuffled(Order):
-    """A permutation of the samples, or their own order; every sample `repeats` times in a row (see `repeat`)."""
+    """A new random permutation of all samples in every epoch."""
 
-    def __init__(self, seed: int, samples: int, shuffle: bool = True, repeats: int = 1):
-        self.seed, self.samples, self.shuffle, self.repeats = seed, samples, shuffle, repeats
-        self.interleaved = repeats > 1
-
-    def __call__(self, epoch: int) -> np.ndarray:
-        return order_of_views(self.seed, epoch, self.samples, self.shuffle, self.repeats)
-
-    def describe(self) -> dict[str, Any]:
-        return {"kind": "shuffled", "shuffle": self.shuffle, "repeats": self.repeats}
+    def indices(self, seed: int, epoch: int, labels: np.ndarray) -> np.ndarray:
+        return order(seed, epoch, len(labels))
 
 
+@dataclass(frozen=True)
+class Sequential(Order):
+    """The data's own order, in every epoch."""
+
+    def indices(self, seed: int, epoch: int, labels: np.ndarray) -> np.ndarray:
+        return order(seed, epoch, len(labels), shuffle=False)
+
+
+@dataclass(frozen=True)
 class ClassGroups(Order):
     """A random order in which samples of one class stand together in groups, so that a batch holds mixing partners of
-    the same class.
+    the same class, as partners="same_class" needs them.
 
-    Each epoch every class is shuffled and cut into groups of `group`, and the groups are shuffled; the classes' smaller
+    Each epoch every class is shuffled and cut into groups of `size`, and the groups are shuffled; the classes' smaller
     last groups come at the end of the epoch. Every sample comes once.
 
     Args:
-        seed: of the order.
-        labels: (n,) class ids.
-        group: samples a group, >= 2; batches hold whole groups where the batch size is a multiple of it.
+        size: samples per group, >= 2; a divisor of the batch size, so that batches hold whole groups.
+
+    Raises:
+        TypeError, ValueError: not such a number; at the loader: one that does not divide the batch size.
     """
 
-    def __init__(self, seed: int, labels: np.ndarray, group: int):
-        self.seed, self.group = seed, integer("ClassGroups", "group", group, at_least=2)
-        self._labels = labels
+    size: int = 2
 
-    def __call__(self, epoch: int) -> np.ndarray:
-        rng = stream(Purpose.ORDER, self.seed, epoch=epoch)
-        shuffled = rng.permutation(len(self._labels))
-        by_class = shuffled[np.argsort(self._labels[shuffled], kind="stable")]
-        sorted_labels = self._labels[by_class]
+    def __post_init__(self) -> None:
+        integer("ClassGroups", "size", self.size, at_least=2)
+
+    def check(self, labels: np.ndarray, batch_size: int) -> None:
+        if batch_size % self.size:
+            raise ValueError(
+                f"order={self!r} and batch_size={batch_size}: groups would be torn; expected a batch_size that is a "
+                f"multiple of {self.size}"
+            )
+
+    def indices(self, seed: int, epoch: int, labels: np.ndarray) -> np.ndarray:
+        rng = stream(Purpose.ORDER, seed, epoch=epoch)
+        shuffled = rng.permutation(len(labels))
+        by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+        sorted_labels = labels[by_class]
         _, start, size = np.unique(sorted_labels, return_index=True, return_counts=True)
-        place = np.arange(len(by_class)) - np.repeat(start, size)  # of each sample within its class
-        whole = place < np.repeat(size // self.group * self.group, size)
-        groups = rng.permutation(by_class[whole].reshape(-1, self.group)).ravel()
-        # What is left is fewer than `group` a class; the classes' rests stay together, in random order.
+        within = np.arange(len(by_class)) - np.repeat(start, size)  # of each sample in its class
+        whole = within < np.repeat(size // self.size * self.size, size)
+        groups = rng.permutation(by_class[whole].reshape(-1, self.size)).ravel()
+        # What is left is fewer than `size` per class; the classes' rests stay together, in random order.
         rest, rest_labels = by_class[~whole], sorted_labels[~whole]
-        rank = rng.permutation(int(self._labels.max()) + 1)[rest_labels] if len(rest) else rest
+        rank = rng.permutation(int(labels.max()) + 1)[rest_labels] if len(rest) else rest
         return np.concatenate([groups, rest[np.argsort(rank, kind="stable")]])
 
-    def describe(self) -> dict[str, Any]:
-        return {"kind": "class groups", "group": self.group}
+
+@dataclass(frozen=True)
+class Repeated(Order):
+    """Repeated augmentation (Hoffer et al. 2020, arXiv:1901.09335; Berman et al. 2019, arXiv:1902.05509) as DeiT deals
+    it out: an epoch sees a third of the samples three times, each time with another window, flip and mixing.
+
+        order of 6 samples         a b c d e f
+        3 views, an epoch of 6     a a a b b b
+        dealt to 2 ranks           rank 0: a a b   rank 1: a b b
+
+    An epoch has as many views as DeiT's RASampler selects, floor(samples // 256 * 256 / world_size) on each rank; fewer
+    than 256 samples are not rounded.
+
+    Args:
+        times: views of a sample per epoch, >= 2.
+
+    Raises:
+        TypeError, ValueError: not such a number.
+    """
+
+    times: int = 3
+    interleaved: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        integer("Repeated", "times", self.times, at_least=2)
+
+    def length(self, samples: int, world_size: int) -> int:
+        rounded = samples // ROUND_TO * ROUND_TO if samples >= ROUND_TO else samples
+        return rounded // world_size * world_size
+
+    def indices(self, seed: int, epoch: int, labels: np.ndarray) -> np.ndarray:
+        # The epoch is over before the order has come to all samples.
+        return np.repeat(order(seed, epoch, len(labels)), self.times)[: len(labels)]
 
 
+@dataclass(frozen=True, eq=False)
 class FromSampler(Order):
     """The order of a `torch.utils.data.Sampler` (or any sized iterable of indices), which all ranks share.
 
@@ -91,84 +141,66 @@ class FromSampler(Order):
 
     Raises:
         TypeError: without a length.
-        ValueError: an empty sampler; a DistributedSampler; indices outside [0, samples), or more or fewer than
-            `len(sampler)`.
+        ValueError: an empty sampler; a DistributedSampler; at the loader: indices outside [0, samples), or more or
+            fewer than `len(sampler)`.
     """
 
-    def __init__(self, seed: int, samples: int, sampler: Any):
+    sampler: Any
+
+    def __post_init__(self) -> None:
+        sampler = self.sampler
         if not hasattr(sampler, "__len__"):
             raise TypeError(
-                f"sampler={sampler!r} has no length; expected a sized sampler, since len(loader) is exact"
+                f"order={sampler!r} has no length; expected a sized sampler, since len(loader) is exact"
             )
         if getattr(sampler, "num_replicas", 1) != 1:
             raise ValueError(
-                f"sampler={sampler!r} gives one rank's share only; give the order of all "
-                "samples, the loader deals it out"
+                f"order={sampler!r} gives one rank's share only; give the order of all samples, the loader deals it out"
             )
         if len(sampler) == 0:
-            raise ValueError(f"sampler={sampler!r} is empty; expected at least one sample index")
-        self.seed, self.samples, self.sampler, self.length = seed, samples, sampler, len(sampler)
-        self(0)  # what cannot be an order is refused now
+            raise ValueError(f"order={sampler!r} is empty; expected at least one sample index")
 
-    def __call__(self, epoch: int) -> np.ndarray:
+    def length(self, samples: int, world_size: int) -> int:
+        return len(self.sampler)
+
+    def check(self, labels: np.ndarray, batch_size: int) -> None:
+        self.indices(0, 0, labels)
+
+    def indices(self, seed: int, epoch: int, labels: np.ndarray) -> np.ndarray:
+        samples, length = len(labels), len(self.sampler)
         if hasattr(self.sampler, "set_epoch"):
             self.sampler.set_epoch(epoch)
         elif hasattr(self.sampler, "generator"):
             import torch
 
-            seed = int(stream(Purpose.ORDER, self.seed, epoch=epoch).randint(0, 2**63 - 1, dtype=np.int64))
-            self.sampler.generator = torch.Generator().manual_seed(seed)
+            drawn = int(stream(Purpose.ORDER, seed, epoch=epoch).randint(0, 2**63 - 1, dtype=np.int64))
+            self.sampler.generator = torch.Generator().manual_seed(drawn)
         try:
             indices = np.fromiter(self.sampler, dtype=np.int64)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"sampler={self.sampler!r} gives no sample indices ({error})") from error
-        outside = indices[(indices < 0) | (indices >= self.samples)]
-        if len(indices) != self.length or len(outside):
-            what = (
-                f"index {outside[0]} outside [0, {self.samples})"
-                if len(outside)
-                else f"{len(indices)} indices"
-            )
+            raise TypeError(f"order={self.sampler!r} gives no sample indices ({error})") from error
+        outside = indices[(indices < 0) | (indices >= samples)]
+        if len(indices) != length or len(outside):
+            what = f"index {outside[0]} outside [0, {samples})" if len(outside) else f"{len(indices)} indices"
             raise ValueError(
-                f"the sampler gave {what} in epoch {epoch}; expected {self.length} of [0, {self.samples})"
+                f"the sampler given as order= gave {what} in epoch {epoch}; expected {length} of [0, {samples})"
             )
         return indices
 
     def describe(self) -> dict[str, Any]:
-        return {"kind": type(self.sampler).__qualname__, "length": self.length}
+        """What a resumed run must have in common, as JSON-able values."""
+        return {"is": type(self.sampler).__qualname__, "length": len(self.sampler)}
 
 
-def order_of_epochs(
-    source: Source,
-    seed: int,
-    sampler: Iterable[int] | None,
-    class_groups: int | None,
-    repeats: int,
-    batch_size: int,
-    world_size: int,
-) -> tuple[Order, int]:
-    """The order that a user of `train_loader` asked for, and how many of its positions an epoch takes.
-
-    Raises:
-        TypeError, ValueError: two of sampler, class_groups and repeats, or one that does not fit.
-    """
-    integer("train_loader", "repeats", repeats, at_least=1)
-    chosen = {
-        "sampler": sampler is not None,
-        "class_groups": class_groups is not None,
-        "repeats": repeats > 1,
-    }
-    if sum(chosen.values()) > 1:
-        named = " and ".join(name for name, given in chosen.items() if given)
-        raise ValueError(f"train_loader: {named} each set the order of an epoch; give one of them")
-    if sampler is not None:
-        custom = FromSampler(seed, len(source), sampler)
-        return custom, custom.length
-    if class_groups is not None:
-        if integer("train_loader", "class_groups", class_groups, at_least=2) and batch_size % class_groups:
-            raise ValueError(
-                f"train_loader: class_groups={class_groups} does not divide batch_size={batch_size}; "
-                "groups would be torn"
-            )
-        return ClassGroups(seed, source.labels, class_groups), len(source)
-    return Shuffled(seed, len(source), True, repeats), epoch_samples(len(source), world_size, repeats)
+def as_order(owner: str, given: Order | Iterable[int] | None) -> Order:
+    """The order that an `order=` names; None: shuffled. TypeError or ValueError for anything else."""
+    if given is None:
+        return Shuffled()
+    if isinstance(given, Order):
+        return given
+    if isinstance(given, (str, bytes)) or not hasattr(given, "__iter__"):
+        raise TypeError(
+            f"{owner}: order={given!r}, expected Shuffled(), Sequential(), ClassGroups(...), Repeated(...) or a "
+            "torch.utils.data.Sampler over all samples"
+        )
+    return FromSampler(given)

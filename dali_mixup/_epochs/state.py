@@ -20,7 +20,7 @@ ELASTIC = ("batch_size", "world_size")
 """Differences that an elastic resume allows."""
 
 _POSITION = ("epoch", "step", "offset")
-_STATE = ("version", *_POSITION, "rank", "run", "skipped", "fingerprint")
+_STATE = ("version", *_POSITION, "rank", "run", "skipped", "fingerprint", "digest")
 _LONG = 300  # characters of JSON from which on a value is saved as its digest, so that a state stays small
 
 
@@ -50,6 +50,16 @@ def refuse_unless_fits(saved: Mapping[str, Any], mine: Mapping[str, Any], elasti
         )
         raise ValueError(f"load_state_dict: the state belongs to another run ({listed}); {advice}")
     return bool(different)
+
+
+def signed(state: dict[str, Any]) -> dict[str, Any]:
+    """The state with a digest of everything in it, so that a damaged one is refused when it is loaded."""
+    return {**state, "digest": _digest_of(state)}
+
+
+def _digest_of(state: Mapping[str, Any]) -> str:
+    rest = {key: item for key, item in state.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def dealt_anew(saved: Mapping[str, Any], layout: EpochLayout) -> tuple[int, int]:
@@ -87,6 +97,10 @@ def described(thing: Any) -> Any:
 
     A function counts by its name, since its code cannot be compared.
     """
+    if hasattr(thing, "describe"):
+        return described(thing.describe())
+    if isinstance(thing, np.ndarray):
+        return digest(thing)
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
         fields = {field.name: described(getattr(thing, field.name)) for field in dataclasses.fields(thing)}
         return {"is": type(thing).__qualname__, **fields}
@@ -112,6 +126,20 @@ def _check_form(saved: Any) -> None:
             "resume with the version of dali-mixup that saved it"
         )
     _keys("fingerprint", saved["fingerprint"], ELASTIC)
+    _check_values(saved)
+    try:
+        whole = _digest_of(saved) == saved["digest"]
+    except (TypeError, ValueError):  # values that were never JSON
+        whole = False
+    if not whole:
+        raise ValueError(
+            "load_state_dict: the state was changed or damaged after it was saved (its digest does not match); load an "
+            "earlier one, or start the epoch anew with set_epoch"
+        )
+
+
+def _check_values(saved: Mapping[str, Any]) -> None:
+    """TypeError or ValueError for a value of another kind or range."""
     for key in (*_POSITION, "rank"):
         integer("load_state_dict", key, saved[key], at_least=0)
     if saved["run"] is not None:

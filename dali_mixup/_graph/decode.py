@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 INTERPOLATIONS = {
     "nearest": types.DALIInterpType.INTERP_NN,
     "bilinear": types.DALIInterpType.INTERP_LINEAR,

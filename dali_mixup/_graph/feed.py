@@ -37,13 +37,13 @@ class PlanFeed:
 
     @property
     def forms(self) -> frozenset[Form]:
-        return frozenset(method.form for method in self.policy.methods)
+        return frozenset(method.form for method in self.policy.all_methods)
 
     @property
     def gathered(self) -> int:
         """How many partners' images a row needs beside its own (PASTE rows read them in place)."""
         in_place = (Form.PASTE, Form.BLEND) if self.partner_is_pasted else (Form.PASTE,)
-        return max((m.columns - 1 for m in self.policy.methods if m.form not in in_place), default=0)
+        return max((m.columns - 1 for m in self.policy.all_methods if m.form not in in_place), default=0)
 
     @property
     def partner_is_pasted(self) -> bool:
@@ -53,7 +53,7 @@ class PlanFeed:
     @property
     def blended(self) -> int:
         """How many partners the policy's BLEND methods take in."""
-        return max((m.columns - 1 for m in self.policy.methods if m.form == Form.BLEND), default=0)
+        return max((m.columns - 1 for m in self.policy.all_methods if m.form == Form.BLEND), default=0)
 
     @property
     def label_names(self) -> tuple[str, ...]:

@@ -2,25 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-import torch
+import numpy as np
 from nvidia.dali import Pipeline, fn, types
 from nvidia.dali.data_node import DataNode
 
-from dali_mixup._graph.feed import normalising
+from dali_mixup._graph.decode import Backend
+from dali_mixup._graph.feed import PlanFeed, normalising
 from dali_mixup._graph.pixels import mixed_and_normalised
-from dali_mixup._loader.batches import BatchSource
-from dali_mixup.augment import Backend, TrainTransform, ValTransform
-from dali_mixup.augment.draws import Draws
 
 DTYPES = {
-    torch.float32: types.DALIDataType.FLOAT,
-    torch.float16: types.DALIDataType.FLOAT16,
+    "float32": types.DALIDataType.FLOAT,
+    "float16": types.DALIDataType.FLOAT16,
     # DALI has no bfloat16 output: the pipeline ends in float32 and the loader rounds once, on the device.
-    torch.bfloat16: types.DALIDataType.FLOAT,
+    "bfloat16": types.DALIDataType.FLOAT,
 }
+
+
+class Draws(Protocol):
+    """Decisions of a transform that are made outside the graph, for a whole batch."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the arrays."""
+
+    def arrays(self, rows: int, seed: int, rank: int, epoch: int, step: int) -> tuple[np.ndarray, ...]:
+        """The arrays of `names` for one batch, each with one entry per row."""
+
+    def size_at(self, seed: int, epoch: int, step: int) -> tuple[int, int]:
+        """(height, width) of a batch's images."""
+
+
+class Transform(Protocol):
+    """From encoded bytes to the images that are mixed, and from mixed to finished ones."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the result, the largest where it changes."""
+
+    @property
+    def draws(self) -> Draws | None: ...
+
+    @property
+    def noise_after_mix(self) -> bool:
+        """Whether `after_mix` needs float32."""
+
+    def graph(
+        self,
+        encoded: DataNode,
+        backend: Backend,
+        seeds: Iterator[int],
+        nodes: Mapping[str, DataNode],
+        mean: Sequence[float],
+        std: Sequence[float],
+    ) -> tuple[DataNode, dict[str, Any]]:
+        """(H, W, 3) uint8 HWC images, and a window of them as arguments of `fn.crop_mirror_normalize`; {}: all."""
+
+    def after_mix(
+        self, images: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode], layout: str
+    ) -> DataNode:
+        """Normalised images with what comes after mixing."""
+
+
+class Batches(Protocol):
+    """The source of a pipeline's batches, which DALI calls with the batch's info."""
+
+    @property
+    def read_in_dali(self) -> bool:
+        """Whether files are named, rather than their bytes given."""
+
+    @property
+    def feed(self) -> PlanFeed | None: ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the arrays that come with the files."""
+
+    def __call__(self, info: Any) -> tuple[Any, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -29,9 +90,9 @@ class PipelineSpec:
 
     Attributes:
         transform: what happens to each image before mixing.
-        backend: where, and with which decoder settings.
+        backend: the device, and the decoder's settings.
         mean, std: (3,) of the normalisation, in units of uint8 pixels.
-        dtype: of the images handed to the model.
+        dtype: of the images handed to the model, a key of `DTYPES`.
         channels_last: end in HWC order in memory, which is (N, 3, H, W) in torch's channels_last format without a copy.
         device_id: GPU index, None for DALI's CPU backend.
         num_threads: DALI's worker threads, >= 1.
@@ -40,11 +101,11 @@ class PipelineSpec:
         clean: also put out the images before mixing.
     """
 
-    transform: TrainTransform | ValTransform
+    transform: Transform
     backend: Backend
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    dtype: torch.dtype
+    dtype: str
     channels_last: bool
     device_id: int | None
     num_threads: int
@@ -55,12 +116,10 @@ class PipelineSpec:
     @property
     def draws(self) -> Draws | None:
         """What the transform decides for each batch outside the graph."""
-        return self.transform.draws if isinstance(self.transform, TrainTransform) else None
+        return self.transform.draws
 
 
-def build(
-    spec: PipelineSpec, batches: BatchSource, seeds: Iterator[int], checkpoint: bytes | None
-) -> Pipeline:
+def build(spec: PipelineSpec, batches: Batches, seeds: Iterator[int], checkpoint: bytes | None) -> Pipeline:
     """The pipeline, built; its outputs are the images and, with `spec.clean`, those before mixing. Restored from
     `checkpoint` where one is given.
 
@@ -81,37 +140,28 @@ def build(
         names = batches.names
         fed = fn.external_source(source=batches, num_outputs=1 + len(names), batch=True, batch_info=True)
         nodes = dict(zip(names, fed[1:], strict=True))
-        encoded = fn.io.file.read(fed[0]) if batches.source.read_in_dali else fed[0]
+        encoded = fn.io.file.read(fed[0]) if batches.read_in_dali else fed[0]
         layout = "HWC" if spec.channels_last else "CHW"
-        dtype = DTYPES[spec.dtype]
-        if isinstance(spec.transform, ValTransform):
-            whole, window = spec.transform.graph(encoded, spec.backend)
-            images = fn.crop_mirror_normalize(
-                whole,
-                **window,
-                mean=list(spec.mean),
-                std=list(spec.std),
-                dtype=dtype,
-                output_layout=layout,
-            )
+        # DALI adds no float16 noise; the loader rounds.
+        dtype = types.DALIDataType.FLOAT if spec.transform.noise_after_mix else DTYPES[spec.dtype]
+        plain, window = spec.transform.graph(encoded, spec.backend, seeds, nodes, spec.mean, spec.std)
+        if batches.feed is None:
+            images = _normalised(plain, window, spec, dtype, layout)
         else:
-            augmented = spec.transform.graph(encoded, spec.backend, seeds, nodes, spec.mean, spec.std)
-            if spec.transform.noise_after_mix:
-                dtype = types.DALIDataType.FLOAT  # DALI adds no float16 noise; the loader rounds
-            if batches.feed is not None:
-                images = mixed_and_normalised(augmented, batches.feed, nodes, dtype, layout)
-            else:
-                images = _normalised(augmented, spec, dtype, layout)
-            images = spec.transform.after_mix(images, seeds, nodes, layout)
-        pipe.set_outputs(*([images, _normalised(augmented, spec, dtype, layout)] if spec.clean else [images]))
+            images = mixed_and_normalised(plain, batches.feed, nodes, dtype, layout)
+        images = spec.transform.after_mix(images, seeds, nodes, layout)
+        clean = [_normalised(plain, window, spec, dtype, layout)] if spec.clean else []
+        pipe.set_outputs(images, *clean)
     pipe.build()
     return pipe
 
 
-def _normalised(images: DataNode, spec: PipelineSpec, dtype: types.DALIDataType, layout: str) -> DataNode:
-    if not spec.backend.compiled:
+def _normalised(
+    images: DataNode, window: dict[str, Any], spec: PipelineSpec, dtype: types.DALIDataType, layout: str
+) -> DataNode:
+    if window or not spec.backend.compiled:
         return fn.crop_mirror_normalize(
-            images, mean=list(spec.mean), std=list(spec.std), dtype=dtype, output_layout=layout
+            images, **window, mean=list(spec.mean), std=list(spec.std), dtype=dtype, output_layout=layout
         )
     from dali_mixup._cpu.operators import normalised
 

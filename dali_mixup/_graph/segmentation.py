@@ -13,7 +13,7 @@ from dali_mixup.methods import Form
 
 def refuse_averaging(policy: MixPolicy) -> None:
     """ValueError for a policy with a method that averages pixels: two class ids have no average."""
-    averaging = [m.name for m in policy.methods if m.form not in (Form.PASTE, Form.RESIZE)]
+    averaging = [m.name for m in policy.all_methods if m.form not in (Form.PASTE, Form.RESIZE)]
     if averaging:
         raise ValueError(
             f"mix: segmentation with {', '.join(averaging)}: class ids cannot be averaged; expected methods that "

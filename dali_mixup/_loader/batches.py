@@ -1,25 +1,21 @@
-"""What goes into each batch: which samples, and how they are mixed. NumPy only; DALI calls it for every batch."""
+"""The decisions behind each batch: which samples, and how they are mixed. NumPy only; DALI calls it for every batch."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.scatter import extended
-from dali_mixup._epochs.orders import Order
 from dali_mixup._epochs.walk import Walk
 from dali_mixup._graph.feed import PlanFeed
-from dali_mixup._loader.companions import Companions
+from dali_mixup._loader.spec import LoaderSpec
 from dali_mixup.sources.bad_files import BadFiles
 from dali_mixup.sources.base import Place, Source
 from dali_mixup.sources.read_ahead import ReadAhead
-
-if TYPE_CHECKING:
-    from dali_mixup.augment.draws import Draws
 
 
 @dataclass(frozen=True)
@@ -51,41 +47,38 @@ class Batch:
 class BatchSource:
     """The callable behind `fn.external_source`: for the n-th batch of a walk, the files and the plan's arrays.
 
-    A pure function of the batch's number and of which samples are bad, but for two memories: the orders of the epochs
-    it is in, and the batches it has handed to DALI that have not come out yet.
+    A pure function of the batch's number and of which samples are bad, but for three memories: the orders of the epochs
+    it is in, the batches it has handed to DALI that have not come out yet, and the last arrays.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        walk: Walk,
-        seed: int,
-        order: Order,
-        feed: PlanFeed | None,
-        bad: BadFiles,
-        labels: np.ndarray,
-        companions: Companions,
-        draws: Draws | None = None,
-        read_ahead: int = 0,
-    ):
-        self.source, self.walk, self.seed, self.order, self.feed = source, walk, seed, order, feed
-        self.bad, self.labels, self.companions, self.draws = bad, labels, companions, draws
+    def __init__(self, spec: LoaderSpec, walk: Walk, bad: BadFiles):
+        self.spec, self.walk, self.bad = spec, walk, bad
+        self.feed, self.draws = spec.feed, spec.pipeline.draws
         self._orders: dict[int, np.ndarray] = {}
-        self._ahead: deque[Batch] = deque()
-        self._files = ReadAhead(read_ahead)
+        self._ahead: deque[Batch | Exception] = deque()
+        self._last: tuple[Any, ...] | None = None
+        self._files = ReadAhead(spec.read_ahead)
 
     def __call__(self, info: Any) -> tuple[Any, ...]:
-        batch = self.batch(info.iteration)
-        self._files.reached(info.iteration, self.places)
+        try:
+            batch = self.batch(info.iteration)
+            self._files.reached(info.iteration, self.places)
+            made = self._arrays(batch)
+        except Exception as error:
+            # DALI asks ahead of time. What is wrong with a later batch must not cost the ones that come before it, so
+            # the error waits for its turn, and the last arrays again keep the pipeline going until then.
+            if self._last is None:
+                raise
+            self._ahead.append(error)
+            return self._last
         self._ahead.append(batch)
-        files = [file for source, indices, _ in batch.reads for file in source.feed(indices)]
-        made: tuple[Any, ...] = (files,)
-        if self.feed is not None and batch.plan is not None:
-            feed = self._feed_of(batch.epoch, batch.step)
-            made += feed.arrays(extended(batch.plan, len(files)), feed.pixel_names)
-        if self.draws is not None:
-            made += self.draws.arrays(len(files), self.seed, self.walk.rank, batch.epoch, batch.step)
+        self._last = made
         return made
+
+    @property
+    def read_in_dali(self) -> bool:
+        """Whether DALI opens the files; else their bytes are given to it."""
+        return self.spec.source.read_in_dali
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -94,16 +87,20 @@ class BatchSource:
         return (*plan, *(() if self.draws is None else self.draws.names))
 
     def taken(self) -> Batch:
-        """The batch whose pixels DALI has just returned."""
-        return self._ahead.popleft()
+        """The batch whose pixels DALI has just returned. Raises the error that stopped it from being made."""
+        batch = self._ahead.popleft()
+        if isinstance(batch, Exception):
+            raise batch
+        return batch
 
     def under_way(self) -> tuple[Batch, ...]:
         """The batches handed to DALI that have not come out yet, oldest first."""
-        return tuple(self._ahead)
+        return tuple(batch for batch in self._ahead if isinstance(batch, Batch))
 
     def restart(self) -> None:
         """A new pipeline begins: what the last one had under way comes again."""
         self._ahead.clear()
+        self._last = None
 
     def close(self) -> None:
         """Ends what goes on in the background, until a batch is asked for again."""
@@ -119,47 +116,56 @@ class BatchSource:
         self._orders = {epoch: order for epoch, order in self._orders.items() if epoch >= batch.epoch}
         return replace(batch, plan=self._plan(batch.epoch, batch.step, len(batch.indices), batch.row_labels))
 
+    def _arrays(self, batch: Batch) -> tuple[Any, ...]:
+        files = [file for source, indices, _ in batch.reads for file in source.feed(indices)]
+        made: tuple[Any, ...] = (files,)
+        if self.feed is not None and batch.plan is not None:
+            feed = self._feed_of(batch.epoch, batch.step)
+            made += feed.arrays(extended(batch.plan, len(files)), feed.pixel_names)
+        if self.draws is not None:
+            made += self.draws.arrays(len(files), self.spec.seed, self.walk.rank, batch.epoch, batch.step)
+        return made
+
     def _rows(self, number: int) -> Batch:
         """The samples of the walk's n-th batch, without a plan."""
+        spec, rank = self.spec, self.walk.rank
         epoch, step = self.walk.address(number)
         indices = self.bad.replaced(self._order_of(epoch)[self.walk.positions(epoch, step)])
-        labels = self.labels[indices].astype(np.int64)
-        companions = self.companions
-        steps = self.walk.layout.steps_of(self.walk.rank)
-        neighbours = companions.neighbour_indices(indices, self.seed, self.walk.rank, epoch, step)
+        labels = spec.labels[indices].astype(np.int64)
+        companions = spec.companions
+        steps = self.walk.layout.steps_of(rank)
+        neighbours = companions.neighbour_indices(indices, spec.seed, rank, epoch, step)
         neighbours = self.bad.replaced(neighbours)
         unlabelled = companions.unlabelled_indices(
-            self.seed, epoch * steps + step, self.walk.rank, self.walk.layout.world_size
+            spec.seed, epoch * steps + step, rank, self.walk.layout.world_size
         )
         unknown = np.full(len(unlabelled) * companions.unlabelled_views, -1)
         row_indices = np.concatenate([indices, unknown, neighbours])
-        row_labels = np.concatenate([labels, unknown, self.labels[neighbours].astype(np.int64)])
-        reads = [(self.source, indices, self.bad)]
+        row_labels = np.concatenate([labels, unknown, spec.labels[neighbours].astype(np.int64)])
+        reads = [(spec.source, indices, self.bad)]
         if companions.unlabelled is not None and companions.unlabelled_bad is not None:
             copies = np.tile(unlabelled, companions.unlabelled_views)
             reads.append((companions.unlabelled, copies, companions.unlabelled_bad))
         again = np.concatenate([neighbours, np.tile(indices, companions.views - 1)]).astype(np.int64)
         if len(again):
-            reads.append((self.source, again, self.bad))
+            reads.append((spec.source, again, self.bad))
         return Batch(epoch, step, indices, labels, None, row_indices, row_labels, unlabelled, tuple(reads))
 
-    def _plan(self, epoch: int, step: int, n: int, row_labels: np.ndarray) -> MixPlan | None:
+    def _plan(self, epoch: int, step: int, rows: int, labels: np.ndarray) -> MixPlan | None:
         if self.feed is None:
             return None
         feed = self._feed_of(epoch, step)
-        pooled = feed.policy.partners == "pool"
         return feed.policy.plan(
-            n,
+            rows,
             feed.height,
             feed.width,
-            seed=self.seed,
+            seed=self.spec.seed,
             rank=self.walk.rank,
             epoch=epoch,
             step=step,
-            labels=row_labels,
+            labels=labels,
             steps_per_epoch=self.walk.layout.steps_of(self.walk.rank),
-            pool=self.companions.pool(n) if pooled else None,
-            partners=self.companions.neighbour_partners(n),
+            others=self.spec.companions.others(rows),
         )
 
     def _feed_of(self, epoch: int, step: int) -> PlanFeed:
@@ -167,12 +173,12 @@ class BatchSource:
         assert self.feed is not None
         if self.draws is None:
             return self.feed
-        height, width = self.draws.size_at(self.seed, epoch, step)
+        height, width = self.draws.size_at(self.spec.seed, epoch, step)
         if (height, width) == (self.feed.height, self.feed.width):
             return self.feed
         return replace(self.feed, height=height, width=width)
 
     def _order_of(self, epoch: int) -> np.ndarray:
         if epoch not in self._orders:
-            self._orders[epoch] = self.order(epoch)
+            self._orders[epoch] = self.spec.indices(epoch)
         return self._orders[epoch]

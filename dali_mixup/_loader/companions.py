@@ -1,21 +1,20 @@
-"""What a batch carries beside its own rows: views, unlabelled images, neighbours. All are rows of one DALI batch."""
+"""Rows that accompany a batch's own: views, unlabelled images, neighbours. All are rows of one DALI batch."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from dali_mixup._checks import integer
-from dali_mixup._checks import table as checked_table
+from dali_mixup._checks import boolean, instance, integer
+from dali_mixup._decide.partners import Neighbours, Pool
 from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._decide.unlabelled import Unlabelled
 from dali_mixup._seeding import Purpose, stream
-from dali_mixup.sources import open_source
+from dali_mixup.sources import Source, open_source
 from dali_mixup.sources.bad_files import BadFiles
-from dali_mixup.sources.base import Source
 
 
 @dataclass(frozen=True)
@@ -26,45 +25,35 @@ class HandOver:
         clean: the same augmented images before mixing, normalised alike. Costs one pass over the pixels.
         views: how many independently augmented views of every sample there are, >= 1: the mixed one and views - 1 more,
             which are not mixed. Each costs as much as the first: it is decoded too.
-        unlabelled: data as `train_loader` takes them, whose labels are ignored; a stream of its own that begins anew
-            whenever it ends. None: no such stream.
-        unlabelled_batch_size: unlabelled samples a rank and step, >= 1; None: the labelled batch size.
-        unlabelled_views: independently augmented views of every unlabelled sample, >= 1.
+        unlabelled: a stream of unlabelled samples; None: none but the policy's, with partners=Pool(...).
 
     Raises:
-        TypeError, ValueError: numbers outside the above, or unlabelled numbers without unlabelled data.
+        TypeError, ValueError: values outside the above.
     """
 
     clean: bool = False
     views: int = 1
-    unlabelled: Any = None
-    unlabelled_batch_size: int | None = None
-    unlabelled_views: int = 1
+    unlabelled: Unlabelled | None = None
 
     def __post_init__(self) -> None:
+        boolean("HandOver", "clean", self.clean)
         integer("HandOver", "views", self.views, at_least=1)
-        integer("HandOver", "unlabelled_views", self.unlabelled_views, at_least=1)
-        if self.unlabelled_batch_size is not None:
-            integer("HandOver", "unlabelled_batch_size", self.unlabelled_batch_size, at_least=1)
-        if self.unlabelled is None and (self.unlabelled_batch_size is not None or self.unlabelled_views != 1):
-            raise ValueError(
-                f"HandOver: unlabelled_batch_size={self.unlabelled_batch_size!r} and unlabelled_views="
-                f"{self.unlabelled_views!r} without unlabelled data; give unlabelled=..., or neither number"
-            )
+        instance("HandOver", "unlabelled", self.unlabelled, Unlabelled)
 
 
 @dataclass(frozen=True)
 class Companions:
-    """The rows that accompany the n rows of a batch, in this order: one block of unlabelled samples a view, the
-    neighbours (row by row), one block of the batch's own samples a further view.
+    """The rows that accompany the n rows of a batch, in this order: one block of unlabelled samples per view, the
+    neighbours (row by row), one block of the batch's own samples per further view.
 
     Attributes:
         views: views of every labelled sample, the batch's own included.
         unlabelled: source of the unlabelled samples, or None.
-        unlabelled_rows: of them a step; 0 without.
+        unlabelled_rows: of them per step; 0 without.
         unlabelled_views: views of each.
         unlabelled_bad: which of them are left out.
-        neighbours: (samples, m) int32 table of the neighbours' sample indices, or None.
+        pooled: whether mixing partners come from the unlabelled samples too.
+        neighbours: the rule with the table of the neighbours, or None.
         neighbour_columns: partners read for every row; 0 without a table.
     """
 
@@ -73,44 +62,39 @@ class Companions:
     unlabelled_rows: int = 0
     unlabelled_views: int = 1
     unlabelled_bad: BadFiles | None = None
-    neighbours: np.ndarray | None = None
+    pooled: bool = False
+    neighbours: Neighbours | None = None
     neighbour_columns: int = 0
 
     def rows(self, n: int) -> int:
         """Rows of the whole DALI batch."""
         return n * (self.views + self.neighbour_columns) + self.unlabelled_rows * self.unlabelled_views
 
-    def pool(self, n: int) -> int:
-        """Rows a mixing partner may come from with partners="pool": the batch's and one view of the unlabelled ones."""
-        return n + self.unlabelled_rows
-
-    def neighbour_partners(self, n: int) -> np.ndarray | None:
-        """(n, neighbour_columns) rows at which the neighbours of each row stand; None without neighbours."""
-        if self.neighbours is None:
-            return None
-        first = n + self.unlabelled_rows * self.unlabelled_views
-        return first + np.arange(n * self.neighbour_columns).reshape(n, self.neighbour_columns)
+    def others(self, n: int) -> np.ndarray | None:
+        """The rows beyond the batch that mixing partners may be, as `MixPolicy.plan` takes them."""
+        if self.neighbours is not None:
+            first = n + self.unlabelled_rows * self.unlabelled_views
+            return first + np.arange(n * self.neighbour_columns).reshape(n, self.neighbour_columns)
+        return n + np.arange(self.unlabelled_rows) if self.pooled else None
 
     def unlabelled_blocks(self, n: int) -> list[slice]:
-        """Where each view of the unlabelled samples stands."""
+        """The rows of each view of the unlabelled samples."""
         m = self.unlabelled_rows
         return [slice(n + v * m, n + (v + 1) * m) for v in range(self.unlabelled_views if m else 0)]
 
     def view_blocks(self, n: int) -> list[slice]:
-        """Where each further view of the batch's own samples stands."""
+        """The rows of each further view of the batch's own samples."""
         first = self.rows(n) - n * (self.views - 1)
         return [slice(first + v * n, first + (v + 1) * n) for v in range(self.views - 1)]
 
     def neighbour_indices(
         self, indices: np.ndarray, seed: int, rank: int, epoch: int, step: int
     ) -> np.ndarray:
-        """(n * neighbour_columns,) samples drawn uniformly from each row's line of the table, row by row."""
+        """(n * neighbour_columns,) int64 samples drawn from each row's line of the table, row by row."""
         if self.neighbours is None:
             return indices[:0]
         rng = stream(Purpose.NEIGHBOURS, seed, rank=rank, epoch=epoch, step=step)
-        lines = self.neighbours[indices]
-        drawn = (rng.random_sample((len(indices), self.neighbour_columns)) * lines.shape[1]).astype(np.int64)
-        return np.take_along_axis(lines, drawn, axis=1).ravel().astype(np.int64)
+        return self.neighbours.drawn(rng, indices, self.neighbour_columns).ravel()
 
     def unlabelled_indices(self, seed: int, number: int, rank: int, world_size: int) -> np.ndarray:
         """(unlabelled_rows,) samples of the unlabelled stream in the number-th step since epoch 0: each rank takes the
@@ -133,55 +117,50 @@ def _permutation(seed: int, cycle: int, samples: int) -> np.ndarray:
 
 
 def companions_of(
+    owner: str,
     handover: HandOver | None,
-    neighbours: Any,
     source: Source,
     policy: MixPolicy | None,
     batch_size: int,
     bad: Callable[[Source], BadFiles],
 ) -> Companions:
-    """The companions of a loader's batches from what its user gave.
+    """The companions of a loader's batches.
 
     Args:
-        neighbours: (samples, m) integer table, m >= 1, of sample indices; with a policy of partners="neighbours".
         bad: makes the list of samples to leave out for a source.
 
     Raises:
-        TypeError, ValueError: a table without such a policy or the other way round, of another shape or range; pool
-            partners without unlabelled data; unlabelled data that are files where the labelled are shards, or reversed.
+        ValueError: a table of neighbours that does not fit the data; two different unlabelled streams; unlabelled data
+            that are files where the labelled are archives, or the other way round.
     """
     given = handover or HandOver()
-    rule = None if policy is None else policy.partners
-    if (neighbours is not None) != (rule == "neighbours"):
-        raise ValueError(
-            f"train_loader: neighbours={'given' if neighbours is not None else None} with partners={rule!r}; "
-            "the table and a policy of partners='neighbours' belong together"
-        )
-    if rule == "pool" and given.unlabelled is None:
-        raise ValueError(
-            "train_loader: partners='pool' mixes with unlabelled samples; give HandOver(unlabelled=...)"
-        )
-    unlabelled = None if given.unlabelled is None else open_source(given.unlabelled)
+    rule = None if policy is None else policy.rule
+    neighbours = rule if isinstance(rule, Neighbours) else None
+    if neighbours is not None:
+        neighbours.check(owner, len(source))
+    stream_ = _one_stream(owner, given.unlabelled, rule.unlabelled if isinstance(rule, Pool) else None)
+    unlabelled = None if stream_ is None else open_source(stream_.data)
     if unlabelled is not None and unlabelled.read_in_dali != source.read_in_dali:
         raise ValueError(
-            f"train_loader: the labelled data are {'files' if source.read_in_dali else 'shards'} and the unlabelled "
-            "ones are not; give both in the same form"
+            f"{owner}: the labelled data are {'files' if source.read_in_dali else 'archives'} and the unlabelled ones "
+            "are not; give both in the same form"
         )
     return Companions(
         views=given.views,
         unlabelled=unlabelled,
-        unlabelled_rows=0 if unlabelled is None else given.unlabelled_batch_size or batch_size,
-        unlabelled_views=given.unlabelled_views,
+        unlabelled_rows=0 if stream_ is None else stream_.batch_size or batch_size,
+        unlabelled_views=1 if stream_ is None else stream_.views,
         unlabelled_bad=None if unlabelled is None else bad(unlabelled),
-        neighbours=None if neighbours is None else _checked_table(neighbours, len(source)),
+        pooled=isinstance(rule, Pool),
+        neighbours=neighbours,
         neighbour_columns=0 if neighbours is None or policy is None else policy.columns - 1,
     )
 
 
-def _checked_table(given: Any, samples: int) -> np.ndarray:
-    table = checked_table("train_loader", "neighbours", given, samples, "iu", "sample indices")
-    if table.min() < 0 or table.max() >= samples:
+def _one_stream(owner: str, handed: Unlabelled | None, pooled: Unlabelled | None) -> Unlabelled | None:
+    if handed is not None and pooled is not None and handed is not pooled:
         raise ValueError(
-            f"train_loader: neighbours names samples from {table.min()} to {table.max()}; expected [0, {samples})"
+            f"{owner}: handover= and partners=Pool(...) name two unlabelled streams; give the same Unlabelled object "
+            "to both, or leave it out of the HandOver: the pool's stream is handed over anyway"
         )
-    return table.astype(np.int32)
+    return handed if pooled is None else pooled

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import logging
-import sys
 import weakref
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 import torch
 
 from dali_mixup._checks import integer
-from dali_mixup._epochs.state import VERSION, dealt_anew, refuse_unless_fits
+from dali_mixup._epochs.state import VERSION, dealt_anew, refuse_unless_fits, signed
 from dali_mixup._loader.batch_targets import targets_of
 from dali_mixup._loader.batches import Batch
-from dali_mixup._loader.beginning import run_from, walk_from
-from dali_mixup._loader.record import record_of
+from dali_mixup._loader.cursor import Cursor, Position, from_state, to_state
+from dali_mixup._loader.epoch_iterator import EpochIterator
+from dali_mixup._loader.record import LastBatch, MixRecord, record_of
 from dali_mixup._loader.run import PipelineRun
 from dali_mixup._loader.samplers import BatchSampler, EpochSampler
 from dali_mixup._loader.spec import LoaderSpec
-from dali_mixup.sources.bad_files import BadFiles
+from dali_mixup.sources import Source
+from dali_mixup.targets import MixedTargets
 
 log = logging.getLogger("dali_mixup")
 
@@ -36,28 +38,29 @@ class MixLoader:
     as you like.
 
     Attributes:
-        dataset: the source, sized; `classes` and `num_classes` as it names them.
+        dataset: the source, sized, with torchvision's `classes`, `class_to_idx`, `targets` and `samples`.
         batch_size, drop_last: as given.
-        last_batch: the `Batch` (address, sample indices, labels, plan) of the batch handed out last.
+        num_classes: columns of dense targets.
+        last_batch: the `LastBatch` (address, sample indices, labels, plan) of the batch handed out last; None before.
     """
 
     def __init__(self, spec: LoaderSpec):
         self.spec = spec
-        self.dataset = spec.source
+        self.dataset: Source = spec.source
         self.batch_size = spec.layout.batch_size
         self.drop_last = spec.layout.drop_last
         self.num_classes = spec.num_classes
-        self.last_batch: Batch | None = None
-        self._bad = self._bad_files(())
-        self._epoch = 0
-        # Where the next iter() starts, if not at its epoch's beginning with a new pipeline.
-        self._loaded: Mapping[str, Any] | None = None
-        # Where an iterator stood when it was dropped half-way; only `state_dict` wants to know.
-        self._mark: Mapping[str, Any] | None = None
+        self._bad = spec.bad_files()
+        # The one place that says where the loader stands. A deque of one element, because its append is a single
+        # operation: together with a return in one expression no signal handler can run between the two.
+        self._box: deque[tuple[Position, LastBatch | None]] = deque(
+            [(Position.at(Cursor(0)), None)], maxlen=1
+        )
         # The running iterator, weakly: dropping it after a break must free its pipeline at once.
-        self._running: weakref.ref[_Epoch] | None = None
+        self._running: weakref.ref[EpochIterator] | None = None
         # A finished epoch's pipeline, standing at the next epoch's start.
-        self._spare: PipelineRun | None = None
+        self._standing: PipelineRun | None = None
+        self._abandoned = 0
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -66,8 +69,23 @@ class MixLoader:
 
     @property
     def device(self) -> torch.device:
-        """Where the batches are."""
+        """Of the batches."""
         return self.spec.device
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(height, width) of the images in pixels, the largest where they change."""
+        return self.spec.pipeline.transform.size
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """(3,) of the normalisation, on the 0..255 scale of the pixels."""
+        return self.spec.pipeline.mean
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """(3,) of the normalisation, on the 0..255 scale of the pixels."""
+        return self.spec.pipeline.std
 
     # Made when asked for: as attributes they and the loader would keep each other, and its pipeline, alive.
     @property
@@ -81,9 +99,14 @@ class MixLoader:
         return BatchSampler(self)
 
     @property
+    def last_batch(self) -> LastBatch | None:
+        """The address and decisions of the batch handed out last."""
+        return self._box[0][1]
+
+    @property
     def epoch(self) -> int:
         """The epoch of the next `iter()`."""
-        return self._epoch
+        return self._position.next.epoch
 
     @property
     def mid_epoch(self) -> bool:
@@ -91,8 +114,23 @@ class MixLoader:
         return self._active is not None
 
     @property
+    def mixup_enabled(self) -> bool:
+        """Whether the next batch is mixed: False without a policy and where its schedule is off (timm's name)."""
+        policy, here = self.spec.policy, self._position.here
+        return policy is not None and policy.schedules.active(here.epoch, here.step, len(self) or None)
+
+    @mixup_enabled.setter
+    def mixup_enabled(self, wanted: bool) -> None:
+        if wanted != self.mixup_enabled:
+            raise AttributeError(
+                f"mixup_enabled={wanted!r} cannot be set: batches are prepared ahead, so a switch would act too late. "
+                "Say when mixing is on in the policy: MixPolicy(..., schedule=Schedule(stop=EPOCH)) switches it off at "
+                "exactly that epoch"
+            )
+
+    @property
     def skipped(self) -> tuple[str, ...]:
-        """The files left out so far because they cannot be decoded (on_error="skip")."""
+        """The files left out so far because they cannot be decoded (bad_files=Skip())."""
         return tuple(map(self.spec.source.name, self._bad.indices))
 
     def __len__(self) -> int:
@@ -100,39 +138,57 @@ class MixLoader:
         return self.spec.layout.steps_of(self.spec.rank.rank)
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        return _Epoch(self)
+        return EpochIterator(self)
+
+    def __repr__(self) -> str:
+        spec, rank = self.spec, self.spec.rank
+        share = f", rank {rank.rank} of {rank.world_size}" if rank.world_size > 1 else ""
+        size = " x ".join(map(str, (self.batch_size, 3, *self.image_size)))
+        return (
+            f"MixLoader({len(self.dataset)} samples of {len(self.classes)} classes, {spec.source!r},\n"
+            f"  {len(self)} batches of {size} {spec.pipeline.dtype} on {self.device}{share}, epoch {self.epoch},\n"
+            f"  targets {spec.targets!r} of {self.num_classes} classes, policy {spec.policy!r})"
+        )
 
     def set_epoch(self, epoch: int) -> None:
         """The next `iter()` is this epoch, >= 0. Without calls epochs count up by themselves. Harmless when repeated,
         and after `load_state_dict` of a state in the same epoch, whose position is kept."""
         epoch = integer("set_epoch", "epoch", epoch, at_least=0)
-        if self._loaded is not None and self._loaded["epoch"] != epoch:
-            if (self._loaded["step"], self._loaded["offset"]) != (0, 0):
-                log.warning(
-                    "set_epoch(%d) discards the loaded position in epoch %d; call it with the epoch that was resumed",
-                    epoch,
-                    self._loaded["epoch"],
-                )
-            self._loaded = None
-        if self._mark is not None and self._mark["epoch"] != epoch:
-            self._mark = None
-        self._epoch = epoch
+        position, standing = self._position, self._standing
+        lost = position.discarded_by(epoch)
+        if lost:
+            log.warning(
+                "set_epoch(%d) %s; call set_epoch(%d), the epoch that was resumed, or none at all",
+                epoch,
+                lost,
+                position.next.epoch,
+            )
+        self._move(position.set_epoch(epoch, self.mid_epoch, None if standing is None else standing.cursor))
+
+    def peek(self) -> tuple[Any, ...]:
+        """The next batch, without moving on: the loader, its epoch and its state stay as they are.
+
+        It builds a pipeline for the purpose, so it costs as much as the first batch of an epoch. Use it to look at a
+        batch or to size a model; `next(iter(loader))` would begin an epoch.
+        """
+        if len(self) == 0:
+            raise ValueError("peek: this rank has no batch, because there are fewer samples than ranks")
+        position = self._position
+        run = PipelineRun(self.spec, self._bad, position.here if self.mid_epoch else position.next)
+        try:
+            return self._item(*run.next())
+        finally:
+            run.close()
 
     def state_dict(self) -> dict[str, Any]:
         """Where the loader stands, counted in batches handed to the user; JSON-able, under 10 kB. Save each rank's own.
 
-        After the last batch of an epoch it stands at the next epoch's beginning; after a break, where it was left.
+        After the last batch of an epoch it stands at the next epoch's beginning; after a break, at the batch that would
+        have come next. It may be called from a signal handler.
         """
-        running = self._active
-        if running is not None:
-            return running.state()
-        for known in (self._mark, self._loaded):
-            if known is not None:
-                return dict(known)
-        spare = self._spare
-        return self._state(
-            self._epoch, 0, spare if spare is not None and spare.address == (self._epoch, 0) else None
-        )
+        here = self._position.here
+        state = {"version": VERSION, **to_state(here, self.spec.rank.rank)}
+        return signed({**state, "skipped": self._bad.indices, "fingerprint": dict(self.spec.fingerprint)})
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """The next `iter()` continues from a state; {} changes nothing.
@@ -141,13 +197,15 @@ class MixLoader:
         state of another rank continues at the same position with fresh random crops (logged).
 
         Raises:
-            TypeError, ValueError: not a state; a state of other data, seed, policy, ..., with what differs; other batch
-                size or world size unless the loader was made with elastic=True, which deals out exactly the samples
-                that are left. The loader then is as it was.
+            TypeError, ValueError: not a state, or a damaged one; a state of other data, seed, policy, ..., with what
+                differs; other batch size or world size unless the loader was made with elastic=True, which deals out
+                exactly the samples that are left. The loader then is as it was.
         """
         if isinstance(state_dict, Mapping) and not state_dict:
             return
-        if refuse_unless_fits(state_dict, self.spec.fingerprint, self.spec.elastic):
+        elastic = refuse_unless_fits(state_dict, self.spec.fingerprint, self.spec.elastic)
+        cursor = from_state(state_dict)
+        if elastic:
             epoch, offset = dealt_anew(state_dict, self.spec.layout)
             log.info(
                 "elastic resume: continuing epoch %d after %d of its %d samples",
@@ -155,15 +213,21 @@ class MixLoader:
                 offset,
                 len(self.dataset),
             )
-            state_dict = {**self._state(epoch, 0, None), "offset": offset, "skipped": state_dict["skipped"]}
-        walk_from(self.spec, state_dict)  # refuses a damaged position here and not in the first batch
-        self._drop_pipelines()
-        self._mark, self._loaded, self._epoch = None, dict(state_dict), state_dict["epoch"]
-        self._bad = self._bad_files(state_dict["skipped"])
+            cursor = Cursor(epoch, 0, offset)
+        self.spec.walk(cursor)  # refuses a position outside the epoch here and not in the first batch
+        bad = self.spec.bad_files(state_dict["skipped"])
+        self.close()
+        self._bad = bad
+        self._move(Position(cursor, cursor, loaded=True))
 
     def close(self) -> None:
         """Ends the pipelines and their threads. The loader stays usable: the next `iter()` builds a new one."""
-        self._drop_pipelines()
+        active, self._running = self._active, None
+        if active is not None:
+            active.close()
+        standing, self._standing = self._standing, None
+        if standing is not None:
+            standing.close()
 
     def __enter__(self) -> MixLoader:
         return self
@@ -178,114 +242,68 @@ class MixLoader:
         )
 
     @property
-    def _active(self) -> _Epoch | None:
+    def _position(self) -> Position:
+        return self._box[0][0]
+
+    @property
+    def _active(self) -> EpochIterator | None:
         return None if self._running is None else self._running()
 
-    # What iterators do to their loader.
+    def _move(self, position: Position) -> None:
+        self._box.append((position, self._box[0][1]))
 
-    def _begin(self, epoch: _Epoch) -> PipelineRun:
+    # Called by iterators.
+
+    def _begin(self, iterator: EpochIterator) -> PipelineRun:
         """A pipeline standing where the new epoch starts; from here on the loader's position is that iterator's."""
-        loaded, self._loaded = self._loaded, None
-        spare, self._spare = self._spare, None
-        if loaded is None and spare is not None and spare.address == (self._epoch, 0):
-            run = spare
+        start = self._position.next
+        standing, self._standing = self._standing, None
+        if standing is not None and standing.cursor == start:
+            run = standing
         else:
-            if spare is not None:
-                spare.close()
-            start = loaded or {"epoch": self._epoch, "step": 0, "offset": 0, "run": None}
-            run = run_from(self.spec, self._bad, start)
-        self._running, self._mark = weakref.ref(epoch), None
-        self._epoch += 1
+            if standing is not None:
+                standing.close()
+            run = PipelineRun(self.spec, self._bad, start)
+        self._running = weakref.ref(iterator)
         return run
 
-    def _finished(self, epoch: _Epoch, run: PipelineRun) -> None:
-        """The last batch of an epoch is out; its pipeline has begun the next one already and is kept for it."""
-        if self._active is epoch:
-            self._running, self._spare = None, run
+    def _after(
+        self, iterator: EpochIterator, run: PipelineRun, epoch: int, first: bool, last: bool
+    ) -> Position:
+        """The loader's position once the iterator has handed out the batch that its run has just made."""
+        if self._active is not iterator:
+            return self._position  # another iterator has begun since, and the position is that one's
+        if last:
+            began = self._position.began(run.cursor, epoch) if first else self._position
+            return began.finished(run.cursor)
+        return self._position.began(run.cursor, epoch) if first else self._position.moved(run.cursor)
+
+    def _keep(self, iterator: EpochIterator, run: PipelineRun) -> None:
+        """The last batch of an epoch is made; its pipeline has begun the next one already and is kept for it."""
+        if self._active is iterator:
+            self._running, self._standing = None, run
         else:
             run.close()
 
-    def _dropped(self, epoch: _Epoch) -> None:
-        """An iterator went away before its end: remember where it stood."""
-        # A dying object's weak reference gives None already.
-        if self._running is not None and self._running() in (None, epoch):
-            self._running, self._mark = None, epoch.state()
+    def _failed(self, iterator: EpochIterator) -> None:
+        """An iterator ended with an error; the position is that of the batch it did not hand out."""
+        if self._active is iterator:
+            self._running = None
 
-    def _handed_out(
-        self, batch: Batch, images: torch.Tensor, clean: torch.Tensor | None = None
-    ) -> tuple[Any, ...]:
-        """What a loop gets for a batch: (images, targets), and the record where one is asked for."""
-        targets = targets_of(batch, self.spec)
-        own = images[: len(batch.indices)]
+    def _dropped(self, batches: int) -> None:
+        """An iterator went away before its end."""
+        self._abandoned += batches == 1 and len(self) > 1
+        if self._abandoned == 2 and batches == 1:
+            log.warning(
+                "two epochs were abandoned after one batch. Every iter(loader) begins a new epoch and counts "
+                "in schedules: keep one iterator, or use loader.peek() to look at a batch"
+            )
+
+    def _item(self, batch: Batch, images: list[torch.Tensor]) -> tuple[Any, ...]:
+        """The batch as a loop gets it: (images, targets), and the record where one is asked for."""
+        targets: torch.Tensor | MixedTargets = targets_of(batch, self.spec)
+        own = images[0][: len(batch.indices)]
         if not self.spec.records:
             return own, targets
-        truth = torch.from_numpy(self.spec.source.labels[batch.indices].astype("int64"))
-        return own, targets, record_of(batch, self.spec.seed, truth, self.spec.companions, images, clean)
-
-    def _state(self, epoch: int, step: int, run: PipelineRun | None) -> dict[str, Any]:
-        return {
-            "version": VERSION,
-            "epoch": epoch,
-            "step": step,
-            "offset": run.walk.offset if run is not None and run.walk.epoch == epoch else 0,
-            "rank": self.spec.rank.rank,
-            "run": None if run is None else run.state(),
-            "skipped": self._bad.indices,
-            "fingerprint": dict(self.spec.fingerprint),
-        }
-
-    def _bad_files(self, known: Any) -> BadFiles:
-        return BadFiles(len(self.dataset), self.spec.on_error, self.spec.max_errors, known)
-
-    def _drop_pipelines(self) -> None:
-        active, self._running = self._active, None
-        if active is not None:
-            self._mark = active.state()
-            active.close()
-        spare, self._spare = self._spare, None
-        if spare is not None:
-            if spare.address == (self._epoch, 0):
-                self._loaded = self._state(self._epoch, 0, spare)
-            spare.close()
-
-
-class _Epoch(Iterator[tuple[Any, ...]]):
-    """One pass over an epoch (or the rest of one). It owns its pipeline from the first `next()` to the last batch."""
-
-    def __init__(self, loader: MixLoader):
-        self._loader = loader
-        self._run: PipelineRun | None = None
-        self._over = False
-        self._epoch = self._step = 0
-
-    def __next__(self) -> tuple[Any, ...]:
-        if self._over:
-            raise StopIteration
-        if self._run is None:
-            if len(self._loader) == 0:  # a rank that a ragged layout gives nothing
-                self._over = True
-                raise StopIteration
-            self._run = self._loader._begin(self)
-            self._epoch, self._step = self._run.address
-        run = self._run
-        batch, outputs = run.next()
-        self._step += 1
-        if self._step == run.walk.steps(self._epoch):
-            # Not at the next call: a loop that counts its steps never makes it.
-            self._over, self._run = True, None
-            self._loader._finished(self, run)
-        self._loader.last_batch = batch
-        return self._loader._handed_out(batch, *outputs)
-
-    def state(self) -> dict[str, Any]:
-        return self._loader._state(self._epoch, self._step, self._run)
-
-    def close(self) -> None:
-        if self._run is not None:
-            self._run.close()
-
-    def __del__(self) -> None:
-        # At interpreter exit DALI has shut its pipelines down already.
-        if self._run is not None and not sys.is_finalizing():
-            self._loader._dropped(self)
-            self._run.close()
+        record: MixRecord = record_of(batch, self.spec, *images)
+        return own, targets, record

@@ -6,8 +6,33 @@ from dataclasses import dataclass
 
 import torch
 
+from dali_mixup._decide.plan import MixPlan
 from dali_mixup._loader.batches import Batch
-from dali_mixup._loader.companions import Companions
+from dali_mixup._loader.spec import LoaderSpec
+
+
+@dataclass(frozen=True)
+class LastBatch:
+    """`loader.last_batch`: the address and decisions of the batch that was handed out last. Small, on the CPU.
+
+    Attributes:
+        epoch, step: address; step counts from 0 in each epoch.
+        indices: (N,) int64 indices into the data, in the batch's order; stand-ins for samples that were left out.
+        labels: (N,) int64 class ids to train on, before mixing.
+        plan: how the rows were mixed; None without a policy.
+    """
+
+    epoch: int
+    step: int
+    indices: torch.Tensor
+    labels: torch.Tensor
+    plan: MixPlan | None
+
+    @classmethod
+    def of(cls, batch: Batch) -> LastBatch:
+        """The part of a batch's decisions that loops ask for."""
+        indices, labels = torch.from_numpy(batch.indices), torch.from_numpy(batch.labels)
+        return cls(batch.epoch, batch.step, indices, labels, batch.plan)
 
 
 @dataclass(frozen=True)
@@ -56,16 +81,11 @@ class MixRecord:
 
 
 def record_of(
-    batch: Batch,
-    seed: int,
-    true_labels: torch.Tensor,
-    companions: Companions,
-    images: torch.Tensor,
-    clean: torch.Tensor | None,
+    batch: Batch, spec: LoaderSpec, images: torch.Tensor, clean: torch.Tensor | None = None
 ) -> MixRecord:
     """The record of a batch from its decisions and the images (R, 3, H, W) of all its rows."""
     n = len(batch.indices)
-    plan = batch.plan
+    plan, companions = batch.plan, spec.companions
     labels = torch.from_numpy(batch.labels)
     if plan is None:
         partners = torch.arange(n)[:, None]
@@ -78,11 +98,11 @@ def record_of(
     return MixRecord(
         epoch=batch.epoch,
         step=batch.step,
-        seed=seed,
+        seed=spec.seed,
         regime="off" if plan is None else plan.regime,
         sample_ids=torch.from_numpy(batch.indices),
         labels=labels,
-        true_labels=true_labels,
+        true_labels=torch.from_numpy(spec.source.labels[batch.indices].astype("int64")),
         partners=partners,
         partner_labels=torch.from_numpy(batch.row_labels)[partners],
         weights=weights,

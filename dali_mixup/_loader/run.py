@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import ctypes
+import logging
 import os
 import traceback
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,43 +15,61 @@ import torch
 from nvidia.dali import Pipeline
 from torch.utils.dlpack import from_dlpack
 
-from dali_mixup._graph.pipeline import PipelineSpec, build
+from dali_mixup._graph.pipeline import build
 from dali_mixup._graph.probe import unusable
 from dali_mixup._loader.batches import Batch, BatchSource
+from dali_mixup._loader.cursor import Cursor, RunState
+from dali_mixup._loader.spec import LoaderSpec
 from dali_mixup._seeding import Purpose, stream
+from dali_mixup.sources.bad_files import BadFiles
+
+log = logging.getLogger("dali_mixup")
 
 
 class PipelineRun:
-    """A built pipeline that hands out the batches of a walk, one after the other.
+    """A built pipeline that hands out the batches from a cursor on, one after the other.
 
     Args:
-        spec: what to build.
-        batches: what goes into each batch; its walk says where the run starts.
-        checkpoint: (base64 text of DALI's checkpoint, batches handed out before it) to continue a run of the same
-            walk exactly; None to start at the walk's first batch.
+        spec: the loader's.
+        bad: samples to leave out, and the rule for new ones.
+        start: the first batch. Where it has the state of a pipeline of this rank, that run is continued exactly.
     """
 
-    def __init__(self, spec: PipelineSpec, batches: BatchSource, checkpoint: tuple[str, int] | None = None):
-        self.spec, self.batches, self.walk = spec, batches, batches.walk
-        self.count = 0 if checkpoint is None else checkpoint[1]
-        # DALI's state after the last batch handed out. Asked for after every batch (some 10 microseconds), because
-        # DALI's answer after an error is not that state any more.
-        self._saved = None if checkpoint is None else base64.b64decode(checkpoint[0], validate=True)
+    def __init__(self, spec: LoaderSpec, bad: BadFiles, start: Cursor):
+        self.spec, self.walk = spec, spec.walk(start)
+        self.batches = BatchSource(spec, self.walk, bad)
+        self.count, self._saved = 0, None
+        if start.run is not None and spec.owns(start):
+            self.count, self._saved = start.run.count, start.run.dali
+        elif start.run is not None:
+            log.info(
+                "rank %d resumes from the state of rank %d: same position, fresh random crops (save each rank's own "
+                "state for a bit-exact resume)",
+                spec.rank.rank,
+                start.run.rank,
+            )
         self._process = os.getpid()
         self._pipe: Pipeline | None = self._built()
+        _LIVE.add(self)
 
     @property
     def address(self) -> tuple[int, int]:
         """(epoch, step) of the batch that `next` will hand out."""
         return self.walk.address(self.count)
 
+    @property
+    def cursor(self) -> Cursor:
+        """The address, and what another run needs to continue this one exactly from there. Before the first batch of a
+        new run that is nothing but the address: every run that starts there is the same."""
+        return self._cursor(self.count, self._saved)
+
     def next(self) -> tuple[Batch, list[torch.Tensor]]:
-        """The next batch and its images (R, 3, H, W), mixed and, with `spec.clean`, unmixed; nobody overwrites them.
+        """The next batch and its images (R, 3, H, W), mixed and, with `clean`, unmixed; nobody overwrites them.
 
         Raises:
             RuntimeError: called in a process forked from the one that built the pipeline, or after `close`.
             BadFileError: files of the batch cannot be decoded, and they are not to be skipped. This error, any other
-                and Ctrl-C end the run; `state` stays what it was.
+                and Ctrl-C end the run; `cursor` stays what it was.
         """
         if self._process != os.getpid():
             raise RuntimeError(
@@ -59,41 +78,46 @@ class PipelineRun:
                 "process with 'spawn'"
             )
         try:
-            outputs = self._next_outputs()
+            outputs, saved = self._next_outputs()
+            batch = self.batches.taken()
+            images = [self._as_torch(output) for output in outputs]
         except BaseException:
             self.close()
             raise
-        self.count += 1
-        return self.batches.taken(), [self._as_torch(images) for images in outputs]
-
-    def state(self) -> dict[str, Any] | None:
-        """Where the run stands, as JSON-able values, for `checkpoint=` and the walk of another run; None where
-        nothing was handed out yet, so that another run of the same walk is the same."""
-        if self._saved is None:
-            return None
-        walk = self.walk
-        return {
-            "walk": {"epoch": walk.epoch, "step": walk.step, "offset": walk.offset},
-            "count": self.count,
-            "dali": base64.b64encode(self._saved).decode("ascii"),
-        }
+        self.count, self._saved = self.count + 1, saved
+        return batch, images
 
     def close(self) -> None:
         """Ends DALI's threads and frees its buffers; batches handed out stay valid. Harmless when repeated."""
         self.batches.close()
         pipe, self._pipe = self._pipe, None
         if pipe is not None and self._process != os.getpid():
-            # A forked child has the pipeline's memory but not its threads; the destructor would wait for them forever.
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(pipe))
+            _never_destroy(pipe)
         # Nothing else refers to the pipeline, so its destructor runs here.
+
+    def forked(self) -> None:
+        """Called in a child process after a fork."""
+        if self._pipe is not None:
+            _never_destroy(self._pipe)
+
+    def _cursor(self, count: int, saved: bytes | None) -> Cursor:
+        walk = self.walk
+        epoch, step = walk.address(count)
+        offset = walk.offset if epoch == walk.epoch else 0
+        if saved is None:
+            return Cursor(epoch, step, offset)
+        state = RunState(walk.epoch, walk.step, walk.offset, count, saved, walk.rank)
+        return Cursor(epoch, step, offset, state)
 
     def _as_torch(self, images: Any) -> torch.Tensor:
         tensor = from_dlpack(images.as_tensor())
-        if self.spec.channels_last:
+        if self.spec.pipeline.channels_last:
             tensor = tensor.permute(0, 3, 1, 2)
         return tensor if tensor.dtype == self.spec.dtype else tensor.to(self.spec.dtype)
 
-    def _next_outputs(self) -> Any:
+    def _next_outputs(self) -> tuple[Any, bytes]:
+        """The next outputs and DALI's state after them, which is asked for after every batch (some 10 microseconds)
+        because DALI's answer after an error is not that state any more."""
         while True:
             if self._pipe is None:
                 raise RuntimeError(
@@ -102,8 +126,7 @@ class PipelineRun:
                 )
             try:
                 outputs = self._pipe.run()
-                self._saved = self._pipe.checkpoint()
-                return outputs
+                return outputs, self._pipe.checkpoint()
             except Exception as error:
                 traceback.clear_frames(error.__traceback__)  # they hold the pipeline
                 self.close()
@@ -115,7 +138,7 @@ class PipelineRun:
         # The batch that failed is the oldest under way, unless the source itself failed for a later one.
         for batch in self.batches.under_way():
             for source, indices, bad in batch.reads:
-                found = unusable(self.spec, source, np.unique(indices).tolist())
+                found = unusable(self.spec.pipeline, source, np.unique(indices).tolist())
                 if found:
                     try:
                         return bad.meet(found)
@@ -125,11 +148,28 @@ class PipelineRun:
 
     def _built(self) -> Pipeline:
         self.batches.restart()
-        return build(self.spec, self.batches, self._seeds(), self._saved)
+        return build(self.spec.pipeline, self.batches, self._seeds(), self._saved)
 
     def _seeds(self) -> Iterator[int]:
         """A seed for every random operator of the graph; other ranks, and runs that start elsewhere, get others."""
         walk = self.walk
-        rng = stream(Purpose.AUGMENT, self.batches.seed, rank=walk.rank, epoch=walk.epoch, step=walk.step)
+        rng = stream(Purpose.AUGMENT, self.spec.seed, rank=walk.rank, epoch=walk.epoch, step=walk.step)
         while True:
             yield int(rng.randint(0, 2**31 - 1))
+
+
+def _never_destroy(pipe: Pipeline) -> None:
+    """A forked child has the pipeline's memory but not its threads; the destructor would wait for them forever, even
+    when the child just exits."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(pipe))
+
+
+_LIVE: weakref.WeakSet[PipelineRun] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for run in list(_LIVE):
+        run.forked()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -38,7 +38,7 @@ class BatchSampler:
     def __iter__(self) -> Iterator[list[int]]:
         spec, epoch = self._loader.spec, self._loader.epoch
         walk = Walk(spec.layout, spec.rank.rank, epoch=epoch, interleaved=spec.order.interleaved)
-        indices = spec.order(epoch)
+        indices = spec.indices(epoch)
         for step in range(walk.steps(epoch)):
             yield indices[walk.positions(epoch, step)].tolist()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import logging
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,20 +11,27 @@ import numpy as np
 import nvidia.dali
 import torch
 
+from dali_mixup._cpu import MOST_IMAGES
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._epochs.layout import EpochLayout
 from dali_mixup._epochs.orders import Order
 from dali_mixup._epochs.ranks import Rank
 from dali_mixup._epochs.state import described, digest
+from dali_mixup._epochs.walk import Walk
+from dali_mixup._graph.feed import PlanFeed
 from dali_mixup._graph.pipeline import PipelineSpec
 from dali_mixup._loader.companions import Companions
+from dali_mixup._loader.cursor import Cursor
 from dali_mixup._version import __version__
+from dali_mixup.sources.bad_files import BadFiles, Skip
 from dali_mixup.sources.base import Source
+
+log = logging.getLogger("dali_mixup")
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no equality
 class LoaderSpec:
-    """What a `MixLoader` hands out. Use `train_loader` or `val_loader` to make one.
+    """The specification of a `MixLoader`. `train_loader` and `val_loader` make one.
 
     Attributes:
         source: the samples.
@@ -35,13 +43,12 @@ class LoaderSpec:
         order: the global order of every epoch.
         targets: "dense", "compact" or "labels" (int64 class ids).
         num_classes: columns of dense targets.
-        elastic: whether a state of another number of ranks or batch size may be loaded.
-        on_error: "raise" or "skip", for samples that cannot be decoded.
-        max_errors: how many of them may be skipped.
-        labels: (samples,) class ids to train on where they are not the source's.
-        vectors: (samples, C) float32 targets in the place of class ids, or None.
+        labels: (samples,) class ids to train on.
+        vectors: (samples, C) float32 targets instead of class ids, or None.
+        skip: leave out samples that cannot be decoded; None: they are errors.
         companions: rows that accompany every batch.
         records: whether batches come with a `MixRecord`.
+        elastic: whether a state of another number of ranks or batch size may be loaded.
         read_ahead: batches whose files are read into the page cache before they are due.
     """
 
@@ -54,20 +61,62 @@ class LoaderSpec:
     order: Order
     targets: str
     num_classes: int
-    elastic: bool = False
-    on_error: str = "raise"
-    max_errors: int = 0
-    labels: np.ndarray | None = None
+    labels: np.ndarray
     vectors: np.ndarray | None = None
+    skip: Skip | None = None
     companions: Companions = field(default_factory=Companions)
     records: bool = False
+    elastic: bool = False
     read_ahead: int = 0
 
     @property
     def device(self) -> torch.device:
-        """Where the batches are."""
+        """Of the batches."""
         gpu = self.pipeline.device_id
         return torch.device("cpu") if gpu is None else torch.device("cuda", gpu)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the images handed to the model."""
+        return getattr(torch, self.pipeline.dtype)
+
+    def indices(self, epoch: int) -> np.ndarray:
+        """(n,) int64, the global order of an epoch."""
+        return self.order.indices(self.seed, epoch, self.source.labels)
+
+    def walk(self, cursor: Cursor) -> Walk:
+        """The walk that the cursor's pipeline was on, so that DALI's checkpoint fits; else one that begins there.
+
+        Raises:
+            ValueError: the loader has no such address.
+        """
+        start: Any = cursor.run if self.owns(cursor) else cursor
+        address = {"epoch": start.epoch, "step": start.step, "offset": start.offset}
+        return Walk(self.layout, self.rank.rank, **address, interleaved=self.order.interleaved)
+
+    def owns(self, cursor: Cursor) -> bool:
+        """Whether the cursor has a pipeline's state that this rank can continue."""
+        return cursor.run is not None and cursor.run.rank == self.rank.rank
+
+    def bad_files(self, known: Any = ()) -> BadFiles:
+        """The samples to leave out, those known from a state first."""
+        return BadFiles(len(self.source), self.skip, known)
+
+    @cached_property
+    def feed(self) -> PlanFeed | None:
+        """How plans enter the graph; None without mixing. Logs where the compiled kernels cannot mix."""
+        if self.policy is None:
+            return None
+        height, width = self.pipeline.transform.size
+        feed = PlanFeed(self.policy, self.pipeline.mean, self.pipeline.std, height, width)
+        compiled = self.pipeline.backend.compiled
+        if compiled and feed.blended >= MOST_IMAGES:
+            log.info(
+                "the policy mixes %d images into one and the compiled kernels at most %d: DALI's operators mix",
+                feed.blended + 1,
+                MOST_IMAGES,
+            )
+        return replace(feed, compiled=compiled and feed.blended < MOST_IMAGES)
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
@@ -79,7 +128,7 @@ class LoaderSpec:
             "data": self.source.fingerprint(),
             "samples": len(self.source),
             "seed": self.seed,
-            "order": self.order.describe(),
+            "order": described(self.order),
             "batch_size": self.layout.batch_size,
             "world_size": self.layout.world_size,
             "drop_last": self.layout.drop_last,
@@ -87,13 +136,12 @@ class LoaderSpec:
             "transform": described(self.pipeline.transform),
             "mean": described(self.pipeline.mean),
             "std": described(self.pipeline.std),
-            "dtype": str(self.pipeline.dtype),
+            "dtype": self.pipeline.dtype,
             "gpu": self.pipeline.backend.gpu,
             "roi_decoding": self.pipeline.backend.roi,
             "cpu_kernels": "numba" if self.pipeline.backend.compiled else "dali",
             "labels": digest(self.labels),
             "vectors": digest(self.vectors),
-            "neighbours": digest(self.companions.neighbours),
             "unlabelled": None if unlabelled is None else unlabelled.fingerprint(),
             "views": [
                 self.companions.views,

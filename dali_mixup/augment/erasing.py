@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -51,11 +52,11 @@ class RandomErasing:
     """
 
     prob: float = 0.25
-    mode: str = "const"
+    mode: Literal["const", "rand", "pixel"] = "const"
     area: tuple[float, float] = (0.02, 1 / 3)
     ratio: tuple[float, float] = (0.3, 1 / 0.3)
     count: int = 1
-    place: str = "before_mix"
+    place: Literal["before_mix", "after_mix"] = "before_mix"
 
     def __post_init__(self) -> None:
         number("RandomErasing", "prob", self.prob, at_least=0, at_most=1)

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
-from dali_mixup._checks import choice, integer, number
+from dali_mixup._checks import choice, integer, number, pair
 from dali_mixup._seeding import Purpose, stream
 
 
@@ -75,16 +76,16 @@ class MultiScale:
     """
 
     sizes: tuple[int, ...] = (128, 160, 192, 224)
-    every: str = "epoch"
+    every: Literal["epoch", "batch"] = "epoch"
 
     def __post_init__(self) -> None:
         choice("MultiScale", "every", self.every, ("epoch", "batch"))
-        if isinstance(self.sizes, int) or not self.sizes:
+        if not isinstance(self.sizes, (tuple, list)) or not self.sizes:
             raise ValueError(
-                f"MultiScale: sides={self.sizes!r}, expected at least one, such as (160, 192, 224)"
+                f"MultiScale: sizes={self.sizes!r}, expected at least one side in pixels, such as (160, 192, 224)"
             )
-        sides = tuple(integer("MultiScale", "sides", side, at_least=1) for side in self.sizes)
-        object.__setattr__(self, "sides", sides)
+        sizes = tuple(integer("MultiScale", "sizes", side, at_least=1) for side in self.sizes)
+        object.__setattr__(self, "sizes", sizes)
 
     @property
     def largest(self) -> tuple[int, int]:
@@ -109,12 +110,9 @@ def size_of(image_size: ImageSize) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def check_size(owner: str, image_size: ImageSize) -> None:
-    """TypeError or ValueError unless it is one side >= 1, a pair of them, or a schedule."""
+def checked_size(owner: str, image_size: Any) -> ImageSize:
+    """The size with plain integers; TypeError or ValueError unless it is one side >= 1, two, or a schedule."""
     if isinstance(image_size, SizeSchedule | MultiScale):
-        return
-    extents = list(image_size) if isinstance(image_size, Sequence) else [image_size]
-    if isinstance(image_size, Sequence) and len(extents) != 2:
-        raise ValueError(f"{owner}: image_size={image_size!r}, expected one number or (height, width)")
-    for extent in extents:
-        integer(owner, "image_size", extent, at_least=1)
+        return image_size
+    height, width = pair(owner, "image_size", image_size)
+    return (height, width) if isinstance(image_size, Sequence) else height

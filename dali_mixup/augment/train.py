@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
-from dali_mixup._checks import choice, integer, number
-from dali_mixup._graph.decode import INTERPOLATIONS, Backend
+from dali_mixup._checks import boolean, choice, integer, number
+from dali_mixup._graph.decode import INTERPOLATIONS, Backend, Interpolation
 from dali_mixup.augment.colour import ColourJitter, Lighting
 from dali_mixup.augment.crop import padded_window, random_window
 from dali_mixup.augment.draws import Draws
@@ -21,7 +21,7 @@ from dali_mixup.augment.erasing import Cutout, RandomErasing, check_range
 from dali_mixup.augment.kernels import Canvas, apply
 from dali_mixup.augment.parse import BLACK, auto_augmentation
 from dali_mixup.augment.resize import resized_and_flipped
-from dali_mixup.augment.sizes import ImageSize, MultiScale, SizeSchedule, check_size, size_of
+from dali_mixup.augment.sizes import ImageSize, MultiScale, SizeSchedule, checked_size, size_of
 from dali_mixup.augment.stage import Chance, Stage
 
 UINT8 = types.DALIDataType.UINT8
@@ -61,11 +61,11 @@ class TrainTransform:
     """
 
     image_size: ImageSize = 224
-    crop: str = "resized"
+    crop: Literal["resized", "padded"] = "resized"
     scale: tuple[float, float] = (0.08, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
     padding: int = 4
-    interpolation: str = "bilinear"
+    interpolation: Interpolation = "bilinear"
     antialias: bool = True
     hflip: float = 0.5
     auto_augment: str | None = None
@@ -82,13 +82,14 @@ class TrainTransform:
 
     def __post_init__(self) -> None:
         owner = "TrainTransform"
-        check_size(owner, self.image_size)
+        object.__setattr__(self, "image_size", checked_size(owner, self.image_size))
         choice(owner, "crop", self.crop, ("resized", "padded"))
         if self.crop == "padded" and isinstance(self.image_size, SizeSchedule | MultiScale):
             raise ValueError(f"{owner}: crop='padded' needs one image_size, not {self.image_size!r}")
         check_range(owner, "scale", self.scale, top=1.0)
         check_range(owner, "ratio", self.ratio)
         integer(owner, "padding", self.padding, at_least=0)
+        boolean(owner, "antialias", self.antialias)
         choice(owner, "interpolation", self.interpolation, tuple(INTERPOLATIONS))
         for name in ("hflip", "color_jitter_prob", "grayscale", "solarize", "gaussian_blur"):
             number(owner, name, getattr(self, name), at_least=0, at_most=1)
@@ -138,8 +139,8 @@ class TrainTransform:
         nodes: Mapping[str, DataNode],
         mean: Sequence[float],
         std: Sequence[float],
-    ) -> DataNode:
-        """(height, width, 3) uint8 HWC images from encoded bytes: everything before mixing.
+    ) -> tuple[DataNode, dict[str, Any]]:
+        """(height, width, 3) uint8 HWC images from encoded bytes: everything before mixing; no window of them.
 
         Args:
             seeds: gives each random operator its own.
@@ -168,7 +169,7 @@ class TrainTransform:
                 images = erase(images, _of(name, nodes), np.rint(mean).tolist(), canvas.size)
             elif self._erasing_at("before_mix"):
                 images = self._erase(images, _of(name, nodes), seeds, mean, std, UINT8, "HWC")
-        return images
+        return images, {}
 
     def after_mix(
         self, images: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode], layout: str

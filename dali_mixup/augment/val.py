@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +10,10 @@ import numpy as np
 from nvidia.dali import fn, math, types
 from nvidia.dali.data_node import DataNode
 
-from dali_mixup._checks import choice, integer
-from dali_mixup._graph.decode import INTERPOLATIONS, Backend
+from dali_mixup._checks import boolean, choice, integer
+from dali_mixup._graph.decode import INTERPOLATIONS, Backend, Interpolation
 from dali_mixup.augment.resize import shorter_side
-from dali_mixup.augment.sizes import check_size, size_of
+from dali_mixup.augment.sizes import checked_size, size_of
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class ValTransform:
 
     Args:
         image_size: height and width of the result in pixels, one number or (height, width).
-        resize_size: pixels of the shorter side before the crop, at least image_size.
+        resize_size: pixels of the shorter side before the crop, at least image_size; None: the larger side of
+            image_size times 256 / 224, rounded.
         interpolation, antialias: as in `TrainTransform`.
 
     Raises:
@@ -32,28 +34,49 @@ class ValTransform:
     """
 
     image_size: int | tuple[int, int] = 224
-    resize_size: int = 256
-    interpolation: str = "bilinear"
+    resize_size: int | None = None
+    interpolation: Interpolation = "bilinear"
     antialias: bool = True
 
     def __post_init__(self) -> None:
-        check_size("ValTransform", self.image_size)
-        if integer("ValTransform", "resize_size", self.resize_size, at_least=1) < max(self.size):
+        object.__setattr__(self, "image_size", checked_size("ValTransform", self.image_size))
+        if self.resize_size is None:
+            object.__setattr__(self, "resize_size", round(max(self.size) * 256 / 224))
+        elif integer("ValTransform", "resize_size", self.resize_size, at_least=1) < max(self.size):
             raise ValueError(
                 f"ValTransform: resize_size={self.resize_size} is smaller than image_size={self.image_size}; the crop "
                 "would not fit, expected resize_size >= image_size"
             )
         choice("ValTransform", "interpolation", self.interpolation, tuple(INTERPOLATIONS))
+        boolean("ValTransform", "antialias", self.antialias)
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the result."""
         return size_of(self.image_size)
 
-    def graph(self, encoded: DataNode, backend: Backend) -> tuple[DataNode, dict[str, Any]]:
+    @property
+    def draws(self) -> None:
+        """Nothing is random."""
+        return None
+
+    @property
+    def noise_after_mix(self) -> bool:
+        return False
+
+    def graph(
+        self,
+        encoded: DataNode,
+        backend: Backend,
+        seeds: Iterator[int],
+        nodes: Mapping[str, DataNode],
+        mean: Sequence[float],
+        std: Sequence[float],
+    ) -> tuple[DataNode, dict[str, Any]]:
         """(H, W, 3) uint8 HWC images whose shorter side is `resize_size`, and the centre as arguments of
         `fn.crop_mirror_normalize`, of which the crop is a part."""
         resize = {"interp_type": INTERPOLATIONS[self.interpolation], "antialias": self.antialias}
+        assert self.resize_size is not None
         images, shape = shorter_side(encoded, backend, self.resize_size, resize)
         room = shape - types.Constant(np.array(self.size, np.int32), device="cpu")
         half = room // 2
@@ -63,3 +86,9 @@ class ValTransform:
         position = start / math.max(room, 1)
         y, x = (fn.reshape(fn.slice(position, start=[i], shape=[1], axes=[0]), shape=[]) for i in (0, 1))
         return images, {"crop": list(self.size), "crop_pos_y": y, "crop_pos_x": x}
+
+    def after_mix(
+        self, images: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode], layout: str
+    ) -> DataNode:
+        """The images: nothing comes after the crop."""
+        return images

@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
+from dali_mixup._graph.options import Runtime
 from dali_mixup.bench.consumers import Drain, TrainingStep
 from dali_mixup.bench.contenders.dali_torch import arguments, decoded
 from dali_mixup.bench.contenders.ours import loader_of
 from dali_mixup.bench.feeds import Resident
-from dali_mixup.bench.tuned import Settings
 from dali_mixup.bench.work import Samples, Work
 
 STAGES = ("read", "decode", "augment", "mix", "copy")
@@ -32,7 +32,7 @@ class Stage:
     name: str
     work: Work
     samples: Samples
-    settings: Settings
+    settings: Runtime
     pipeline: str
     batches: int
     model: str
@@ -58,7 +58,7 @@ def _step_of(stage: Stage) -> Any:
         train = TrainingStep(stage.model, stage.work.classes, stage.work.device)
         return lambda: _synchronised(lambda: train(batch))
     mixed = replace(stage.work, mixed=stage.name != "augment")
-    loader = loader_of(stage.samples, mixed, stage.pipeline, **stage.settings.arguments)
+    loader = loader_of(stage.samples, mixed, stage.pipeline, stage.settings)
     batches, drain = _endless(loader), Drain()
     target = stage.work.device if stage.name == "copy" else stage.pipeline
     return lambda: _synchronised(lambda: drain(tuple(part.to(target) for part in next(batches))))
@@ -70,7 +70,7 @@ def _dali_step(stage: Stage) -> Any:
     work = replace(
         stage.work,
         device=stage.pipeline,
-        threads=stage.settings.num_threads,
+        threads=stage.settings.num_threads or stage.work.threads,
         prefetch=stage.settings.prefetch,
     )
 

@@ -1,46 +1,45 @@
-"""The settings that `dali-mixup tune` searches: arguments of `train_loader` that change its speed and nothing else."""
+"""The settings that `dali-mixup tune` searches: the `Runtime` of a loader, which changes its speed and nothing else."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import fields
 from itertools import product
 from typing import Any
 
 import yaml
 
-
-@dataclass(frozen=True)
-class Settings:
-    """Arguments of `train_loader`. The last two are None on the CPU backend, which does not have them."""
-
-    num_threads: int
-    prefetch: int
-    roi_decoding: bool | None = None
-    hw_decoder_load: float | None = None
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if value is not None}
+from dali_mixup._graph.options import Runtime
 
 
-def candidates(cores: int, device: str, window_decoding: bool) -> list[Settings]:
-    """What is tried: half the cores to twice as many threads (some of which wait for files), 1 to 4 batches ahead; on a
-    GPU also the hardware decoder's share, and whether only the crop's window is decoded where that works.
+def candidates(cores: int, device: str, window_decoding: bool) -> list[Runtime]:
+    """The settings to try: half the cores to twice as many threads (some of which wait for files), 1 to 4 batches
+    ahead; on a GPU also the hardware decoder's share, and whether only the crop's window is decoded where that works.
 
-    The first one is what `train_loader` does without being told.
+    The first one is the loader's default.
     """
     threads = sorted({max(1, cores // 2), cores, 2 * cores}, key=lambda n: (n != cores, n))
     ahead = (2, 1, 4)
     if device == "cpu":
-        return [Settings(n, depth) for n, depth in product(threads, ahead)]
+        return [Runtime(num_threads=n, prefetch=depth) for n, depth in product(threads, ahead)]
     loads = (0.65, 0.0, 0.15, 0.3, 0.45, 0.8, 1.0)
     windows = (True, False) if window_decoding else (False,)
     return [
-        Settings(n, depth, roi, load) for n, depth, roi, load in product(threads, ahead[:2], windows, loads)
+        Runtime(num_threads=n, prefetch=depth, roi_decoding=roi, hw_decoder_load=load)
+        for n, depth, roi, load in product(threads, ahead[:2], windows, loads)
     ]
 
 
-def as_yaml(settings: Settings, batch_size: int, comments: list[str]) -> str:
-    """A YAML file of keyword arguments: `train_loader(data, **yaml.safe_load(text))`."""
+def chosen(runtime: Runtime) -> dict[str, Any]:
+    """The fields that are not the default's."""
+    default = Runtime()
+    return {
+        field.name: getattr(runtime, field.name)
+        for field in fields(Runtime)
+        if getattr(runtime, field.name) != getattr(default, field.name)
+    }
+
+
+def as_yaml(runtime: Runtime, comments: list[str]) -> str:
+    """A YAML file of keyword arguments: `Runtime(**yaml.safe_load(text))`."""
     lines = "".join(f"# {line}\n" for line in comments)
-    return lines + yaml.safe_dump({"batch_size": batch_size, **settings.arguments}, sort_keys=False)
+    return lines + yaml.safe_dump({"num_threads": runtime.num_threads, **chosen(runtime)}, sort_keys=False)

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from dali_mixup._graph.options import Runtime
 from dali_mixup.bench.consumers import Drain
 from dali_mixup.bench.contenders.ours import loader_of
 from dali_mixup.bench.halving import best, rounds
 from dali_mixup.bench.isolated import RunFailed, isolated
 from dali_mixup.bench.page_cache import prepare
 from dali_mixup.bench.stages import STAGES, Stage, seconds_a_batch
-from dali_mixup.bench.tuned import Settings
 from dali_mixup.bench.verdict import Verdict, verdict
 from dali_mixup.bench.work import Samples, Work, epoch_of
 
@@ -35,7 +35,7 @@ class Search:
     samples: Samples
     work: Work
     pipeline: str
-    candidates: Sequence[Settings]
+    candidates: Sequence[Runtime]
     budget: int
     model: str
     limit: float
@@ -50,10 +50,10 @@ class Found:
     verdict: what binds with these settings.
     """
 
-    settings: Settings
+    settings: Runtime
     rate: float
     default_rate: float
-    history: list[dict[Settings, float]]
+    history: list[dict[Runtime, float]]
     verdict: Verdict
 
 
@@ -69,7 +69,7 @@ def search(plan: Search, progress: Callable[[int, int, str], None]) -> Found:
     trials = sum(size for size, _ in schedule) + 2 + len(stages)
     done = 0
 
-    def rate(settings: Settings, batches: int) -> float:
+    def rate(settings: Runtime, batches: int) -> float:
         nonlocal done
         progress(
             done, trials, f"{settings.num_threads} threads, {settings.prefetch} ahead, {batches} batches"
@@ -97,14 +97,14 @@ def search(plan: Search, progress: Callable[[int, int, str], None]) -> Found:
     return Found(winner, final, default, history, verdict(times))
 
 
-def images_a_second(plan: Search, settings: Settings, batches: int) -> float:
+def images_a_second(plan: Search, settings: Runtime, batches: int) -> float:
     """Steady rate of the loader alone; call it in a process of its own."""
     filling = 1 + settings.prefetch
     samples = _epoch(plan, filling + batches + settings.prefetch)
     prepare(samples, "warm")
     drain = Drain()
     mixed = replace(plan.work, mixed=True)
-    with loader_of(samples, mixed, plan.pipeline, **settings.arguments) as loader:
+    with loader_of(samples, mixed, plan.pipeline, settings) as loader:
         epoch = iter(loader)
         for _ in range(filling):
             drain(next(epoch))

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dali_mixup import HandOver, MixLoader, MixPolicy, train_loader, val_loader
+from dali_mixup import HandOver, MixLoader, MixPolicy, Output, Runtime, train_loader, val_loader
 from dali_mixup.augment import TrainTransform, ValTransform
 from dali_mixup.sources import FileList
 
@@ -53,15 +53,14 @@ class Digits:
             policy=policy,
             batch_size=batch_size,
             transform=transform,
-            mean=MEAN,
-            std=STD,
+            output=Output(MEAN, STD),
             device="cpu",
             seed=seed,
             rank=0,
             world_size=1,
             targets="labels" if policy is None else "compact",
             drop_last=False,
-            num_threads=1,
+            runtime=Runtime(num_threads=1),
             **{"handover": HandOver(clean=policy is not None)} | options,
         )
 
@@ -100,12 +99,11 @@ def digits(folder: Path) -> Digits:
         source,
         batch_size=256,
         transform=ValTransform(SIDE, SIDE),
-        mean=MEAN,
-        std=STD,
+        output=Output(MEAN, STD),
         device="cpu",
         rank=0,
         world_size=1,
-        num_threads=1,
+        runtime=Runtime(num_threads=1),
     ) as loader:
         batches = [(images, labels) for images, labels in loader]
     images, labels = (torch.cat(parts) for parts in zip(*batches, strict=True))

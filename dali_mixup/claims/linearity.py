@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from dali_mixup import HandOver, MixPolicy, MixUp, latent
+from dali_mixup import HandOver, MixPolicy, MixUp, Unlabelled, latent
 from dali_mixup.claims.arms import Arm, View, as_mixed, cross_entropy, unmixed
 from dali_mixup.claims.claim import Arms, Claim, Tick
 from dali_mixup.claims.digits import Digits, split
@@ -106,7 +106,7 @@ class Linearity(Claim):
         few = self.few
         arms = {"few ERM": few.arm(few.network(seed), unmixed)}
         arms |= {f"few ICT, k={k}": self._consistent(few.network(seed), k) for k in self.ks}
-        handover = HandOver(unlabelled=digits.source(unlabelled), unlabelled_batch_size=self.unlabelled_batch)
+        handover = HandOver(unlabelled=Unlabelled(digits.source(unlabelled), self.unlabelled_batch))
         few.fit(digits.loader(labelled, None, few.batch_size, seed, handover=handover), arms, tick)
         return arms
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torchvision.transforms.v2 import Normalize
 
 from dali_mixup import CorruptLabels, HandOver, MixPolicy, MixUp
+from dali_mixup._decide.policy import Granularity
 from dali_mixup.claims.arms import Arm, See, adam, as_mixed, relabelled, sgd, train, unmixed
 from dali_mixup.claims.claim import Arms, Claim, Tick
 from dali_mixup.claims.digits import CLASSES, Digits, split
@@ -169,7 +170,7 @@ class Run:
             how = sgd(model, steps, claim.lr, claim.strong_decay if strong else claim.weight_decay)
         return Noisy(Arm(model, relabelled(labels, see), *how), labels)
 
-    def fit(self, arms: Mapping[str, Noisy], alpha: float, granularity: str, epochs: int) -> None:
+    def fit(self, arms: Mapping[str, Noisy], alpha: float, granularity: Granularity, epochs: int) -> None:
         """Trains the arms on one stream and measures them."""
         claim, digits = self.claim, self.digits
         # The loader corrupts too; the arms with smaller shares take their labels from the same rule.
@@ -178,7 +179,7 @@ class Run:
             MixPolicy([MixUp(alpha)], granularity=granularity),
             claim.batch_size,
             self.seed,
-            corrupt=CorruptLabels(max(claim.fractions), self.seed),
+            labels=CorruptLabels(max(claim.fractions), self.seed),
             handover=HandOver(clean=any("ERM" in name for name in arms)),
         )
         curves: dict[str, list[float]] = {name: [] for name in arms}

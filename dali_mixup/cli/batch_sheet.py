@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 
 def batch_sheet(loader: MixLoader, rows: int) -> Image.Image:
     """Draws the first `rows` rows of the first batch of the loader's next epoch; needs targets="compact"."""
-    images, targets = next(iter(loader))
-    pipeline = loader.spec.pipeline
+    images, targets = loader.peek()
     return contact_sheet(
-        to_pixels(images[:rows].float().cpu().numpy(), pipeline.mean, pipeline.std),
+        to_pixels(images[:rows].float().cpu().numpy(), loader.mean, loader.std),
         targets.labels[:rows].cpu().numpy(),
         targets.weights[:rows].cpu().numpy(),
         loader.classes,

@@ -100,7 +100,7 @@ def mixed(batch: np.ndarray, method: Method) -> tuple[np.ndarray, np.ndarray, np
     def graph() -> Any:
         images = fn.external_source(source=lambda info: list(batch), batch=True, batch_info=True)
         classes = fn.external_source(source=lambda info: labels, batch=True, batch_info=True)
-        return mix(images, classes, policy, height=height, width=width, num_classes=2, seed=seed)
+        return mix(images, classes, policy, image_size=(height, width), num_classes=2, seed=seed)
 
     pipeline = graph()
     pipeline.build()

@@ -33,7 +33,7 @@ def tune(
     budget: Annotated[int, typer.Option(help="Batches to spend on the search.", min=10)] = 240,
     limit: Annotated[float, typer.Option(help="Seconds after which a trial counts as failed.", min=1)] = 600,
 ) -> None:
-    """Find num_threads, prefetch, roi_decoding and hw_decoder_load by successive halving; say which stage binds."""
+    """Find num_threads, prefetch, roi_decoding and hw_decoder_load by successive halving, and name the bottleneck."""
     import torch
 
     from dali_mixup._graph.device import resolve
@@ -58,10 +58,10 @@ def tune(
     comments = [
         f"Found by `dali-mixup tune` for batches of {batch_size}, {pipeline} backend, {usable_cores()} cores:",
         f"{found.rate:.0f} images/s; the defaults reach {found.default_rate:.0f}.",
-        f"The stage that binds is {found.verdict.binds}: {found.verdict.reason}.",
-        "Use it as train_loader(data, **yaml.safe_load(open(this file))), or with a recipe's train_loader.",
+        f"The bottleneck is {found.verdict.binds}: {found.verdict.reason}.",
+        "Use it as train_loader(..., runtime=Runtime(**yaml.safe_load(open(FILE)))), with a recipe's train_loader too.",
     ]
-    text = as_yaml(found.settings, batch_size, comments)
+    text = as_yaml(found.settings, comments)
     out.write_text(text)
     typer.echo(text, nl=False)
     for stage, seconds in found.verdict.added.items():

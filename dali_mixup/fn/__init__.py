@@ -3,42 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 from nvidia.dali.pipeline import Pipeline, do_not_convert
 
-from dali_mixup._checks import choice, integer
-from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._checks import boolean, choice, instance, integer, pair
+from dali_mixup._decide.policy import MixPolicy, as_policy
 from dali_mixup._graph.feed import PlanFeed, channels
 from dali_mixup._graph.labels import checked, compact, dense_classes, dense_vectors
+from dali_mixup._graph.options import Output
 from dali_mixup._graph.pixels import mixed_and_normalised
 from dali_mixup._graph.segmentation import mixed_maps, refuse_averaging
+from dali_mixup.methods import Method
 
 __all__ = ["mix"]
+
+DTYPES = {
+    "float32": types.DALIDataType.FLOAT,
+    "float16": types.DALIDataType.FLOAT16,
+    "uint8": types.DALIDataType.UINT8,
+}
 
 
 @do_not_convert  # nothing here depends on pixels, so autograph has nothing to convert
 def mix(
     images: DataNode,
     labels: DataNode,
-    policy: MixPolicy,
+    policy: MixPolicy | Method | Sequence[Method],
     *,
-    height: int,
-    width: int,
+    image_size: int | tuple[int, int],
     num_classes: int | None = None,
     seed: int = 0,
     rank: int = 0,
     steps_per_epoch: int | None = None,
-    mean: Sequence[float] | float = 0.0,
-    std: Sequence[float] | float = 1.0,
-    dtype: types.DALIDataType = types.DALIDataType.FLOAT,
-    layout: str = "HWC",
-    output_layout: str | None = None,
+    output: Output | None = None,
+    layout: Literal["HWC", "CHW"] = "HWC",
     half_images: bool = False,
-    targets: str = "dense",
+    targets: Literal["dense", "compact"] = "dense",
     segmentation: DataNode | None = None,
 ) -> tuple[Any, ...]:
     """Mix a batch by a policy and normalise it, on the device its images are on.
@@ -57,21 +61,20 @@ def mix(
         images: (H, W, C) or (C, H, W) by `layout`, uint8 or float32, or float16 with half_images=True; all of one size.
         labels: class ids () or (1,) of an integer type on the CPU, as DALI's readers give them; with
             num_classes=None float vectors (C,): multi-hot or regression targets.
-        policy: what to mix.
-        height, width: size of the images in pixels.
-        num_classes: > 0 for class ids; None for float vectors.
+        policy: how to mix: a `MixPolicy`, or a method or several, chosen with equal odds.
+        image_size: of the images in pixels, one number or (height, width).
+        num_classes: > 0 for class ids; None: the policy's, and without one the labels are float vectors.
         seed, rank: give each rank its own rank and all the same seed.
         steps_per_epoch: batches in an epoch. Without it the epoch is DALI's, which advances only on a reset.
-        mean, std: (C,) or one number, in pixel units; out = (mixed - mean) / std.
-        dtype: of the returned images: FLOAT, FLOAT16, or UINT8 (which rounds MixUp).
-        output_layout: "CHW" or "HWC"; None: as `layout`.
+        output: mean, std and dtype of the returned images ("uint8" rounds MixUp), and whether they are (H, W, C) or
+            (C, H, W); None: not normalised, float32, in `layout`.
         half_images: the images are float16. DALI's paste takes none, so they become float32 first.
         targets: "dense" or "compact".
         segmentation: (H, W) or (H, W, 1) class ids a pixel, uint8, int16 or (but for ResizeMix) int32, on the images'
             device, to be mixed alike; only with methods that paste (CutMix, ResizeMix, RICAP, Mosaic).
 
     Returns:
-        (images, targets): images in `dtype` and `output_layout`; dense targets (num_classes,) or (C,) float32, on the
+        (images, targets): images as `output` says; dense targets (num_classes,) or (C,) float32, on the
         images' device, or compact ones as the pair (labels (k,) int64, weights (k,) float32), on the CPU; smoothing is
         in the dense form only. With segmentation (images, targets, maps (H, W, 1)).
 
@@ -79,9 +82,15 @@ def mix(
         TypeError, ValueError: arguments outside the above, when the graph is built; labels outside [0, num_classes),
             with the value, when the batch runs (as DALI's RuntimeError).
     """
-    if not isinstance(policy, MixPolicy):
+    mixing = as_policy("mix", policy)
+    if mixing is None:
         raise TypeError(
-            f"mix: policy={policy!r}, expected a MixPolicy (without mixing you do not need this function)"
+            "mix: policy=None, expected a MixPolicy (without mixing you do not need this function)"
+        )
+    if mixing.rule.beyond_batch:
+        raise ValueError(
+            f"mix: partners={mixing.partners!r} are read beside the batch, which only the loaders do; expected "
+            "partners of the batch, such as 'permutation'"
         )
     if not isinstance(images, DataNode) or not isinstance(labels, DataNode):
         raise TypeError(
@@ -92,13 +101,16 @@ def mix(
             "mix: labels are on the GPU; give the reader's CPU labels, the targets come out on the images' device"
         )
     choice("mix", "layout", layout, ("HWC", "CHW"))
-    choice("mix", "output_layout", output_layout or layout, ("HWC", "CHW"))
     choice("mix", "targets", targets, ("dense", "compact"))
-    integer("mix", "height", height, at_least=1)
-    integer("mix", "width", width, at_least=1)
-    if num_classes is not None:
-        integer("mix", "num_classes", num_classes, at_least=1)
-    elif targets == "compact":
+    boolean("mix", "half_images", half_images)
+    instance("mix", "output", output, Output)
+    if output is not None and output.dtype not in DTYPES:
+        raise ValueError(
+            f"mix: output has dtype={output.dtype!r}, expected one of {', '.join(map(repr, DTYPES))}"
+        )
+    height, width = pair("mix", "image_size", image_size)
+    num_classes = _num_classes(num_classes, mixing)
+    if num_classes is None and targets == "compact":
         raise ValueError(
             "mix: targets='compact' names classes; give num_classes, or targets='dense' for float vectors"
         )
@@ -106,8 +118,9 @@ def mix(
         integer("mix", "steps_per_epoch", steps_per_epoch, at_least=1)
 
     if segmentation is not None:
-        refuse_averaging(policy)
-    feed = PlanFeed(policy, *channels("mix", mean, std), height, width)
+        refuse_averaging(mixing)
+    mean, std = channels("mix", 0.0, 1.0) if output is None else channels("mix", output.mean, output.std)
+    feed = PlanFeed(mixing, mean, std, height, width)
     source = PlanSource(feed, Pipeline.current().max_batch_size, seed, rank, steps_per_epoch)
     made = fn.external_source(source=source, num_outputs=len(source.names), batch=True, batch_info=True)
     nodes = dict(zip(source.names, made, strict=True))
@@ -115,14 +128,24 @@ def mix(
         images = fn.cast(images, dtype=types.DALIDataType.FLOAT)
     if layout == "CHW":
         images = fn.transpose(fn.reshape(images, layout="CHW"), perm=[1, 2, 0])
-    images = mixed_and_normalised(
-        fn.reshape(images, layout="HWC"), feed, nodes, dtype, output_layout or layout
-    )
+    dtype = types.DALIDataType.FLOAT if output is None else DTYPES[output.dtype]
+    made_layout = layout if output is None else ("HWC" if output.channels_last else "CHW")
+    images = mixed_and_normalised(fn.reshape(images, layout="HWC"), feed, nodes, dtype, made_layout)
 
-    soft = _targets(labels, policy, num_classes, targets, nodes)
+    soft = _targets(labels, mixing, num_classes, targets, nodes)
     if images.device == "gpu" and targets == "dense":
         soft = soft.gpu()
     return (images, soft) if segmentation is None else (images, soft, mixed_maps(segmentation, feed, nodes))
+
+
+def _num_classes(given: int | None, policy: MixPolicy) -> int | None:
+    if given is not None:
+        integer("mix", "num_classes", given, at_least=1)
+        if policy.num_classes not in (None, given):
+            raise ValueError(
+                f"mix: num_classes={given} but policy.num_classes={policy.num_classes}; give one of them"
+            )
+    return policy.num_classes if given is None else given
 
 
 def _targets(

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from dali_mixup._epochs.orders import Repeated
+from dali_mixup._graph.options import Output
 from dali_mixup.augment import ValTransform
 from dali_mixup.losses import SoftTargetBinaryCrossEntropy, SoftTargetCrossEntropy
 from dali_mixup.recipes.transform import train_transform
@@ -17,9 +19,9 @@ if TYPE_CHECKING:
 def train_arguments(recipe: Recipe, overrides: dict[str, Any]) -> dict[str, Any]:
     """What `train_loader` is called with; an override takes the place of the recipe's value."""
     rest = dict(overrides)
-    said: dict[str, Any] = {"policy": recipe.policy(), **_normalisation(recipe)}
+    said: dict[str, Any] = {"policy": recipe.policy(), "output": output_of(recipe)}
     if recipe.train.repeats > 1:
-        said["repeats"] = recipe.train.repeats
+        said["order"] = Repeated(recipe.train.repeats)
     if "transform" not in rest:
         said["transform"] = train_transform(recipe.train, rest.pop("image_size", None))
     return {**said, **rest}
@@ -28,7 +30,7 @@ def train_arguments(recipe: Recipe, overrides: dict[str, Any]) -> dict[str, Any]
 def val_arguments(recipe: Recipe, overrides: dict[str, Any]) -> dict[str, Any]:
     """What `val_loader` is called with."""
     rest = dict(overrides)
-    said = _normalisation(recipe)
+    said: dict[str, Any] = {"output": output_of(recipe)}
     if "transform" not in rest:
         cut = recipe.validation
         size = rest.pop("image_size", cut.image_size)
@@ -54,8 +56,7 @@ def loss(recipe: Recipe) -> nn.Module:
     )
 
 
-def _normalisation(recipe: Recipe) -> dict[str, Any]:
-    return {
-        "mean": tuple(255 * value for value in recipe.normalise.mean),
-        "std": tuple(255 * value for value in recipe.normalise.std),
-    }
+def output_of(recipe: Recipe) -> Output:
+    """The images that the recipe's model gets."""
+    mean, std = recipe.normalise.mean, recipe.normalise.std
+    return Output(mean=tuple(255 * x for x in mean), std=tuple(255 * x for x in std))

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
-from dali_mixup.sources.bad_files import BadFileError
+from dali_mixup.sources.bad_files import BadFile, BadFileError, Skip
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.exclude_list import read_exclude_list, write_exclude_list
 from dali_mixup.sources.files import FileList
@@ -19,9 +19,11 @@ from dali_mixup.sources.tar import TarShards
 
 __all__ = [
     "IMAGE_EXTENSIONS",
+    "BadFile",
     "BadFileError",
     "Data",
     "FileList",
+    "Skip",
     "Source",
     "TarShards",
     "image_folder",

@@ -8,12 +8,43 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from dali_mixup._checks import integer
+
 log = logging.getLogger("dali_mixup")
 
-ON_ERROR = ("raise", "skip")
+
+@dataclass(frozen=True)
+class Skip:
+    """Leaves out samples that cannot be read or decoded, instead of raising: the next good sample takes the place of a
+    bad one, and everything else stays where it was.
+
+    Args:
+        at_most: how many different samples may be left out before the loader raises all the same, >= 0.
+
+    Raises:
+        TypeError, ValueError: not such a number.
+    """
+
+    at_most: int = 100
+
+    def __post_init__(self) -> None:
+        integer("Skip", "at_most", self.at_most, at_least=0)
+
+
+def as_rule(owner: str, given: Any) -> Skip | None:
+    """The rule that `bad_files` names: None for "raise"; TypeError or ValueError for anything else."""
+    if isinstance(given, Skip):
+        return given
+    if isinstance(given, str) and given == "raise":
+        return None
+    raise ValueError(
+        f"{owner}: bad_files={given!r}, expected 'raise' or Skip(at_most=...)"
+        + (" such as bad_files=Skip()" if given == "skip" or given is Skip else "")
+    )
 
 
 @dataclass(frozen=True)
@@ -52,13 +83,12 @@ class BadFiles:
 
     Args:
         samples: number of samples of the source.
-        on_error: "raise": any bad sample is an error; "skip": leave out up to `max_errors`.
-        max_errors: how many different samples may be left out.
-        known: indices of samples found bad before, from a saved state; they are left out whatever `on_error` says.
+        rule: leave them out; None: any bad sample is an error.
+        known: indices of samples found bad before, from a saved state; they are left out whatever the rule is.
     """
 
-    def __init__(self, samples: int, on_error: str, max_errors: int, known: Iterable[int] = ()):
-        self.samples, self.on_error, self.max_errors = samples, on_error, max_errors
+    def __init__(self, samples: int, rule: Skip | None, known: Iterable[int] = ()):
+        self.samples, self.rule = samples, rule
         self._bad = set(known)
         self._table = np.array(sorted(self._bad), dtype=np.int64)
 
@@ -81,21 +111,21 @@ class BadFiles:
         """Samples turned out bad: they are left out from now on, and logged.
 
         Raises:
-            BadFileError: with on_error="raise", beyond `max_errors`, or where no good sample is left.
+            BadFileError: without a rule, beyond its `at_most`, or where no good sample is left.
         """
         named = "; ".join(f"{file.name}: {file.reason}" for file in found[:10])
         more = f" and {len(found) - 10} more" if len(found) > 10 else ""
-        if self.on_error == "raise":
+        if self.rule is None:
             raise BadFileError(
                 f"{len(found)} of the batch's files cannot be read or decoded: {named}{more}. Repair or exclude them, "
-                "or use on_error='skip' to train without them",
+                "or use bad_files=Skip() to train without them",
                 found,
             )
         bad = self._bad | {file.index for file in found}
-        if len(bad) > self.max_errors:
+        if len(bad) > self.rule.at_most:
             raise BadFileError(
-                f"{len(bad)} files cannot be read or decoded, more than max_errors={self.max_errors}; the last: "
-                f"{named}{more}. Check the data, or raise max_errors",
+                f"{len(bad)} files cannot be read or decoded, more than bad_files={self.rule!r} allows; the last: "
+                f"{named}{more}. Check the data, or raise at_most",
                 found,
             )
         if len(bad) == self.samples:
@@ -108,7 +138,7 @@ class BadFiles:
                 file.reason,
                 self._stand_in(file.index),
                 len(bad),
-                self.max_errors,
+                self.rule.at_most,
             )
 
     def _stand_in(self, index: int) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from dali_mixup._epochs.ranks import Rank
+from dali_mixup._graph.options import Runtime
 from dali_mixup._loader.loader import MixLoader
 from dali_mixup.recipes import Recipe
+from dali_mixup.recipes.building import output_of
 from dali_mixup.train.options import TrainOptions, find_data
 
 
@@ -26,9 +29,8 @@ def loaders(
         "device": device,
         "rank": place.rank,
         "world_size": place.world_size,
-        "num_threads": options.num_threads,
-        "read_ahead": options.read_ahead,
-        "channels_last": options.channels_last,
+        "runtime": Runtime(num_threads=options.num_threads, read_ahead=options.read_ahead),
+        "output": replace(output_of(recipe), channels_last=options.channels_last),
     }
     size, val_size = {}, {}
     if options.image_size is not None:

@@ -76,7 +76,7 @@ class Run:
 
         torch.manual_seed(options.seed)
         name = options.model or recipe.source.model
-        size = max(self.train_loader.spec.pipeline.transform.size)
+        size = max(self.train_loader.image_size)
         self.learner = Learner(
             optimisation.network(name, self.train_loader.num_classes, size, self.training.drop_path),
             recipe.loss(),

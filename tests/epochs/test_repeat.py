@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dali_mixup._epochs.repeat import epoch_samples, order_of_views
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from timm.data.distributed_sampler import RepeatAugSampler
 
 from dali_mixup import train_loader
 from dali_mixup._epochs.layout import EpochLayout
-from dali_mixup._epochs.repeat import epoch_samples, order_of_views
 from dali_mixup._epochs.walk import Walk
 
 

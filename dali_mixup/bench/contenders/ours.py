@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._graph.options import Output, Runtime
 from dali_mixup._loader.factory import train_loader
 from dali_mixup._loader.loader import MixLoader
 from dali_mixup.augment import TrainTransform
@@ -18,8 +19,8 @@ def policy_of(work: Work) -> MixPolicy:
     return MixPolicy([MixUp(work.mixup_alpha), CutMix(work.cutmix_alpha)])
 
 
-def loader_of(samples: Samples, work: Work, device: str, **arguments: Any) -> MixLoader:
-    """The work's loader on DALI's "cpu" or "cuda" backend; arguments of `train_loader` go before the work's."""
+def loader_of(samples: Samples, work: Work, device: str, runtime: Runtime | None = None) -> MixLoader:
+    """The work's loader on DALI's "cpu" or "cuda" backend; `runtime` replaces the work's threads and prefetch."""
     return train_loader(
         list(samples),
         policy=policy_of(work) if work.mixed else None,
@@ -30,9 +31,8 @@ def loader_of(samples: Samples, work: Work, device: str, **arguments: Any) -> Mi
         rank=0,
         world_size=1,
         transform=TrainTransform(work.image_size, scale=work.scale, ratio=work.ratio, hflip=work.hflip),
-        mean=MEAN,
-        std=STD,
-        **({"num_threads": work.threads, "prefetch": work.prefetch} | arguments),
+        output=Output(MEAN, STD),
+        runtime=runtime or Runtime(num_threads=work.threads, prefetch=work.prefetch),
     )
 
 
@@ -73,7 +73,15 @@ class OursByDali(Contender):
         return "the same as dali-mixup on a GPU" if device == "cuda" else ""
 
     def build(self, samples: Samples, work: Work) -> Loader:
-        return _Ours(loader_of(samples, work, work.device, cpu_kernels="dali"), work.device)
+        return _Ours(
+            loader_of(
+                samples,
+                work,
+                work.device,
+                Runtime(num_threads=work.threads, prefetch=work.prefetch, cpu_kernels="dali"),
+            ),
+            work.device,
+        )
 
 
 class OursOnCpu(Contender):

@@ -1,0 +1,109 @@
+"""What a batch's images look like, and how they are made: the two groups of options that every loader shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from dali_mixup._checks import boolean, choice, integer, number
+from dali_mixup._graph.feed import channels
+
+IMAGENET_MEAN = (123.675, 116.28, 103.53)  # 255 * (0.485, 0.456, 0.406)
+IMAGENET_STD = (58.395, 57.12, 57.375)  # 255 * (0.229, 0.224, 0.225)
+
+Dtype = Literal["float32", "float16", "bfloat16", "uint8"]
+
+
+@dataclass(frozen=True)
+class Output:
+    """The images that the model gets.
+
+    Args:
+        mean, std: (channels,) or one number for all, on the pixels' own scale, which is 0..255 for uint8 images;
+            out = (mixed - mean) / std. std > 0.
+        dtype: "float32", "float16", "bfloat16" (the loaders only) or "uint8" (`fn.mix` only, which rounds), or the
+            torch.dtype of that name.
+        channels_last: the loaders: torch's channels_last memory format of the same (N, 3, H, W), without a copy;
+            `fn.mix`: (H, W, C) instead of (C, H, W).
+
+    Raises:
+        TypeError, ValueError: values outside the above.
+    """
+
+    mean: Sequence[float] | float = IMAGENET_MEAN
+    std: Sequence[float] | float = IMAGENET_STD
+    dtype: Dtype = "float32"
+    channels_last: bool = False
+
+    def __post_init__(self) -> None:
+        mean, std = channels("Output", self.mean, self.std)
+        object.__setattr__(self, "mean", mean)
+        object.__setattr__(self, "std", std)
+        object.__setattr__(self, "dtype", dtype_name("Output", self.dtype))
+        boolean("Output", "channels_last", self.channels_last)
+
+    def of_channels(self, owner: str, count: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """(mean, std), each `count` numbers; ValueError where there are others."""
+        mean, std = channels(owner, self.mean, self.std)
+        if len(mean) not in (1, count):
+            raise ValueError(
+                f"{owner}: output has mean={self.mean!r} and std={self.std!r}; expected {count} numbers each, one per "
+                "colour, or one number each for all colours"
+            )
+        return (mean * count, std * count) if len(mean) == 1 else (mean, std)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How the batches are made. Nothing here changes which samples, crops or mixes there are.
+
+    `dali-mixup tune` measures these on your machine and prints the object to use.
+
+    Args:
+        num_threads: DALI's worker threads, >= 1; None: this process's share of the usable cores.
+        prefetch: batches prepared ahead, >= 1.
+        read_ahead: batches whose files are read into the page cache before they are due, >= 0. For high-latency
+            storage: a network file system, cold disks. Costs a little CPU time where the files are cached already.
+        roi_decoding: GPU only: decode just the window of the crop; "auto": where a self-test in a subprocess passes.
+        hw_decoder_load: GPU only: share in [0, 1] of the images decoded by the hardware JPEG units.
+        memory_padding: GPU only: bytes preallocated for decoding, >= 0.
+        cpu_kernels: CPU only: which implementation resizes, blends and normalises: "numba", kernels compiled for the
+            purpose; "dali", its own operators; "auto": numba where it is installed.
+
+    Raises:
+        TypeError, ValueError: values outside the above.
+    """
+
+    num_threads: int | None = None
+    prefetch: int = 2
+    read_ahead: int = 0
+    roi_decoding: bool | Literal["auto"] = "auto"
+    hw_decoder_load: float = 0.65
+    memory_padding: int = 0
+    cpu_kernels: Literal["auto", "numba", "dali"] = "auto"
+
+    def __post_init__(self) -> None:
+        if self.num_threads is not None:
+            integer("Runtime", "num_threads", self.num_threads, at_least=1)
+        integer("Runtime", "prefetch", self.prefetch, at_least=1)
+        integer("Runtime", "read_ahead", self.read_ahead, at_least=0)
+        if not isinstance(self.roi_decoding, bool) and not (
+            isinstance(self.roi_decoding, str) and self.roi_decoding == "auto"
+        ):
+            raise ValueError(f"Runtime: roi_decoding={self.roi_decoding!r}, expected True, False or 'auto'")
+        number("Runtime", "hw_decoder_load", self.hw_decoder_load, at_least=0, at_most=1)
+        integer("Runtime", "memory_padding", self.memory_padding, at_least=0)
+        choice("Runtime", "cpu_kernels", self.cpu_kernels, ("auto", "numba", "dali"))
+
+
+def dtype_name(owner: str, given: Any) -> str:
+    """ "float16" for "float16" and for torch.float16; neither torch nor DALI is loaded to find out."""
+    name = given if isinstance(given, str) else str(given).removeprefix("torch.")
+    of_torch = isinstance(given, str) or type(given).__module__ == "torch"
+    if not of_torch or name not in get_args(Dtype):
+        raise ValueError(
+            f"{owner}: dtype={given!r}, expected one of {', '.join(map(repr, get_args(Dtype)))} or torch's dtype of "
+            "that name"
+        )
+    return name

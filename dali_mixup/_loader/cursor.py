@@ -1,0 +1,137 @@
+"""Where a loader stands, as values: nothing here holds a thread, a pipeline or a file."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What a pipeline needs to continue a walk exactly.
+
+    Attributes:
+        epoch, step, offset: where the walk began.
+        count: batches handed out since.
+        dali: DALI's checkpoint after them.
+        rank: whose pipeline it was; another rank cannot use the checkpoint.
+    """
+
+    epoch: int
+    step: int
+    offset: int
+    count: int
+    dali: bytes
+    rank: int
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The address of a batch, and how to come there.
+
+    Attributes:
+        epoch, step: of the batch; step counts from 0 within what is dealt out of the epoch.
+        offset: positions of the epoch's order that were consumed under another number of ranks or batch size.
+        run: the pipeline that would hand it out next; None: a new one that starts here.
+    """
+
+    epoch: int
+    step: int = 0
+    offset: int = 0
+    run: RunState | None = None
+
+
+@dataclass(frozen=True)
+class Position:
+    """A loader's position: one value that is replaced as a whole, so a signal handler never sees half of a change.
+
+    Attributes:
+        here: the batch after the last one that was handed out; this is what `state_dict` saves.
+        next: where the next `iter()` begins: `here`, unless an epoch is under way or was left half-way.
+        loaded: it came from a saved state, and no batch was handed out since.
+    """
+
+    here: Cursor
+    next: Cursor
+    loaded: bool = False
+
+    @classmethod
+    def at(cls, cursor: Cursor) -> Position:
+        """Between epochs, or resumed in the middle of one."""
+        return cls(cursor, cursor)
+
+    def began(self, here: Cursor, epoch: int) -> Position:
+        """The first batch of an iterator over `epoch` was handed out."""
+        return Position(here, Cursor(epoch + 1))
+
+    def moved(self, here: Cursor) -> Position:
+        """A further batch was handed out."""
+        return replace(self, here=here, loaded=False)
+
+    def finished(self, standing: Cursor) -> Position:
+        """The last batch of an epoch was handed out; its pipeline stands at the beginning of the next one."""
+        chosen = standing if self.next.epoch == standing.epoch else self.next
+        return Position.at(chosen)
+
+    def set_epoch(self, epoch: int, running: bool, standing: Cursor | None) -> Position:
+        """The next `iter()` is that epoch. What was loaded or left half-way in the same epoch is kept; so is a pipeline
+        that is `standing` at its beginning."""
+        if self.next.epoch == epoch:
+            following = self.next
+        elif standing is not None and (standing.epoch, standing.step) == (epoch, 0):
+            following = standing
+        else:
+            following = Cursor(epoch)
+        kept = running or self.here.epoch == epoch
+        return Position(self.here if kept else following, following, self.loaded and following is self.next)
+
+    def discarded_by(self, epoch: int) -> str:
+        """What `set_epoch(epoch)` loses of a position that was loaded; "" where that is nothing."""
+        start = self.next
+        if not self.loaded or epoch == start.epoch:
+            return ""
+        if start.step or start.offset:
+            return f"discards the loaded position, epoch {start.epoch} after {start.step} steps"
+        if epoch < start.epoch:
+            return f"trains epoch {epoch} again, which was complete when the loaded state was saved"
+        return ""
+
+
+def to_state(cursor: Cursor, rank: int) -> dict[str, Any]:
+    """The JSON-able part of a loader's state that says where it stands."""
+    run = cursor.run
+    return {
+        "epoch": cursor.epoch,
+        "step": cursor.step,
+        "offset": cursor.offset,
+        "rank": rank if run is None else run.rank,
+        "run": None
+        if run is None
+        else {
+            "walk": {"epoch": run.epoch, "step": run.step, "offset": run.offset},
+            "count": run.count,
+            "dali": base64.b64encode(run.dali).decode("ascii"),
+        },
+    }
+
+
+def from_state(state: Mapping[str, Any]) -> Cursor:
+    """The cursor that `to_state` was given; the state's form was checked before.
+
+    Raises:
+        ValueError: text that is not base64.
+    """
+    run = state["run"]
+    position = {key: state[key] for key in ("epoch", "step", "offset")}
+    if run is None:
+        return Cursor(**position)
+    try:
+        dali = base64.b64decode(run["dali"], validate=True)
+    except binascii.Error as error:
+        raise ValueError(
+            f"load_state_dict: run.dali is not base64 text ({error}); the state is damaged, load an earlier one"
+        ) from None
+    return Cursor(**position, run=RunState(**run["walk"], count=run["count"], dali=dali, rank=state["rank"]))

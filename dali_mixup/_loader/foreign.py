@@ -1,0 +1,77 @@
+"""Arguments that other loaders have and these do not: what to write instead."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import inspect
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from dali_mixup._graph.options import Output, Runtime
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# torch.utils.data.DataLoader's, timm.data.create_loader's and torchvision's names.
+REPLACEMENTS = {
+    "dataset": "give the data themselves, a folder for instance, as the first argument",
+    "shuffle": "training batches are shuffled anew every epoch; order=Sequential() keeps the data's own order",
+    "sampler": "give the sampler as order=",
+    "batch_sampler": "give batch_size= and, for the order, order=",
+    "num_workers": "there are no worker processes; runtime=Runtime(num_threads=...) sets DALI's threads",
+    "workers": "there are no worker processes; runtime=Runtime(num_threads=...) sets DALI's threads",
+    "collate_fn": "batches are made by the DALI pipeline; mixing is policy=, everything else transform=",
+    "pin_memory": "leave it out: batches are on the device of device= already",
+    "pin_memory_device": "leave it out: batches are on the device of device= already",
+    "use_prefetcher": "leave it out: batches are prepared ahead; runtime=Runtime(prefetch=...) says how many",
+    "prefetch_factor": "runtime=Runtime(prefetch=...) says how many batches are prepared ahead",
+    "persistent_workers": "leave it out: the pipeline stays alive from one epoch to the next",
+    "timeout": "leave it out: there are no worker processes that could hang",
+    "worker_init_fn": "leave it out: there are no worker processes; seed= seeds everything",
+    "multiprocessing_context": "leave it out: there are no worker processes",
+    "generator": "seed= seeds the order, the augmentation and the mixing",
+    "in_order": "leave it out: batches always come in order",
+    "input_size": "image_size= is the size in pixels",
+    "size": "image_size= is the size in pixels",
+    "is_training": "train_loader and val_loader are two functions",
+    "distributed": "leave it out: the rank is found by itself; or give rank= and world_size=",
+    "interpolation": "transform=TrainTransform(interpolation=...) or ValTransform(interpolation=...)",
+    "crop_pct": "transform=ValTransform(image_size, resize_size=...)",
+    "resize_size": "transform=ValTransform(image_size, resize_size=...)",
+    "auto_augment": "transform=TrainTransform(auto_augment=...)",
+    "num_aug_repeats": "order=Repeated(...)",
+    "re_prob": "transform=TrainTransform(random_erasing=RandomErasing(prob=...))",
+    "mixup_alpha": "policy=MixPolicy.from_timm(mixup_alpha=...)",
+    "cutmix_alpha": "policy=MixPolicy.from_timm(cutmix_alpha=...)",
+    "label_smoothing": "policy=MixPolicy(..., label_smoothing=...)",
+    "on_error": "bad_files=Skip(at_most=...) skips them",
+}
+_GROUPS = {"output": Output, "runtime": Runtime}
+
+
+def says_what_replaces(function: Callable[P, R]) -> Callable[P, R]:
+    """The function with a helpful TypeError for keyword arguments that it does not have."""
+    known = tuple(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        foreign = [name for name in kwargs if name not in known]
+        if foreign:
+            lines = [f"{name}= is not an argument: {replacement(name, known)}" for name in foreign]
+            raise TypeError(f"{function.__name__}: {'; '.join(lines)}")
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def replacement(name: str, known: tuple[str, ...]) -> str:
+    """What to write instead of the argument `name`, given the names that there are."""
+    for group, kind in _GROUPS.items():
+        if group in known and name in {field.name for field in dataclasses.fields(kind)}:
+            return f"give it as {group}={kind.__name__}({name}=...)"
+    if name in REPLACEMENTS:
+        return REPLACEMENTS[name]
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"did you mean {close[0]}=?" if close else f"expected one of {', '.join(known)}"
