@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dali_mixup.recipes import load_recipe
     from dali_mixup.sources import BadFileError, Skip, open_source
     from dali_mixup.targets import MixedTargets
+    from dali_mixup.viewing import denormalise, to_grid
 
 # `fn` is left out: after `from nvidia.dali import fn` a star import must not replace DALI's own module.
 __all__ = [
@@ -63,11 +64,13 @@ __all__ = [
     "Unlabelled",
     "ValTransform",
     "__version__",
+    "denormalise",
     "latent",
     "load_recipe",
     "losses",
     "methods",
     "open_source",
+    "to_grid",
     "train_loader",
     "val_loader",
 ]
@@ -106,8 +109,10 @@ _HOME = {
     "TrainTransform": "augment",
     "Unlabelled": "_decide.unlabelled",
     "ValTransform": "augment",
+    "denormalise": "viewing",
     "load_recipe": "recipes",
     "open_source": "sources",
+    "to_grid": "viewing",
     "train_loader": "_loader.factory",
     "val_loader": "_loader.factory",
 }

@@ -66,3 +66,7 @@ class MixedTargets:
 
     def __len__(self) -> int:
         return self.labels.shape[0]
+
+    def __getitem__(self, rows: slice | torch.Tensor) -> MixedTargets:
+        """The targets of some rows, named by a slice or by an index or mask tensor."""
+        return replace(self, labels=self.labels[rows], weights=self.weights[rows])

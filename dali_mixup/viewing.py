@@ -1,11 +1,14 @@
-"""A picture of a mixed batch: every image with its classes and their weights as bars."""
+"""Looking at a batch: pixels from normalised images, and a picture of images with their soft labels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -22,10 +25,81 @@ INK = (30, 34, 40)
 COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 94, 0), (86, 180, 233))
 
 
-def to_pixels(images: np.ndarray, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
-    """Undoes the normalisation: (N, 3, H, W) floats to (N, H, W, 3) uint8, with mean and std on the 0..255 scale."""
-    deviations = np.asarray(images, dtype=np.float32).transpose(0, 2, 3, 1) * np.asarray(std, np.float32)
-    return np.clip(np.rint(deviations + np.asarray(mean, np.float32)), 0, 255).astype(np.uint8)
+def denormalise(
+    images: Any, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD
+) -> np.ndarray:
+    """The pixels of normalised images, rounded and cut off at black and white.
+
+    Args:
+        images: (N, 3, H, W) or (3, H, W) floats, a tensor on any device or an array.
+        mean, std: (3,) of the normalisation, on the 0..255 scale: `loader.mean`, `loader.std`.
+
+    Returns:
+        (N, H, W, 3) or (H, W, 3) uint8, as Pillow and matplotlib take it.
+
+    Raises:
+        ValueError: another shape.
+    """
+    array = _array(images).astype(np.float32)
+    if array.ndim not in (3, 4) or array.shape[-3] != 3:
+        raise ValueError(f"denormalise: images of shape {array.shape}, expected (N, 3, H, W) or (3, H, W)")
+    pixels = np.moveaxis(array, -3, -1) * np.asarray(std, np.float32) + np.asarray(mean, np.float32)
+    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+
+
+def to_grid(
+    images: Any,
+    targets: Any = None,
+    classes: Sequence[str] | None = None,
+    *,
+    mean: Sequence[float] = IMAGENET_MEAN,
+    std: Sequence[float] = IMAGENET_STD,
+    columns: int = 8,
+    tile: int = 176,
+) -> Image.Image:
+    """A batch as one picture: every image with its classes, their weights in percent and as bars.
+
+    Args:
+        images: (N, 3, H, W) normalised floats, a tensor on any device or an array.
+        targets: of the batch: `MixedTargets`, (N, C) dense, of which the four largest weights are drawn, (N,) class
+            ids, or None: images only.
+        classes: name of every class id, such as `loader.classes`; None: the ids.
+        mean, std: (3,) of the normalisation, on the 0..255 scale: `loader.mean`, `loader.std`.
+        columns: images per line, >= 1.
+        tile: pixels that an image is drawn wide, >= 1.
+
+    Raises:
+        ValueError: shapes that do not belong together.
+
+    Example:
+        >>> images, targets = loader.peek()  # doctest: +SKIP
+        >>> to_grid(images, targets, loader.classes).save("batch.png")  # doctest: +SKIP
+    """
+    pixels = denormalise(images, mean, std)
+    labels, weights = _shares(targets, len(pixels))
+    names = list(map(str, range(int(labels.max(initial=-1)) + 1))) if classes is None else classes
+    return contact_sheet(pixels, labels, weights, names, columns=columns, tile=tile)
+
+
+def _array(thing: Any) -> np.ndarray:
+    """A tensor, which may be on a GPU or of a type that NumPy does not have, or anything array-like, as an array."""
+    if hasattr(thing, "detach"):
+        thing = thing.detach().cpu()
+        thing = thing.float() if thing.is_floating_point() else thing
+    return np.asarray(thing)
+
+
+def _shares(targets: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """(labels (N, k), weights (N, k)) of targets in any form."""
+    if targets is None:
+        return np.zeros((rows, 0), np.int64), np.zeros((rows, 0), np.float32)
+    if hasattr(targets, "weights"):
+        return _array(targets.labels), _array(targets.weights)
+    array = _array(targets)
+    if array.ndim == 1:
+        return array[:, None].astype(np.int64), np.ones((len(array), 1), np.float32)
+    largest = np.argsort(-array, axis=1, kind="stable")[:, :4]
+    return largest, np.take_along_axis(array, largest, axis=1)
 
 
 def contact_sheet(
@@ -60,7 +134,7 @@ def contact_sheet(
         )
     shares = [class_shares(*row) for row in zip(labels, weights, strict=True)]
     height = max(1, round(tile * images.shape[1] / images.shape[2]))
-    cell_width, cell_height = tile + MARGIN, height + 4 + LINE * max(map(len, shares)) + MARGIN
+    cell_width, cell_height = tile + MARGIN, height + 4 + LINE * max(map(len, shares), default=0) + MARGIN
     columns = min(columns, n)
     size = (columns * cell_width + MARGIN, -(-n // columns) * cell_height + MARGIN)
     sheet = Image.new("RGB", size, BACKGROUND)

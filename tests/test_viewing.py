@@ -17,7 +17,7 @@ from dali_mixup.viewing import (
     TRACK,
     class_shares,
     contact_sheet,
-    to_pixels,
+    denormalise,
 )
 
 TILE = 200
@@ -131,16 +131,16 @@ def test_the_weight_is_printed(weight: float, words: str, monkeypatch: pytest.Mo
     assert printed[0] == words
 
 
-def test_to_pixels_undoes_the_normalisation_exactly() -> None:
+def test_denormalise_undoes_the_normalisation_exactly() -> None:
     rng = np.random.RandomState(0)
     pixels = rng.randint(0, 256, size=(2, 5, 7, 3), dtype=np.uint8)
     mean, std = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
     normalised = ((pixels - np.float32(mean)) / np.float32(std)).astype(np.float32).transpose(0, 3, 1, 2)
-    np.testing.assert_array_equal(to_pixels(normalised, mean, std), pixels)
+    np.testing.assert_array_equal(denormalise(normalised, mean, std), pixels)
 
 
-def test_to_pixels_clips_what_no_image_can_show() -> None:
-    out = to_pixels(np.array([-9.0, 9.0, 0.0]).reshape(1, 3, 1, 1), (100, 100, 100), (50, 50, 50))
+def test_denormalise_clips_what_no_image_can_show() -> None:
+    out = denormalise(np.array([-9.0, 9.0, 0.0]).reshape(1, 3, 1, 1), (100, 100, 100), (50, 50, 50))
     np.testing.assert_array_equal(out.ravel(), [0, 255, 100])
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 
 from dali_mixup._checks import table
 from dali_mixup._decide.unlabelled import Unlabelled
+from dali_mixup._repr import short
 
 Name = Literal["permutation", "derangement", "flip", "roll", "same_class", "other_class"]
 
@@ -171,7 +172,7 @@ class Neighbours(PartnerRule):
         object.__setattr__(self, "table", array)
 
     def __repr__(self) -> str:
-        return f"Neighbours(table of shape {self.table.shape})"
+        return short(self)
 
     def check(self, owner: str, samples: int) -> None:
         """ValueError unless the table fits data of so many samples."""
@@ -217,6 +218,12 @@ class Pool(PartnerRule):
 _NAMED = {rule.name: rule for rule in (Permutation, Derangement, Flip, Roll, SameClass, OtherClass)}
 PARTNERS = tuple(_NAMED)
 """The rules that may be given by name."""
+
+
+def as_given(owner: str, given: Any) -> Name | PartnerRule:
+    """`partners=` in its one form: the name of a rule that has one, else the rule; errors as in `as_rule`."""
+    rule = as_rule(owner, given)
+    return cast("Name", rule.name) if rule.name else rule
 
 
 def as_rule(owner: str, given: Any) -> PartnerRule:

@@ -45,6 +45,16 @@ class MixPlan:
     def __len__(self) -> int:
         return len(self.method)
 
+    def __repr__(self) -> str:
+        used = {
+            int(index): int((self.method == index).sum()) for index in np.unique(self.method) if index >= 0
+        }
+        return (
+            f"MixPlan({len(self)} rows, {self.partners.shape[1]} images per row, regime {self.regime!r}: "
+            f"{int(self.mixed.sum())} mixed, by method {used}, lam {self.weights[:, 0].min():.3f} to "
+            f"{self.weights[:, 0].max():.3f})"
+        )
+
     @property
     def mixed(self) -> np.ndarray:
         """(N,) bool: rows in which another sample takes part."""

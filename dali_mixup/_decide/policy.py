@@ -10,11 +10,12 @@ import numpy as np
 
 from dali_mixup._checks import boolean, choice, instance, integer, number
 from dali_mixup._decide.alternation import Alternation
-from dali_mixup._decide.partners import Name, PartnerRule, as_rule
+from dali_mixup._decide.partners import Name, PartnerRule, as_given, as_rule
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.remix import Remix
 from dali_mixup._decide.scatter import Rows, alone, settle, with_draws
 from dali_mixup._decide.schedule import Schedule, Schedules, odds
+from dali_mixup._repr import short
 from dali_mixup._seeding import Purpose, stream
 from dali_mixup.methods import CutMix, Method, MixUp
 
@@ -79,7 +80,7 @@ class MixPolicy:
         smoothing = number("MixPolicy", "label_smoothing", self.label_smoothing, at_least=0, below=1)
         object.__setattr__(self, "label_smoothing", smoothing)
         choice("MixPolicy", "granularity", self.granularity, GRANULARITIES)
-        object.__setattr__(self, "partners", as_rule("MixPolicy", self.partners))
+        object.__setattr__(self, "partners", as_given("MixPolicy", self.partners))
         self._check_pairing()
         instance("MixPolicy", "alternation", self.alternation, Alternation)
         instance("MixPolicy", "remix", self.remix, Remix)
@@ -89,6 +90,9 @@ class MixPolicy:
             raise ValueError(f"MixPolicy: remix weighs two labels, the methods combine {self.columns} images")
         self.schedules.check(self.all_methods)
         self._setting(0)
+
+    def __repr__(self) -> str:
+        return short(self)
 
     @classmethod
     def from_timm(

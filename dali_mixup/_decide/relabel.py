@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dali_mixup._checks import choice, integer, number, table
+from dali_mixup._repr import short
 from dali_mixup._seeding import Purpose, stream
 
 
@@ -80,7 +81,7 @@ class LabelVectors:
         object.__setattr__(self, "vectors", array)
 
     def __repr__(self) -> str:
-        return f"LabelVectors(vectors of shape {self.vectors.shape})"
+        return short(self)
 
     def check(self, owner: str, samples: int) -> None:
         """ValueError unless there is a line for every sample."""

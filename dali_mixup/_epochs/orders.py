@@ -4,9 +4,8 @@ and the epoch. NumPy only."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -128,79 +127,3 @@ class Repeated(Order):
     def indices(self, seed: int, epoch: int, labels: np.ndarray) -> np.ndarray:
         # The epoch is over before the order has come to all samples.
         return np.repeat(order(seed, epoch, len(labels)), self.times)[: len(labels)]
-
-
-@dataclass(frozen=True, eq=False)
-class FromSampler(Order):
-    """The order of a `torch.utils.data.Sampler` (or any sized iterable of indices), which all ranks share.
-
-    A sampler with `set_epoch` is told the epoch; one with a `generator` (Random-, SubsetRandom- and
-    WeightedRandomSampler) is given one seeded with (seed, epoch), so that all ranks and a resumed run draw the same;
-    any other is taken to give the same order in every epoch. The loader deals the order out to the ranks itself, so do
-    not give it a DistributedSampler.
-
-    Raises:
-        TypeError: without a length.
-        ValueError: an empty sampler; a DistributedSampler; at the loader: indices outside [0, samples), or more or
-            fewer than `len(sampler)`.
-    """
-
-    sampler: Any
-
-    def __post_init__(self) -> None:
-        sampler = self.sampler
-        if not hasattr(sampler, "__len__"):
-            raise TypeError(
-                f"order={sampler!r} has no length; expected a sized sampler, since len(loader) is exact"
-            )
-        if getattr(sampler, "num_replicas", 1) != 1:
-            raise ValueError(
-                f"order={sampler!r} gives one rank's share only; give the order of all samples, the loader deals it out"
-            )
-        if len(sampler) == 0:
-            raise ValueError(f"order={sampler!r} is empty; expected at least one sample index")
-
-    def length(self, samples: int, world_size: int) -> int:
-        return len(self.sampler)
-
-    def check(self, labels: np.ndarray, batch_size: int) -> None:
-        self.indices(0, 0, labels)
-
-    def indices(self, seed: int, epoch: int, labels: np.ndarray) -> np.ndarray:
-        samples, length = len(labels), len(self.sampler)
-        if hasattr(self.sampler, "set_epoch"):
-            self.sampler.set_epoch(epoch)
-        elif hasattr(self.sampler, "generator"):
-            import torch
-
-            drawn = int(stream(Purpose.ORDER, seed, epoch=epoch).randint(0, 2**63 - 1, dtype=np.int64))
-            self.sampler.generator = torch.Generator().manual_seed(drawn)
-        try:
-            indices = np.fromiter(self.sampler, dtype=np.int64)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"order={self.sampler!r} gives no sample indices ({error})") from error
-        outside = indices[(indices < 0) | (indices >= samples)]
-        if len(indices) != length or len(outside):
-            what = f"index {outside[0]} outside [0, {samples})" if len(outside) else f"{len(indices)} indices"
-            raise ValueError(
-                f"the sampler given as order= gave {what} in epoch {epoch}; expected {length} of [0, {samples})"
-            )
-        return indices
-
-    def describe(self) -> dict[str, Any]:
-        """What a resumed run must have in common, as JSON-able values."""
-        return {"is": type(self.sampler).__qualname__, "length": len(self.sampler)}
-
-
-def as_order(owner: str, given: Order | Iterable[int] | None) -> Order:
-    """The order that an `order=` names; None: shuffled. TypeError or ValueError for anything else."""
-    if given is None:
-        return Shuffled()
-    if isinstance(given, Order):
-        return given
-    if isinstance(given, (str, bytes)) or not hasattr(given, "__iter__"):
-        raise TypeError(
-            f"{owner}: order={given!r}, expected Shuffled(), Sequential(), ClassGroups(...), Repeated(...) or a "
-            "torch.utils.data.Sampler over all samples"
-        )
-    return FromSampler(given)

@@ -37,12 +37,11 @@ def refuse_unless_fits(saved: Mapping[str, Any], mine: Mapping[str, Any], elasti
             message lists every difference, saved against now.
     """
     _check_form(saved)
-    theirs, mine = dict(_flat(saved["fingerprint"])), dict(_flat(mine))
-    different = [key for key in {**theirs, **mine} if theirs.get(key) != mine.get(key)]
-    refused = [key for key in different if not (elastic and key in ELASTIC)]
+    different = differences(saved["fingerprint"], mine)
+    refused = [(key, values) for key, values in different if not (elastic and key in ELASTIC)]
     if refused:
-        listed = "; ".join(f"{key}: saved {theirs.get(key)!r}, now {mine.get(key)!r}" for key in refused)
-        only_elastic = all(key in ELASTIC for key in refused)
+        listed = "; ".join(f"{key}: saved {before!r}, now {now!r}" for key, (before, now) in refused)
+        only_elastic = all(key in ELASTIC for key, _ in refused)
         advice = (
             "build the loader with elastic=True to continue the epoch's remaining samples anyway"
             if only_elastic
@@ -50,6 +49,12 @@ def refuse_unless_fits(saved: Mapping[str, Any], mine: Mapping[str, Any], elasti
         )
         raise ValueError(f"load_state_dict: the state belongs to another run ({listed}); {advice}")
     return bool(different)
+
+
+def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[tuple[str, tuple[Any, Any]]]:
+    """(dotted key, (first's value, second's value)) wherever two fingerprints differ; None where one has no such key."""
+    a, b = dict(_flat(first)), dict(_flat(second))
+    return [(key, (a.get(key), b.get(key))) for key in {**a, **b} if a.get(key) != b.get(key)]
 
 
 def signed(state: dict[str, Any]) -> dict[str, Any]:

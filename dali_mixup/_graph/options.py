@@ -12,6 +12,8 @@ from dali_mixup._graph.feed import channels
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # 255 * (0.485, 0.456, 0.406)
 IMAGENET_STD = (58.395, 57.12, 57.375)  # 255 * (0.229, 0.224, 0.225)
 
+MOST_THREADS = 1024  # where a process may have fewer, DALI ends it without a word
+
 Dtype = Literal["float32", "float16", "bfloat16", "uint8"]
 
 
@@ -61,7 +63,7 @@ class Runtime:
     `dali-mixup tune` measures these on your machine and prints the object to use.
 
     Args:
-        num_threads: DALI's worker threads, >= 1; None: this process's share of the usable cores.
+        num_threads: DALI's worker threads, 1 to 1024; None: this process's share of the usable cores.
         prefetch: batches prepared ahead, >= 1.
         read_ahead: batches whose files are read into the page cache before they are due, >= 0. For high-latency
             storage: a network file system, cold disks. Costs a little CPU time where the files are cached already.
@@ -85,7 +87,7 @@ class Runtime:
 
     def __post_init__(self) -> None:
         if self.num_threads is not None:
-            integer("Runtime", "num_threads", self.num_threads, at_least=1)
+            integer("Runtime", "num_threads", self.num_threads, at_least=1, at_most=MOST_THREADS)
         integer("Runtime", "prefetch", self.prefetch, at_least=1)
         integer("Runtime", "read_ahead", self.read_ahead, at_least=0)
         if not isinstance(self.roi_decoding, bool) and not (

@@ -11,8 +11,9 @@ import torch
 from dali_mixup._checks import boolean, choice, instance, integer
 from dali_mixup._decide.policy import MixPolicy, as_policy
 from dali_mixup._decide.relabel import CorruptLabels, Labels, LabelVectors, check_labels
+from dali_mixup._epochs.from_sampler import as_order
 from dali_mixup._epochs.layout import EpochLayout
-from dali_mixup._epochs.orders import Order, Sequential, as_order
+from dali_mixup._epochs.orders import Order, Sequential
 from dali_mixup._epochs.ranks import resolve as resolve_rank
 from dali_mixup._graph.options import Output, Runtime
 from dali_mixup._loader.companions import HandOver, companions_of

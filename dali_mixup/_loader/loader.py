@@ -12,6 +12,7 @@ import torch
 
 from dali_mixup._checks import integer
 from dali_mixup._epochs.state import VERSION, dealt_anew, refuse_unless_fits, signed
+from dali_mixup._loader.agreement import refuse_ranks_that_differ
 from dali_mixup._loader.batch_targets import targets_of
 from dali_mixup._loader.batches import Batch
 from dali_mixup._loader.cursor import Cursor, Position, from_state, to_state
@@ -20,6 +21,7 @@ from dali_mixup._loader.record import LastBatch, MixRecord, record_of
 from dali_mixup._loader.run import PipelineRun
 from dali_mixup._loader.samplers import BatchSampler, EpochSampler
 from dali_mixup._loader.spec import LoaderSpec
+from dali_mixup._repr import short
 from dali_mixup.sources import Source
 from dali_mixup.targets import MixedTargets
 
@@ -61,6 +63,7 @@ class MixLoader:
         # A finished epoch's pipeline, standing at the next epoch's start.
         self._standing: PipelineRun | None = None
         self._abandoned = 0
+        self._compared = False
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -147,7 +150,7 @@ class MixLoader:
         return (
             f"MixLoader({len(self.dataset)} samples of {len(self.classes)} classes, {spec.source!r},\n"
             f"  {len(self)} batches of {size} {spec.pipeline.dtype} on {self.device}{share}, epoch {self.epoch},\n"
-            f"  targets {spec.targets!r} of {self.num_classes} classes, policy {spec.policy!r})"
+            f"  targets {spec.targets!r} of {self.num_classes} classes, policy {short(spec.policy)})"
         )
 
     def set_epoch(self, epoch: int) -> None:
@@ -256,6 +259,9 @@ class MixLoader:
 
     def _begin(self, iterator: EpochIterator) -> PipelineRun:
         """A pipeline standing where the new epoch starts; from here on the loader's position is that iterator's."""
+        if not self._compared:
+            self._compared = True
+            refuse_ranks_that_differ(self.spec, "validation" if self.spec.layout.ragged else "training")
         start = self._position.next
         standing, self._standing = self._standing, None
         if standing is not None and standing.cursor == start:

@@ -28,6 +28,9 @@ class LastBatch:
     labels: torch.Tensor
     plan: MixPlan | None
 
+    def __repr__(self) -> str:
+        return f"LastBatch(epoch {self.epoch}, step {self.step}, {len(self.labels)} rows, {self.plan!r})"
+
     @classmethod
     def of(cls, batch: Batch) -> LastBatch:
         """The part of a batch's decisions that loops ask for."""
@@ -78,6 +81,22 @@ class MixRecord:
     views: tuple[torch.Tensor, ...]
     unlabelled: tuple[torch.Tensor, ...]
     unlabelled_ids: torch.Tensor
+
+    def __repr__(self) -> str:
+        mixed = int((self.method >= 0).sum())
+        extras = [
+            *(["clean images"] if self.clean is not None else []),
+            *([f"{len(self.views)} further views"] if self.views else []),
+            *(
+                [f"{len(self.unlabelled)} views of {len(self.unlabelled_ids)} unlabelled"]
+                if self.unlabelled
+                else []
+            ),
+        ]
+        return (
+            f"MixRecord(epoch {self.epoch}, step {self.step}, {len(self.labels)} rows, regime {self.regime!r}: {mixed} "
+            f"mixed; {', '.join(extras) or 'no further images'})"
+        )
 
 
 def record_of(

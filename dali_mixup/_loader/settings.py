@@ -16,6 +16,8 @@ from dali_mixup._graph.selftest import window_decoding_works
 
 log = logging.getLogger("dali_mixup")
 
+MOST_ROWS = 2**31 - 1
+
 
 def pipeline_spec(
     owner: str,
@@ -44,6 +46,10 @@ def pipeline_spec(
     if output.dtype not in DTYPES:
         raise ValueError(
             f"{owner}: output has dtype={output.dtype!r}, expected one of {', '.join(map(repr, DTYPES))}"
+        )
+    if rows > MOST_ROWS:
+        raise ValueError(
+            f"{owner}: {rows} rows per batch, with everything that accompanies it; DALI takes {MOST_ROWS}"
         )
     mean, std = output.of_channels(owner, 3)
     chosen = resolve(device, rank.local_rank)

@@ -30,8 +30,8 @@ def demo(
 
     from dali_mixup import CutMix, MixPolicy, MixUp, train_loader, val_loader
     from dali_mixup.bench.photographs import write_photographs
-    from dali_mixup.cli.batch_sheet import batch_sheet
     from dali_mixup.cli.demo_training import accuracy, small_network, train_epoch
+    from dali_mixup.viewing import to_grid
 
     console = Console(highlight=False, soft_wrap=True)
     data = out / "photographs"
@@ -58,7 +58,10 @@ def demo(
 
     with train, val:
         sheet = out / "contact_sheet.png"
-        batch_sheet(train, SHEET_ROWS).save(sheet)
+        images, targets = train.peek()
+        rows = slice(SHEET_ROWS)
+        picture = to_grid(images[rows], targets[rows], train.classes, mean=train.mean, std=train.std)
+        picture.save(sheet)
         start = time.perf_counter()
         alone = sum(len(images) for images, _ in train) / (time.perf_counter() - start)
         train.set_epoch(0)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dali_mixup._repr import short
 from dali_mixup.cli.errors import usage_errors
 
 if TYPE_CHECKING:
@@ -63,20 +63,10 @@ def draw_gallery(
     unmixed = np.eye(2)
     cells = [_cell("unmixed", batch[i], np.array([0, 1]), unmixed[i], names) for i in range(2)]
     for method in methods:
-        cells.append(_cell(title(method), *mixed(batch, method), names))
+        cells.append(_cell(short(method), *mixed(batch, method), names))
     width, height = max(cell.width for cell in cells), max(cell.height for cell in cells)
     rows = -(-len(cells) // COLUMNS)
     return _tiled(cells, width, height, rows)
-
-
-def title(method: Method) -> str:
-    """The method's class and the arguments that are not its defaults."""
-    given = [
-        f"{field.name}={getattr(method, field.name)!r}"
-        for field in dataclasses.fields(method)  # type: ignore[arg-type]  # methods are dataclasses, their base is not
-        if getattr(method, field.name) != field.default
-    ]
-    return f"{type(method).__name__}({', '.join(given)})" if given else type(method).__name__
 
 
 def mixed(batch: np.ndarray, method: Method) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

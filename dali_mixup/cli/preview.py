@@ -24,8 +24,8 @@ def preview(
 ) -> None:
     """Draw a contact sheet of one mixed batch: under each image its classes, their weights in percent and as bars."""
     from dali_mixup import CutMix, MixPolicy, MixUp, open_source, train_loader
-    from dali_mixup.cli.batch_sheet import batch_sheet
     from dali_mixup.methods import Method
+    from dali_mixup.viewing import to_grid
 
     with usage_errors():
         methods: list[Method] = [MixUp(mixup)] if mixup else []
@@ -43,6 +43,7 @@ def preview(
             world_size=1,
         )
     with loader:
-        sheet = batch_sheet(loader, images)
+        batch, targets = loader.peek()
+        sheet = to_grid(batch, targets, loader.classes, mean=loader.mean, std=loader.std)
     sheet.save(out)
     typer.echo(f"{loader.batch_size} images of {len(source)}, {source.num_classes} classes: {out}")

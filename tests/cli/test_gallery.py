@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from dali_mixup._repr import short
 from dali_mixup.cli import app
-from dali_mixup.cli.gallery import SIZE, VARIANTS, mixed, title
+from dali_mixup.cli.gallery import SIZE, VARIANTS, mixed
 from dali_mixup.methods import REGISTRY, CutMix, MixUp
 
 
@@ -40,8 +41,8 @@ def test_the_weights_drawn_are_those_of_the_pixels_drawn(name):
 
 
 def test_titles_name_what_is_not_a_default():
-    assert title(CutMix()) == "CutMix"
-    assert title(MixUp(0.8, k=3)) == "MixUp(alpha=0.8, k=3)"
+    assert short(CutMix()) == "CutMix"
+    assert short(MixUp(0.8, k=3)) == "MixUp(alpha=0.8, k=3)"
 
 
 def test_a_missing_photograph_is_an_error_of_one_line(photographs):

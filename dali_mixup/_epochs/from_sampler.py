@@ -1,0 +1,141 @@
+"""The order of a user's own sampler, made the same on every rank, at every call and after a resume."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from dali_mixup._epochs.orders import Order, Shuffled
+from dali_mixup._epochs.state import digest
+from dali_mixup._seeding import Purpose, stream
+
+
+@dataclass(frozen=True, eq=False)
+class FromSampler(Order):
+    """The order of a `torch.utils.data.Sampler` (or any sized iterable of indices), which all ranks share.
+
+    A sampler with `set_epoch` is told the epoch; one with a `generator` (Random-, SubsetRandom- and
+    WeightedRandomSampler) is given one seeded with (seed, epoch). While it runs, Python's, NumPy's and torch's global
+    generators are seeded with (seed, epoch) too, and put back afterwards, so a sampler that draws from them gives the
+    same order on every rank and after a resume. The loader deals the order out to the ranks itself, so do not give it a
+    DistributedSampler.
+
+    Raises:
+        TypeError: without a length, or indices that are not integers.
+        ValueError: an empty sampler; a DistributedSampler; at the loader: indices outside [0, samples), more or fewer
+            than `len(sampler)`, or another order when asked for the same epoch again.
+    """
+
+    sampler: Any
+
+    def __post_init__(self) -> None:
+        sampler = self.sampler
+        if not hasattr(sampler, "__len__"):
+            raise TypeError(
+                f"order={sampler!r} has no length; expected a sized sampler, since len(loader) is exact"
+            )
+        if getattr(sampler, "num_replicas", 1) != 1:
+            raise ValueError(
+                f"order={sampler!r} gives one rank's share only; give the order of all samples, the loader deals it out"
+            )
+        if len(sampler) == 0:
+            raise ValueError(f"order={sampler!r} is empty; expected at least one sample index")
+
+    @cached_property
+    def _first(self) -> list[str | None]:
+        """A digest of epoch 0's order, once `check` has seen it: for comparing runs and ranks."""
+        return []
+
+    def length(self, samples: int, world_size: int) -> int:
+        return len(self.sampler)
+
+    def check(self, labels: np.ndarray, batch_size: int) -> None:
+        first, again = self.indices(0, 0, labels), self.indices(0, 0, labels)
+        if not np.array_equal(first, again):
+            raise ValueError(
+                f"order={self.sampler!r} gave two different orders for the same epoch, so ranks would see samples "
+                "twice or never and a resumed run would continue elsewhere; expected a sampler that depends on set_epoch, on "
+                "its `generator` or on the global generators alone"
+            )
+        self._first[:] = [digest(first)]
+
+    def indices(self, seed: int, epoch: int, labels: np.ndarray) -> np.ndarray:
+        samples, length = len(labels), len(self.sampler)
+        drawn = int(stream(Purpose.ORDER, seed, epoch=epoch).randint(0, 2**63 - 1, dtype=np.int64))
+        if hasattr(self.sampler, "set_epoch"):
+            self.sampler.set_epoch(epoch)
+        elif hasattr(self.sampler, "generator"):
+            import torch
+
+            self.sampler.generator = torch.Generator().manual_seed(drawn)
+        with _global_generators(drawn):
+            indices = _integers(self.sampler)
+        outside = indices[(indices < 0) | (indices >= samples)]
+        if len(indices) != length or len(outside):
+            what = f"index {outside[0]} outside [0, {samples})" if len(outside) else f"{len(indices)} indices"
+            raise ValueError(
+                f"the sampler given as order= gave {what} in epoch {epoch}; expected {length} of [0, {samples})"
+            )
+        return indices
+
+    def describe(self) -> dict[str, Any]:
+        """What a resumed run and the other ranks must have in common, as JSON-able values."""
+        return {
+            "is": type(self.sampler).__qualname__,
+            "length": len(self.sampler),
+            "first epoch": self._first,
+        }
+
+
+def as_order(owner: str, given: Order | Iterable[int] | None) -> Order:
+    """The order that an `order=` names; None: shuffled. TypeError or ValueError for anything else."""
+    if given is None:
+        return Shuffled()
+    if isinstance(given, Order):
+        return given
+    if isinstance(given, (str, bytes, type)) or not hasattr(given, "__iter__"):
+        raise TypeError(
+            f"{owner}: order={given!r}, expected Shuffled(), Sequential(), ClassGroups(...), Repeated(...) or a "
+            "torch.utils.data.Sampler over all samples"
+        )
+    return FromSampler(given)
+
+
+def _integers(sampler: Iterable[Any]) -> np.ndarray:
+    """(n,) int64 indices; TypeError for anything else, floats included, which would be cut off."""
+    try:
+        indices = np.asarray(list(sampler))
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"order={sampler!r} gives no sample indices ({error})") from error
+    if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):
+        raise TypeError(
+            f"order={sampler!r} gives values of type {indices.dtype} and shape {indices.shape}; expected one integer "
+            "index per sample"
+        )
+    return indices.astype(np.int64)
+
+
+@contextmanager
+def _global_generators(seed: int) -> Iterator[None]:
+    """Python's, NumPy's and torch's global generators seeded, and as they were afterwards."""
+    torch = sys.modules.get("torch")  # a sampler cannot draw from it where nobody has imported it
+    python, numpy = random.getstate(), np.random.get_state()
+    of_torch = None if torch is None else torch.random.get_rng_state()
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    if torch is not None:
+        torch.random.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+        if torch is not None and of_torch is not None:
+            torch.random.set_rng_state(of_torch)

@@ -1,0 +1,67 @@
+"""Whether the ranks of a run have the same loader: ranks that disagree would train on some samples twice and on others
+never, and nothing would say so."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from dali_mixup._epochs.state import differences
+from dali_mixup._loader.spec import LoaderSpec
+
+LOCAL = ("dali", "gpu", "roi_decoding", "cpu_kernels")
+"""Parts of a fingerprint in which hosts may differ: they change no sample and no decision."""
+
+_made: Counter[str] = Counter()
+
+
+def refuse_ranks_that_differ(spec: LoaderSpec, kind: str) -> None:
+    """Compares this rank's loader with those of the ranks that have asked before, through the process group's store.
+
+    Nobody waits: of any two ranks at least the later one sees the other. Ranks are compared in the order in which they
+    begin their loaders of a `kind`, "training" or "validation". Without a process group of the loader's world size
+    there is nothing to compare.
+
+    Raises:
+        ValueError: another seed, other data, batch size, order, policy, transform, ... on another rank, or the same
+            rank= twice; with what differs, and where.
+    """
+    distributed = sys.modules.get("torch.distributed")
+    if (
+        distributed is None
+        or not distributed.is_available()
+        or not distributed.is_initialized()
+        or distributed.get_world_size() != spec.rank.world_size
+        or spec.rank.world_size == 1
+    ):
+        return
+    own = distributed.get_rank()
+    store = distributed.distributed_c10d._get_default_store()
+    prefix = f"dali_mixup/{kind}/{_made[kind]}"
+    _made[kind] += 1
+    mine = {"rank": spec.rank.rank, **{k: v for k, v in spec.fingerprint.items() if k not in LOCAL}}
+    store.set(f"{prefix}/{own}", json.dumps(mine))
+    for other in range(spec.rank.world_size):
+        key = f"{prefix}/{other}"
+        if other != own and store.check([key]):
+            _compare(own, mine, other, json.loads(store.get(key)))
+
+
+def _compare(own: int, mine: Mapping[str, Any], other: int, theirs: Mapping[str, Any]) -> None:
+    if mine["rank"] == theirs["rank"]:
+        raise ValueError(
+            f"processes {own} and {other} of the group both take the share of rank={mine['rank']}, so samples would be "
+            "seen twice and others never; leave rank= and world_size= out, or give every process its own"
+        )
+    different = differences({**theirs, "rank": None}, {**mine, "rank": None})
+    if different:
+        listed = "; ".join(
+            f"{key}: {there!r} on rank {other}, {here!r} here" for key, (there, here) in different
+        )
+        raise ValueError(
+            f"the loader of rank {own} is not that of rank {other} ({listed}); expected the same data, seed and arguments "
+            "on every rank, or samples would be seen twice and others never"
+        )

@@ -1,0 +1,28 @@
+"""Short texts for dataclasses: the class and the fields that are not their defaults."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+
+def short(thing: Any) -> str:
+    """`Schedule(stop=280.0)` instead of all seven fields, nested objects likewise; other things as in `repr`."""
+    if type(thing) in (tuple, list):
+        items = ", ".join(short(item) for item in thing)
+        return f"[{items}]"
+    if isinstance(thing, np.ndarray):
+        return f"array of shape {thing.shape}"
+    if not dataclasses.is_dataclass(thing) or isinstance(thing, type):
+        return repr(thing)
+    fields = ((field, getattr(thing, field.name)) for field in dataclasses.fields(thing) if field.repr)
+    given = (f"{field.name}={short(value)}" for field, value in fields if not _is_default(value, field))
+    return f"{type(thing).__qualname__}({', '.join(given)})"
+
+
+def _is_default(value: Any, field: dataclasses.Field[Any]) -> bool:
+    if isinstance(value, np.ndarray):
+        return False
+    return type(value) is type(field.default) and bool(value == field.default)
