@@ -61,8 +61,8 @@ class FromSampler(Order):
         if not np.array_equal(first, again):
             raise ValueError(
                 f"order={self.sampler!r} gave two different orders for the same epoch, so ranks would see samples "
-                "twice or never and a resumed run would continue elsewhere; expected a sampler that depends on set_epoch, on "
-                "its `generator` or on the global generators alone"
+                "twice or never and a resumed run would continue elsewhere; expected a sampler that depends on "
+                "set_epoch, on its `generator` or on the global generators alone"
             )
         self._first[:] = [digest(first)]
 

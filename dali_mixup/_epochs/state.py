@@ -52,7 +52,7 @@ def refuse_unless_fits(saved: Mapping[str, Any], mine: Mapping[str, Any], elasti
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[tuple[str, tuple[Any, Any]]]:
-    """(dotted key, (first's value, second's value)) wherever two fingerprints differ; None where one has no such key."""
+    """(dotted key, (first's value, second's value)) where two fingerprints differ; None where one has no such key."""
     a, b = dict(_flat(first)), dict(_flat(second))
     return [(key, (a.get(key), b.get(key))) for key in {**a, **b} if a.get(key) != b.get(key)]
 

@@ -62,6 +62,6 @@ def _compare(own: int, mine: Mapping[str, Any], other: int, theirs: Mapping[str,
             f"{key}: {there!r} on rank {other}, {here!r} here" for key, (there, here) in different
         )
         raise ValueError(
-            f"the loader of rank {own} is not that of rank {other} ({listed}); expected the same data, seed and arguments "
-            "on every rank, or samples would be seen twice and others never"
+            f"the loader of rank {own} is not that of rank {other} ({listed}); expected the same data, seed and "
+            "arguments on every rank, or samples would be seen twice and others never"
         )
