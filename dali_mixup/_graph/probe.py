@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from nvidia.dali import Pipeline, fn
 
-from dali_mixup._graph.decode import whole_image
+from dali_mixup._graph.decode import Backend, whole_image
 from dali_mixup._graph.pipeline import PipelineSpec
-from dali_mixup.augment import Backend
 from dali_mixup.sources.bad_files import BadFile
 from dali_mixup.sources.base import Source
 

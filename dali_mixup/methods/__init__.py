@@ -25,3 +25,5 @@ REGISTRY: dict[str, type[Method]] = {
     for item in list(globals().values())
     if isinstance(item, type) and issubclass(item, Method) and item is not Method
 }
+
+__all__ = ["REGISTRY", "Draws", "Form", "Method", *(kind.__name__ for kind in REGISTRY.values())]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import importlib
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -34,16 +34,16 @@ ROOMS = (
     "cli",
 )
 SMALL = {
-    "__init__": "the public names",
-    "__main__": "python -m dali_mixup",
-    "_checks": "",
-    "_files": "",
-    "_repr": "",
-    "_seeding": "",
-    "_version": "",
-    "losses": "",
-    "targets": "",
-    "viewing": "",
+    "__init__",
+    "__main__",
+    "_checks",
+    "_files",
+    "_repr",
+    "_seeding",
+    "_version",
+    "losses",
+    "targets",
+    "viewing",
 }
 
 
@@ -109,7 +109,8 @@ def test_public_rooms_say_what_is_public() -> None:
     for room in ROOMS:
         if not room.startswith("_") and room != "cli":
             public = importlib.import_module(f"dali_mixup.{room}")
-            assert public.__all__ and all(hasattr(public, name) for name in public.__all__), room
+            for name in public.__all__:
+                assert hasattr(public, name) or importlib.util.find_spec(f"{public.__name__}.{name}"), name
 
 
 def test_examples_and_documents_use_public_places_only() -> None:
