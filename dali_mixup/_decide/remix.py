@@ -16,7 +16,8 @@ class Remix:
 
     Chou et al. 2020 (arXiv 2007.03943), equation 8, with n_i the class counts and lam the own image's weight: the own
     label's weight is 0 where n_own / n_partner >= kappa and lam < tau; 1 where n_own / n_partner <= 1 / kappa and
-    1 - lam < tau; lam otherwise. Pixels are not touched. kappa = 3 and tau = 0.5 are values recalled from the paper.
+    1 - lam < tau; lam otherwise. Pixels are not touched. The defaults kappa = 3 and tau = 0.5 are not
+    verified against the paper's text; a reimplementation (deepimblearn) names them as the paper's suggestion.
 
     Args:
         counts: samples a class, each > 0.

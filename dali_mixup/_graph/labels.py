@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import numpy as np
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
@@ -41,32 +39,6 @@ def dense_vectors(
         own = own * (1.0 - smoothing) + smoothing / 2
     partners = [fn.permute_batch(own, indices=nodes[f"partner{j}"]) for j in range(1, columns)]
     return _weighted([own, *partners], nodes["weights"])
-
-
-def checked(labels: DataNode, num_classes: int) -> DataNode:
-    """The same labels; a label outside [0, num_classes) ends the run with its value, where DALI's one_hot would
-    return a row of off values and say nothing."""
-    return fn.python_function(labels, function=_Range(num_classes), batch_processing=True)
-
-
-class _Range:
-    """Called by DALI with the labels of a batch. A class, not a closure, so that autograph leaves it alone."""
-
-    def __init__(self, num_classes: int):
-        self.num_classes = num_classes
-        self.__name__ = "label_range"
-
-    def __call__(self, labels: Any) -> Any:
-        values = (
-            np.concatenate([np.ravel(label) for label in labels]) if len(labels) else np.zeros(0, np.int64)
-        )
-        bad = values[(values < 0) | (values >= self.num_classes)]
-        if len(bad):
-            raise ValueError(
-                f"label {int(bad[0])} is outside [0, {self.num_classes}); {len(bad)} of {len(values)} labels in this "
-                f"batch are. Give num_classes >= {int(values.max()) + 1}, or correct the labels"
-            )
-        return labels
 
 
 def _element(vector: DataNode, index: int) -> DataNode:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from dali_mixup._checks import boolean, choice, integer, number
 from dali_mixup._graph.feed import channels
 
@@ -45,9 +47,20 @@ class Output:
         object.__setattr__(self, "dtype", dtype_name("Output", self.dtype))
         boolean("Output", "channels_last", self.channels_last)
 
+    @property
+    def on_unit_scale(self) -> bool:
+        """Whether mean or std can only be meant for images in 0..1: no image in 0..255 is so dark or so even."""
+        mean, std = (np.atleast_1d(np.asarray(given)) for given in (self.mean, self.std))
+        return bool((std < 1).any() or 0 < mean.max() <= 1)
+
     def of_channels(self, owner: str, count: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """(mean, std), each `count` numbers; ValueError where there are others."""
+        """(mean, std) for uint8 images, each `count` numbers; ValueError for others, or for another scale."""
         mean, std = channels(owner, self.mean, self.std)
+        if self.on_unit_scale:
+            raise ValueError(
+                f"{owner}: output has mean={self.mean!r} and std={self.std!r}, which are for images in 0..1; pixels "
+                f"here are 0..255, expected 255 times as much: mean={_rounded(mean)}, std={_rounded(std)}"
+            )
         if len(mean) not in (1, count):
             raise ValueError(
                 f"{owner}: output has mean={self.mean!r} and std={self.std!r}; expected {count} numbers each, one per "
@@ -97,6 +110,10 @@ class Runtime:
         number("Runtime", "hw_decoder_load", self.hw_decoder_load, at_least=0, at_most=1)
         integer("Runtime", "memory_padding", self.memory_padding, at_least=0)
         choice("Runtime", "cpu_kernels", self.cpu_kernels, ("auto", "numba", "dali"))
+
+
+def _rounded(values: Sequence[float]) -> tuple[float, ...]:
+    return tuple(round(255 * value, 3) for value in values)
 
 
 def dtype_name(owner: str, given: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -13,13 +14,17 @@ from nvidia.dali.pipeline import Pipeline, do_not_convert
 from dali_mixup._checks import boolean, choice, instance, integer, pair
 from dali_mixup._decide.policy import MixPolicy, as_policy
 from dali_mixup._graph.feed import PlanFeed, channels
-from dali_mixup._graph.labels import checked, compact, dense_classes, dense_vectors
+from dali_mixup._graph.inputs import checked
+from dali_mixup._graph.labels import compact, dense_classes, dense_vectors
 from dali_mixup._graph.options import Output
 from dali_mixup._graph.pixels import mixed_and_normalised
 from dali_mixup._graph.segmentation import mixed_maps, refuse_averaging
+from dali_mixup._repr import short
 from dali_mixup.methods import Method
 
 __all__ = ["mix"]
+
+log = logging.getLogger("dali_mixup")
 
 DTYPES = {
     "float32": types.DALIDataType.FLOAT,
@@ -65,7 +70,8 @@ def mix(
         image_size: of the images in pixels, one number or (height, width).
         num_classes: > 0 for class ids; None: the policy's, and without one the labels are float vectors.
         seed, rank: give each rank its own rank and all the same seed.
-        steps_per_epoch: batches in an epoch. Without it the epoch is DALI's, which advances only on a reset.
+        steps_per_epoch: batches per epoch; needed where the policy has a schedule. Without it the epoch is DALI's,
+            which advances only on a reset of the pipeline.
         output: mean, std and dtype of the returned images ("uint8" rounds MixUp), and whether they are (H, W, C) or
             (C, H, W); None: not normalised, float32, in `layout`.
         half_images: the images are float16. DALI's paste takes none, so they become float32 first.
@@ -79,8 +85,8 @@ def mix(
         in the dense form only. With segmentation (images, targets, maps (H, W, 1)).
 
     Raises:
-        TypeError, ValueError: arguments outside the above, when the graph is built; labels outside [0, num_classes),
-            with the value, when the batch runs (as DALI's RuntimeError).
+        TypeError, ValueError: arguments outside the above, when the graph is built; images of another size or layout,
+            labels of another form or outside [0, num_classes), when the batch runs (as DALI's RuntimeError).
     """
     mixing = as_policy("mix", policy)
     if mixing is None:
@@ -116,14 +122,28 @@ def mix(
         )
     if steps_per_epoch is not None:
         integer("mix", "steps_per_epoch", steps_per_epoch, at_least=1)
+    elif mixing.schedule is not None:
+        raise ValueError(
+            f"mix: policy has schedule={short(mixing.schedule)} without steps_per_epoch; DALI's iterators do not tell "
+            "a pipeline when an epoch ends, so the schedule would never act. Give steps_per_epoch, the batches per epoch"
+        )
+    integer("mix", "seed", seed, at_least=0)
+    integer("mix", "rank", rank, at_least=0)
 
     if segmentation is not None:
         refuse_averaging(mixing)
+    if output is not None and output.on_unit_scale:
+        log.warning(
+            "mix: mean=%s and std=%s are for images in 0..1; for uint8 images give 255 times as much",
+            output.mean,
+            output.std,
+        )
     mean, std = channels("mix", 0.0, 1.0) if output is None else channels("mix", output.mean, output.std)
     feed = PlanFeed(mixing, mean, std, height, width)
     source = PlanSource(feed, Pipeline.current().max_batch_size, seed, rank, steps_per_epoch)
     made = fn.external_source(source=source, num_outputs=len(source.names), batch=True, batch_info=True)
     nodes = dict(zip(source.names, made, strict=True))
+    labels = checked(labels, images, layout, height, width, num_classes)
     if half_images:
         images = fn.cast(images, dtype=types.DALIDataType.FLOAT)
     if layout == "CHW":
@@ -154,7 +174,7 @@ def _targets(
     k = policy.columns
     if num_classes is None:
         return dense_vectors(labels, k, nodes, policy.label_smoothing)
-    ids = compact(checked(labels, num_classes), k, nodes)
+    ids = compact(labels, k, nodes)
     if form == "compact":
         return ids, nodes["weights"]
     return dense_classes(ids, num_classes, k, nodes["weights"], policy.label_smoothing)

@@ -1,0 +1,87 @@
+"""Checks of what `fn.mix` is given, batch by batch: a graph knows neither shapes nor types when it is built."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from nvidia.dali import fn
+from nvidia.dali.data_node import DataNode
+
+
+def checked(
+    labels: DataNode, images: DataNode, layout: str, height: int, width: int, num_classes: int | None
+) -> DataNode:
+    """The same labels; a batch that cannot be mixed ends the run, where DALI would mix something else and say nothing:
+    boxes would lie outside the images, and one_hot would give a row of off values for a class it does not have.
+
+    Args:
+        labels: on the CPU.
+        images: on any device, in `layout`; only their shapes are looked at.
+        height, width: what the plans are made for.
+        num_classes: of class ids; None: the labels are vectors.
+    """
+    check = _Inputs(layout, height, width, num_classes)
+    return fn.python_function(labels, images.shape(device="cpu"), function=check, batch_processing=True)
+
+
+class _Inputs:
+    """Called by DALI with a batch's labels and shapes. A class, not a closure, so that autograph leaves it alone."""
+
+    def __init__(self, layout: str, height: int, width: int, num_classes: int | None):
+        self.layout, self.height, self.width, self.num_classes = layout, height, width, num_classes
+        self.__name__ = "inputs_of_mix"
+
+    def __call__(self, labels: Any, shapes: Any) -> Any:
+        self._check_sizes(np.stack([np.asarray(shape) for shape in shapes]))
+        rows = [np.asarray(label) for label in labels]
+        if self.num_classes is None:
+            self._check_vectors(rows)
+        else:
+            self._check_ids(rows, self.num_classes)
+        return labels
+
+    def _check_sizes(self, shapes: np.ndarray) -> None:
+        if shapes.shape[1] != 3:
+            raise ValueError(f"images of {shapes.shape[1]} dimensions; expected {self.layout}, which has 3")
+        y, x, c = (self.layout.index(axis) for axis in "HWC")
+        wrong = shapes[(shapes[:, y] != self.height) | (shapes[:, x] != self.width)]
+        if len(wrong):
+            other = "CHW" if self.layout == "HWC" else "HWC"
+            swapped = wrong[0][c] not in (1, 3, 4) and wrong[0][other.index("C")] in (1, 3, 4)
+            raise ValueError(
+                f"an image of {wrong[0][y]} x {wrong[0][x]} pixels ({self.layout} shape {tuple(map(int, wrong[0]))}), "
+                f"but image_size=({self.height}, {self.width}); give the size that the images have"
+                + (
+                    f", and layout='{other}', which their shape looks like"
+                    if swapped
+                    else ", or resize them before"
+                )
+            )
+
+    def _check_ids(self, rows: list[np.ndarray], num_classes: int) -> None:
+        wrong = next((row for row in rows if row.size != 1 or row.dtype.kind not in "iu"), None)
+        if wrong is not None:
+            raise ValueError(
+                f"a label of shape {wrong.shape} and type {wrong.dtype} with num_classes={num_classes}; expected one "
+                "integer class id per image (for one-hot, multi-hot or regression vectors leave num_classes out)"
+            )
+        values = np.array([int(row.reshape(())) for row in rows])
+        bad = values[(values < 0) | (values >= num_classes)]
+        if len(bad):
+            raise ValueError(
+                f"label {int(bad[0])} is outside [0, {num_classes}); {len(bad)} of {len(values)} labels in this batch "
+                f"are. Give num_classes >= {int(values.max()) + 1}, or correct the labels"
+            )
+
+    def _check_vectors(self, rows: list[np.ndarray]) -> None:
+        if rows[0].ndim != 1 or any(row.shape != rows[0].shape for row in rows):
+            raise ValueError(
+                f"labels of shapes {sorted({row.shape for row in rows})} without num_classes; expected one vector (C,) "
+                "per image, all of one length (for class ids give num_classes)"
+            )
+        if rows[0].dtype.kind in "iu" and rows[0].size == 1:
+            raise ValueError(
+                f"labels of one {rows[0].dtype} number each without num_classes; give num_classes for class ids, or "
+                "float32 vectors for regression targets"
+            )
