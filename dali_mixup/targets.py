@@ -35,6 +35,11 @@ class MixedTargets:
         Smoothing uses timm's values: off = eps / K, on = 1 - eps + eps / K, so a mixed row is
         eps / K + (1 - eps) * sum_j w_j onehot(y_j).
         """
+        if self.labels.device.type == "cpu" and len(self) and int(self.labels.min()) < 0:
+            raise ValueError(
+                f"dense: class id {int(self.labels.min())}: an unlabelled partner (partners=Pool(...)) has no dense "
+                "target; give those rows labels first"
+            )
         off = self.label_smoothing / num_classes
         shape, device = (len(self), num_classes), self.labels.device
         if device.type == "cpu":

@@ -10,7 +10,7 @@ import numpy as np
 
 from dali_mixup._checks import boolean, choice, instance, integer, number
 from dali_mixup._decide.alternation import Alternation
-from dali_mixup._decide.partners import Name, PartnerRule, as_given, as_rule
+from dali_mixup._decide.partners import Name, PartnerRule, Pool, as_given, as_rule
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.remix import Remix
 from dali_mixup._decide.scatter import Rows, alone, settle, with_draws
@@ -86,8 +86,7 @@ class MixPolicy:
         instance("MixPolicy", "remix", self.remix, Remix)
         if self.num_classes is not None:
             integer("MixPolicy", "num_classes", self.num_classes, at_least=1)
-        if self.remix is not None and self.columns > 2:
-            raise ValueError(f"MixPolicy: remix weighs two labels, the methods combine {self.columns} images")
+        self._check_remix()
         self.schedules.check(self.all_methods)
         self._setting(0)
 
@@ -264,6 +263,21 @@ class MixPolicy:
             return mine, slice(None)
         rows = np.flatnonzero(np.isin(group, mine))
         return rows, np.searchsorted(mine, group[rows])
+
+    def _check_remix(self) -> None:
+        if self.remix is None:
+            return
+        mapped = [m for m in self.all_methods if getattr(m, "label_map", "identity") != "identity"]
+        wrong = (
+            (self.columns > 2, f"the methods combine {self.columns} images, it weighs two labels"),
+            (isinstance(self.rule, Pool), "the unlabelled samples of a Pool have no class to count"),
+            (bool(mapped), f"{mapped} sets the label weights too"),
+        )
+        for refused, why in wrong:
+            if refused:
+                raise ValueError(
+                    f"MixPolicy: remix={self.remix!r} is not possible: {why}; leave one of them out"
+                )
 
     def _check_pairing(self) -> None:
         rule, many = self.rule, self.columns > 2

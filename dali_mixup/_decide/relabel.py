@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from dali_mixup._checks import choice, integer, number, table
 from dali_mixup._repr import short
 from dali_mixup._seeding import Purpose, stream
+
+if TYPE_CHECKING:
+    from dali_mixup._decide.policy import MixPolicy
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,9 @@ class CorruptLabels:
 class LabelVectors:
     """Targets that are vectors instead of class ids: multi-hot labels, distributions, regression values.
 
-    They are mixed by the policy's label weights, y~_i = sum_j w_ij y_j.
+    They are mixed by the policy's label weights, y~_i = sum_j w_ij y_j. Label smoothing depends on what the
+    vectors mean, so smooth them beforehand where they are to be: y (1 - eps) + eps / C for distributions, y (1
+    - eps) + eps / 2 for multi-hot labels (timm 1.0.31). Weights sum to 1, so mixing and smoothing may change places.
 
     Args:
         vectors: (samples, C) numbers, line i for sample i of the data, all finite; kept as float32.
@@ -83,8 +88,21 @@ class LabelVectors:
     def __repr__(self) -> str:
         return short(self)
 
-    def check(self, owner: str, samples: int) -> None:
-        """ValueError unless there is a line for every sample."""
+    def check(self, owner: str, samples: int, policy: MixPolicy | None) -> None:
+        """ValueError unless there is a line for every sample and the policy asks for nothing that needs class ids."""
+        if policy is not None and policy.label_smoothing:
+            raise ValueError(
+                f"{owner}: policy has label_smoothing={policy.label_smoothing:g} (MixPolicy.from_timm's default "
+                f"is 0.1), "
+                f"and what it does to {self!r} depends on their meaning; use label_smoothing=0 and smooth the vectors "
+                "before, which mixing leaves as they are"
+            )
+        if policy is not None and policy.remix is not None:
+            raise ValueError(
+                f"{owner}: policy has remix, which weighs class ids by their counts, with labels={self!r}; "
+                f"leave one of "
+                "them out"
+            )
         if len(self.vectors) != samples:
             raise ValueError(
                 f"{owner}: labels={self!r}, but the data have {samples} samples; expected one line for each"

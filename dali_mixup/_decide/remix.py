@@ -42,6 +42,15 @@ class Remix:
         number("Remix", "kappa", self.kappa, at_least=1)
         number("Remix", "tau", self.tau, at_least=0, at_most=1)
 
+    def check(self, owner: str, classes: int) -> None:
+        """ValueError unless there is a count for every class."""
+        if len(self.counts) != classes:
+            raise ValueError(
+                f"{owner}: policy has remix with {len(self.counts)} counts, but the data have {classes} "
+                f"classes; expected "
+                "one count per class, such as np.bincount(loader.dataset.labels)"
+            )
+
     def __call__(self, lam: np.ndarray, own: np.ndarray, partner: np.ndarray) -> np.ndarray:
         """(n,) label weights of the own class from lam (n,) and class ids own, partner (n,)."""
         counts = np.asarray(self.counts, dtype=np.float64)

@@ -29,14 +29,9 @@ def dense_classes(
     return _weighted([fn.one_hot(_element(ids, j), **hot) for j in range(columns)], weights)
 
 
-def dense_vectors(
-    labels: DataNode, columns: int, nodes: Mapping[str, DataNode], smoothing: float
-) -> DataNode:
-    """(C,) float32, sum_j w_j y_j of float vectors; smoothing as timm 1.0.31 does for multi-label targets,
-    y (1 - eps) + eps / 2."""
+def dense_vectors(labels: DataNode, columns: int, nodes: Mapping[str, DataNode]) -> DataNode:
+    """(C,) float32, sum_j w_j y_j of float vectors."""
     own = fn.cast(labels, dtype=types.DALIDataType.FLOAT)
-    if smoothing:
-        own = own * (1.0 - smoothing) + smoothing / 2
     partners = [fn.permute_batch(own, indices=nodes[f"partner{j}"]) for j in range(1, columns)]
     return _weighted([own, *partners], nodes["weights"])
 

@@ -13,7 +13,7 @@ from dali_mixup.targets import MixedTargets
 def targets_of(batch: Batch, spec: LoaderSpec) -> torch.Tensor | MixedTargets:
     """(N,) int64 labels, `MixedTargets`, or (N, num_classes) float32, as `spec.targets` says; or mixed vectors."""
     if spec.vectors is not None:
-        return torch.from_numpy(_mixed_vectors(batch, spec, spec.vectors)).to(spec.device, non_blocking=True)
+        return torch.from_numpy(_mixed_vectors(batch, spec.vectors)).to(spec.device, non_blocking=True)
     labels = torch.from_numpy(batch.labels)
     if spec.targets == "labels":
         return labels.to(spec.device, non_blocking=True)
@@ -29,14 +29,8 @@ def targets_of(batch: Batch, spec: LoaderSpec) -> torch.Tensor | MixedTargets:
     return compact if spec.targets == "compact" else compact.dense(spec.num_classes)
 
 
-def _mixed_vectors(batch: Batch, spec: LoaderSpec, vectors: np.ndarray) -> np.ndarray:
-    """(N, C) float32, sum_j w_j y_j; smoothing as timm 1.0.31 does for multi-label targets, y (1 - eps) + eps / 2."""
-    if batch.plan is None or spec.policy is None:
+def _mixed_vectors(batch: Batch, vectors: np.ndarray) -> np.ndarray:
+    """(N, C) float32, sum_j w_j y_j."""
+    if batch.plan is None:
         return vectors[batch.indices]
-    smoothing = np.float32(spec.policy.label_smoothing)
-    smoothed = (
-        vectors[batch.row_indices] * (1 - smoothing) + smoothing / 2
-        if smoothing
-        else vectors[batch.row_indices]
-    )
-    return np.einsum("nk,nkc->nc", batch.plan.weights, smoothed[batch.plan.partners])
+    return np.einsum("nk,nkc->nc", batch.plan.weights, vectors[batch.row_indices][batch.plan.partners])

@@ -106,9 +106,11 @@ def train_loader(
         place.world_size,
         boolean(owner, "drop_last", drop_last),
     )
+    if mixing is not None and mixing.remix is not None:
+        mixing.remix.check(owner, source.num_classes)
     vectors = None
     if isinstance(labels, LabelVectors):
-        labels.check(owner, len(source))
+        labels.check(owner, len(source), mixing)
         vectors = labels.vectors
     return MixLoader(
         LoaderSpec(

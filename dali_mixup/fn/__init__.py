@@ -81,8 +81,8 @@ def mix(
 
     Returns:
         (images, targets): images as `output` says; dense targets (num_classes,) or (C,) float32, on the
-        images' device, or compact ones as the pair (labels (k,) int64, weights (k,) float32), on the CPU; smoothing is
-        in the dense form only. With segmentation (images, targets, maps (H, W, 1)).
+        images' device, or compact ones as the pair (labels (k,) int64, weights (k,) float32), on the CPU. With
+        segmentation (images, targets, maps (H, W, 1)).
 
     Raises:
         TypeError, ValueError: arguments outside the above, when the graph is built; images of another size or layout,
@@ -120,12 +120,24 @@ def mix(
         raise ValueError(
             "mix: targets='compact' names classes; give num_classes, or targets='dense' for float vectors"
         )
+    if mixing.label_smoothing and (num_classes is None or targets == "compact"):
+        raise ValueError(
+            f"mix: policy has label_smoothing={mixing.label_smoothing:g}, but "
+            + (
+                "what it does to vectors depends on their meaning; use label_smoothing=0 and smooth the labels before, "
+                "which mixing leaves as they are"
+                if num_classes is None
+                else "compact targets hold no smoothing; use label_smoothing=0 and smooth in the loss, or "
+                "targets='dense'"
+            )
+        )
     if steps_per_epoch is not None:
         integer("mix", "steps_per_epoch", steps_per_epoch, at_least=1)
     elif mixing.schedule is not None:
         raise ValueError(
             f"mix: policy has schedule={short(mixing.schedule)} without steps_per_epoch; DALI's iterators do not tell "
-            "a pipeline when an epoch ends, so the schedule would never act. Give steps_per_epoch, the batches per epoch"
+            "a pipeline when an epoch ends, so the schedule would never act. "
+            "Give steps_per_epoch, the batches per epoch"
         )
     integer("mix", "seed", seed, at_least=0)
     integer("mix", "rank", rank, at_least=0)
@@ -173,7 +185,7 @@ def _targets(
 ) -> Any:
     k = policy.columns
     if num_classes is None:
-        return dense_vectors(labels, k, nodes, policy.label_smoothing)
+        return dense_vectors(labels, k, nodes)
     ids = compact(labels, k, nodes)
     if form == "compact":
         return ids, nodes["weights"]
