@@ -10,14 +10,16 @@ import numpy as np
 
 from dali_mixup._checks import boolean, choice, instance, integer, number
 from dali_mixup._decide.alternation import Alternation
+from dali_mixup._decide.grouping import followed, groups
 from dali_mixup._decide.partners import Name, PartnerRule, Pool, as_given, as_rule
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.remix import Remix
-from dali_mixup._decide.scatter import Rows, alone, settle, with_draws
+from dali_mixup._decide.scatter import alone, settle, with_draws
 from dali_mixup._decide.schedule import Schedule, Schedules, odds
+from dali_mixup._decide.timm import methods_of_timm
 from dali_mixup._repr import short
 from dali_mixup._seeding import Purpose, stream
-from dali_mixup.methods import CutMix, Method, MixUp
+from dali_mixup.methods import Method
 
 Granularity = Literal["batch", "pair", "sample"]
 GRANULARITIES = get_args(Granularity)
@@ -126,22 +128,10 @@ class MixPolicy:
                 "box's share of the pixels; labels follow the pixels here, expected correct_lam=True"
             )
         choice("MixPolicy.from_timm", "mode", mode, ("batch", "pair", "elem"))
-        switch = number("MixPolicy.from_timm", "switch_prob", switch_prob, at_least=0, at_most=1)
-        methods: list[Method] = []
-        if number("MixPolicy.from_timm", "mixup_alpha", mixup_alpha, at_least=0) > 0:
-            methods.append(MixUp(mixup_alpha))
-        if cutmix_minmax is not None:
-            methods.append(CutMix(minmax=cutmix_minmax))
-        elif number("MixPolicy.from_timm", "cutmix_alpha", cutmix_alpha, at_least=0) > 0:
-            methods.append(CutMix(cutmix_alpha))
-        if not methods:
-            raise ValueError(
-                f"MixPolicy.from_timm: mixup_alpha={mixup_alpha!r} and cutmix_alpha={cutmix_alpha!r} leave nothing to "
-                "mix; give one of them > 0, or cutmix_minmax (to switch mixing off use policy=None)"
-            )
+        methods, weights = methods_of_timm(mixup_alpha, cutmix_alpha, cutmix_minmax, switch_prob)
         return cls(
             methods=methods,
-            weights=(1.0 - switch, switch) if len(methods) == 2 else None,
+            weights=weights,
             prob=prob,
             granularity="sample" if mode == "elem" else mode,
             partners="flip",
@@ -219,7 +209,7 @@ class MixPolicy:
         else:
             known = None if labels is None else labels[:rows]
             partner = self.rule.columns(rng, rows, self.columns - 1, known, others)
-        group, decisions = self._groups(partner)
+        group, decisions = groups(self.granularity, partner)
         chosen = np.searchsorted(np.cumsum(shares), rng.random_sample(decisions), side="right")
         chosen[rng.random_sample(decisions) >= prob] = -1
         plan = alone(rows, self.columns, "mixed")
@@ -228,7 +218,7 @@ class MixPolicy:
             mine = np.flatnonzero(chosen == index)
             if len(mine):
                 draws = method.draw(rng, len(mine), height, width)
-                plan = with_draws(plan, method, index, draws, self._followed(mine, group))
+                plan = with_draws(plan, method, index, draws, followed(self.granularity, mine, group))
         if self.remix is not None and labels is not None:
             own, other = labels[plan.partners[:, :2]].T
             plan.weights[:, 0] = self.remix(plan.weights[:, 0], own, other)
@@ -243,26 +233,6 @@ class MixPolicy:
         methods, weights, prob = self.schedules.setting(self.all_methods, weights, self.prob, epoch)
         shares = np.asarray(weights, dtype=np.float64)
         return methods, shares / shares.sum(), prob
-
-    def _groups(self, partner: np.ndarray) -> tuple[np.ndarray, int]:
-        """(rows,) index of the decision each row follows, and how many decisions there are."""
-        rows = len(partner)
-        if self.granularity == "batch":
-            return np.zeros(rows, dtype=np.int64), 1
-        if self.granularity == "sample":
-            return np.arange(rows), rows
-        own = np.arange(rows)
-        leads = own <= partner[:, 0]  # the first row of each pair, whose decision is the pair's
-        return (np.cumsum(leads) - 1)[np.minimum(own, partner[:, 0])], int(leads.sum())
-
-    def _followed(self, mine: np.ndarray, group: np.ndarray) -> tuple[Rows, Rows]:
-        """The rows that follow the decisions `mine`, and which of these each follows."""
-        if self.granularity == "batch":
-            return slice(None), slice(0, 1)  # one decision, broadcast
-        if self.granularity == "sample":
-            return mine, slice(None)
-        rows = np.flatnonzero(np.isin(group, mine))
-        return rows, np.searchsorted(mine, group[rows])
 
     def _check_remix(self) -> None:
         if self.remix is None:

@@ -5,31 +5,26 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from dali_mixup._loader.record import LastBatch
+from dali_mixup._loader.progress import Progress
+from dali_mixup._loader.record import item_of
 from dali_mixup._loader.run import PipelineRun
-
-if TYPE_CHECKING:
-    from dali_mixup._loader.loader import MixLoader
 
 
 class EpochIterator(Iterator[tuple[Any, ...]]):
     """It owns its pipeline from the first `next()` to the last batch."""
 
-    def __init__(self, loader: MixLoader):
-        self._loader = loader
+    def __init__(self, progress: Progress):
+        self._progress = progress
         self._run: PipelineRun | None = None
-        self._over = False
-        self._epoch = self._taken = 0
+        # A ragged layout may give a rank nothing at all.
+        self._over = progress.spec.layout.steps_of(progress.spec.rank.rank) == 0
+        self._taken = 0
         self._users: dict[str, int] = {}
 
     def __next__(self) -> tuple[Any, ...]:
         if self._over:
-            raise StopIteration
-        loader = self._loader
-        if len(loader) == 0:  # a rank that a ragged layout gives nothing
-            self._over = True
             raise StopIteration
         thread = threading.get_ident()
         if (
@@ -39,32 +34,29 @@ class EpochIterator(Iterator[tuple[Any, ...]]):
                 "another thread is inside next() of this iterator; a DALI pipeline serves one thread at a time. Take "
                 "batches in one thread and hand them to the others, through a queue.Queue for instance"
             )
-        run = self._run
+        progress, run = self._progress, self._run
         try:
             first = run is None
             if run is None:
-                run = self._run = loader._begin(self)
-                self._epoch = run.address[0]
+                run = self._run = progress.begin(self)
             batch, images = run.next()
-            item = loader._item(batch, images)
-            last = run.address[0] != self._epoch
-            handed_out = loader._after(self, run, self._epoch, first, last), LastBatch.of(batch)
+            item = item_of(batch, progress.spec, images)
+            last = run.address[0] != batch.epoch
+            handed_out = progress.after(self, run, batch, first, last)
             self._taken += 1
             if last:
                 # Not at the next call: a loop that counts its steps never makes it.
                 self._over, self._run = True, None
-                loader._keep(self, run)
+                progress.keep(self, run)
             self._users.clear()
         except BaseException:
             # The batch counts as not handed out, so nothing may continue behind it: not this iterator either.
             self._over, self._run = False, run
             self.close()
-            loader._failed(self)
+            progress.failed(self)
             self._users.clear()
             raise
-        # One expression: between the exchange of the position and the return there is no line on which a signal handler
-        # or Ctrl-C could come.
-        return loader._box.append(handed_out) or item  # type: ignore[func-returns-value]
+        return progress.box.append(handed_out) or item  # type: ignore[func-returns-value]  # see Progress
 
     def close(self) -> None:
         """Ends the pipeline."""
@@ -75,4 +67,4 @@ class EpochIterator(Iterator[tuple[Any, ...]]):
         # At interpreter exit DALI has shut its pipelines down already.
         if self._run is not None and not sys.is_finalizing():
             self._run.close()
-            self._loader._dropped(self._taken)
+            self._progress.dropped(self._taken)

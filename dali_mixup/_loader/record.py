@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from dali_mixup._decide.plan import MixPlan
+from dali_mixup._loader.batch_targets import targets_of
 from dali_mixup._loader.batches import Batch
 from dali_mixup._loader.spec import LoaderSpec
 
@@ -134,3 +136,13 @@ def record_of(
         unlabelled=tuple(images[block] for block in companions.unlabelled_blocks(n)),
         unlabelled_ids=torch.from_numpy(batch.unlabelled),
     )
+
+
+def item_of(batch: Batch, spec: LoaderSpec, images: list[torch.Tensor]) -> tuple[Any, ...]:
+    """The batch as a loop gets it: (images, targets), and the record where one is asked for.
+
+    Args:
+        images: (R, 3, H, W) of all rows, mixed and, where clean images are handed over, unmixed.
+    """
+    own, targets = images[0][: len(batch.indices)], targets_of(batch, spec)
+    return (own, targets, record_of(batch, spec, *images)) if spec.records else (own, targets)

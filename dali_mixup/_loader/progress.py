@@ -1,0 +1,130 @@
+"""The moving part of a loader: its position, and the pipelines that are under way."""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections import deque
+from typing import Any
+
+from dali_mixup._loader.agreement import refuse_ranks_that_differ
+from dali_mixup._loader.batches import Batch
+from dali_mixup._loader.cursor import Cursor, Position
+from dali_mixup._loader.record import LastBatch
+from dali_mixup._loader.run import PipelineRun
+from dali_mixup._loader.spec import LoaderSpec
+
+log = logging.getLogger("dali_mixup")
+
+
+class Progress:
+    """It changes only through `box`, one element that is replaced as a whole: (position, last batch).
+
+    An iterator appends to the box and returns its batch in one expression, so no signal handler and no Ctrl-C comes
+    between the two.
+    """
+
+    def __init__(self, spec: LoaderSpec):
+        self.spec = spec
+        self.bad = spec.bad_files()
+        self.box: deque[tuple[Position, LastBatch | None]] = deque([(Position.at(Cursor(0)), None)], maxlen=1)
+        # The running iterator, weakly: dropping it after a break must free its pipeline at once.
+        self._running: weakref.ref[Any] | None = None
+        # A finished epoch's pipeline, standing at the next epoch's start.
+        self._standing: PipelineRun | None = None
+        self._abandoned = 0
+        self._compared = False
+
+    @property
+    def position(self) -> Position:
+        return self.box[0][0]
+
+    @property
+    def last_batch(self) -> LastBatch | None:
+        return self.box[0][1]
+
+    @property
+    def active(self) -> Any:
+        """The iterator whose position this is; None between epochs."""
+        return None if self._running is None else self._running()
+
+    def move(self, position: Position) -> None:
+        """Takes another position; what was handed out last stays."""
+        self.box.append((position, self.last_batch))
+
+    def set_epoch(self, epoch: int) -> None:
+        """The next iterator begins that epoch."""
+        lost = self.position.discarded_by(epoch)
+        if lost:
+            log.warning(
+                "set_epoch(%d) %s; call set_epoch(%d), the epoch that was resumed, or none at all",
+                epoch,
+                lost,
+                self.position.next.epoch,
+            )
+        standing = None if self._standing is None else self._standing.cursor
+        self.move(self.position.set_epoch(epoch, self.active is not None, standing))
+
+    def load(self, cursor: Cursor, skipped: Any) -> None:
+        """The next iterator continues at a loaded cursor, and leaves out what was left out there."""
+        bad = self.spec.bad_files(skipped)
+        self.close()
+        self.bad = bad
+        self.move(Position(cursor, cursor, loaded=True))
+
+    def begin(self, iterator: Any) -> PipelineRun:
+        """A pipeline standing where the next epoch starts; from here on the position is that iterator's."""
+        if not self._compared:
+            refuse_ranks_that_differ(self.spec, "validation" if self.spec.layout.ragged else "training")
+            self._compared = True
+        start = self.position.next
+        standing, self._standing = self._standing, None
+        if standing is not None and standing.cursor == start:
+            run = standing
+        else:
+            if standing is not None:
+                standing.close()
+            run = PipelineRun(self.spec, self.bad, start)
+        self._running = weakref.ref(iterator)
+        return run
+
+    def after(
+        self, iterator: Any, run: PipelineRun, batch: Batch, first: bool, last: bool
+    ) -> tuple[Position, LastBatch]:
+        """The box's next content: the iterator hands out the batch that its run has just made."""
+        position = self.position
+        if self.active is iterator:  # else another one has begun since, and the position is that one's
+            position = position.began(run.cursor, batch.epoch) if first else position.moved(run.cursor)
+            position = position.finished(run.cursor) if last else position
+        return position, LastBatch.of(batch)
+
+    def keep(self, iterator: Any, run: PipelineRun) -> None:
+        """The last batch of an epoch is made; its pipeline has begun the next one already and is kept for it."""
+        if self.active is iterator:
+            self._running, self._standing = None, run
+        else:
+            run.close()
+
+    def failed(self, iterator: Any) -> None:
+        """An iterator ended with an error; the position is that of the batch it did not hand out."""
+        if self.active is iterator:
+            self._running = None
+
+    def dropped(self, batches: int) -> None:
+        """An iterator went away before its end, after so many batches."""
+        if batches == 1:
+            self._abandoned += 1
+            if self._abandoned == 2:
+                log.warning(
+                    "two epochs were abandoned after one batch. Every iter(loader) begins a new epoch and counts in "
+                    "schedules: keep one iterator, or use loader.peek() to look at a batch"
+                )
+
+    def close(self) -> None:
+        """Ends the pipelines; the position stays."""
+        active, self._running = self.active, None
+        if active is not None:
+            active.close()
+        standing, self._standing = self._standing, None
+        if standing is not None:
+            standing.close()
