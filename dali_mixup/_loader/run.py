@@ -159,9 +159,10 @@ class PipelineRun:
 
 
 def _never_destroy(pipe: Pipeline) -> None:
-    """A forked child has the pipeline's memory but not its threads; the destructor would wait for them forever, even
-    when the child just exits."""
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(pipe))
+    """A forked child has the pipeline's memory but not its threads, for which the destructor would wait forever. DALI
+    calls it in an exit handler, on the object inside its own; so both are kept from ever being freed."""
+    for kept in (pipe, getattr(pipe, "_pipe", None)):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))
 
 
 _LIVE: weakref.WeakSet[PipelineRun] = weakref.WeakSet()
