@@ -177,7 +177,7 @@ class Run:
         """The batch into the epoch's sums: against the rows' own labels, and which rows were not mixed."""
         batch = self.train_loader.last_batch
         assert batch is not None
-        labels = torch.from_numpy(batch.labels).to(self.device, non_blocking=True)
+        labels = batch.labels.to(self.device, non_blocking=True)
         plain = None
         if batch.plan is not None:
             plain = torch.from_numpy(batch.plan.method == -1).to(self.device, non_blocking=True)
