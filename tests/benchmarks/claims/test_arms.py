@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.claims.arms import as_mixed, relabelled, through, unmixed
+from benchmarks.claims.digits import CLASSES, Digits
 from dali_mixup import Alternation, CorruptLabels, MixedTargets, MixPolicy, MixUp, Schedule
-from dali_mixup.claims.arms import as_mixed, relabelled, through, unmixed
-from dali_mixup.claims.digits import CLASSES, Digits
 from dali_mixup.losses import dense_targets
 
 SAMPLES = np.arange(100, 170)

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.claims.arms import Arm, Loss, View, as_mixed, through, unmixed
+from benchmarks.claims.claim import Arms, Claim, Tick
+from benchmarks.claims.digits import Digits
+from benchmarks.claims.directions import Direction
+from benchmarks.claims.networks import Perceptron
+from benchmarks.claims.training import SCORES, Training, scores
 from dali_mixup import HandOver, MixPolicy, MixUp, latent
-from dali_mixup.claims.arms import Arm, Loss, View, as_mixed, through, unmixed
-from dali_mixup.claims.claim import Arms, Claim, Tick
-from dali_mixup.claims.digits import Digits
-from dali_mixup.claims.directions import Direction
-from dali_mixup.claims.networks import Perceptron
-from dali_mixup.claims.training import SCORES, Training, scores
 from dali_mixup.losses import soft_cross_entropy
 from dali_mixup.methods.label_maps import LabelMap
 from dali_mixup.targets import MixedTargets
