@@ -20,7 +20,9 @@ COMMANDS = sorted(typer.main.get_group(app).commands)
 def test_help_lists_every_command_with_its_summary() -> None:
     result = CliRunner().invoke(app, ["--help"])
     assert result.exit_code == 0
-    listed = {line.split()[1] for line in result.output.splitlines() if len(line.split()) > 3 and line[0] == "│"}
+    listed = {
+        line.split()[1] for line in result.output.splitlines() if len(line.split()) > 3 and line[0] == "│"
+    }
     assert listed >= set(COMMANDS)
 
 

@@ -289,5 +289,7 @@ class TestGpu:
             "import sys; from dali_mixup import train_loader; "
             "list(train_loader(sys.argv[1], batch_size=8, device='cuda:0', roi_decoding=True))"
         )
-        loader = subprocess.run([sys.executable, "-c", code, str(image_folder)], capture_output=True, check=False)
+        loader = subprocess.run(
+            [sys.executable, "-c", code, str(image_folder)], capture_output=True, check=False
+        )
         assert window_decoding_works(0) == (loader.returncode == 0), loader.stderr[-500:]
