@@ -21,6 +21,7 @@ EPOCHS = 20
 def train(data: str, state: Path, log: Path, batches: int) -> None:
     from dali_mixup import CutMix, MixPolicy, MixUp, Runtime, train_loader
 
+    runtime = Runtime(num_threads=1, cpu_kernels="dali")  # Numba's would be loaded anew in every child
     policy = MixPolicy([MixUp(0.8), CutMix(1.0)], granularity="pair", label_smoothing=0.1)
     loader = train_loader(
         data,
@@ -29,7 +30,7 @@ def train(data: str, state: Path, log: Path, batches: int) -> None:
         image_size=16,
         drop_last=False,
         device="cpu",
-        runtime=Runtime(num_threads=1),
+        runtime=runtime,
         seed=3,
     )
     if state.exists():
