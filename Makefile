@@ -5,7 +5,7 @@ ARGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint claims clean
 
 demo: $(INSTALLED)  ## train a small network on mixed batches of real photographs, under a minute
 	$(BIN)/dali-mixup demo $(ARGS)
@@ -18,8 +18,11 @@ lint: $(INSTALLED)  ## style, formatting and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+claims: $(INSTALLED)  ## the mixup papers' claims, tried small; `make claims ARGS="kway --seeds 8"` tries one of them
+	$(BIN)/python -m benchmarks.claims $(ARGS)
+
 clean:
-	rm -rf .venv demo_output build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv demo_output claims_output build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Runs again only when the dependencies may have changed. uv is fetched with the system's pip, because some
 # distributions ship a venv module that cannot install pip into what it makes.

@@ -11,12 +11,16 @@ import dali_mixup
 
 
 def loaded_by(statement: str) -> set[str]:
-    code = f"{statement}\nimport sys\nprint(*(m for m in ('nvidia.dali', 'torch') if m in sys.modules))"
-    return set(
-        subprocess.run(
-            [sys.executable, "-c", code], check=True, capture_output=True, text=True
-        ).stdout.split()
-    )
+    """Every module in `sys.modules` of a fresh interpreter after the statement."""
+    code = f"{statement}\nimport sys\nprint(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return set(run.stdout.split())
+
+
+def around(statement: str) -> list[str]:
+    """The modules it loads that belong to what is built around the loaders."""
+    rooms = tuple(f"dali_mixup.{room}" for room in ("bench", "check", "cli", "recipes", "train"))
+    return sorted(module for module in loaded_by(statement) if module.startswith(rooms))
 
 
 @pytest.mark.parametrize("name", dali_mixup.__all__)
@@ -44,9 +48,14 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     ],
 )
 def test_neither_dali_nor_torch_is_loaded_by(statement: str) -> None:
-    assert loaded_by(statement) == set()
+    assert not loaded_by(statement) & {"nvidia.dali", "torch"}
 
 
 def test_the_loaders_load_both() -> None:
     """The control: shows that the test above would see them."""
-    assert loaded_by("from dali_mixup import train_loader") == {"nvidia.dali", "torch"}
+    assert loaded_by("from dali_mixup import train_loader") >= {"nvidia.dali", "torch"}
+
+
+def test_the_loaders_load_nothing_that_is_built_around_them() -> None:
+    assert around("from dali_mixup import train_loader, val_loader, fn, latent, losses, methods") == []
+    assert "dali_mixup.bench.work" in around("import dali_mixup.bench.work"), "the control"

@@ -13,7 +13,6 @@ import typer
 from dali_mixup._version import __version__
 from dali_mixup.cli.bench import bench
 from dali_mixup.cli.check import check
-from dali_mixup.cli.claims import claims
 from dali_mixup.cli.demo import demo
 from dali_mixup.cli.gallery import gallery
 from dali_mixup.cli.preview import preview
@@ -29,7 +28,6 @@ app = typer.Typer(
 )
 app.command()(bench)
 app.command()(check)
-app.command()(claims)
 app.command()(demo)
 app.command()(gallery)
 app.command()(preview)

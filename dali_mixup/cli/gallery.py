@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SIZE = 224
 COLUMNS = 5
+SEEDS = 1000  # tried for each method
 TITLE = 20  # height of the line with the method's name
 
 # Settings that look different from the method's defaults, drawn after them.
@@ -99,14 +100,18 @@ def mixed(batch: np.ndarray, method: Method) -> tuple[np.ndarray, np.ndarray, np
 
 
 def visible(policy: Any, height: int, width: int) -> int:
-    """The first seed with which the own photograph has 40 to 65% of row 0, and every image of it at least 10%."""
-    for seed in range(10_000):
+    """The first seed with which the own photograph has 40 to 65% of row 0, and every image of it at least 10%; for a
+    method that never does that, the one with which the own photograph is nearest to a half."""
+    nearest, distance = 0, float("inf")
+    for seed in range(SEEDS):
         plan = policy.plan(2, height, width, seed=seed, epoch=0, step=0)
         shares = plan.pixel_weights[0]
-        own = shares[plan.partners[0] == 0].sum()
+        own = float(shares[plan.partners[0] == 0].sum())
         if 0.4 <= own <= 0.65 and shares.min() >= 0.1:
             return seed
-    raise ValueError(f"{policy.methods[0]!r} never shows both images; expected shares between 40 and 65%")
+        if abs(own - 0.5) < distance:
+            nearest, distance = seed, abs(own - 0.5)
+    return nearest
 
 
 def _cell(

@@ -41,7 +41,12 @@ class Draws:
 
 
 class Method(ABC):
-    """A mixing method: a frozen dataclass whose fields are its parameters, validated at construction."""
+    """A mixing method: a frozen dataclass whose fields are its parameters, each with a default, checked when made.
+
+    Attributes:
+        name: in lower case, as recipes write it.
+        form: what the graph does with the draws.
+    """
 
     name: ClassVar[str]
     form: ClassVar[Form]

@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from dali_mixup import __version__
+from dali_mixup import __version__, cli
 from dali_mixup.cli import app
 from dali_mixup.cli.errors import usage_errors
 
-COMMANDS = ("demo", "preview")
+COMMANDS = sorted(typer.main.get_group(app).commands)
 
 
-def test_help_names_every_command() -> None:
+def test_help_lists_every_command_with_its_summary() -> None:
     result = CliRunner().invoke(app, ["--help"])
     assert result.exit_code == 0
-    for command in COMMANDS:
-        assert command in result.output
+    listed = {
+        line.split()[1] for line in result.output.splitlines() if len(line.split()) > 3 and line[0] == "│"
+    }
+    assert listed >= set(COMMANDS)
+
+
+def test_every_file_of_the_folder_with_a_command_is_registered() -> None:
+    """A command's file holds a function, or a group, of its own name; a forgotten registration shows here."""
+    folder = Path(cli.__file__).parent
+    named = {file.stem for file in folder.glob("*.py") if f"`dali-mixup {file.stem}`" in file.read_text()}
+    assert named == set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"])
     assert result.exit_code == 0
-    assert "Usage" in result.output
+    assert f"Usage: root {command} " in result.output
 
 
 def test_version() -> None:

@@ -37,7 +37,15 @@ def test_the_weights_drawn_are_those_of_the_pixels_drawn(name):
     for colour, image in ((0, 0), (2, 1)):
         # Drawn in whole grey levels, of which a weight of 1 has 255.
         assert abs(pixels[:, :, colour].mean() / 255 - weights[classes == image].sum()) < 0.5 / 255
-        assert 0.3 < weights[classes == image].sum() < 0.7
+
+
+@pytest.mark.parametrize("method", [CutMix(), MixUp(), MixUp(lam=0.9)], ids=title)
+def test_both_photographs_are_as_visible_as_the_method_allows(method):
+    *_, classes, weights = mixed(np.zeros((2, SIZE, SIZE, 3), np.uint8), method)
+    if method == MixUp(lam=0.9):
+        assert weights.tolist() == pytest.approx([0.9, 0.1])
+    else:
+        assert 0.4 <= weights[classes == 0].sum() <= 0.65
 
 
 def test_titles_name_what_is_not_a_default():

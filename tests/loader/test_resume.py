@@ -53,8 +53,8 @@ class Worker:
             [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def start(self, *job: Path) -> int:
-        self.process.stdin.write(" ".join(map(str, job)) + "\n")
+    def start(self, data: Path, state: Path, log: Path, batches: int = 0) -> int:
+        self.process.stdin.write(f"{data} {state} {log} {batches}\n")
         self.process.stdin.flush()
         return int(self.process.stdout.readline())
 
@@ -85,19 +85,25 @@ def test_killed_again_and_again_it_continues_bit_for_bit(
     *expected, done = lines(whole)
     assert done == "done" and len(expected) == len(set(expected)) == 120
 
-    rng, kills, log = random.Random(0), 0, tmp_path / "killed.log"
-    while "done" not in lines(log):
-        child = worker.start(image_folder, tmp_path / "killed.json", log)
+    rng, state, log = random.Random(0), tmp_path / "killed.json", tmp_path / "killed.log"
+    for _ in range(24):
+        before, most = (
+            len(lines(log)),
+            rng.randint(1, 3),
+        )  # 24 lives of at most 3 batches do not reach the end
+        child = worker.start(image_folder, state, log, batches=most)
         # Somewhere while the pipeline is built, while a batch is made, or while a state is written.
-        goal, patience = len(lines(log)) + rng.randint(0, 2), rng.uniform(0, 0.02)
-        if kills < 24:
-            while len(lines(log)) < goal:
-                time.sleep(0.001)
-            time.sleep(patience)
-            os.kill(child, signal.SIGKILL)
-            kills += 1
+        goal, patience = before + rng.randint(0, most), rng.uniform(0, 0.02)
+        while len(lines(log)) < goal:
+            os.kill(child, 0)  # ProcessLookupError where it ended by itself
+            time.sleep(0.001)
+        time.sleep(patience)
+        os.kill(child, signal.SIGKILL)
         worker.wait()
-    assert kills >= 20
+    assert "done" not in lines(log)
+    worker.start(image_folder, state, log)
+    worker.wait()
+    assert lines(log)[-1] == "done"
     got = [line for line in lines(log) if line != "done"]
     # A batch whose state was not yet written when the kill came is made again: the same one.
     assert list(dict.fromkeys(got)) == expected

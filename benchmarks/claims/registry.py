@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dali_mixup.claims.claim import Claim
+    from benchmarks.claims.claim import Claim
 
 CLASSES = {
     "memorisation": "Memorisation",
@@ -25,6 +25,6 @@ def claim_named(name: str) -> Claim:
     """The claim with its default settings. ValueError with the known names otherwise."""
     if name not in CLASSES:
         raise ValueError(f"claims: {name!r} is no claim; expected some of {', '.join(CLASSES)}")
-    module = import_module(f"dali_mixup.claims.{name}")
+    module = import_module(f"benchmarks.claims.{name}")
     claim: Claim = getattr(module, CLASSES[name])()
     return claim

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.claims.digits import SIDE
 from dali_mixup import MixedTargets, MixLoader, MixPolicy
 from dali_mixup._loader.record import MixRecord
-from dali_mixup.claims.digits import SIDE
 from dali_mixup.losses import Targets, soft_cross_entropy
 
 

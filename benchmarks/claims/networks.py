@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from dali_mixup.claims.digits import CLASSES, SIDE
+from benchmarks.claims.digits import CLASSES, SIDE
 
 
 class Perceptron(nn.Module):

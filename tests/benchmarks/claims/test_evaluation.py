@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, log_loss
 
-from dali_mixup.claims.evaluation import ece, error, nll, tightness, uniformity
+from benchmarks.claims.evaluation import ece, error, nll, tightness, uniformity
 
 G = torch.Generator().manual_seed(0)
 LOGITS = 2.0 * torch.randn(400, 10, generator=G)

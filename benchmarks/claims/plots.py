@@ -6,8 +6,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from dali_mixup.claims.runner import Result
-from dali_mixup.claims.statistics import CONFIDENCE
+from benchmarks.claims.runner import Result
+from benchmarks.claims.statistics import CONFIDENCE
 
 
 def plot(result: Result, path: Path) -> None:

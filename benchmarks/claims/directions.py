@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dali_mixup.claims.statistics import Interval, difference
+from benchmarks.claims.statistics import Interval, difference
 
 Seeds = Sequence[Mapping[str, Mapping[str, float]]]
 """One seed after the other: arm -> metric -> value."""

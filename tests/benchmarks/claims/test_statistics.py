@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scipy import stats
 
-from dali_mixup.claims.statistics import difference, interval
+from benchmarks.claims.statistics import difference, interval
 
 A = [7.1, 6.4, 8.0, 7.7, 6.9]
 B = [5.2, 6.6, 6.1, 5.9, 6.0]

@@ -1,4 +1,4 @@
-"""`dali-mixup claims`: what the papers claim, tried on this machine."""
+"""`make claims`: the papers' claims, tried on this machine."""
 
 from __future__ import annotations
 
@@ -8,16 +8,23 @@ from typing import Annotated
 
 import typer
 
-from dali_mixup.claims.registry import CLASSES
+from benchmarks.claims.registry import CLASSES
 from dali_mixup.cli.errors import usage_errors
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
+
+@app.command()
 def claims(
     names: Annotated[
         list[str] | None, typer.Argument(help=f"Default: all of {', '.join(CLASSES)}.", metavar="[NAME]...")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(help="Runs of each; default: each its own.", min=1)] = None,
-    out: Annotated[Path, typer.Option(help="Folder for a JSON and a plot of each.")] = Path("claims_output"),
+    seeds: Annotated[
+        int | None, typer.Option(help="Runs per claim; default: the claim's own number.", min=1)
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for a JSON file and a plot per claim.")] = Path(
+        "claims_output"
+    ),
 ) -> None:
     """Try the mixup papers' claims on small data: minutes each, on two cores."""
     import torch
@@ -26,11 +33,11 @@ def claims(
 
     with usage_errors():
         _need("matplotlib", "psutil", "scipy", "sklearn")
-        from dali_mixup.claims.digits import cache_folder, digits
-        from dali_mixup.claims.plots import plot
-        from dali_mixup.claims.registry import claim_named
-        from dali_mixup.claims.runner import run, write
-        from dali_mixup.claims.tables import directions, means
+        from benchmarks.claims.digits import cache_folder, digits
+        from benchmarks.claims.plots import plot
+        from benchmarks.claims.registry import claim_named
+        from benchmarks.claims.runner import run, write
+        from benchmarks.claims.tables import directions, means
 
         chosen = [claim_named(name) for name in names or CLASSES]
         out.mkdir(parents=True, exist_ok=True)
@@ -55,4 +62,8 @@ def _need(*packages: str) -> None:
     """ModuleNotFoundError with what to do about it, before anything is imported or trained."""
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
-        raise ModuleNotFoundError(f"{', '.join(missing)} not installed; pip install 'dali-mixup[bench]'")
+        raise ModuleNotFoundError(f"{', '.join(missing)} not installed; run `make claims`")
+
+
+if __name__ == "__main__":
+    app(prog_name="claims")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,13 +14,13 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from dali_mixup.claims import registry
-from dali_mixup.claims.ablation import neighbour_table
-from dali_mixup.claims.claim import Claim
-from dali_mixup.claims.digits import Digits
-from dali_mixup.claims.registry import CLASSES, claim_named
-from dali_mixup.claims.runner import run
-from dali_mixup.cli import app
+from benchmarks.claims import __main__ as command
+from benchmarks.claims import registry
+from benchmarks.claims.ablation import neighbour_table
+from benchmarks.claims.claim import Claim
+from benchmarks.claims.digits import Digits
+from benchmarks.claims.registry import CLASSES, claim_named
+from benchmarks.claims.runner import run
 
 
 def test_a_small_run_measures_what_the_claim_names(tiny_claim: Claim, all_digits: Digits) -> None:
@@ -44,7 +45,7 @@ def test_the_same_seed_measures_the_same(all_digits: Digits) -> None:
 
 def test_names_are_the_modules(tiny_claim: Claim) -> None:
     assert CLASSES[tiny_claim.name] == type(tiny_claim).__name__
-    assert type(tiny_claim).__module__ == f"dali_mixup.claims.{tiny_claim.name}"
+    assert type(tiny_claim).__module__ == f"benchmarks.claims.{tiny_claim.name}"
 
 
 def test_neighbours_are_the_nearest_others(all_digits: Digits) -> None:
@@ -65,7 +66,7 @@ def test_the_command_writes_numbers_and_a_picture(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(registry, "claim_named", lambda name: small)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     out = tmp_path / "out"
-    result = CliRunner().invoke(app, ["claims", "rare_features", "--seeds", "2", "--out", str(out)])
+    result = CliRunner().invoke(command.app, ["rare_features", "--seeds", "2", "--out", str(out)])
     assert result.exit_code == 0, result.output
     found = json.loads((out / "rare_features.json").read_text())
     assert found["seeds"] == [0, 1] and len(found["each_seed"]) == 2
@@ -77,17 +78,33 @@ def test_the_command_writes_numbers_and_a_picture(tmp_path: Path, monkeypatch: p
 
 
 def test_an_unknown_claim_is_named_with_the_known_ones() -> None:
-    result = CliRunner().invoke(app, ["claims", "nonsense"])
+    result = CliRunner().invoke(command.app, ["nonsense"])
     assert result.exit_code == 2
     assert "'nonsense'" in result.output and "memorisation" in result.output
 
 
-def test_a_missing_package_is_named_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = sys.modules["dali_mixup.cli.claims"]  # the attribute of that name is the command
-    monkeypatch.setattr(module, "find_spec", lambda name: None if name == "sklearn" else name)
-    result = CliRunner().invoke(app, ["claims", "kway"])
+def test_a_missing_package_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "find_spec", lambda name: None if name == "sklearn" else name)
+    result = CliRunner().invoke(command.app, ["kway"])
     assert result.exit_code == 2
-    assert "sklearn not installed; pip install 'dali-mixup[bench]'" in result.output
+    assert "sklearn not installed; run `make claims`" in result.output
+
+
+def test_every_claim_has_its_section_on_the_page() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "claims.md").read_text()
+    assert {line[3:] for line in page.splitlines() if line.startswith("## ")} == set(CLASSES)
+
+
+def test_make_claims_runs_this_command(tmp_path: Path) -> None:
+    """`make -n` prints the line; run as it is, but for the interpreter, it must know every claim."""
+    root = Path(__file__).parents[3]
+    printed = subprocess.run(
+        ["make", "-n", "claims", "ARGS=--help"], cwd=root, check=True, capture_output=True, text=True
+    ).stdout.splitlines()[-1]
+    assert printed.startswith(".venv/bin/python ")
+    words = [sys.executable, *printed.split()[1:]]
+    shown = subprocess.run(words, cwd=root, check=True, capture_output=True, text=True).stdout
+    assert all(name in shown for name in CLASSES)
 
 
 @pytest.mark.slow

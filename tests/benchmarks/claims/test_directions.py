@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dali_mixup.claims.directions import Direction, judge
+from benchmarks.claims.directions import Direction, judge
 
 SEEDS = [
     {"ERM": {"error": 9.0}, "mixup": {"error": 6.0}},

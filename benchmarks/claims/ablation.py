@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dali_mixup import HandOver, MixPolicy, MixUp, latent
-from dali_mixup.claims.arms import Arm, Loss, View, as_mixed, through, unmixed
-from dali_mixup.claims.claim import Arms, Claim, Tick
-from dali_mixup.claims.digits import Digits
-from dali_mixup.claims.directions import Direction
-from dali_mixup.claims.networks import Perceptron
-from dali_mixup.claims.training import SCORES, Training, scores
+from benchmarks.claims.arms import Arm, Loss, View, as_mixed, through, unmixed
+from benchmarks.claims.claim import Arms, Claim, Tick
+from benchmarks.claims.digits import Digits
+from benchmarks.claims.directions import Direction
+from benchmarks.claims.networks import Perceptron
+from benchmarks.claims.training import SCORES, Training, scores
+from dali_mixup import HandOver, MixPolicy, MixUp, Neighbours, latent
 from dali_mixup.losses import soft_cross_entropy
 from dali_mixup.methods.label_maps import LabelMap
 from dali_mixup.targets import MixedTargets
@@ -93,9 +93,8 @@ class Ablation(Claim):
                 seed,
                 tick,
                 MixUp(1.0, label_map=label_map),
-                table,
                 granularity="sample",
-                partners="neighbours",
+                partners=Neighbours(table),
             )
             near |= one
         return scores(arms | batch | same | near, digits, test)
@@ -139,7 +138,6 @@ class Ablation(Claim):
         seed: int,
         tick: Tick,
         method: MixUp,
-        neighbours: np.ndarray | None = None,
         **policy: Any,
     ) -> None:
         loader = digits.loader(
@@ -147,7 +145,6 @@ class Ablation(Claim):
             MixPolicy([method], **policy),
             self.training.batch_size,
             seed,
-            neighbours=neighbours,
             handover=HandOver(clean="ERM" in arms),
         )
         self.training.fit(loader, arms, tick)

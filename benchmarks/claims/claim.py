@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
-from dali_mixup.claims.digits import Digits
-from dali_mixup.claims.directions import Direction
+from benchmarks.claims.digits import Digits
+from benchmarks.claims.directions import Direction
 
 Arms = dict[str, dict[str, float]]
 """One seed's result: arm -> metric -> value."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from dali_mixup.claims.runner import Result
-from dali_mixup.claims.statistics import Interval
+from benchmarks.claims.runner import Result
+from benchmarks.claims.statistics import Interval
 
 
 def means(result: Result) -> Table:

@@ -11,11 +11,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from benchmarks.claims.claim import Arms, Claim
+from benchmarks.claims.digits import Digits
+from benchmarks.claims.directions import Verdict, judge
+from benchmarks.claims.statistics import CONFIDENCE, Interval, interval
 from dali_mixup.bench.environment import environment
-from dali_mixup.claims.claim import Arms, Claim
-from dali_mixup.claims.digits import Digits
-from dali_mixup.claims.directions import Verdict, judge
-from dali_mixup.claims.statistics import CONFIDENCE, Interval, interval
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms.v2 import Normalize
 
+from benchmarks.claims.arms import Arm, See, adam, as_mixed, relabelled, sgd, train, unmixed
+from benchmarks.claims.claim import Arms, Claim, Tick
+from benchmarks.claims.digits import CLASSES, Digits, split
+from benchmarks.claims.directions import Direction
+from benchmarks.claims.evaluation import error, outputs
+from benchmarks.claims.networks import Perceptron
 from dali_mixup import CorruptLabels, HandOver, MixPolicy, MixUp
 from dali_mixup._decide.policy import Granularity
-from dali_mixup.claims.arms import Arm, See, adam, as_mixed, relabelled, sgd, train, unmixed
-from dali_mixup.claims.claim import Arms, Claim, Tick
-from dali_mixup.claims.digits import CLASSES, Digits, split
-from dali_mixup.claims.directions import Direction
-from dali_mixup.claims.evaluation import error, outputs
-from dali_mixup.claims.networks import Perceptron
 
 STRONG = "strong decay"
 UNSEEN = (STRONG, "pixels 0 to 1")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from dali_mixup.claims.digits import TEST, Digits, split
+from benchmarks.claims.digits import TEST, Digits, split
 
 FOUND = load_digits()
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.claims.arms import as_mixed, relabelled, through, unmixed
+from benchmarks.claims.digits import CLASSES, Digits
 from dali_mixup import Alternation, CorruptLabels, MixedTargets, MixPolicy, MixUp, Schedule
-from dali_mixup.claims.arms import as_mixed, relabelled, through, unmixed
-from dali_mixup.claims.digits import CLASSES, Digits
 from dali_mixup.losses import dense_targets
 
 SAMPLES = np.arange(100, 170)
@@ -53,8 +53,8 @@ def test_labels_replaced_are_those_of_a_loader_that_corrupts(all_digits: Digits)
     rule = CorruptLabels(0.5, seed=7)
     noisy = torch.from_numpy(rule(all_digits.labels[SAMPLES].numpy(), CLASSES))
     with (
-        all_digits.loader(SAMPLES, SHARED, 20, seed=3, corrupt=CorruptLabels(0.8, seed=7)) as shared,
-        all_digits.loader(SAMPLES, SHARED, 20, seed=3, corrupt=rule) as own,
+        all_digits.loader(SAMPLES, SHARED, 20, seed=3, labels=CorruptLabels(0.8, seed=7)) as shared,
+        all_digits.loader(SAMPLES, SHARED, 20, seed=3, labels=rule) as own,
     ):
         for batch, (images, targets, record) in zip(shared, own, strict=True):
             view = relabelled(noisy)(*batch)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
+from benchmarks.claims.arms import Arm, Loss, See, cross_entropy, sgd, train
+from benchmarks.claims.claim import Arms, Tick
+from benchmarks.claims.digits import Digits, split
+from benchmarks.claims.evaluation import ece, error, nll, outputs
+from benchmarks.claims.networks import Perceptron
 from dali_mixup._loader.loader import MixLoader
-from dali_mixup.claims.arms import Arm, Loss, See, cross_entropy, sgd, train
-from dali_mixup.claims.claim import Arms, Tick
-from dali_mixup.claims.digits import Digits, split
-from dali_mixup.claims.evaluation import ece, error, nll, outputs
-from dali_mixup.claims.networks import Perceptron
 
 SCORES = {"test error": "%", "NLL": "nats", "ECE": "of 1"}
 

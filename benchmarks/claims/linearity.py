@@ -9,14 +9,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from benchmarks.claims.arms import Arm, View, as_mixed, cross_entropy, unmixed
+from benchmarks.claims.claim import Arms, Claim, Tick
+from benchmarks.claims.digits import Digits, split
+from benchmarks.claims.directions import Direction
+from benchmarks.claims.evaluation import error, outputs
+from benchmarks.claims.networks import Perceptron
+from benchmarks.claims.training import Training
 from dali_mixup import HandOver, MixPolicy, MixUp, Unlabelled, latent
-from dali_mixup.claims.arms import Arm, View, as_mixed, cross_entropy, unmixed
-from dali_mixup.claims.claim import Arms, Claim, Tick
-from dali_mixup.claims.digits import Digits, split
-from dali_mixup.claims.directions import Direction
-from dali_mixup.claims.evaluation import error, outputs
-from dali_mixup.claims.networks import Perceptron
-from dali_mixup.claims.training import Training
 
 HIDDEN = ("layer 1", "layer 2", "layer 3")
 

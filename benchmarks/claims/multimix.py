@@ -8,15 +8,15 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from benchmarks.claims.ablation import through_layers
+from benchmarks.claims.arms import Arm, Loss, View, through, unmixed
+from benchmarks.claims.claim import Arms, Claim, Tick
+from benchmarks.claims.digits import CLASSES, Digits
+from benchmarks.claims.directions import Direction
+from benchmarks.claims.evaluation import error, outputs, tightness, uniformity
+from benchmarks.claims.networks import Perceptron
+from benchmarks.claims.training import Training
 from dali_mixup import Alternation, MixPolicy, MixUp, latent
-from dali_mixup.claims.ablation import through_layers
-from dali_mixup.claims.arms import Arm, Loss, View, through, unmixed
-from dali_mixup.claims.claim import Arms, Claim, Tick
-from dali_mixup.claims.digits import CLASSES, Digits
-from dali_mixup.claims.directions import Direction
-from dali_mixup.claims.evaluation import error, outputs, tightness, uniformity
-from dali_mixup.claims.networks import Perceptron
-from dali_mixup.claims.training import Training
 from dali_mixup.losses import soft_cross_entropy
 
 

@@ -8,11 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from dali_mixup import MixUp
-from dali_mixup.claims.claim import Arms, Claim, Tick
-from dali_mixup.claims.digits import Digits
-from dali_mixup.claims.directions import Direction
-from dali_mixup.claims.feature_noise import (
+from benchmarks.claims.claim import Arms, Claim, Tick
+from benchmarks.claims.digits import Digits
+from benchmarks.claims.directions import Direction
+from benchmarks.claims.feature_noise import (
     CLASSES,
     Data,
     FeatureNoise,
@@ -22,6 +21,7 @@ from dali_mixup.claims.feature_noise import (
     first_weights,
     outputs,
 )
+from dali_mixup import MixUp
 
 TICK = 100  # steps
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from benchmarks.claims.arms import through, unmixed
+from benchmarks.claims.claim import Arms, Claim, Tick
+from benchmarks.claims.digits import Digits
+from benchmarks.claims.directions import Direction
+from benchmarks.claims.training import SCORES, Training, scores
 from dali_mixup import MixPolicy, MixUp, Schedule
-from dali_mixup.claims.arms import through, unmixed
-from dali_mixup.claims.claim import Arms, Claim, Tick
-from dali_mixup.claims.digits import Digits
-from dali_mixup.claims.directions import Direction
-from dali_mixup.claims.training import SCORES, Training, scores
 
 
 @dataclass(frozen=True)

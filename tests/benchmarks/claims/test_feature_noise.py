@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from benchmarks.claims.feature_noise import CLASSES, FeatureNoise, Weights, descend, draw, first_weights
+from benchmarks.claims.feature_noise import outputs as closed_outputs
+from benchmarks.claims.rare_features import pair_weights
 from dali_mixup import MixUp
-from dali_mixup.claims.feature_noise import CLASSES, FeatureNoise, Weights, descend, draw, first_weights
-from dali_mixup.claims.feature_noise import outputs as closed_outputs
-from dali_mixup.claims.rare_features import pair_weights
 
 MODEL = FeatureNoise(samples=12, rare=3, dimensions=20, scale=0.3)
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from dali_mixup.claims.claim import Claim
-from dali_mixup.claims.digits import Digits, digits
-from dali_mixup.claims.registry import CLASSES, claim_named
+from benchmarks.claims.claim import Claim
+from benchmarks.claims.digits import Digits, digits
+from benchmarks.claims.registry import CLASSES, claim_named
 
 
 @pytest.fixture(scope="session")

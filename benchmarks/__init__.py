@@ -1,0 +1,1 @@
+"""Measurements and experiments run from a checkout; no part of the wheel."""
