@@ -71,7 +71,7 @@ class PlanFeed:
         if Form.PASTE in self.forms:
             names += ["paste_ids", "paste_from", "paste_to", "paste_shape"]
         if Form.RESIZE in self.forms:
-            names += ["is_resize", "resize_size", "resize_from", "resize_to", "resize_shape"]
+            names += ["is_resize", "resize_size", "resize_start", "resize_to", "resize_shape"]
         if Form.MASK in self.forms:
             names += ["is_mask", "mask"]
         return tuple(names)
@@ -134,6 +134,12 @@ class PlanFeed:
             blended = plan.form == Form.BLEND
             ids[blended, 0] = plan.partners[blended, 1]
         geometry = np.concatenate([whole, regions[:, :, 1:]], axis=1)
+        # Empty rectangles come first, under the whole image: DALI 2.4's GPU kernel never closes one, and would copy its
+        # image over all that lies below it or to its right.
+        full = (geometry[:, :, 4:] > 0).all(2, keepdims=True)
+        order = np.argsort(full, axis=1, kind="stable")
+        geometry = np.take_along_axis(geometry * full, order, axis=1)
+        ids = np.take_along_axis(ids, order[:, :, 0], axis=1)
         return {
             "paste_ids": ids,
             "paste_from": np.ascontiguousarray(geometry[:, :, 0:2]),
@@ -142,7 +148,8 @@ class PlanFeed:
         }
 
     def _resize(self, plan: MixPlan) -> dict[str, np.ndarray]:
-        """The whole own image, then the partner's, which was resized to exactly the rectangle's size."""
+        """The whole own image, then the partner's, which was resized to exactly the rectangle's size and stands where
+        the rectangle is, on a canvas that begins at `resize_start` seen from it."""
         mine = plan.form == Form.RESIZE
         boxes = plan.boxes
         size = np.where(mine[:, None], boxes[:, 2:] - boxes[:, :2], 1)
@@ -151,7 +158,7 @@ class PlanFeed:
         return {
             "is_resize": mine,
             "resize_size": size.astype(np.float32),
-            "resize_from": np.stack([zero, zero], axis=1).astype(np.int32),
+            "resize_start": np.where(mine[:, None], -boxes[:, :2], 0).astype(np.int32),
             "resize_to": np.stack([zero, np.where(mine[:, None], boxes[:, :2], 0)], axis=1).astype(np.int32),
             "resize_shape": np.stack([whole, size], axis=1).astype(np.int32),
         }
