@@ -1,8 +1,8 @@
 """The kernels of `operations.py` as DALI operators, each image by its own.
 
 Images are dealt to the kernels (see `_graph.conditional`), so a kernel that no image of a batch drew costs nothing, and
-unlike `nvidia.dali.auto_aug` none of this needs `enable_conditionals`. All kernels take and return uint8 HWC, on the CPU
-or the GPU; their parameters stay on the CPU.
+unlike `nvidia.dali.auto_aug` none of this needs `enable_conditionals`. All kernels take and return uint8 HWC, on the
+CPU or the GPU; their parameters stay on the CPU.
 """
 
 from __future__ import annotations
@@ -53,9 +53,8 @@ def _select(kernels: Sequence[Kernel], nodes: Mapping[str, DataNode], canvas: Ca
     middle = 1 if kernels[0] == Kernel.NONE else len(kernels) // 2
     predicate = nodes["kernel"] < int(kernels[middle])
     halves = (kernels[:middle], kernels[middle:])
-    parts = deal(nodes, predicate, *(_wanted(half, canvas) for half in halves))
-    done = [_select(half, part, canvas) for half, part in zip(halves, parts, strict=True)]
-    return collect(*done, predicate)
+    here, there = deal(nodes, predicate, *(_wanted(half, canvas) for half in halves))
+    return collect(_select(halves[0], here, canvas), _select(halves[1], there, canvas), predicate)
 
 
 def _wanted(kernels: Sequence[Kernel], canvas: Canvas) -> set[str]:

@@ -1,4 +1,4 @@
-"""Float16 images that are erased after mixing: DALI's GPU kernel takes none, so they stay float32 until they are out."""
+"""Float16 images erased after mixing: DALI's GPU kernel takes none, so they stay float32 until they are out."""
 
 from __future__ import annotations
 
