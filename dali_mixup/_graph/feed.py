@@ -56,6 +56,11 @@ class PlanFeed:
         return max((m.columns - 1 for m in self.policy.all_methods if m.form == Form.BLEND), default=0)
 
     @property
+    def masks_are_shared(self) -> bool:
+        """Whether rows can have a mask in common."""
+        return self.policy.granularity != "sample"
+
+    @property
     def label_names(self) -> tuple[str, ...]:
         """What mixing labels needs."""
         return ("weights", *(f"partner{j}" for j in range(1, self.policy.columns)))
@@ -73,7 +78,7 @@ class PlanFeed:
         if Form.RESIZE in self.forms:
             names += ["is_resize", "resize_size", "resize_start", "resize_to", "resize_shape"]
         if Form.MASK in self.forms:
-            names += ["is_mask", "mask"]
+            names += ["is_mask", "mask", *(["mask_at"] if self.masks_are_shared else [])]
         return tuple(names)
 
     def arrays(self, plan: MixPlan, names: Sequence[str]) -> tuple[np.ndarray | list[np.ndarray], ...]:
@@ -164,12 +169,19 @@ class PlanFeed:
         }
 
     def _mask(self, plan: MixPlan) -> dict[str, np.ndarray | list[np.ndarray]]:
-        nothing = np.ones((1, 1, 1), np.float32)
-        masks = [] if plan.masks is None else [mask[:, :, None] for mask in plan.masks]
-        return {
-            "is_mask": plan.form == Form.MASK,
-            "mask": [masks[i] if i >= 0 else nothing for i in plan.mask_of],
-        }
+        """Each distinct mask once, at the first MASK row that has it, and one number at the others: a mask for every
+        row would be 51 MB for a batch of 256 x 224 x 224. `mask_at` is where a row finds its own, counted among MASK
+        rows, because only these reach the branch that reads it."""
+        mine = plan.form == Form.MASK
+        rows = np.flatnonzero(mine)
+        used, first, which = np.unique(plan.mask_of[rows], return_index=True, return_inverse=True)
+        fed = [np.ones((1, 1, 1), np.float32)] * len(plan)
+        for mask, row in zip(used, rows[first], strict=True):
+            assert plan.masks is not None
+            fed[row] = plan.masks[mask][:, :, None]
+        at = np.zeros(len(plan), np.int32)
+        at[rows] = first[which]
+        return {"is_mask": mine, "mask": fed, "mask_at": at}
 
 
 def normalising(mean: Sequence[float], std: Sequence[float]) -> np.ndarray:

@@ -89,7 +89,7 @@ def _wanted(form: Form, feed: PlanFeed) -> set[str]:
         return {"images", "mean", "std"}.union(*({f"image{j}", f"ratio{j}"} for j in partners))
     if form == Form.RESIZE:
         return {"images", "image1", "resize_size", "resize_start", "resize_to", "resize_shape"}
-    return {"images", "image1", "mask"}
+    return {"images", "image1", "mask", *(["mask_at"] if feed.masks_are_shared else [])}
 
 
 def _blend(nodes: Nodes, feed: PlanFeed) -> DataNode:
@@ -140,4 +140,6 @@ def _mask(nodes: Nodes) -> DataNode:
     """mask * x_0 + (1 - mask) * x_1 in float32: exact x_0 where the mask is 1, exact x_1 where it is 0."""
     # Only the masks of this branch go to the GPU, and once for both products.
     mask = nodes["mask"].gpu() if nodes["images"].device == "gpu" else nodes["mask"]
+    if "mask_at" in nodes:
+        mask = fn.permute_batch(mask, indices=nodes["mask_at"])
     return nodes["images"] * mask + nodes["image1"] * (1.0 - mask)
