@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import logging
 
-from dali_mixup._checks import number
-
 log = logging.getLogger("dali_mixup")
 
 USUAL = 0.65  # DALI's own default
@@ -16,15 +14,12 @@ USUAL = 0.65  # DALI's own default
 RACING = (9, 0)
 
 
-def hw_decoder_load(owner: str, given: float | None, gpu: int | None) -> float:
+def hw_decoder_load(given: float | None, gpu: int | None) -> float:
     """Share in [0, 1] of the images given to the hardware decoder: `given`, or none on GPUs of compute capability 9.0
     and 0.65 on others.
-
-    Raises:
-        TypeError, ValueError: another share.
     """
     if given is not None:
-        return number(owner, "hw_decoder_load", given, at_least=0, at_most=1)
+        return given
     if gpu is None:
         return 0.0
     import torch

@@ -55,7 +55,7 @@ def pipeline_spec(
     mean, std = output.of_channels(owner, 3)
     chosen = resolve(device, rank.local_rank)
     gpu = chosen.index if chosen.type == "cuda" else None
-    load = hw_decoder_load(owner, runtime.hw_decoder_load, gpu)
+    load = hw_decoder_load(runtime.hw_decoder_load, gpu)
     roi = runtime.roi_decoding
     if roi == "auto":
         roi = gpu is None or not training or window_decoding_works(gpu, load)

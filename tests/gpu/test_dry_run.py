@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from nvidia.dali import Pipeline, fn, types
 
-from dali_mixup import MixPolicy, load_recipe, train_loader, val_loader
+from dali_mixup import HandOver, MixPolicy, Output, Runtime, Unlabelled, load_recipe, train_loader, val_loader
 from dali_mixup._graph.probe import _one_at_a_time
 from dali_mixup._graph.windows import whole_pipeline, windows_pipeline
-from dali_mixup._loader.beginning import run_from
-from dali_mixup._loader.companions import HandOver
+from dali_mixup._loader.cursor import Cursor
 from dali_mixup._loader.loader import MixLoader
+from dali_mixup._loader.run import PipelineRun
 from dali_mixup.augment import (
     Backend,
     Cutout,
@@ -32,8 +31,9 @@ from dali_mixup.recipes import recipe_names
 from tests.gpu.dry_run import DType, graph_of, problems
 
 DATA = [(f"/nowhere/{i}.jpg", i % 10) for i in range(64)]
+DALI = Runtime(cpu_kernels="dali")  # the GPU has no compiled kernels
 EVERY = [method() for method in REGISTRY.values()]
-OUTPUTS = list(itertools.product((torch.float32, torch.float16, torch.bfloat16), (False, True)))
+OUTPUTS = list(itertools.product(("float32", "float16", "bfloat16"), (False, True)))
 SIZES = (224, MultiScale((128, 160), "batch"))
 STRINGS = (
     "rand-m9-mstd0.5-inc1",
@@ -62,12 +62,13 @@ OPTIONS: list[dict[str, Any]] = [
 def loader_problems(loader: MixLoader, roi: bool = True, **output: Any) -> list[str]:
     """Of a CPU loader's graph with everything on the GPU."""
     spec = replace(loader.spec.pipeline, backend=Backend(gpu=True, roi=roi), device_id=0, **output)
-    start = {"epoch": 0, "step": 0, "offset": 0, "run": None}
-    return problems(graph_of(lambda: run_from(replace(loader.spec, pipeline=spec), loader._bad, start)))
+    return problems(
+        graph_of(lambda: PipelineRun(replace(loader.spec, pipeline=spec), loader._bad, Cursor(0)))
+    )
 
 
 def trained(**options: Any) -> MixLoader:
-    return train_loader(DATA, batch_size=8, device="cpu", cpu_kernels="dali", **options)
+    return train_loader(DATA, batch_size=8, device="cpu", runtime=DALI, **options)
 
 
 @pytest.mark.parametrize("policy", [None, MixPolicy([MixUp(), CutMix()], granularity="sample")], ids=str)
@@ -99,7 +100,7 @@ def test_k_images(k: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "handover", [HandOver(clean=True), HandOver(views=2, unlabelled=DATA, unlabelled_views=2)], ids=str
+    "handover", [HandOver(clean=True), HandOver(views=2, unlabelled=Unlabelled(DATA, views=2))], ids=str
 )
 def test_what_comes_with_a_batch(handover: HandOver) -> None:
     assert loader_problems(trained(policy=MixPolicy([MixUp()]), handover=handover)) == []
@@ -108,7 +109,7 @@ def test_what_comes_with_a_batch(handover: HandOver) -> None:
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe(name: str) -> None:
     recipe = load_recipe(name)
-    loader = recipe.train_loader(DATA, batch_size=8, device="cpu", cpu_kernels="dali")
+    loader = recipe.train_loader(DATA, batch_size=8, device="cpu", runtime=DALI)
     for roi in (True, False):
         assert loader_problems(loader, roi) == []
     assert loader_problems(recipe.val_loader(DATA, batch_size=8, device="cpu"), False) == []
@@ -158,8 +159,7 @@ def mixing(policy: MixPolicy, given: Any, layout: str, maps: Any = None, **optio
             fed(given, 3, layout).gpu(),
             fed(DType.INT32, 0),
             policy,
-            height=32,
-            width=32,
+            image_size=32,
             layout=layout,
             half_images=given == DType.FLOAT16,
             **segmentation,
@@ -175,10 +175,9 @@ def mixing(policy: MixPolicy, given: Any, layout: str, maps: Any = None, **optio
 @pytest.mark.parametrize("dtype", [DType.UINT8, DType.FLOAT, DType.FLOAT16], ids=str)
 def test_mix_in_a_users_pipeline(dtype: Any, layout: str, methods: list) -> None:
     policy = MixPolicy(methods)
-    for output in (None, "HWC", "CHW"):
-        for made in (DType.FLOAT, DType.FLOAT16, DType.UINT8):
-            options = {"dtype": made, "output_layout": output, "num_classes": 10}
-            assert mixing(policy, dtype, layout, **options) == []
+    for made, channels_last in itertools.product(("float32", "float16", "uint8"), (False, True)):
+        output = Output(0.0, 1.0, made, channels_last)
+        assert mixing(policy, dtype, layout, num_classes=10, output=output) == []
     assert mixing(policy, dtype, layout, num_classes=10, targets="compact") == []
     assert mixing(policy, dtype, layout, num_classes=None) == []
 

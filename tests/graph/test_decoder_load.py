@@ -21,11 +21,6 @@ def test_the_default_depends_on_the_gpu(
     decoder_load._say_once.cache_clear()
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda gpu: capability)
     with caplog.at_level(logging.INFO, logger="dali_mixup"):
-        assert [hw_decoder_load("train_loader", None, 0) for _ in range(2)] == [expected] * 2
+        assert [hw_decoder_load(None, 0) for _ in range(2)] == [expected] * 2
     assert len(caplog.records) == (expected == 0)
-    assert hw_decoder_load("train_loader", 0.9, 0) == 0.9
-
-
-def test_another_share_is_refused() -> None:
-    with pytest.raises(ValueError, match="hw_decoder_load"):
-        hw_decoder_load("train_loader", 1.5, None)
+    assert hw_decoder_load(0.9, 0) == 0.9
