@@ -12,6 +12,7 @@ import numpy as np
 
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._decide.validity import refuse_invalid
 from dali_mixup.methods import Form
 
 TINY = np.float32(1e-30)  # stands for a weight of 0 under a division; 255 / TINY is still a float32
@@ -82,7 +83,9 @@ class PlanFeed:
         return tuple(names)
 
     def arrays(self, plan: MixPlan, names: Sequence[str]) -> tuple[np.ndarray | list[np.ndarray], ...]:
-        """The arrays of those names, each with one entry a row of the batch."""
+        """The arrays of those names, each with one entry per row of the batch; ValueError for a plan that does not fit
+        the batch, which no kernel would notice."""
+        refuse_invalid(plan, self.height, self.width)
         made: dict[str, np.ndarray | list[np.ndarray]] = {"weights": plan.weights}
         for j in range(1, self.policy.columns):
             made[f"partner{j}"] = np.ascontiguousarray(plan.partners[:, j])
