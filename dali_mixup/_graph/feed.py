@@ -12,6 +12,7 @@ import numpy as np
 
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._decide.validity import refuse_invalid
 from dali_mixup.methods import Form
 
 TINY = np.float32(1e-30)  # stands for a weight of 0 under a division; 255 / TINY is still a float32
@@ -56,6 +57,11 @@ class PlanFeed:
         return max((m.columns - 1 for m in self.policy.all_methods if m.form == Form.BLEND), default=0)
 
     @property
+    def masks_are_shared(self) -> bool:
+        """Whether rows can have a mask in common."""
+        return self.policy.granularity != "sample"
+
+    @property
     def label_names(self) -> tuple[str, ...]:
         """What mixing labels needs."""
         return ("weights", *(f"partner{j}" for j in range(1, self.policy.columns)))
@@ -71,13 +77,15 @@ class PlanFeed:
         if Form.PASTE in self.forms:
             names += ["paste_ids", "paste_from", "paste_to", "paste_shape"]
         if Form.RESIZE in self.forms:
-            names += ["is_resize", "resize_size", "resize_from", "resize_to", "resize_shape"]
+            names += ["is_resize", "resize_size", "resize_start", "resize_to", "resize_shape"]
         if Form.MASK in self.forms:
-            names += ["is_mask", "mask"]
+            names += ["is_mask", "mask", *(["mask_at"] if self.masks_are_shared else [])]
         return tuple(names)
 
     def arrays(self, plan: MixPlan, names: Sequence[str]) -> tuple[np.ndarray | list[np.ndarray], ...]:
-        """The arrays of those names, each with one entry a row of the batch."""
+        """The arrays of those names, each with one entry per row of the batch; ValueError for a plan that does not fit
+        the batch, which no kernel would notice."""
+        refuse_invalid(plan, self.height, self.width)
         made: dict[str, np.ndarray | list[np.ndarray]] = {"weights": plan.weights}
         for j in range(1, self.policy.columns):
             made[f"partner{j}"] = np.ascontiguousarray(plan.partners[:, j])
@@ -134,6 +142,12 @@ class PlanFeed:
             blended = plan.form == Form.BLEND
             ids[blended, 0] = plan.partners[blended, 1]
         geometry = np.concatenate([whole, regions[:, :, 1:]], axis=1)
+        # Empty rectangles come first, under the whole image: DALI 2.4's GPU kernel never closes one, and would copy its
+        # image over all that lies below it or to its right.
+        full = (geometry[:, :, 4:] > 0).all(2, keepdims=True)
+        order = np.argsort(full, axis=1, kind="stable")
+        geometry = np.take_along_axis(geometry * full, order, axis=1)
+        ids = np.take_along_axis(ids, order[:, :, 0], axis=1)
         return {
             "paste_ids": ids,
             "paste_from": np.ascontiguousarray(geometry[:, :, 0:2]),
@@ -142,7 +156,8 @@ class PlanFeed:
         }
 
     def _resize(self, plan: MixPlan) -> dict[str, np.ndarray]:
-        """The whole own image, then the partner's, which was resized to exactly the rectangle's size."""
+        """The whole own image, then the partner's, which was resized to exactly the rectangle's size and stands where
+        the rectangle is, on a canvas that begins at `resize_start` seen from it."""
         mine = plan.form == Form.RESIZE
         boxes = plan.boxes
         size = np.where(mine[:, None], boxes[:, 2:] - boxes[:, :2], 1)
@@ -151,18 +166,25 @@ class PlanFeed:
         return {
             "is_resize": mine,
             "resize_size": size.astype(np.float32),
-            "resize_from": np.stack([zero, zero], axis=1).astype(np.int32),
+            "resize_start": np.where(mine[:, None], -boxes[:, :2], 0).astype(np.int32),
             "resize_to": np.stack([zero, np.where(mine[:, None], boxes[:, :2], 0)], axis=1).astype(np.int32),
             "resize_shape": np.stack([whole, size], axis=1).astype(np.int32),
         }
 
     def _mask(self, plan: MixPlan) -> dict[str, np.ndarray | list[np.ndarray]]:
-        nothing = np.ones((1, 1, 1), np.float32)
-        masks = [] if plan.masks is None else [mask[:, :, None] for mask in plan.masks]
-        return {
-            "is_mask": plan.form == Form.MASK,
-            "mask": [masks[i] if i >= 0 else nothing for i in plan.mask_of],
-        }
+        """Each distinct mask once, at the first MASK row that has it, and one number at the others: a mask for every
+        row would be 51 MB for a batch of 256 x 224 x 224. `mask_at` is where a row finds its own, counted among MASK
+        rows, because only these reach the branch that reads it."""
+        mine = plan.form == Form.MASK
+        rows = np.flatnonzero(mine)
+        used, first, which = np.unique(plan.mask_of[rows], return_index=True, return_inverse=True)
+        fed = [np.ones((1, 1, 1), np.float32)] * len(plan)
+        for mask, row in zip(used, rows[first], strict=True):
+            assert plan.masks is not None
+            fed[row] = plan.masks[mask][:, :, None]
+        at = np.zeros(len(plan), np.int32)
+        at[rows] = first[which]
+        return {"is_mask": mine, "mask": fed, "mask_at": at}
 
 
 def normalising(mean: Sequence[float], std: Sequence[float]) -> np.ndarray:

@@ -81,7 +81,8 @@ class Runtime:
         read_ahead: batches whose files are read into the page cache before they are due, >= 0. For high-latency
             storage: a network file system, cold disks. Costs a little CPU time where the files are cached already.
         roi_decoding: GPU only: decode just the window of the crop; "auto": where a self-test in a subprocess passes.
-        hw_decoder_load: GPU only: share in [0, 1] of the images decoded by the hardware JPEG units.
+        hw_decoder_load: GPU only: share in [0, 1] of the images decoded by the hardware JPEG units; None: DALI's own
+            0.65, but 0 on compute capability 9.0 (H100, H200), whose units may overwrite images; see docs/gpu.md.
         memory_padding: GPU only: bytes preallocated for decoding, >= 0.
         cpu_kernels: CPU only: which implementation resizes, blends and normalises: "numba", kernels compiled for the
             purpose; "dali", its own operators; "auto": numba where it is installed.
@@ -94,7 +95,7 @@ class Runtime:
     prefetch: int = 2
     read_ahead: int = 0
     roi_decoding: bool | Literal["auto"] = "auto"
-    hw_decoder_load: float = 0.65
+    hw_decoder_load: float | None = None
     memory_padding: int = 0
     cpu_kernels: Literal["auto", "numba", "dali"] = "auto"
 
@@ -107,7 +108,8 @@ class Runtime:
             isinstance(self.roi_decoding, str) and self.roi_decoding == "auto"
         ):
             raise ValueError(f"Runtime: roi_decoding={self.roi_decoding!r}, expected True, False or 'auto'")
-        number("Runtime", "hw_decoder_load", self.hw_decoder_load, at_least=0, at_most=1)
+        if self.hw_decoder_load is not None:
+            number("Runtime", "hw_decoder_load", self.hw_decoder_load, at_least=0, at_most=1)
         integer("Runtime", "memory_padding", self.memory_padding, at_least=0)
         choice("Runtime", "cpu_kernels", self.cpu_kernels, ("auto", "numba", "dali"))
 

@@ -47,7 +47,7 @@ class Transform(Protocol):
     def draws(self) -> Draws | None: ...
 
     @property
-    def noise_after_mix(self) -> bool:
+    def erases_after_mix(self) -> bool:
         """Whether `after_mix` needs float32."""
 
     def graph(
@@ -142,8 +142,8 @@ def build(spec: PipelineSpec, batches: Batches, seeds: Iterator[int], checkpoint
         nodes = dict(zip(names, fed[1:], strict=True))
         encoded = fn.io.file.read(fed[0]) if batches.read_in_dali else fed[0]
         layout = "HWC" if spec.channels_last else "CHW"
-        # DALI adds no float16 noise; the loader rounds.
-        dtype = types.DALIDataType.FLOAT if spec.transform.noise_after_mix else DTYPES[spec.dtype]
+        # DALI's GPU kernel erases no float16; the loader rounds.
+        dtype = types.DALIDataType.FLOAT if spec.transform.erases_after_mix else DTYPES[spec.dtype]
         plain, window = spec.transform.graph(encoded, spec.backend, seeds, nodes, spec.mean, spec.std)
         if batches.feed is None:
             images = _normalised(plain, window, spec, dtype, layout)

@@ -1,8 +1,7 @@
 """The pixel part of a plan as DALI operators: one branch a form, each ending in the same normalisation.
 
-Rows are dealt to the branches with the operators behind DALI's conditionals, `_conditional.split` and
-`_conditional.merge`, which neither copy nor need `enable_conditionals`. So a batch without a form costs nothing for it.
-With the compiled kernels blending and normalising are one operator, and BLEND needs no branch.
+Rows are dealt to the branches (see `conditional`), so a batch without a form costs nothing for it. With the compiled
+kernels blending and normalising are one operator, and BLEND needs no branch.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import Any
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
+from dali_mixup._graph.conditional import collect, deal
 from dali_mixup._graph.feed import PlanFeed
 from dali_mixup.methods import Form
 
@@ -41,15 +41,11 @@ def _branches(forms: Sequence[Form], nodes: Nodes, feed: PlanFeed, output: dict[
         return _blended_or_left(nodes, feed, output)
     form, rest = forms[0], forms[1:]
     predicate = nodes[f"is_{form.name.lower()}"]
-    mine, others = {}, {}
-    wanted_here = _wanted(form, feed)
-    wanted_there = _wanted_last(feed).union(*({f"is_{f.name.lower()}"} | _wanted(f, feed) for f in rest))
-    for name in sorted(wanted_here | wanted_there):
-        here, there = fn._conditional.split(nodes[name], predicate=predicate, _if_stmt=True)
-        if name in wanted_here:
-            mine[name] = here
-        if name in wanted_there:
-            others[name] = there
+    # The later branches lie inside this one's "else": what they read, their predicates included, passes through here.
+    passed_on = _wanted_last(feed).union(*({f"is_{f.name.lower()}"} | _wanted(f, feed) for f in rest))
+    mine, others = deal(nodes, predicate, _wanted(form, feed), passed_on)
+    # Each branch normalises its own rows. One step after collecting would force float32 on rows that are still uint8,
+    # four times the bytes, and BLEND rows have a mean and a deviation each.
     if form == Form.BLEND:
         folded = {"mean": mine["mean"], "std": mine["std"]}
         done = fn.crop_mirror_normalize(_blend(mine, feed), **folded, **output)
@@ -59,7 +55,7 @@ def _branches(forms: Sequence[Form], nodes: Nodes, feed: PlanFeed, output: dict[
             **plain,
             **output,
         )
-    return fn._conditional.merge(done, _branches(rest, others, feed, output), predicate=predicate)
+    return collect(done, _branches(rest, others, feed, output), predicate)
 
 
 def _blended_or_left(nodes: Nodes, feed: PlanFeed, output: dict[str, Any]) -> DataNode:
@@ -92,8 +88,8 @@ def _wanted(form: Form, feed: PlanFeed) -> set[str]:
         partners = range(1, feed.blended + 1)
         return {"images", "mean", "std"}.union(*({f"image{j}", f"ratio{j}"} for j in partners))
     if form == Form.RESIZE:
-        return {"images", "image1", "resize_size", "resize_from", "resize_to", "resize_shape"}
-    return {"images", "image1", "mask"}
+        return {"images", "image1", "resize_size", "resize_start", "resize_to", "resize_shape"}
+    return {"images", "image1", "mask", *(["mask_at"] if feed.masks_are_shared else [])}
 
 
 def _blend(nodes: Nodes, feed: PlanFeed) -> DataNode:
@@ -120,14 +116,23 @@ def paste(images: DataNode, nodes: Nodes) -> DataNode:
 def paste_resized(nodes: Nodes, interpolation: types.DALIInterpType) -> DataNode:
     """The partner's whole image shrunk into the rectangle; its size is rounded to that of the rectangle already."""
     small = fn.resize(nodes["image1"], size=nodes["resize_size"], interp_type=interpolation, antialias=True)
+    # The first rectangle is the whole own image; its size may change with the batch.
+    size = fn.reshape(fn.slice(nodes["resize_shape"], start=[0], shape=[1], axes=[0]), shape=[2])
+    # On the GPU, DALI 2.4 reads every input of multi_paste with the first one's row length, so both need one size.
+    canvas = fn.slice(
+        small,
+        start=nodes["resize_start"],
+        shape=size,
+        axis_names="HW",
+        out_of_bounds_policy="pad",
+        fill_values=0,
+    )
     return fn.multi_paste(
         nodes["images"],
-        small,
-        in_anchors=nodes["resize_from"],
+        canvas,
+        in_anchors=nodes["resize_to"],
         out_anchors=nodes["resize_to"],
         shapes=nodes["resize_shape"],
-        # The first rectangle is the whole own image; its size may change with the batch.
-        output_size=fn.reshape(fn.slice(nodes["resize_shape"], start=[0], shape=[1], axes=[0]), shape=[2]),
     )
 
 
@@ -135,4 +140,6 @@ def _mask(nodes: Nodes) -> DataNode:
     """mask * x_0 + (1 - mask) * x_1 in float32: exact x_0 where the mask is 1, exact x_1 where it is 0."""
     # Only the masks of this branch go to the GPU, and once for both products.
     mask = nodes["mask"].gpu() if nodes["images"].device == "gpu" else nodes["mask"]
+    if "mask_at" in nodes:
+        mask = fn.permute_batch(mask, indices=nodes["mask_at"])
     return nodes["images"] * mask + nodes["image1"] * (1.0 - mask)

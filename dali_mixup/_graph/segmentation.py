@@ -6,6 +6,7 @@ from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
 from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._graph.conditional import collect, deal
 from dali_mixup._graph.feed import PlanFeed
 from dali_mixup._graph.pixels import Nodes, paste, paste_resized
 from dali_mixup.methods import Form
@@ -27,12 +28,11 @@ def mixed_maps(maps: DataNode, feed: PlanFeed, nodes: Nodes) -> DataNode:
     pasted = paste(maps, nodes) if Form.PASTE in feed.forms else maps
     if Form.RESIZE not in feed.forms:
         return pasted
-    predicate = nodes["is_resize"]
-    names = ("resize_size", "resize_from", "resize_to", "resize_shape")
-    own = {**{name: nodes[name] for name in names}, "images": maps}
-    own["image1"] = fn.permute_batch(maps, indices=nodes["partner1"])
-    mine = {n: fn._conditional.split(node, predicate=predicate, _if_stmt=True)[0] for n, node in own.items()}
-    _, rest = fn._conditional.split(pasted, predicate=predicate, _if_stmt=True)
-    return fn._conditional.merge(
-        paste_resized(mine, types.DALIInterpType.INTERP_NN), rest, predicate=predicate
-    )
+    resizing = ("resize_size", "resize_start", "resize_to", "resize_shape")
+    wanted = {name: nodes[name] for name in resizing} | {
+        "images": maps,
+        "image1": fn.permute_batch(maps, indices=nodes["partner1"]),
+        "pasted": pasted,
+    }
+    mine, others = deal(wanted, nodes["is_resize"], here={*resizing, "images", "image1"}, there={"pasted"})
+    return collect(paste_resized(mine, types.DALIInterpType.INTERP_NN), others["pasted"], nodes["is_resize"])

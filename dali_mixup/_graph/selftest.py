@@ -1,64 +1,127 @@
-"""Whether the GPU decodes windows of JPEGs without crashing, found out where a crash does no harm.
+"""Whether the GPU decodes windows of JPEGs rightly, found out where a crash does no harm.
 
 Some nvImageCodec versions crash on Hopper GPUs when a random crop is decoded as a window (NVIDIA/nvImageCodec
-issue 55): on some machines as an error, on others as a segmentation fault, which no exception handler survives.
+issue 55): on some machines as an error, on others as a segmentation fault, which no exception handler survives. So a
+child process decodes 64 JPEGs of all kinds and compares the pixels with the CPU's.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import io
+import json
 import logging
+import os
+import re
 import subprocess
 import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from dali_mixup._graph.answers import folder, keep, known, one_at_a_time
+from dali_mixup._graph.windows import CONTROL
 
 log = logging.getLogger("dali_mixup")
 
-TIMEOUT = 120.0
+TIMEOUT = 120.0  # seconds
+CHILD = """
+import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from dali_mixup._graph.windows import run
+run(sys.argv[2:])
+"""
+DECODERS = ("nvidia-dali-cuda", "nvidia-nvimgcodec", "nvidia-nvjpeg")
+NOT_THE_DECODER = re.compile(
+    r"out of memory|MemoryAllocation|devices? unavailable|busy|exclusive|no CUDA-capable|ModuleNotFoundError",
+    re.I,
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the child found: True or False, or None where it could not tell, and why."""
+
+    works: bool | None
+    reason: str = ""
 
 
 @functools.cache
-def window_decoding_works(gpu: int) -> bool:
-    """Decodes a few windows on this GPU in a subprocess. False, logged once with the reason, if that fails; then whole
-    images are decoded and cropped after it."""
-    command = [sys.executable, "-m", __name__, str(gpu)]
+def window_decoding_works(gpu: int, hw_decoder_load: float) -> bool:
+    """Whether windows may be decoded on this GPU; if not, one warning says why.
+
+    A verdict is kept in a file for this GPU's model, the driver and the decoders' versions, and shared by the ranks of
+    a machine. A test that could not tell (the GPU is full, or in exclusive use) counts as False here and is not kept.
+
+    Args:
+        gpu: index, as this process counts.
+        hw_decoder_load: share in [0, 1] of the images that go to the hardware decoder.
+    """
+    file, key = folder() / "window-decoding.json", _key(gpu, hw_decoder_load)
+    verdict = Verdict(known(file, key))
+    if verdict.works is None:
+        with one_at_a_time(file, 2 * TIMEOUT):
+            verdict = Verdict(known(file, key))  # found out by another rank meanwhile
+            if verdict.works is None:
+                verdict = judged(gpu, hw_decoder_load)
+                if verdict.works is not None:
+                    keep(file, key, verdict.works)
+    if not verdict.works:
+        log.warning(_said(gpu, verdict, file))
+    return bool(verdict.works)
+
+
+def judged(gpu: int, hw_decoder_load: float) -> Verdict:
+    """Runs the test. The child gets this process's import path, whatever the script has done to it."""
+    path = [entry or os.getcwd() for entry in sys.path]
+    command = [sys.executable, "-c", CHILD, json.dumps(path), str(gpu), str(hw_decoder_load)]
+    child = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+    )
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
-        reason = None if done.returncode == 0 else f"exit {done.returncode}: {done.stderr.strip()[-300:]}"
+        out, err = child.communicate(timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
-        reason = f"no answer within {TIMEOUT:g} s"
-    if reason is not None:
-        log.warning(
-            "decoding windows of JPEGs on GPU %d fails (%s); whole images are decoded instead, which costs more. "
-            "roi_decoding=False skips this test",
-            gpu,
-            reason,
-        )
-    return reason is None
+        child.kill()
+        with contextlib.suppress(
+            subprocess.TimeoutExpired
+        ):  # a process that hangs in the driver may not even die
+            child.communicate(timeout=5)
+        return Verdict(False, f"no answer within {TIMEOUT:g} s")
+    reason = f"exit {child.returncode}: {err.strip()[-300:]}"
+    if child.returncode == 0:
+        return Verdict(True)
+    if CONTROL not in out or NOT_THE_DECODER.search(err):
+        return Verdict(None, reason)
+    return Verdict(False, reason)
 
 
-def _decode_windows(gpu: int) -> None:
-    import numpy as np
-    from nvidia.dali import fn, pipeline_def
-    from PIL import Image
-
-    pixels = np.random.RandomState(0).randint(0, 256, (8, 375, 500, 3), dtype=np.uint8)
-    files = []
-    for image in pixels:
-        buffer = io.BytesIO()
-        Image.fromarray(image).save(buffer, "JPEG", quality=90)
-        files.append(np.frombuffer(buffer.getvalue(), np.uint8))
-
-    @pipeline_def(batch_size=len(files), num_threads=2, device_id=gpu)
-    def pipeline():  # type: ignore[no-untyped-def]
-        encoded = fn.external_source(source=lambda: files, batch=True)
-        return fn.decoders.image_random_crop(encoded, device="mixed", adjust_orientation=False)
-
-    pipe = pipeline()
-    pipe.build()
-    for _ in range(8):
-        pipe.run()[0].as_cpu()
+def _said(gpu: int, verdict: Verdict, file: Path) -> str:
+    advice = "whole images are decoded instead, which costs more. roi_decoding=True or False skips this test"
+    if verdict.works is None:
+        return f"no telling whether GPU {gpu} decodes windows of JPEGs rightly ({verdict.reason}); {advice}"
+    reason = verdict.reason or f"found out before; to test again, delete {file}"
+    return f"decoding windows of JPEGs on GPU {gpu} fails ({reason}); {advice}"
 
 
-if __name__ == "__main__":
-    _decode_windows(int(sys.argv[1]))
+def _key(gpu: int, hw_decoder_load: float) -> str:
+    """Everything an answer depends on, as text."""
+    import torch
+
+    properties = torch.cuda.get_device_properties(gpu) if torch.cuda.is_available() else None
+    model = "no GPU" if properties is None else f"{properties.name} {properties.major}.{properties.minor}"
+    versions = sorted(
+        f"{name} {distribution.version}"
+        for distribution in metadata.distributions()
+        if (name := (distribution.metadata["Name"] or "").lower()).startswith(DECODERS)
+    )
+    unit = "with" if hw_decoder_load else "without"
+    return "; ".join([model, _driver(), *versions, f"{unit} the hardware decoder"])
+
+
+def _driver() -> str:
+    try:
+        first = Path("/proc/driver/nvidia/version").read_text(encoding="utf-8").partition("\n")[0]
+    except OSError:
+        return "driver unknown"
+    version = re.search(r"\d+\.\d+(\.\d+)?", first)
+    return f"driver {version[0]}" if version else "driver unknown"

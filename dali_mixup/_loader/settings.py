@@ -9,6 +9,7 @@ from typing import Any
 from dali_mixup._cpu import use_compiled
 from dali_mixup._epochs.ranks import Rank
 from dali_mixup._graph.decode import Backend
+from dali_mixup._graph.decoder_load import hw_decoder_load
 from dali_mixup._graph.device import resolve
 from dali_mixup._graph.options import Output, Runtime
 from dali_mixup._graph.pipeline import DTYPES, PipelineSpec, Transform
@@ -54,15 +55,16 @@ def pipeline_spec(
     mean, std = output.of_channels(owner, 3)
     chosen = resolve(device, rank.local_rank)
     gpu = chosen.index if chosen.type == "cuda" else None
+    load = hw_decoder_load(runtime.hw_decoder_load, gpu)
     roi = runtime.roi_decoding
     if roi == "auto":
-        roi = gpu is None or not training or window_decoding_works(gpu)
+        roi = gpu is None or not training or window_decoding_works(gpu, load)
     return PipelineSpec(
         transform=transform,
         backend=Backend(
             gpu=gpu is not None,
             roi=bool(roi) and training,
-            hw_decoder_load=runtime.hw_decoder_load,
+            hw_decoder_load=load,
             memory_padding=runtime.memory_padding,
             compiled=training and use_compiled(owner, runtime.cpu_kernels, gpu is not None),
         ),

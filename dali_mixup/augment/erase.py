@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
+from dali_mixup._graph.conditional import collect, deal
+
 FLOAT = types.DALIDataType.FLOAT
 INT32 = types.DALIDataType.INT32
 
@@ -47,19 +49,19 @@ def erase(
     """One rectangle of each image replaced. Passes, only over the images that have one: 1, or 3 with noise.
 
     Args:
-        images: uint8 or float32, float16 too if the fill is a colour; HWC or CHW.
+        images: uint8 or float32 (DALI's GPU kernel takes no float16), HWC or CHW.
         nodes: on the CPU, the fields erased, start and shape of `erasing.Rectangles`, and "size", (2,) float32, if it
             changes with the batch.
         fill: a colour (3,) for all, one for each image, or noise; in the images' units.
         size: (height, width) of the images; None: `nodes["size"]`.
     """
-    predicate = nodes["erased"]
-
-    def of_erased(node: DataNode) -> DataNode:
-        return fn._conditional.split(node, predicate=predicate, _if_stmt=True)[0]
-
-    mine, others = fn._conditional.split(images, predicate=predicate, _if_stmt=True)
-    start, shape = of_erased(nodes["start"]), of_erased(nodes["shape"])
+    wanted = {"images": images, "start": nodes["start"], "shape": nodes["shape"]}
+    if isinstance(fill, DataNode):
+        wanted["fill"] = fill
+    if isinstance(fill, Noise) and size is None:
+        wanted["size"] = nodes["size"]
+    mine, others = deal(wanted, nodes["erased"], here=wanted, there=["images"])
+    start, shape = mine["start"], mine["shape"]
     region = {
         "anchor": fn.cast(start, dtype=FLOAT),
         "shape": fn.cast(shape, dtype=FLOAT),
@@ -69,13 +71,13 @@ def erase(
         placed = fn.slice(
             fill.patch(shape, images.device),
             start=start * -1,
-            shape=list(size) if size else fn.cast(of_erased(nodes["size"]), dtype=INT32),
+            shape=list(size) if size else fn.cast(mine["size"], dtype=INT32),
             axis_names="HW",
             out_of_bounds_policy="pad",
             fill_values=0,
         )
-        done = fn.erase(mine, fill_value=0, **region) + placed
+        done = fn.erase(mine["images"], fill_value=0, **region) + placed
     else:
-        colour = of_erased(fill) if isinstance(fill, DataNode) else list(fill)
-        done = fn.erase(mine, fill_value=colour, **region)
-    return fn._conditional.merge(done, others, predicate=predicate)
+        colour = mine["fill"] if isinstance(fill, DataNode) else list(fill)
+        done = fn.erase(mine["images"], fill_value=colour, **region)
+    return collect(done, others["images"], nodes["erased"])

@@ -1,8 +1,8 @@
 """The kernels of `operations.py` as DALI operators, each image by its own.
 
-Images are dealt to the kernels with the operators behind DALI's conditionals, which copy no pixels and, unlike
-`nvidia.dali.auto_aug`, need no `enable_conditionals`. A kernel that no image of a batch drew costs nothing. All
-kernels take and return uint8 HWC, on the CPU or the GPU; their parameters stay on the CPU.
+Images are dealt to the kernels (see `_graph.conditional`), so a kernel that no image of a batch drew costs nothing, and
+unlike `nvidia.dali.auto_aug` none of this needs `enable_conditionals`. All kernels take and return uint8 HWC, on the
+CPU or the GPU; their parameters stay on the CPU.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
+from dali_mixup._graph.conditional import collect, deal
 from dali_mixup.augment.operations import LUMA, PARAMETER, TRUNCATE, Kernel
 
 UINT8 = types.DALIDataType.UINT8
@@ -52,20 +53,12 @@ def _select(kernels: Sequence[Kernel], nodes: Mapping[str, DataNode], canvas: Ca
     middle = 1 if kernels[0] == Kernel.NONE else len(kernels) // 2
     predicate = nodes["kernel"] < int(kernels[middle])
     halves = (kernels[:middle], kernels[middle:])
-    parts: tuple[dict[str, DataNode], dict[str, DataNode]] = ({}, {})
-    wanted = [_wanted(half, canvas) for half in halves]
-    for name in sorted(wanted[0] | wanted[1]):
-        dealt = fn._conditional.split(nodes[name], predicate=predicate, _if_stmt=True)
-        for names, part, node in zip(wanted, parts, dealt, strict=True):
-            if name in names:
-                part[name] = node
-    done = [_select(half, part, canvas) for half, part in zip(halves, parts, strict=True)]
-    return fn._conditional.merge(*done, predicate=predicate)
+    here, there = deal(nodes, predicate, *(_wanted(half, canvas) for half in halves))
+    return collect(_select(halves[0], here, canvas), _select(halves[1], there, canvas), predicate)
 
 
 def _wanted(kernels: Sequence[Kernel], canvas: Canvas) -> set[str]:
-    """The nodes that these kernels read. All must be dealt out: inside a branch even a constant tensor would have
-    the whole batch's rows."""
+    """The nodes that these kernels read."""
     names = {PARAMETER[kernel] for kernel in kernels if kernel in PARAMETER} | {"images"}
     if Kernel.AFFINE in kernels and canvas.size is None:
         names.add("size")

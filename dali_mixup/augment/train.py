@@ -174,7 +174,7 @@ class TrainTransform:
     def after_mix(
         self, images: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode], layout: str
     ) -> DataNode:
-        """Normalised float32 images (float16 only if no noise is wanted) with what comes after mixing."""
+        """Normalised images with what comes after mixing; float32 where `erases_after_mix`."""
         for name in self.draws.rectangles:
             if name != "cutout" and self._erasing_at("after_mix"):
                 zero, one = (0.0,) * 3, (1.0,) * 3
@@ -182,10 +182,9 @@ class TrainTransform:
         return images
 
     @property
-    def noise_after_mix(self) -> bool:
+    def erases_after_mix(self) -> bool:
         """Whether `after_mix` needs float32."""
-        erasing = self.random_erasing
-        return erasing is not None and erasing.place == "after_mix" and erasing.mode == "pixel"
+        return self._erasing_at("after_mix")
 
     def _erasing_at(self, place: str) -> bool:
         return self.random_erasing is not None and self.random_erasing.place == place

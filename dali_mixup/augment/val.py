@@ -61,7 +61,7 @@ class ValTransform:
         return None
 
     @property
-    def noise_after_mix(self) -> bool:
+    def erases_after_mix(self) -> bool:
         return False
 
     def graph(

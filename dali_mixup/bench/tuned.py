@@ -21,7 +21,7 @@ def candidates(cores: int, device: str, window_decoding: bool) -> list[Runtime]:
     ahead = (2, 1, 4)
     if device == "cpu":
         return [Runtime(num_threads=n, prefetch=depth) for n, depth in product(threads, ahead)]
-    loads = (0.65, 0.0, 0.15, 0.3, 0.45, 0.8, 1.0)
+    loads = (None, 0.0, 0.15, 0.3, 0.45, 0.8, 1.0)
     windows = (True, False) if window_decoding else (False,)
     return [
         Runtime(num_threads=n, prefetch=depth, roi_decoding=roi, hw_decoder_load=load)

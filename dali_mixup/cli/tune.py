@@ -36,6 +36,7 @@ def tune(
     """Find num_threads, prefetch, roi_decoding and hw_decoder_load by successive halving, and name the bottleneck."""
     import torch
 
+    from dali_mixup._graph.decoder_load import USUAL
     from dali_mixup._graph.device import resolve
     from dali_mixup._graph.selftest import window_decoding_works
     from dali_mixup.bench.settings import usable_cores
@@ -50,7 +51,7 @@ def tune(
         work = Work(
             batch_size=batch_size, threads=1, classes=max(2, classes), device=trains, image_size=image_size
         )
-    windows = pipeline == "cpu" or window_decoding_works(0)
+    windows = pipeline == "cpu" or window_decoding_works(0, USUAL)
     tried = candidates(usable_cores(), pipeline, windows)
     with tracked("tuning") as progress:
         plan = Search(samples, work, pipeline, tried, budget, "" if model == "none" else model, limit)

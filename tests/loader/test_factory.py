@@ -286,10 +286,10 @@ class TestGpu:
     def test_the_self_test_of_window_decoding_says_what_a_loader_does(self, image_folder: Path) -> None:
         """In a child process, because where windows cannot be decoded the loader may die with a segmentation fault."""
         code = (
-            "import sys; from dali_mixup import train_loader; "
-            "list(train_loader(sys.argv[1], batch_size=8, device='cuda:0', roi_decoding=True))"
+            "import sys; from dali_mixup import Runtime, train_loader; "
+            "list(train_loader(sys.argv[1], batch_size=8, device='cuda:0', runtime=Runtime(roi_decoding=True)))"
         )
         loader = subprocess.run(
             [sys.executable, "-c", code, str(image_folder)], capture_output=True, check=False
         )
-        assert window_decoding_works(0) == (loader.returncode == 0), loader.stderr[-500:]
+        assert window_decoding_works(0, 0.0) == (loader.returncode == 0), loader.stderr[-500:]

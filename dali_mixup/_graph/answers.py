@@ -1,0 +1,77 @@
+"""Answers that hold for a machine and its versions, kept in a file so that each is found out once.
+
+Processes that want the same answer at the same time, such as the ranks of one machine, wait for the first one's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+log = logging.getLogger("dali_mixup")
+
+
+def folder() -> Path:
+    """$XDG_CACHE_HOME/dali-mixup, or ~/.cache/dali-mixup."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dali-mixup"
+
+
+def known(file: Path, key: str) -> bool | None:
+    """The answer kept under `key`; None where there is none, or no readable file."""
+    try:
+        answer = json.loads(file.read_text(encoding="utf-8")).get(key)
+    except (OSError, ValueError, AttributeError):
+        return None
+    return answer if isinstance(answer, bool) else None
+
+
+def keep(file: Path, key: str, answer: bool) -> None:
+    """Adds an answer, in one step for readers; what cannot be written is found out anew next time."""
+    try:
+        old = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        old = {}
+    kept = {**old, key: answer} if isinstance(old, dict) else {key: answer}
+    beside = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+        os.replace(beside, file)
+    except OSError as error:
+        log.info("%s could not be written (%s); the next process finds out for itself", file, error)
+        with contextlib.suppress(OSError):
+            beside.unlink()
+
+
+@contextlib.contextmanager
+def one_at_a_time(file: Path, patience: float) -> Iterator[None]:
+    """The block in one process at a time; after `patience` seconds, or where files cannot be locked, all the same."""
+    handle = None
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle = open(file.with_suffix(".lock"), "w")  # noqa: SIM115  (closed below, after the block)
+        end = time.monotonic() + patience
+        while not _locked(handle.fileno()) and time.monotonic() < end:
+            time.sleep(0.1)
+    except OSError as error:
+        log.debug("no lock beside %s (%s)", file, error)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            handle.close()
+
+
+def _locked(file: int) -> bool:
+    """Locks an open file unless another process has done so."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,113 @@
+"""Plans that a GPU kernel would carry out in memory that is not its own, and plans that lie."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dali_mixup._decide.plan import MixPlan
+from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._decide.validity import SWITCH, refuse_invalid
+from dali_mixup._graph.feed import PlanFeed
+from dali_mixup.methods import REGISTRY, CutMix, FMix, Form, GMix, MixUp, Mosaic, ResizeMix
+
+H, W, ROWS = 32, 48, 16
+EVERY = [method() for method in REGISTRY.values()]
+
+
+def plan_of(*methods: Any, step: int = 0) -> MixPlan:
+    policy = MixPolicy(list(methods), granularity="sample", partners="derangement")
+    return policy.plan(ROWS, H, W, seed=0, epoch=0, step=step)
+
+
+@pytest.fixture
+def everything_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SWITCH, "1")
+
+
+@pytest.mark.usefixtures("everything_is_checked")
+@pytest.mark.parametrize("granularity", ["batch", "pair", "sample"])
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_every_methods_plans_are_valid(name: str, granularity: str) -> None:
+    method = REGISTRY[name]()
+    if granularity == "pair" and method.columns > 2:
+        granularity = "sample"
+    policy = MixPolicy([method], granularity=granularity, prob=0.9)
+    for step in range(10):
+        for height, width in ((1, 1), (H, W), (7, 3)):
+            plan = policy.plan(5, height, width, seed=1, epoch=0, step=step)
+            refuse_invalid(plan, height, width)
+
+
+@pytest.mark.usefixtures("everything_is_checked")
+def test_plans_of_several_methods_are_valid() -> None:
+    for step in range(10):
+        refuse_invalid(plan_of(*EVERY, step=step), H, W)
+
+
+def changed(plan: MixPlan, field: str, row: Any, value: Any) -> MixPlan:
+    array = getattr(plan, field).copy()
+    array[row] = value
+    return replace(plan, **{field: array})
+
+
+DANGEROUS = {
+    "a partner after the last row": (MixUp(), "partners", (3, 1), ROWS, "partners outside"),
+    "a partner before the first": (MixUp(), "partners", (3, 1), -1, "partners outside"),
+    "a box too wide": (ResizeMix(), "boxes", (3, 3), W + 1, "a box outside"),
+    "a box that begins before the image": (ResizeMix(), "boxes", (3, 0), -1, "a box outside"),
+    "an empty box": (ResizeMix(), "boxes", 3, (4, 4, 4, 9), "an empty box"),
+    "a source outside": (CutMix(), "regions", (3, 0, 1), H, "a region outside"),
+    "a target outside": (Mosaic(), "regions", (3, 0), (1, 0, 0, H - 4, 0, 5, 5), "a region outside"),
+    "a negative height": (Mosaic(), "regions", (3, 1, 5), -2, "a region outside"),
+    "a column nobody has": (Mosaic(), "regions", (3, 0, 0), 4, "a region of a column"),
+    "a mask nobody drew": (GMix(), "mask_of", 3, ROWS, "masks outside"),
+    "no mask": (GMix(), "mask_of", 3, -1, "masks outside"),
+}
+
+
+@pytest.mark.parametrize("case", DANGEROUS)
+def test_what_would_read_other_memory_is_refused_by_every_feed(case: str) -> None:
+    method, field, row, value, message = DANGEROUS[case]
+    plan = changed(plan_of(method), field, row, value)
+    feed = PlanFeed(MixPolicy([method]), (0.0,) * 3, (1.0,) * 3, H, W)
+    with pytest.raises(ValueError, match=f"{message}.*first in row 3 of {ROWS}"):
+        feed.arrays(plan, feed.pixel_names)
+
+
+def test_masks_of_another_size_are_refused() -> None:
+    plan = plan_of(FMix())
+    with pytest.raises(ValueError, match=r"masks of shape \(32, 48\) for images of 48 x 32"):
+        refuse_invalid(plan, W, H)
+
+
+LYING = {
+    "labels that add up to more": (MixUp(), "weights", (3, 0), 1.5, "weights that are not shares"),
+    "labels that are no numbers": (MixUp(), "weights", (3, 0), np.nan, "weights that are not shares"),
+    "a row that is not its own": (MixUp(), "partners", (3, 0), 4, "a column 0"),
+    "a form without a method": (MixUp(), "method", 3, -1, "no method"),
+    "a box of another area": (ResizeMix(), "boxes", 3, (0, 0, 1, 1), "a box of another area"),
+    "a mask of another mean": (GMix(), "masks", 3, 0.123, "a mask whose mean"),
+    "a mask above 1": (GMix(), "masks", (3, 0, 0), 2.0, "a mask whose mean"),
+}
+
+
+@pytest.mark.parametrize("case", LYING)
+def test_the_switch_finds_labels_that_the_pixels_do_not_have(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method, field, row, value, message = LYING[case]
+    plan = changed(plan_of(method), field, row, value)
+    refuse_invalid(plan, H, W)  # nothing here reads other memory
+    monkeypatch.setenv(SWITCH, "0")
+    refuse_invalid(plan, H, W)
+    monkeypatch.setenv(SWITCH, "1")
+    with pytest.raises(ValueError, match=message):
+        refuse_invalid(plan, H, W)
+
+
+def test_the_cases_reach_every_form() -> None:
+    assert {case[0].form for case in DANGEROUS.values()} == set(Form) - {Form.NONE}

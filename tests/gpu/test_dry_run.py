@@ -1,0 +1,230 @@
+"""Every GPU graph this package can make, built without a GPU; see `dry_run`."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from nvidia.dali import Pipeline, fn, types
+
+from dali_mixup import HandOver, MixPolicy, Output, Runtime, Unlabelled, load_recipe, train_loader, val_loader
+from dali_mixup._graph.probe import _one_at_a_time
+from dali_mixup._graph.windows import whole_pipeline, windows_pipeline
+from dali_mixup._loader.cursor import Cursor
+from dali_mixup._loader.loader import MixLoader
+from dali_mixup._loader.run import PipelineRun
+from dali_mixup.augment import (
+    Backend,
+    Cutout,
+    MultiScale,
+    RandomErasing,
+    SizeSchedule,
+    TrainTransform,
+    ValTransform,
+)
+from dali_mixup.fn import mix
+from dali_mixup.methods import REGISTRY, CutMix, Form, MixUp, ResizeMix
+from dali_mixup.recipes import recipe_names
+from tests.gpu.dry_run import DType, graph_of, problems
+
+DATA = [(f"/nowhere/{i}.jpg", i % 10) for i in range(64)]
+DALI = Runtime(cpu_kernels="dali")  # the GPU has no compiled kernels
+EVERY = [method() for method in REGISTRY.values()]
+OUTPUTS = list(itertools.product(("float32", "float16", "bfloat16"), (False, True)))
+SIZES = (224, MultiScale((128, 160), "batch"))
+STRINGS = (
+    "rand-m9-mstd0.5-inc1",
+    "rand-m9-n3-tweights",
+    "rand-m9-t3a",
+    "original",
+    "originalr",
+    "v0",
+    "v0r",
+    "3a",
+    "imagenet",
+    "ta_wide",
+)
+OPTIONS: list[dict[str, Any]] = [
+    {"color_jitter": (0.4, 0.4, 0.4, 0.1)},
+    {"grayscale": 0.2, "solarize": 0.2, "gaussian_blur": 0.5, "lighting": 0.1},
+    {"cutout": Cutout(16)},
+    {"crop": "padded", "image_size": 32},
+    {"interpolation": "nearest"},
+    {"interpolation": "bicubic", "antialias": False},
+    {"interpolation": "lanczos", "hflip": 0.0},
+    {"image_size": SizeSchedule(((0, 128), (10, 224)))},
+]
+
+
+def loader_problems(loader: MixLoader, roi: bool = True, **output: Any) -> list[str]:
+    """Of a CPU loader's graph with everything on the GPU."""
+    spec = replace(loader.spec.pipeline, backend=Backend(gpu=True, roi=roi), device_id=0, **output)
+    return problems(
+        graph_of(lambda: PipelineRun(replace(loader.spec, pipeline=spec), loader._bad, Cursor(0)))
+    )
+
+
+def trained(**options: Any) -> MixLoader:
+    return train_loader(DATA, batch_size=8, device="cpu", runtime=DALI, **options)
+
+
+@pytest.mark.parametrize("policy", [None, MixPolicy([MixUp(), CutMix()], granularity="sample")], ids=str)
+def test_the_training_graph(policy: MixPolicy | None) -> None:
+    loader = trained(policy=policy)
+    for roi in (True, False):
+        for dtype, channels_last in OUTPUTS:
+            assert loader_problems(loader, roi, dtype=dtype, channels_last=channels_last) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "granularity"),
+    [
+        (name, granularity)
+        for name, method in sorted(REGISTRY.items())
+        for granularity in (("batch", "pair", "sample") if method().columns == 2 else ("batch", "sample"))
+    ],
+)
+def test_every_method(name: str, granularity: str) -> None:
+    method = REGISTRY[name]()
+    loader = trained(policy=MixPolicy([method], granularity=granularity))
+    for dtype, channels_last in OUTPUTS:
+        assert loader_problems(loader, dtype=dtype, channels_last=channels_last) == []
+
+
+@pytest.mark.parametrize("k", [2, 3, 5, 8])
+def test_k_images(k: int) -> None:
+    assert loader_problems(trained(policy=MixPolicy([MixUp(k=k), *EVERY], granularity="sample"))) == []
+
+
+@pytest.mark.parametrize(
+    "handover", [HandOver(clean=True), HandOver(views=2, unlabelled=Unlabelled(DATA, views=2))], ids=str
+)
+def test_what_comes_with_a_batch(handover: HandOver) -> None:
+    assert loader_problems(trained(policy=MixPolicy([MixUp()]), handover=handover)) == []
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe(name: str) -> None:
+    recipe = load_recipe(name)
+    loader = recipe.train_loader(DATA, batch_size=8, device="cpu", runtime=DALI)
+    for roi in (True, False):
+        assert loader_problems(loader, roi) == []
+    assert loader_problems(recipe.val_loader(DATA, batch_size=8, device="cpu"), False) == []
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("text", STRINGS)
+def test_every_auto_augmentation(text: str, size: Any) -> None:
+    assert loader_problems(trained(transform=TrainTransform(size, auto_augment=text))) == []
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("place", ["before_mix", "after_mix"])
+@pytest.mark.parametrize("mode", ["const", "rand", "pixel"])
+def test_every_erasing(mode: str, place: str, size: Any) -> None:
+    transform = TrainTransform(size, random_erasing=RandomErasing(mode=mode, place=place, count=2))
+    loader = trained(policy=MixPolicy([MixUp()]), transform=transform)
+    for dtype, channels_last in OUTPUTS:
+        assert loader_problems(loader, dtype=dtype, channels_last=channels_last) == []
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_every_other_augmentation(options: dict[str, Any]) -> None:
+    loader = trained(policy=MixPolicy([CutMix()]), transform=TrainTransform(**options))
+    for roi in (True, False):
+        assert loader_problems(loader, roi) == []
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos"])
+def test_validation(interpolation: str) -> None:
+    loader = val_loader(DATA, batch_size=8, device="cpu", transform=ValTransform(interpolation=interpolation))
+    for dtype, channels_last in OUTPUTS:
+        assert loader_problems(loader, False, dtype=dtype, channels_last=channels_last) == []
+
+
+def fed(dtype: Any, dimensions: int, layout: str | None = None) -> Any:
+    return fn.external_source(
+        source=lambda info: 0, batch=True, batch_info=True, dtype=dtype, ndim=dimensions, layout=layout
+    )
+
+
+def mixing(policy: MixPolicy, given: Any, layout: str, maps: Any = None, **options: Any) -> list[str]:
+    pipeline = Pipeline(batch_size=8, num_threads=2, device_id=0, seed=1)
+    with pipeline:
+        segmentation = {} if maps is None else {"segmentation": fed(maps, 2).gpu()}
+        outputs = mix(
+            fed(given, 3, layout).gpu(),
+            fed(DType.INT32, 0),
+            policy,
+            image_size=32,
+            layout=layout,
+            half_images=given == DType.FLOAT16,
+            **segmentation,
+            **options,
+        )
+        flat = [node for out in outputs for node in (out if isinstance(out, tuple) else (out,))]
+        pipeline.set_outputs(*flat)
+    return problems(pipeline)
+
+
+@pytest.mark.parametrize("methods", [[MixUp(), CutMix()], [ResizeMix()], EVERY], ids=len)
+@pytest.mark.parametrize("layout", ["HWC", "CHW"])
+@pytest.mark.parametrize("dtype", [DType.UINT8, DType.FLOAT, DType.FLOAT16], ids=str)
+def test_mix_in_a_users_pipeline(dtype: Any, layout: str, methods: list) -> None:
+    policy = MixPolicy(methods)
+    for made, channels_last in itertools.product(("float32", "float16", "uint8"), (False, True)):
+        output = Output(0.0, 1.0, made, channels_last)
+        assert mixing(policy, dtype, layout, num_classes=10, output=output) == []
+    assert mixing(policy, dtype, layout, num_classes=10, targets="compact") == []
+    assert mixing(policy, dtype, layout, num_classes=None) == []
+
+
+@pytest.mark.parametrize(
+    "name", sorted(n for n, m in REGISTRY.items() if m.form in (Form.PASTE, Form.RESIZE))
+)
+def test_segmentation(name: str) -> None:
+    for maps in (DType.UINT8, DType.INT16):
+        assert mixing(MixPolicy([REGISTRY[name]()]), DType.UINT8, "HWC", maps, num_classes=10) == []
+
+
+@pytest.mark.parametrize("read_in_dali", [True, False])
+def test_the_probe_of_bad_files(read_in_dali: bool) -> None:
+    assert problems(graph_of(lambda: _one_at_a_time(Backend(gpu=True), 0, read_in_dali))) == []
+
+
+def test_the_self_test() -> None:
+    for make in (windows_pipeline, whole_pipeline):
+        assert problems(make([np.zeros(1, np.uint8)], 0, Backend(gpu=True))) == []
+
+
+class TestTheDryRunItself:
+    """Each kind of fault it is there for, planted."""
+
+    def planted(self, graph: Any) -> list[str]:
+        pipeline = Pipeline(batch_size=8, num_threads=2, device_id=0, seed=1)
+        with pipeline:
+            pipeline.set_outputs(graph(fed(DType.UINT8, 3, "HWC").gpu()))
+        return problems(pipeline)
+
+    def test_a_type_without_a_kernel(self) -> None:
+        (problem,) = self.planted(
+            lambda x: fn.erase(
+                fn.cast(x, dtype=DType.FLOAT16), anchor=[0.0, 0.0], shape=[2.0, 2.0], axis_names="HW"
+            )
+        )
+        assert "no GPU kernel of Erase takes DALIDataType.FLOAT16" in problem
+
+    def test_inputs_of_two_sizes(self) -> None:
+        (problem,) = self.planted(
+            lambda x: fn.multi_paste(x, fn.resize(x, size=[4, 4]), output_size=[32, 32])
+        )
+        assert "may differ in size" in problem
+
+    def test_a_graph_that_stays_on_the_cpu(self) -> None:
+        pipeline = Pipeline(batch_size=8, num_threads=2, device_id=0, seed=1)
+        with pipeline:
+            pipeline.set_outputs(types.Constant(1, device="cpu"))
+        assert problems(pipeline) == ["nothing in this graph runs on the GPU"]

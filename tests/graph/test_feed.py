@@ -1,0 +1,58 @@
+"""What is fed to the graph, for the corners that only DALI's GPU kernels punish."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._graph.feed import PlanFeed
+from dali_mixup.methods import RICAP, CutMix, FMix, GMix, HMix, Mosaic, ResizeMix
+
+H, W = 48, 64
+
+
+def arrays_of(policy: MixPolicy, step: int = 0, rows: int = 32) -> dict[str, np.ndarray]:
+    feed = PlanFeed(policy, (0.0,) * 3, (1.0,) * 3, H, W)
+    plan = policy.plan(rows, H, W, seed=0, epoch=0, step=step)
+    return dict(zip(feed.pixel_names, feed.arrays(plan, feed.pixel_names), strict=True))
+
+
+@pytest.mark.parametrize("methods", [[CutMix(1.0)], [CutMix(1.0), Mosaic()], [CutMix(1.0), RICAP()]], ids=str)
+def test_empty_rectangles_come_first_and_read_nothing_outside(methods: list) -> None:
+    seen = 0
+    for step in range(8):
+        fed = arrays_of(MixPolicy(methods, granularity="sample", prob=0.7), step)
+        full = (fed["paste_shape"] > 0).all(2)
+        assert (
+            np.diff(full.astype(int), axis=1) >= 0
+        ).all()  # empty ones, then the whole image and the others
+        assert not fed["paste_from"][~full].any() and not fed["paste_to"][~full].any()
+        seen += int((~full).sum())
+    assert seen
+
+
+def test_a_resized_partner_stands_where_it_is_pasted_from() -> None:
+    """The canvas begins at `resize_start` as the small image counts, so pixel 0 of the small image is at -start."""
+    fed = arrays_of(MixPolicy([ResizeMix()], granularity="sample", partners="derangement"))
+    np.testing.assert_array_equal(-fed["resize_start"], fed["resize_to"][:, 1])
+    np.testing.assert_array_equal(fed["resize_shape"][:, 1], fed["resize_size"])
+    assert (fed["resize_to"][:, 1] + fed["resize_shape"][:, 1] <= [H, W]).all()
+
+
+@pytest.mark.parametrize("granularity", ["batch", "pair", "sample"])
+@pytest.mark.parametrize("methods", [[GMix(), FMix()], [CutMix(), HMix()]], ids=str)
+def test_each_mask_is_fed_once_and_found_by_every_row_that_has_it(methods: list, granularity: str) -> None:
+    policy = MixPolicy(methods, granularity=granularity, prob=0.8)
+    feed = PlanFeed(policy, (0.0,) * 3, (1.0,) * 3, H, W)
+    masked = 0
+    for step in range(8):
+        plan = policy.plan(33, H, W, seed=0, epoch=0, step=step)
+        is_mask, masks, at = feed.arrays(plan, ("is_mask", "mask", "mask_at"))
+        rows = np.flatnonzero(is_mask)
+        for place, row in enumerate(rows):
+            given = masks[rows[at[row]]] if feed.masks_are_shared else masks[rows[place]]
+            np.testing.assert_array_equal(given[:, :, 0], plan.masks[plan.mask_of[row]])
+        assert sum(mask.size > 1 for mask in masks) == len(set(plan.mask_of[rows]))
+        masked += len(rows)
+    assert masked
