@@ -12,6 +12,7 @@ import numpy as np
 from dali_mixup.check.findings import Finding
 from dali_mixup.check.scan import Scan
 from dali_mixup.sources.base import Source
+from dali_mixup.sources.remarks import Remark
 
 IMAGENET_IMAGES = {"training": 1_281_167, "validation": 50_000}
 """ILSVRC 2012 (Russakovsky et al. 2015, "ImageNet Large Scale Visual Recognition Challenge", table 2)."""
@@ -32,6 +33,7 @@ class Report:
     sizes: (n, 3) int64, width, height and bytes of the fit samples.
     same_name: file names that occur more than once, wherever, with their keys; a hint at copies.
     imagenet: remarks where the classes look like ImageNet's, else none.
+    remarks: what the source itself has to say, such as a folder that is hardly a class.
     """
 
     samples: int
@@ -44,6 +46,7 @@ class Report:
     sizes: np.ndarray
     same_name: dict[str, tuple[str, ...]]
     imagenet: tuple[str, ...]
+    remarks: tuple[Remark, ...]
 
     @classmethod
     def of(cls, source: Source, scan: Scan) -> Report:
@@ -61,12 +64,14 @@ class Report:
             sizes=np.array([(h.width, h.height, h.bytes) for h in fit.values()], np.int64).reshape(-1, 3),
             same_name=_same_names(source),
             imagenet=imagenet_remarks(source.classes, len(source)),
+            remarks=source.remarks,
         )
 
     @property
     def fit(self) -> bool:
-        """Whether the data can be trained on as they are: no unfit file and no class without fit images."""
-        return not self.findings and not self.empty_classes
+        """Whether the data can be trained on as they are: no unfit file, no class without fit images, and no class
+        that is hardly meant as one."""
+        return not (self.findings or self.empty_classes or any(remark.unfit for remark in self.remarks))
 
     @property
     def empty_classes(self) -> tuple[str, ...]:

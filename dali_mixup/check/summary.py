@@ -21,6 +21,7 @@ def summary(report: Report) -> Iterator[str]:
     for key in report.rotated:
         yield f"rotated by EXIF, which training ignores: {printable(key)}"
     yield from _same_names(report)
+    yield from (f"remark: {printable(remark.text)}" for remark in report.remarks)
     yield from (f"class without a fit image: {printable(name)}" for name in report.empty_classes)
     yield from (f"ImageNet: {remark}" for remark in report.imagenet)
     yield from _classes(report)

@@ -48,17 +48,18 @@ def _open(data: str) -> Source:
     from dali_mixup.sources import image_folder, open_source
 
     # An empty class folder is something to report here, not a reason to stop.
-    return image_folder(data, allow_empty=True) if os.path.isdir(data) else open_source(data)
+    return (
+        image_folder(data, allow_empty=True) if os.path.isdir(os.path.expanduser(data)) else open_source(data)
+    )
 
 
 def _check_targets(source: Source, manifest: Path | None, exclude: Path | None) -> None:
     """Refuses before the long work what would fail after it."""
-    from dali_mixup.sources import FileList
     from dali_mixup.sources.manifest import MANIFEST_SUFFIXES
 
     if manifest is not None and manifest.suffix not in MANIFEST_SUFFIXES:
         raise ValueError(f"--manifest {str(manifest)!r}: expected a name that ends in {MANIFEST_SUFFIXES}")
-    if manifest is not None and not isinstance(source, FileList):
+    if manifest is not None and not source.read_in_dali:
         raise ValueError("--manifest: a manifest lists image files, and these data are shards; use --exclude")
     for target in (manifest, exclude):
         if target is not None and not target.absolute().parent.is_dir():
@@ -79,7 +80,7 @@ def _scan(source: Source, threads: int | None) -> Scan:
 
 
 def _write(source: Source, report: Report, manifest: Path | None, exclude: Path | None) -> None:
-    from dali_mixup.sources import FileList, write_exclude_list, write_manifest
+    from dali_mixup.sources import write_exclude_list, write_manifest
 
     if exclude is not None:
         write_exclude_list(exclude, ((finding.key, finding.problem.value) for finding in report.findings))
@@ -89,6 +90,5 @@ def _write(source: Source, report: Report, manifest: Path | None, exclude: Path 
     if len(report.findings) == len(source):
         typer.echo("wrote no manifest: no file is fit")
         return
-    assert isinstance(source, FileList)  # _check_targets refused anything else
     write_manifest(manifest, source.exclude(finding.index for finding in report.findings), report.sizes)
     typer.echo(f"wrote {manifest}: {len(report.sizes)} fit files")

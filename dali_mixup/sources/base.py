@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import io
 import json
 import os
 import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from dali_mixup.sources.classes import MOST_CLASSES, Classes, ClassMap, checked_names, class_map, few
 from dali_mixup.sources.names import PackedNames
+from dali_mixup.sources.remarks import Remark, log_remarks
+from dali_mixup.sources.views import LabelView, View, position
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Self = TypeVar("Self", bound="Source")
 
@@ -24,31 +31,127 @@ Place = tuple[bytes, int, int | None]
 class Source(ABC):
     """Encoded images, each with a class: random access by index, no decoding, neither DALI nor torch.
 
-    names: the full name of every sample; `root` is what they all begin with. The rest, the sample's key, is
-    the same wherever the data lie, so keys stand in exclude lists, manifests and fingerprints.
-    labels: (n,) int32, read-only, in [0, num_classes).
-    classes: the name of every class; label i means classes[i]. Names may repeat (ImageNet has two "crane").
+    A subclass calls this constructor and writes `feed`; it sets `read_in_dali`, and overrides `places` where its images
+    lie in files. It may keep whatever it likes per sample: `subset` and `exclude` hand it the indices of the samples as
+    it was constructed with them.
 
-    Raises ValueError where there are no samples, where numbers of names and labels differ, and where a label
-    lies outside [0, num_classes); TypeError where labels are not whole numbers.
+    Args:
+        names: the full name of every sample, which begins with `root` and goes on behind it.
+        labels: (n,) whole numbers in [0, number of classes).
+        classes: the name of every class: label i means classes[i]. Names may repeat (ImageNet has two "crane"). None:
+            the labels are all that is known, and the classes are named "0", "1", ... up to the highest label.
+        root: what all names begin with; a slash is added at its end if it has none. "": the names are relative already.
+            The rest of a name, the sample's key, is the same wherever the data lie, so keys stand in exclude lists,
+            manifests and fingerprints.
+        remarks: what is odd about the data; logged as warnings.
+
+    Attributes:
+        labels: (n,) int32, read-only.
+        classes: the name of every class.
+        class_map: names and labels of the classes.
+        classes_named: whether the data, or the user, named the classes.
+        root: what all names begin with.
+        remarks: as given.
+
+    Raises:
+        ValueError: no samples, different numbers of names and labels, a label outside the range, or a name that does
+            not begin with `root`.
+        TypeError: labels that are not whole numbers, or class names that are not text.
     """
 
-    read_in_dali: ClassVar[bool]
+    read_in_dali: bool
     """True: `feed` gives file paths, which DALI opens. False: `feed` gives the encoded images themselves."""
 
-    def __init__(self, names: PackedNames, labels: Any, classes: Sequence[str], root: str) -> None:
-        self._names = names
-        self._prefix = len(os.fsencode(root))
+    def __init__(
+        self,
+        names: Sequence[str] | PackedNames,
+        labels: Any,
+        classes: Sequence[str] | None = None,
+        root: str = "",
+        *,
+        remarks: Sequence[Remark] = (),
+    ) -> None:
+        self.root = root if not root or root.endswith("/") else f"{root}/"
+        self._names = _packed(names, self.root)
+        self._prefix = len(os.fsencode(self.root))
         self._fingerprint: str | None = None
-        self.classes = tuple(classes)
-        self.labels = _checked_labels(labels, self.classes, names)
+        array = _checked_shape(labels, len(self._names))
+        self.classes_named = classes is not None
+        self.classes = _numbered(array, self._names) if classes is None else _listed(classes)
+        self.class_map = ClassMap.of(self.classes)
+        self.labels = _checked_range(array, self.classes, self._names)
+        self.remarks = tuple(remarks)
+        log_remarks(self.remarks)
+
+    @abstractmethod
+    def feed(self, indices: np.ndarray) -> list[np.ndarray]:
+        """What DALI is given for samples.
+
+        Args:
+            indices: (m,) int64 in [0, n); they may repeat.
+
+        Returns:
+            One (bytes,) uint8 array per index, in their order: a path or an encoded image, see `read_in_dali`.
+        """
+
+    def places(self, indices: np.ndarray) -> list[Place]:
+        """Where the encoded images of samples lie, for reading them before they are fed.
+
+        Args:
+            indices: (m,) int64 in [0, n).
+
+        Returns:
+            One place per index, or none at all where the images do not lie in files.
+        """
+        return []
 
     def __len__(self) -> int:
         return len(self._names)
 
+    def __getitem__(self, index: int) -> tuple[Image, int]:
+        """A sample as torchvision's datasets give it without a transform: an RGB image of Pillow, and its label."""
+        from PIL import Image
+
+        place = position(index, len(self))
+        with Image.open(io.BytesIO(self.encoded(place))) as image:
+            return image.convert("RGB"), int(self.labels[place])
+
+    def __repr__(self) -> str:
+        return (
+            f"{self.kind} of {len(self)} samples\n"
+            f"  root: {self.root}\n"
+            f"  classes: {self.num_classes} ({few(self.classes, 3)})"
+        )
+
+    @property
+    def kind(self) -> str:
+        """What sort of source this is, for messages."""
+        return type(self).__name__
+
     @property
     def num_classes(self) -> int:
         return len(self.classes)
+
+    @property
+    def class_to_idx(self) -> dict[str, int]:
+        """The label of every class name.
+
+        Raises:
+            ValueError: a name that stands for several labels.
+        """
+        for name in self.classes:
+            self.class_map.label(name)
+        return dict(self.class_map.labels)
+
+    @property
+    def targets(self) -> Sequence[int]:
+        """The label of every sample: torchvision's list as a view."""
+        return LabelView(self.labels)
+
+    @property
+    def samples(self) -> Sequence[tuple[str, int]]:
+        """(full name, label) of every sample: torchvision's list as a view."""
+        return View(len(self), lambda index: (self.name(index), int(self.labels[index])))
 
     def name(self, index: int) -> str:
         """The full name of a sample (the path of its file), for messages."""
@@ -58,18 +161,30 @@ class Source(ABC):
         """The name of a sample without the root: the same on every machine."""
         return os.fsdecode(self._names.bytes_of(index)[self._prefix :])
 
-    @abstractmethod
-    def feed(self, indices: np.ndarray) -> list[np.ndarray]:
-        """What DALI is given for these samples: one (bytes,) uint8 array each; see `read_in_dali`."""
+    def filename(self, index: int, basename: bool = False, absolute: bool = False) -> str:
+        """timm's name of a sample: its key, or its last part (`basename`), or its full name (`absolute`)."""
+        place = position(index, len(self))
+        if basename:
+            return os.path.basename(self.key(place))
+        return self.name(place) if absolute else self.key(place)
 
-    @abstractmethod
-    def places(self, indices: np.ndarray) -> list[Place]:
-        """Where the encoded images of these samples lie, for whoever wants to read them before they are fed."""
+    def filenames(self, basename: bool = False, absolute: bool = False) -> list[str]:
+        """`filename` of every sample."""
+        return [self.filename(index, basename, absolute) for index in range(len(self))]
+
+    def encoded(self, index: int) -> bytes:
+        """The encoded image of a sample.
+
+        Raises:
+            OSError: its file cannot be read.
+        """
+        if not self.read_in_dali:
+            return self.feed(np.array([index]))[0].tobytes()
+        with open(self.name(index), "rb") as file:
+            return file.read()
 
     def fingerprint(self) -> str:
-        """Hex digest (SHA-256) of keys, labels and classes, in order; not of the images, nor of where they
-        lie.
-        """
+        """Hex digest (SHA-256) of keys, labels and classes, in order; not of the images, nor of where they lie."""
         if self._fingerprint is None:
             digest = hashlib.sha256(json.dumps(self.classes).encode() + b"\0")
             digest.update(self.labels.astype("<i4").tobytes())
@@ -78,33 +193,59 @@ class Source(ABC):
             self._fingerprint = digest.hexdigest()
         return self._fingerprint
 
-    def subset(self: Self, indices: Any) -> Self:
-        """The samples at `indices`, (m,) whole numbers in [0, n), in that order. Classes keep their labels.
+    def with_classes(self: Self, classes: Classes) -> Self:
+        """The same samples with the labels that `classes` gives their classes.
 
-        Raises IndexError for an index outside [0, n), ValueError where nothing is left.
+        Where the data name their classes (folders, manifests), a class keeps its name and takes the label that this
+        name has in `classes`; classes of which there is no sample here are fine. Where the data hold only numbers
+        (lists, shards), the numbers are the labels, and `classes` names them.
+
+        Args:
+            classes: see `class_map`.
+
+        Raises:
+            ValueError: a class, or a number, that `classes` does not have.
+            TypeError: what `class_map` raises.
         """
-        rows = np.asarray(indices)
-        if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
-            raise TypeError(f"indices must be a list of whole numbers, got {indices!r}")
-        outside = rows[(rows < 0) | (rows >= len(self))] if rows.size else rows
-        if outside.size:
-            raise IndexError(f"index {outside[0]} is outside [0, {len(self)})")
-        return self._take(rows.astype(np.int64))
-
-    def _take(self: Self, rows: np.ndarray) -> Self:
-        if not rows.size:
-            raise ValueError(f"none of the {len(self)} samples is left")
+        wanted = class_map(classes)
         rest = copy.copy(self)
-        rest._names, rest.labels, rest._fingerprint = self._names.take(rows), self.labels[rows], None
+        if self.classes_named:
+            labels = wanted.relabelled(self.labels, self.classes, repr(self.root))
+        else:
+            labels = _checked_range(self.labels, wanted.names, self._names)
+        rest.labels, rest._fingerprint = labels.astype(np.int32), None
+        rest.classes, rest.class_map, rest.classes_named = wanted.names, wanted, True
         rest.labels.setflags(write=False)
         return rest
 
-    def exclude(self: Self, unwanted: Iterable[Any]) -> Self:
-        """All samples but the `unwanted` ones, given by index, by key or by full name. Classes keep their
-        labels.
+    def subset(self, indices: Any) -> Source:
+        """Some of the samples. Classes keep their labels.
 
-        Raises ValueError for a name that is not here (a stale list must not pass unnoticed) and where nothing
-        is left.
+        Args:
+            indices: (m,) whole numbers in [0, n): the samples, in their order.
+
+        Raises:
+            IndexError: an index outside [0, n).
+            ValueError: nothing is left.
+            TypeError: indices that are not whole numbers.
+        """
+        rows = np.asarray(indices)
+        if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
+            raise TypeError(f"indices must be a list of whole numbers, got {reprlib.repr(indices)}")
+        outside = rows[(rows < 0) | (rows >= len(self))] if rows.size else rows
+        if outside.size:
+            raise IndexError(f"index {outside[0]} is outside [0, {len(self)})")
+        return self._part(rows.astype(np.int64))
+
+    def exclude(self, unwanted: Iterable[Any]) -> Source:
+        """All samples but some. Classes keep their labels.
+
+        Args:
+            unwanted: samples by index, by key or by full name.
+
+        Raises:
+            ValueError: a name that is not here (a stale list must not pass unnoticed), or nothing is left.
+            TypeError: anything that is neither a name nor an index in [0, n).
         """
         if isinstance(unwanted, (str, bytes)):
             raise TypeError(f"exclude takes a list of names or indices, got one name: {unwanted!r}")
@@ -119,7 +260,12 @@ class Source(ABC):
                 raise TypeError(f"exclude takes names or indices in [0, {len(self)}), got {item!r}")
         if names:
             wanted[self._rows_of(names)] = False
-        return self._take(np.flatnonzero(wanted))
+        return self._part(np.flatnonzero(wanted))
+
+    def _part(self, rows: np.ndarray) -> Source:
+        if not rows.size:
+            raise ValueError(f"none of the {len(self)} samples is left")
+        return _Part(self, rows)
 
     def _rows_of(self, names: set[str]) -> list[int]:
         missing, rows = set(names), []
@@ -137,12 +283,63 @@ class Source(ABC):
         return rows
 
 
-def _checked_labels(labels: Any, classes: tuple[str, ...], names: PackedNames) -> np.ndarray:
+class _Part(Source):
+    """Some samples of another source, which is asked for them by its own indices: it need not know of parts."""
+
+    def __init__(self, whole: Source, rows: np.ndarray) -> None:
+        self._whole, self._rows = whole, rows
+        self.read_in_dali = whole.read_in_dali
+        super().__init__(whole._names.take(rows), whole.labels[rows], whole.classes, whole.root)
+        self.class_map, self.classes_named = whole.class_map, whole.classes_named
+        self.remarks = whole.remarks  # logged when the whole was opened
+
+    @property
+    def kind(self) -> str:
+        return self._whole.kind
+
+    def feed(self, indices: np.ndarray) -> list[np.ndarray]:
+        return self._whole.feed(self._rows[indices])
+
+    def places(self, indices: np.ndarray) -> list[Place]:
+        return self._whole.places(self._rows[indices])
+
+
+def _packed(names: Sequence[str] | PackedNames, root: str) -> PackedNames:
     if not len(names):
         raise ValueError("the data hold no samples")
+    if isinstance(names, PackedNames):
+        return names
+    foreign = next((name for name in names if not name.startswith(root) or name == root), None)
+    if foreign is not None:
+        raise ValueError(f"the name {foreign!r} must begin with the root {root!r} and go on behind it")
+    return PackedNames.pack(names)
+
+
+def _checked_shape(labels: Any, samples: int) -> np.ndarray:
     array = whole_numbers(labels)
-    if array.shape != (len(names),):
-        raise ValueError(f"{len(names)} samples need labels of shape ({len(names)},), got {array.shape}")
+    if array.shape != (samples,):
+        raise ValueError(f"{samples} samples need labels of shape ({samples},), got {array.shape}")
+    return array
+
+
+def _listed(classes: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(classes, (str, bytes)):
+        raise TypeError(f"classes must be a list of names, got one text: {classes!r}")
+    return checked_names(tuple(classes))
+
+
+def _numbered(labels: np.ndarray, names: PackedNames) -> tuple[str, ...]:
+    row = int(np.argmax(labels))
+    highest = int(labels[row])
+    if highest >= MOST_CLASSES:
+        raise ValueError(
+            f"the label of {names[row]!r} is {highest}, which would mean {highest + 1} classes; expected labels that "
+            f"count from 0 and stay below {MOST_CLASSES}"
+        )
+    return tuple(map(str, range(highest + 1)))
+
+
+def _checked_range(array: np.ndarray, classes: tuple[str, ...], names: PackedNames) -> np.ndarray:
     outside = np.flatnonzero((array < 0) | (array >= len(classes)))
     if outside.size:
         row = int(outside[0])
@@ -156,7 +353,11 @@ def _checked_labels(labels: Any, classes: tuple[str, ...], names: PackedNames) -
 
 
 def whole_numbers(labels: Any) -> np.ndarray:
-    """Labels as an array of integers, whatever they came in. Raises TypeError for anything else."""
+    """Labels as an array of integers, whatever they came in.
+
+    Raises:
+        TypeError: anything else.
+    """
     try:
         array = np.asarray(labels)
     except (ValueError, TypeError, OverflowError):

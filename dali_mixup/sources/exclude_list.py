@@ -9,27 +9,37 @@ from __future__ import annotations
 
 import json
 import os
+import reprlib
 from collections.abc import Iterable
+
+from dali_mixup.sources.lines import text_lines
+from dali_mixup.sources.paths import home_expanded, regular_file
 
 
 def write_exclude_list(file: str | os.PathLike[str], rows: Iterable[tuple[str, str]]) -> None:
-    """Write (key, problem) rows to `file`."""
+    """Writes (key, problem) rows to a file."""
     with open(file, "w", encoding="ascii", newline="\n") as out:
         out.writelines(json.dumps({"path": key, "problem": problem}) + "\n" for key, problem in rows)
 
 
 def read_exclude_list(file: str | os.PathLike[str]) -> list[str]:
-    """The keys in `file`. Raises ValueError that names a line which is not of the form above."""
+    """The keys in an exclude list.
+
+    Raises:
+        ValueError: a line that is not of the form above, which is named.
+        FileNotFoundError: there is no such file.
+    """
+    path = home_expanded(file)
+    regular_file(path)
     keys = []
-    with open(file, encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                path = json.loads(line)["path"]
-                if not isinstance(path, str):
-                    raise TypeError
-            except (ValueError, KeyError, TypeError):
-                raise ValueError(
-                    f'{os.fspath(file)}, line {number}: expected {{"path": "..."}}, got {line!r}'
-                ) from None
-            keys.append(path)
+    for number, line in enumerate(text_lines(path), start=1):
+        try:
+            key = json.loads(line)["path"]
+            if not isinstance(key, str):
+                raise TypeError
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise ValueError(
+                f'{path}, line {number}: expected {{"path": "..."}}, got {reprlib.repr(line)}'
+            ) from None
+        keys.append(key)
     return keys

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
 from dali_mixup.sources.files import FileList
-from dali_mixup.sources.paths import path_text
-
-IMAGE_EXTENSIONS = (
-    ".jpg",
-    ".jpeg",
-    ".png",
-    ".ppm",
-    ".bmp",
-    ".pgm",
-    ".tif",
-    ".tiff",
-    ".webp",
-    ".jp2",
-)
-"""torchvision's, and JPEG 2000, which DALI decodes."""
+from dali_mixup.sources.paths import home_expanded
+from dali_mixup.sources.remarks import Remark
+from dali_mixup.sources.strays import class_remarks, file_remarks
 
 
 def image_folder(
@@ -31,29 +20,40 @@ def image_folder(
 ) -> FileList:
     """The images below `root`, labelled by the folder they are in: root/<class>/.../<image>.
 
-    Classes are the folders right below root, sorted by name. Their images are found at any depth, links are
-    followed, and extensions compare without regard to case; files elsewhere are ignored. Classes, labels and
-    order are those of `torchvision.datasets.ImageFolder`.
+    Classes are the folders right below root, sorted by name. Their images are found at any depth, links are followed,
+    and extensions compare without regard to case; files elsewhere are ignored. Classes, labels and order are those of
+    `torchvision.datasets.ImageFolder`. Pipes, sockets and devices are left out, since reading them could last forever;
+    that, and folders which are hardly meant as classes, are logged (`Source.remarks`).
 
-    Raises FileNotFoundError or NotADirectoryError where root is no folder, ValueError where it holds no class
-    folder or (unless allow_empty) a class folder without images: an empty one would take a label all the
-    same.
+    Args:
+        root: the folder.
+        extensions: endings of the names of images, each with its dot.
+        allow_empty: whether a class folder without images is a class all the same.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        NotADirectoryError: it is a file.
+        ValueError: it holds no class folder, no image, or (unless `allow_empty`) a class folder without images, which
+            would take a label.
+        TypeError: extensions that are not a list of texts.
     """
-    folder = os.path.abspath(path_text(root))
+    folder = os.path.abspath(home_expanded(root))
     if not os.path.exists(folder):
         raise FileNotFoundError(f"there is no folder {folder!r}")
     if not os.path.isdir(folder):
         raise NotADirectoryError(f"{folder!r} is not a folder")
     endings = _checked_endings(extensions)
-    classes = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+    with os.scandir(folder) as entries:
+        classes = sorted(entry.name for entry in entries if entry.is_dir())
     if not classes:
         raise ValueError(
             f"{folder!r} holds no class folders: images are expected at {folder}/<class>/<image>"
         )
     paths: list[str] = []
     labels: list[int] = []
+    blocking: list[str] = []
     for label, name in enumerate(classes):
-        found = _images_below(folder, name, endings)
+        found = _images_below(folder, name, endings, blocking)
         paths += found
         labels += [label] * len(found)
     if not paths:
@@ -67,31 +67,68 @@ def image_folder(
             f"{endings}: {[classes[label] for label in empty[:5]]}. Remove them, or use "
             f"image_folder(..., allow_empty=True) to keep their labels."
         )
-    return FileList(paths, labels, classes, root=folder)
+    direct = {label for path, label in zip(paths, labels, strict=True) if path.count("/") == 1}
+    remarks = [
+        *class_remarks(folder, classes, [label in direct for label in range(len(classes))]),
+        *file_remarks(folder, paths),
+        *_blocking_remarks(folder, blocking),
+    ]
+    return FileList(paths, labels, classes, root=folder, remarks=remarks)
 
 
-def _images_below(root: str, name: str, endings: tuple[str, ...]) -> list[str]:
+def _blocking_remarks(root: str, blocking: list[str]) -> list[Remark]:
+    if not blocking:
+        return []
+    return [
+        Remark(
+            f"{root!r}: {len(blocking)} pipes, sockets or devices have names of images, such as {blocking[0]!r}; they "
+            "are left out"
+        )
+    ]
+
+
+def _images_below(root: str, name: str, endings: tuple[str, ...], blocking: list[str]) -> list[str]:
     found = []
     # Sorting the walk by folder path, and files within a folder, is torchvision's order.
-    for where, files in sorted(_walk(os.path.join(root, name))):
+    for where, files in sorted(_walk(os.path.join(root, name), endings, blocking)):
         below = os.path.relpath(where, root)
-        found += [f"{below}/{file}" for file in sorted(files) if file.lower().endswith(endings)]
+        found += [f"{below}/{file}" for file in sorted(files)]
     return found
 
 
-def _walk(folder: str) -> Iterator[tuple[str, list[str]]]:
-    for where, folders, files in os.walk(folder, followlinks=True, onerror=_raise):
-        for name in folders:
-            link = f"{where}/{name}"
-            if os.path.islink(link) and f"{os.path.realpath(where)}/".startswith(
-                f"{os.path.realpath(link)}/"
-            ):
-                raise ValueError(f"{link!r} links to a folder it lies in: the walk would never end")
+def _walk(folder: str, endings: tuple[str, ...], blocking: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Every folder at or below `folder` with the names of its images; pipes and devices go to `blocking`."""
+    waiting: list[tuple[str, tuple[str, ...]]] = [(folder, ())]
+    while waiting:
+        where, left = waiting.pop()
+        files: list[str] = []
+        with os.scandir(where) as entries:
+            for entry in entries:
+                if _is(entry.is_dir, entry):
+                    waiting.append(
+                        (entry.path, _left_for(entry, where, left) if entry.is_symlink() else left)
+                    )
+                elif entry.name.lower().endswith(endings):
+                    # A link to nowhere is a sample, as in torchvision: it is named when it is read.
+                    ordinary = _is(entry.is_file, entry) or not os.path.exists(entry.path)
+                    (files if ordinary else blocking).append(entry.name if ordinary else entry.path)
         yield where, files
 
 
-def _raise(error: OSError) -> None:
-    raise error  # os.walk would leave an unreadable folder out in silence
+def _is(question: Callable[[], bool], entry: os.DirEntry[str]) -> bool:
+    try:
+        return question()
+    except OSError:  # a link to itself, or a folder that may not be looked into
+        return False
+
+
+def _left_for(entry: os.DirEntry[str], where: str, left: tuple[str, ...]) -> tuple[str, ...]:
+    """The folders that a walk has left through links, this link included; an error if it comes back to one of them."""
+    target = os.path.realpath(entry.path)
+    left = (*left, os.path.realpath(where))
+    if any(f"{folder}/".startswith(f"{target}/") for folder in left):
+        raise ValueError(f"{entry.path!r} links to a folder it lies in: the walk would never end")
+    return left
 
 
 def _checked_endings(extensions: Sequence[str]) -> tuple[str, ...]:

@@ -1,47 +1,150 @@
-"""Lists of (path, label): text files, and pairs in memory."""
+"""Lists of paths and labels: text files, and pairs in memory."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+import reprlib
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from dali_mixup.sources.classes import MOST_CLASSES, ClassMap, few
+from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
 from dali_mixup.sources.files import FileList
-from dali_mixup.sources.paths import path_text
+from dali_mixup.sources.lines import text_lines
+from dali_mixup.sources.paths import climbs, home_expanded, path_text, regular_file
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+_MORE_LABELS = re.compile(
+    rf".*({'|'.join(map(re.escape, IMAGE_EXTENSIONS))})(\s+[+-]?\d+)+", re.IGNORECASE | re.DOTALL
+)
 
 
-def read_list(path: str | os.PathLike[str]) -> FileList:
-    """A text file with one `path label` per line; the last blank or tab separates them (in a .tsv the last
-    tab).
+def read_list(
+    path: str | os.PathLike[str],
+    *,
+    root: str | os.PathLike[str] | None = None,
+    classes: ClassMap | None = None,
+) -> FileList:
+    """A text file with one `path label` per line; the last blanks or tab separate them, in a .tsv the last tab.
 
-    Relative paths are taken from the folder of the list; labels count from 0 and name the classes; blank
-    lines are ignored. Raises ValueError that names the line where one is not of this form.
+    Blank lines and a byte-order mark are ignored. Labels count from 0. Where all of them are names in `classes`, they
+    are names.
+
+    Args:
+        path: the list.
+        root: the folder of the images; all paths of the list must be relative to it and stay below it. None: the list's
+            own folder, below which relative paths must stay; absolute paths are taken as they are.
+        classes: the labels of class names.
+
+    Raises:
+        ValueError: a line that is not of this form, which is named; no line at all.
+        FileNotFoundError: there is no such list.
     """
-    file = os.path.abspath(path_text(path))
-    folder, separator = os.path.dirname(file), "\t" if file.lower().endswith(".tsv") else None
+    file = os.path.abspath(home_expanded(path))
+    regular_file(file)
+    separator = "\t" if file.lower().endswith(".tsv") else None
     paths: list[str] = []
-    labels: list[int] = []
-    with open(file, encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                name, label = line.rstrip("\r\n").rsplit(separator, 1)
-                labels.append(int(label))
-            except ValueError:
-                raise ValueError(
-                    f"{file}, line {number}: expected a path and a label, got {line!r}"
-                ) from None
-            paths.append(os.path.join(folder, name))
+    labels: list[str] = []
+    numbers: list[int] = []
+    for number, line in enumerate(text_lines(file), start=1):
+        if not line.strip():
+            continue
+        cut = line.rstrip("\r\n").rsplit(separator, 1)
+        wrong = _wrong(cut, separator, fenced=root is not None)
+        if wrong:
+            raise ValueError(f"{file}, line {number}: {wrong}, got {reprlib.repr(line)}")
+        paths.append(cut[0])
+        labels.append(cut[1])
+        numbers.append(number)
     if not paths:
         raise ValueError(f"the list {file!r} is empty")
-    return FileList(paths, labels)
+    ids = _ids(labels, classes, lambda row: f"{file}, line {numbers[row]}")
+    if root is not None:
+        return FileList(paths, ids, root=root)
+    folder = os.path.dirname(file)
+    return FileList([os.path.join(folder, name) for name in paths], ids)
 
 
-def from_pairs(pairs: Sequence[tuple[str | os.PathLike[str], int]]) -> FileList:
-    """(path, label) pairs, as in the `samples` of torchvision's datasets; labels count from 0 and name the
-    classes.
+def from_pairs(
+    pairs: Sequence[tuple[str | os.PathLike[str], int | str]],
+    *,
+    root: str | os.PathLike[str] | None = None,
+    classes: ClassMap | None = None,
+) -> FileList:
+    """(path, label) pairs, as in the `samples` of torchvision's datasets.
+
+    Args:
+        pairs: labels count from 0; text is a class name.
+        root: the folder that all paths are relative to; None: they are absolute or below the current working directory.
+        classes: the labels of class names.
+
+    Raises:
+        TypeError: an entry that is not such a pair, which is named.
+        ValueError: an empty path, a label that is a name without `classes` or one that is not in them.
     """
+    labels: list[Any] = []
     for number, pair in enumerate(pairs):
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            raise TypeError(f"entry {number} must be a pair (path, label), got {pair!r}")
-    return FileList([path for path, _ in pairs], [label for _, label in pairs])
+            raise TypeError(f"data: entry {number} must be a pair (path, label), got {reprlib.repr(pair)}")
+        path, label = pair
+        if not isinstance(path, (str, bytes, os.PathLike)):
+            raise TypeError(
+                f"data: the path of entry {number} must be str, bytes or os.PathLike, got {reprlib.repr(path)}"
+            )
+        if not path_text(path):
+            raise ValueError(f"data: the path of entry {number} is empty")
+        labels.append(_named(label, classes, f"data, entry {number}") if isinstance(label, str) else label)
+    return FileList([path for path, _ in pairs], labels, root=root)
+
+
+def _wrong(cut: list[str], separator: str | None, fenced: bool) -> str | None:
+    """What is wrong with a line cut into path and label, if anything."""
+    name, label = cut[0], cut[-1]
+    if len(cut) != 2 or not name.strip():
+        return "expected a path and a label"
+    if "\0" in name:
+        return "a path must not hold a zero byte (is the file UTF-16? save it as UTF-8)"
+    if _NUMBER.fullmatch(label) and (
+        _MORE_LABELS.fullmatch(name) if separator is None else separator in name
+    ):
+        return (
+            "expected a path and one label; for images with several labels, give the labels as vectors "
+            "(train_loader(labels=...))"
+        )
+    if fenced and climbs(name):
+        return "expected a path below the root, relative and without `..`"
+    if climbs(name) and not name.startswith("/"):
+        return "expected a path without `..`; say where the images lie with open_source(..., root=...)"
+    if ".." in name.split("/"):
+        return "expected a path without `..`"
+    return None
+
+
+def _ids(labels: list[str], classes: ClassMap | None, where: Callable[[int], str]) -> list[int]:
+    if classes is not None and all(classes.label(label) is not None for label in set(labels)):
+        table = {label: classes.labels[label] for label in set(labels)}
+        return [table[label] for label in labels]
+    ids = []
+    for row, label in enumerate(labels):
+        if not _NUMBER.fullmatch(label):
+            _named(label, classes, where(row))
+            raise ValueError(
+                f"{where(row)}: the label {label!r} is a name, but others are numbers; expected one or the other"
+            )
+        ids.append(int(label))
+        if not 0 <= ids[-1] < MOST_CLASSES:
+            raise ValueError(f"{where(row)}: expected a label in [0, {MOST_CLASSES}), got {label}")
+    return ids
+
+
+def _named(label: str, classes: ClassMap | None, where: str) -> int:
+    if classes is None:
+        raise ValueError(
+            f"{where}: expected a path and a label that is a whole number, got the label {label!r}; for names, "
+            "say which label each has with classes=[...]"
+        )
+    found = classes.label(label)
+    if found is None:
+        raise ValueError(f"{where}: the label {label!r} is not in classes=: {few(classes.names)}")
+    return found

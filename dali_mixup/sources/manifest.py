@@ -6,14 +6,15 @@ first line holds what is true of all samples, every other line one sample:
     {"dali_mixup_manifest": 1, "root": "train", "classes": ["n01440764", "n01443537"]}
     {"path": "n01440764/a.JPEG", "class": "n01440764", "label": 0, "width": 500, "height": 375, "bytes": 109524}
 
-`root` is relative to the manifest where one lies inside the other, so that both can be moved together. In Parquet the
-first line is the schema's metadata.
+`root` is relative to the manifest where one lies inside the other, so that both can be moved together. Paths are below
+the root and hold no `..`. In Parquet the first line is the schema's metadata.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import reprlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -21,26 +22,38 @@ from typing import Any
 
 import numpy as np
 
+from dali_mixup.sources import parquet
+from dali_mixup.sources.base import Source
 from dali_mixup.sources.files import FileList
-from dali_mixup.sources.paths import path_text
+from dali_mixup.sources.lines import text_lines
+from dali_mixup.sources.paths import climbs, home_expanded, regular_file
 
 MANIFEST_SUFFIXES = (".jsonl", ".parquet")
 _VERSION = 1
 _KEY = "dali_mixup_manifest"
 _SIZE_NAMES = ("width", "height", "bytes")
+_MOST_HEADER = 1 << 26
+"""Letters in the first line: it holds all class names."""
 
 
 def write_manifest(
-    file: str | os.PathLike[str], source: FileList, sizes: np.ndarray | Sequence[Sequence[int]] | None = None
+    file: str | os.PathLike[str], source: Source, sizes: np.ndarray | Sequence[Sequence[int]] | None = None
 ) -> None:
-    """Write the samples of `source` to `file`, whose suffix is .jsonl or .parquet.
+    """Writes the samples of a source of files to a manifest.
 
-    sizes: (n, 3) whole numbers, width and height in pixels and the bytes of each file; None leaves these out.
-    Raises TypeError where the source is not of files, ValueError for another suffix or shape of sizes.
+    Args:
+        file: its name, which ends in .jsonl or .parquet.
+        source: the samples.
+        sizes: (n, 3) whole numbers, width and height in pixels and the bytes of each file; None leaves these out.
+
+    Raises:
+        TypeError: a source whose images are not files.
+        ValueError: another suffix or shape of sizes.
     """
-    target = os.path.abspath(path_text(file))
-    if not isinstance(source, FileList):
-        raise TypeError(f"a manifest lists image files; {type(source).__name__} has none")
+    target = os.path.abspath(home_expanded(file))
+    if not isinstance(source, Source) or not source.read_in_dali:
+        kind = source.kind if isinstance(source, Source) else type(source).__name__
+        raise TypeError(f"a manifest lists image files; {kind} has none")
     if not target.endswith(MANIFEST_SUFFIXES):
         raise ValueError(f"a manifest ends in one of {MANIFEST_SUFFIXES}, got {target!r}")
     table = None if sizes is None else np.asarray(sizes)
@@ -53,7 +66,7 @@ def write_manifest(
     }
     partial = f"{target}.partial"  # a manifest cut short by a crash must not look like a whole one
     if target.endswith(".parquet"):
-        _write_parquet(partial, header, list(_rows(source, table)))
+        parquet.write(partial, list(_rows(source, table)), {_KEY: json.dumps(header)})
     else:
         with open(partial, "w", encoding="ascii", newline="\n") as out:
             out.write(json.dumps(header) + "\n")
@@ -61,17 +74,25 @@ def write_manifest(
     os.replace(partial, target)
 
 
-def read_manifest(file: str | os.PathLike[str]) -> FileList:
+def read_manifest(file: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None) -> FileList:
     """The samples a manifest lists; the files themselves are not looked at.
 
-    Raises ValueError that says which line is wrong, ImportError for a Parquet file without pyarrow.
+    Args:
+        file: the manifest.
+        root: the folder of the images, in the place of the one that the manifest names.
+
+    Raises:
+        ValueError: a line that is not as it should be, which is named, or a path that leaves the root.
+        FileNotFoundError: there is no such manifest.
+        ImportError: a Parquet file without pyarrow.
     """
-    path = os.path.abspath(path_text(file))
+    path = os.path.abspath(home_expanded(file))
+    regular_file(path)
     header, paths, labels = _read_parquet(path) if path.endswith(".parquet") else _read_lines(path)
-    if not paths:
+    if not len(paths):
         raise ValueError(f"the manifest {path!r} lists no samples")
-    root = os.path.normpath(os.path.join(os.path.dirname(path), header.root))
-    return FileList(paths, labels, header.classes, root=root)
+    own = os.path.normpath(os.path.join(os.path.dirname(path), header.root))
+    return FileList(paths, labels, header.classes, root=own if root is None else root)
 
 
 @dataclass(frozen=True)
@@ -83,17 +104,23 @@ class _Header:
     def parse(cls, text: str | bytes, path: str) -> _Header:
         try:
             fields = json.loads(text)
-            version, header = fields[_KEY], cls(fields["root"], tuple(fields["classes"]))
-        except (ValueError, KeyError, TypeError):
-            raise ValueError(f"{path!r} is no manifest: its first line is not one that we write") from None
+            version, root, classes = fields[_KEY], fields["root"], fields["classes"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise ValueError(
+                f"{path!r} is not a manifest: its first line is not one that write_manifest writes"
+            ) from None
         if version != _VERSION:
             raise ValueError(
                 f"{path!r} is a manifest of version {version!r}; this release reads version {_VERSION}"
             )
-        return header
+        if not isinstance(root, str) or "\0" in root:
+            raise ValueError(f"{path}, line 1: the root must be a path, got {reprlib.repr(root)}")
+        if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+            raise ValueError(f"{path}, line 1: classes must be a list of names, got {reprlib.repr(classes)}")
+        return cls(root, tuple(classes))
 
 
-def _rows(source: FileList, sizes: np.ndarray | None) -> Iterator[dict[str, Any]]:
+def _rows(source: Source, sizes: np.ndarray | None) -> Iterator[dict[str, Any]]:
     for index, label in enumerate(source.labels.tolist()):
         row = {"path": source.key(index), "class": source.classes[label], "label": label}
         if sizes is not None:
@@ -110,33 +137,38 @@ def _portable(root: str, folder: str) -> str:
 def _read_lines(path: str) -> tuple[_Header, list[str], list[int]]:
     paths: list[str] = []
     labels: list[int] = []
-    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n", buffering=1 << 20) as lines:
-        header = _Header.parse(lines.readline(), path)
-        # A few hundred lines as one JSON list: parsing line by line takes 1.3 times as long.
-        while chunk := list(islice(lines, 200)):
-            try:
-                rows = _samples(chunk, header.classes)
-            except _NOT_OURS:
-                number, line = _first_bad(chunk, header.classes)
-                raise ValueError(
-                    f"{path}, line {len(paths) + number + 2}: expected a path, a class and the label which this class "
-                    f"has in the first line, got {line!r}"
-                ) from None
-            paths += rows[0]
-            labels += rows[1]
+    lines = text_lines(path, first=_MOST_HEADER)
+    header = _Header.parse(next(lines, ""), path)
+    # A few hundred lines as one JSON list: parsing line by line takes 1.3 times as long.
+    while chunk := list(islice(lines, 200)):
+        try:
+            rows = _samples(chunk, header.classes)
+        except _NOT_OURS:
+            number, line = _first_bad(chunk, header.classes)
+            raise ValueError(
+                f"{path}, line {len(paths) + number + 2}: expected a path, a class and the label which this class "
+                f"has in the first line, the path below the root and without `..`, got {reprlib.repr(line)}"
+            ) from None
+        paths += rows[0]
+        labels += rows[1]
     return header, paths, labels
 
 
-_NOT_OURS = (ValueError, KeyError, IndexError, TypeError)
+_NOT_OURS = (ValueError, KeyError, IndexError, TypeError, RecursionError)
 
 
 def _samples(lines: list[str], classes: tuple[str, ...]) -> tuple[list[str], list[int]]:
     """(paths, labels) of the lines; one of `_NOT_OURS` if any is not as it should be."""
     rows = json.loads(f"[{','.join(lines)}]")
-    labels = [row["label"] for row in rows]
-    if len(rows) != len(lines) or [classes[label] for label in labels] != [row["class"] for row in rows]:
+    paths, labels = [row["path"] for row in rows], [row["label"] for row in rows]
+    if len(rows) != len(lines) or {type(label) for label in labels} != {int} or min(labels) < 0:
         raise ValueError
-    return [row["path"] for row in rows], labels
+    if [classes[label] for label in labels] != [row["class"] for row in rows]:
+        raise ValueError
+    "".join(paths).encode("utf-8", "surrogateescape")  # else it cannot be the name of a file
+    if any(not path or climbs(path) or "\0" in path for path in paths):
+        raise ValueError
+    return paths, labels
 
 
 def _first_bad(lines: list[str], classes: tuple[str, ...]) -> tuple[int, str]:
@@ -148,25 +180,13 @@ def _first_bad(lines: list[str], classes: tuple[str, ...]) -> tuple[int, str]:
     raise AssertionError("lines that are good one by one are good together")
 
 
-def _write_parquet(path: str, header: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    arrow, parquet = _pyarrow()
-    table = arrow.Table.from_pylist(rows).replace_schema_metadata({_KEY: json.dumps(header)})
-    parquet.write_table(table, path)
-
-
-def _read_parquet(path: str) -> tuple[_Header, list[str], list[int]]:
-    _, parquet = _pyarrow()
-    table = parquet.read_table(path, columns=["path", "label"])
-    header = _Header.parse((table.schema.metadata or {}).get(_KEY.encode(), b""), path)
-    return header, table["path"].to_pylist(), table["label"].to_pylist()
-
-
-def _pyarrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise ImportError(
-            "Parquet manifests need pyarrow (pip install pyarrow); .jsonl needs nothing"
-        ) from error
-    return pyarrow, pyarrow.parquet
+def _read_parquet(path: str) -> tuple[_Header, list[str], np.ndarray]:
+    read = parquet.read(path, _KEY)
+    header = _Header.parse(read.header, path)
+    wrong = parquet.first_wrong(read, header.classes)
+    if wrong is not None:
+        raise ValueError(
+            f"{path}, row {wrong}: expected a path, a class and the label which this class has in the header, the path "
+            f"below the root and without `..`, got {reprlib.repr(read.row(wrong))}"
+        )
+    return header, read.paths, read.labels

@@ -18,8 +18,10 @@ _ENCODING, _ERRORS = "utf-8", "surrogateescape"  # what os.fsencode does on Linu
 class PackedNames:
     """An immutable sequence of non-empty names (paths), packed.
 
-    blob: (bytes,) uint8, the names in the file system's encoding, each followed by a zero byte.
-    starts, stops: (n,) int64, where each name begins and ends (without its zero byte) in the blob.
+    Args:
+        blob: (bytes,) uint8, the names in the file system's encoding, each followed by a zero byte.
+        starts: (n,) int64, where each name begins in the blob.
+        stops: (n,) int64, where each name ends, without its zero byte.
     """
 
     def __init__(self, blob: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> None:
@@ -27,9 +29,20 @@ class PackedNames:
 
     @classmethod
     def pack(cls, names: Sequence[str], prefix: str = "") -> PackedNames:
-        """Pack `names`, each with `prefix` before it. Raises ValueError for an empty name or one with a zero byte."""
+        """Packs `names`, each with `prefix` before it.
+
+        Raises:
+            ValueError: an empty name, one with a zero byte, or one that is no file name in this encoding.
+        """
+        if "\0" in prefix:
+            raise ValueError(f"the root is {prefix!r}: a path must not hold a zero byte")
         text = prefix + f"\0{prefix}".join(names) + "\0" if names else ""
-        blob = np.frombuffer(text.encode(_ENCODING, _ERRORS), dtype=np.uint8)
+        try:
+            blob = np.frombuffer(text.encode(_ENCODING, _ERRORS), dtype=np.uint8)
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{text[max(0, error.start - 40) : error.end]!r} is not a file name: {error.reason}"
+            ) from None
         stops = np.flatnonzero(blob == 0)
         starts = np.concatenate([np.zeros(min(1, len(stops)), np.int64), stops[:-1] + 1])
         if len(stops) != len(names) or (stops - starts == len(os.fsencode(prefix))).any():

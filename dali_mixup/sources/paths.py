@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from typing import cast
 
 
 def path_text(path: object) -> str:
-    """A path given as str, bytes or os.PathLike, as str. Raises TypeError that shows anything else."""
+    """A path given as str, bytes or os.PathLike, as str.
+
+    Raises:
+        TypeError: anything else, which it shows.
+    """
     if isinstance(path, str):
         return path
     if isinstance(path, (bytes, os.PathLike)):
@@ -23,8 +28,13 @@ def path_texts(paths: Sequence[object]) -> list[str]:
     return [path_text(path) for path in paths]
 
 
+def home_expanded(path: object) -> str:
+    """`path_text` with a leading ~ or ~user replaced by the home folder, as torchvision does."""
+    return os.path.expanduser(path_text(path))
+
+
 def absolute(paths: list[str]) -> list[str]:
-    """The paths below the working directory of now where they are relative; empty ones stay as they are."""
+    """Relative paths below the current working directory; empty ones stay as they are."""
     if all(path.startswith("/") for path in paths):
         return paths
     here = os.getcwd()
@@ -37,3 +47,35 @@ def split_root(paths: list[str]) -> tuple[str, list[str]]:
     shared = os.path.commonprefix(paths)  # noqa: RUF071  (commonpath splits every path: too slow)
     root = shared[: shared.rfind("/") + 1]
     return root, [path[len(root) :] for path in paths]
+
+
+def climbs(path: str) -> bool:
+    """Whether a path leaves the folder that it should stay below: it is absolute, or has a part `..`."""
+    return path.startswith("/") or (".." in path and ".." in path.split("/"))
+
+
+def regular_file(path: str) -> os.stat_result:
+    """What the system says of a file that is there and is neither a folder nor a pipe or device, which would block.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is something else.
+    """
+    try:
+        status = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"there is no file {path!r}") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(
+            f"{path!r} is not a regular file but {_KINDS.get(stat.S_IFMT(status.st_mode), 'something else')}"
+        )
+    return status
+
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}

@@ -1,60 +1,89 @@
-"""Where the samples of one tar shard lie, found once and kept in a file.
-
-A shard is in the WebDataset convention: files that follow each other and share the name up to its first dot are one
-sample, such as `dir/007.jpg` and `dir/007.cls`, the latter holding the label as decimal digits.
-"""
+"""Where the samples of one tar shard lie, found once and kept in a file."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
-import tarfile
+import re
 import zipfile
-from dataclasses import astuple, dataclass
-from itertools import groupby
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from dali_mixup.sources.folder import IMAGE_EXTENSIONS
+from dali_mixup.sources.paths import regular_file
+from dali_mixup.sources.tar_headers import TarError, members
+from dali_mixup.sources.tar_samples import Notes, Sample, samples
 
 _log = logging.getLogger(__name__)
-_VERSION = 1
+_VERSION = 2
+_ENDS = 1 << 16
+"""Bytes at both ends of a shard that its index is tied to; whole shards where they are small."""
+
+_COMPRESSED = {
+    b"\x1f\x8b": "compressed with gzip",
+    b"BZh": "compressed with bzip2",
+    b"\xfd7zXZ": "compressed with xz",
+    b"(\xb5/\xfd": "compressed with zstandard",
+    b"PK": "a zip file",
+}
 
 
 @dataclass(frozen=True)
 class ShardIndex:
     """The samples of a shard, in its order.
 
-    members: file names inside the tar, each followed by a zero byte, as (bytes,) uint8.
-    offsets, sizes: (n,) int64, where the bytes of each image lie in the tar file.
-    labels: (n,) int64.
+    Attributes:
+        members: file names inside the tar, each followed by a zero byte, as (bytes,) uint8.
+        offsets: (n,) int64, where the bytes of each image begin in the tar file.
+        sizes: (n,) int64, how many they are.
+        labels: (n,) int64.
+        state: size in bytes and time of modification in nanoseconds of the tar file.
+        notes: what else is in it.
     """
 
     members: np.ndarray
     offsets: np.ndarray
     sizes: np.ndarray
     labels: np.ndarray
+    state: tuple[int, int]
+    notes: Notes
 
 
 def shard_index(shard: str, folder: str | None = None) -> ShardIndex:
-    """The index of `shard`: from its file if that was made from this very tar, else made, and written for next time.
+    """The index of a shard: from its file if that was made from this very tar, else made, and written for next time.
 
-    folder: where index files are kept; None means beside the shard.
-    Raises ValueError for a file that is no tar, and for a sample without a label or with one that is no number.
+    Args:
+        shard: path of the tar.
+        folder: where index files are kept; None means beside the shard.
+
+    Raises:
+        FileNotFoundError: there is no such shard.
+        ValueError: it is not an uncompressed tar, is damaged, or has an image without a label that is a number.
     """
-    stat = os.stat(shard)
-    origin = np.array([_VERSION, stat.st_size, stat.st_mtime_ns])
-    file = _index_file(shard, folder)
+    regular_file(shard)
+    kept = _index_file(shard, folder)
+    descriptor = os.open(shard, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with np.load(file, allow_pickle=False) as saved:
-            if np.array_equal(saved["origin"], origin):
-                return ShardIndex(saved["members"], saved["offsets"], saved["sizes"], saved["labels"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        pass  # not there, not whole or not ours: made anew below
-    index = _scan(shard)
-    _save(file, origin, index)
+        origin = _origin(descriptor)
+        index = _load(kept, origin, os.fstat(descriptor))
+        if index is None:
+            index = _scan(shard, descriptor)
+            if _origin(descriptor) == origin:  # else it is being written at this moment
+                _save(kept, origin, index)
+    finally:
+        os.close(descriptor)
     return index
+
+
+def _origin(descriptor: int) -> str:
+    """What ties an index to its tar. Writing to a file changes its ctime, which no program can set back."""
+    status = os.fstat(descriptor)
+    ends = os.pread(descriptor, _ENDS, 0) + os.pread(descriptor, _ENDS, max(0, status.st_size - _ENDS))
+    digest = hashlib.sha256(ends).hexdigest()
+    return f"{_VERSION} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino} {digest}"
 
 
 def _index_file(shard: str, folder: str | None) -> str:
@@ -65,52 +94,90 @@ def _index_file(shard: str, folder: str | None) -> str:
     return os.path.join(folder, f"{os.path.basename(shard)}.{digest}.index.npz")
 
 
-def _save(file: str, origin: np.ndarray, index: ShardIndex) -> None:
-    members, offsets, sizes, labels = astuple(index)
+def _load(file: str, origin: str, status: os.stat_result) -> ShardIndex | None:
+    """The index in a file; None where there is none, or not one that can be of this shard."""
+    try:
+        regular_file(file)
+        with zipfile.ZipFile(file) as archive:  # NumPy would unpack whatever sizes a file claims
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                raise ValueError("it is compressed")
+        with np.load(file, allow_pickle=False) as saved:
+            if saved["origin"].tobytes().decode() != origin:
+                return None
+            return _checked(saved, status)
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # damaged in any of the ways in which a file can be
+        _log.info("the index %s is not usable and is made again: %s", file, error)
+        return None
+
+
+def _checked(saved: Any, status: os.stat_result) -> ShardIndex:
+    names, offsets, sizes, labels = (saved[key] for key in ("members", "offsets", "sizes", "labels"))
+    count = len(offsets)
+    if any(column.dtype != np.int64 or column.shape != (count,) for column in (offsets, sizes, labels)):
+        raise ValueError("its columns have other types or lengths")
+    if (
+        names.dtype != np.uint8
+        or names.ndim != 1
+        or np.count_nonzero(names == 0) != count
+        or (names[-1:] != 0).any()
+    ):
+        raise ValueError("it has another number of names")
+    if not (
+        (offsets >= 0) & (sizes >= 0) & (sizes <= status.st_size) & (offsets <= status.st_size - sizes)
+    ).all():
+        raise ValueError("it leads outside the shard")
+    found = json.loads(saved["notes"].tobytes())
+    notes = Notes({str(key): (int(count), str(example)) for key, (count, example) in found.items()})
+    notes.texts()  # fails for findings that are none
+    return ShardIndex(names, offsets, sizes, labels, (status.st_size, status.st_mtime_ns), notes)
+
+
+def _save(file: str, origin: str, index: ShardIndex) -> None:
+    columns: dict[str, Any] = {
+        "origin": np.frombuffer(origin.encode(), np.uint8),
+        "notes": np.frombuffer(json.dumps(index.notes.found).encode(), np.uint8),
+        "members": index.members,
+        "offsets": index.offsets,
+        "sizes": index.sizes,
+        "labels": index.labels,
+    }
     partial = f"{file}.{os.getpid()}.partial"  # several ranks may write the same index at once
     try:
         with open(partial, "wb") as out:
-            np.savez(out, origin=origin, members=members, offsets=offsets, sizes=sizes, labels=labels)
+            np.savez(out, allow_pickle=False, **columns)
         os.replace(partial, file)
     except OSError as error:
         _log.info("the index of a shard is not kept, so it is made again next time: %s", error)
 
 
-def _scan(shard: str) -> ShardIndex:
-    names: list[str] = []
-    rows: list[tuple[int, int, int]] = []
+def _scan(shard: str, descriptor: int) -> ShardIndex:
+    status = os.fstat(descriptor)
     try:
-        with tarfile.open(shard, "r:") as tar:
-            files = (member for member in tar if member.isfile())
-            for key, group in groupby(files, key=lambda member: _split(member.name)[0]):
-                parts = {_split(member.name)[1]: member for member in group}
-                image = next((parts[ending] for ending in parts if f".{ending}" in IMAGE_EXTENSIONS), None)
-                if image is None:
-                    continue
-                names.append(image.name)
-                rows.append((image.offset_data, image.size, _label(shard, key, tar, parts.get("cls"))))
-    except tarfile.TarError as error:
-        raise ValueError(f"{shard!r} cannot be read as an uncompressed tar: {error}") from error
-    table = np.array(rows, dtype=np.int64).reshape(-1, 3)
-    joined = "".join(f"{name}\0" for name in names).encode("utf-8", "surrogateescape")
-    return ShardIndex(np.frombuffer(joined, np.uint8), *(np.ascontiguousarray(column) for column in table.T))
+        found = list(members(descriptor, status.st_size))
+    except TarError as error:
+        start = os.pread(descriptor, 8, 0)
+        kind = next((text for magic, text in _COMPRESSED.items() if start.startswith(magic)), None)
+        reason = f"it is {kind}; unpack it, since images are read at random" if kind else error
+        raise ValueError(f"{shard!r} cannot be read as an uncompressed tar: {reason}") from None
+    table, notes = samples(found, shard)
+    rows = [(row.image.data, row.image.size, _label(shard, descriptor, row)) for row in table]
+    if found and found[-1].archive:
+        notes.add("archives", repr(shard))
+    columns = np.array(rows, dtype=np.int64).reshape(-1, 3).T
+    joined = "".join(f"{row.name}\0" for row in table).encode("utf-8", "surrogateescape")
+    offsets, sizes, labels = (np.ascontiguousarray(column) for column in columns)
+    state = (status.st_size, status.st_mtime_ns)
+    return ShardIndex(np.frombuffer(joined, np.uint8), offsets, sizes, labels, state, notes)
 
 
-def _split(name: str) -> tuple[str, str]:
-    """The key and the lower-case ending of a member: its last part is cut at the first dot."""
-    folder, slash, last = name.rpartition("/")
-    stem, _, ending = last.partition(".")
-    return folder + slash + stem, ending.lower()
-
-
-def _label(shard: str, key: str, tar: tarfile.TarFile, member: tarfile.TarInfo | None) -> int:
-    content = tar.extractfile(member) if member is not None else None
-    if content is None:
+def _label(shard: str, descriptor: int, sample: Sample) -> int:
+    member = sample.label
+    text = os.pread(descriptor, min(member.size, 33), member.data)
+    if not re.fullmatch(rb"\s*[+-]?[0-9]{1,18}\s*", text):
         raise ValueError(
-            f"sample {key!r} of {shard!r} has no label: a file {key}.cls is expected beside the image"
+            f"the label of sample {sample.key!r} of {shard!r} is {text!r}, expected a number (member {member.name!r} "
+            f"at offset {member.offset})"
         )
-    text = content.read(32)
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError(f"the label of sample {key!r} of {shard!r} is {text!r}, expected a number") from None
+    return int(text)

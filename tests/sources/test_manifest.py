@@ -86,9 +86,9 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is no manifest"),
-        (GOOD, "is no manifest"),
-        ("no json", "is no manifest"),
+        ("", "is not a manifest"),
+        (GOOD, "is not a manifest"),
+        ("no json", "is not a manifest"),
         ('{"dali_mixup_manifest": 2, "root": ".", "classes": []}', "version 2; this release reads version 1"),
         ('{"dali_mixup_manifest": 1, "root": ".", "classes": []}', "lists no samples"),
     ],

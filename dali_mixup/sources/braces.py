@@ -1,0 +1,80 @@
+"""Shell braces in names of shards, such as train-{0000..0127}.tar, as webdataset and timm write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import product
+
+MOST_NAMES = 1_000_000
+
+_RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)(?:\.\.(-?\d+))?")
+
+
+def expanded(pattern: str) -> list[str]:
+    """The names that a pattern stands for, by the rules of a shell; without braces, the pattern itself.
+
+    `{a,b}` gives each part in turn, `{00..12}` and `{0..12..4}` the numbers from the first to the last, padded with
+    zeros where either is. Other braces stay as they are.
+
+    Args:
+        pattern: the text; braces may be nested.
+
+    Raises:
+        ValueError: more than a million names.
+    """
+    names = []
+    for name in _expanded(pattern):
+        names.append(name)
+        if len(names) > MOST_NAMES:
+            raise ValueError(f"the pattern {pattern!r} stands for more than {MOST_NAMES} names")
+    return names
+
+
+def _expanded(pattern: str) -> Iterator[str]:
+    for start, stop in _pairs(pattern):
+        alternatives = _alternatives(pattern[start + 1 : stop])
+        if alternatives is not None:
+            rest = _expanded(pattern[stop + 1 :])
+            for middle, tail in product(alternatives, rest):
+                yield pattern[:start] + middle + tail
+            return
+    yield pattern
+
+
+def _pairs(pattern: str) -> Iterator[tuple[int, int]]:
+    """Where braces open and close again, from the left."""
+    for start in (at for at, letter in enumerate(pattern) if letter == "{"):
+        depth = 0
+        for at in range(start, len(pattern)):
+            depth += {"{": 1, "}": -1}.get(pattern[at], 0)
+            if not depth:
+                yield start, at
+                break
+
+
+def _alternatives(inside: str) -> Iterator[str] | None:
+    """What a pair of braces stands for; None where it stands for itself."""
+    if numbers := _RANGE.fullmatch(inside):
+        return _numbers(*numbers.groups())
+    parts = _parts(inside)
+    return (name for part in parts for name in _expanded(part)) if len(parts) > 1 else None
+
+
+def _numbers(first: str, last: str, step: str | None) -> Iterator[str]:
+    start, stop = int(first), int(last)
+    stride = abs(int(step or 1)) or 1
+    width = max(len(first), len(last)) if any(re.match(r"-?0\d", text) for text in (first, last)) else 0
+    numbers = range(start, stop + 1, stride) if start <= stop else range(start, stop - 1, -stride)
+    return (f"{number:0{width}d}" for number in numbers)
+
+
+def _parts(inside: str) -> list[str]:
+    """The text cut at the commas that stand in no inner braces."""
+    parts, depth, start = [], 0, 0
+    for at, letter in enumerate(inside):
+        depth += {"{": 1, "}": -1}.get(letter, 0)
+        if letter == "," and not depth:
+            parts.append(inside[start:at])
+            start = at + 1
+    return [*parts, inside[start:]]

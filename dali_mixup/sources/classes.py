@@ -1,0 +1,157 @@
+"""Which class has which label: stated by the user, so that two data sets agree on it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Classes: TypeAlias = "Sequence[str] | Mapping[str, int] | Any"
+"""Names in the order of their labels, a mapping from name to label, or an object with `classes`: a loader, a source, a
+torchvision dataset."""
+
+MOST_CLASSES = 10_000_000
+"""More than any data set has, and few enough to hold a name for each."""
+
+
+@dataclass(frozen=True)
+class ClassMap:
+    """Class names and their labels.
+
+    Attributes:
+        names: the name of every label. They may repeat (ImageNet has two "crane").
+        labels: the label of every name that stands for one label only.
+    """
+
+    names: tuple[str, ...]
+    labels: Mapping[str, int]
+
+    @classmethod
+    def of(cls, names: tuple[str, ...]) -> ClassMap:
+        """The map in which every name has its place as its label."""
+        labels = {name: label for label, name in enumerate(names)}
+        if len(labels) < len(names):
+            counts = Counter(names)
+            labels = {name: label for name, label in labels.items() if counts[name] == 1}
+        return cls(names, labels)
+
+    def label(self, name: str) -> int | None:
+        """The label of a name; None where it has none.
+
+        Raises:
+            ValueError: the name stands for several labels.
+        """
+        label = self.labels.get(name)
+        if label is None and name in self.names:
+            places = [at for at, other in enumerate(self.names) if other == name]
+            raise ValueError(
+                f"classes: the name {name!r} stands for the labels {places}; expected different names"
+            )
+        return label
+
+    def relabelled(self, labels: np.ndarray, own: Sequence[str], where: str) -> np.ndarray:
+        """Labels that mean `own` class names, as labels of this map.
+
+        Args:
+            labels: (n,) integers in [0, len(own)).
+            own: class names of the data.
+            where: the data, for the message.
+
+        Returns:
+            (n,) int64.
+
+        Raises:
+            ValueError: a class of a sample is not in this map.
+        """
+        table = np.full(len(own), -1, dtype=np.int64)
+        used = np.unique(labels)
+        for label in used.tolist():
+            found = self.label(own[label])
+            if found is not None:
+                table[label] = found
+        unknown = [own[label] for label in used.tolist() if table[label] < 0]
+        if unknown:
+            raise ValueError(
+                f"{len(unknown)} of the {len(used)} classes of {where} are not in classes=: {few(unknown)}; "
+                f"classes= names {len(self.names)}: {few(self.names)}"
+            )
+        return table[labels]
+
+
+def class_map(classes: Classes) -> ClassMap:
+    """The classes that a user means.
+
+    Args:
+        classes: names in the order of their labels; a mapping from name to label, in which several names may share a
+            label and labels may be missing; or an object that has one of these as `class_to_idx` or `classes`, itself
+            or in its `dataset`.
+
+    Raises:
+        TypeError: none of these.
+        ValueError: no class at all, or a label outside [0, 10 000 000).
+    """
+    if isinstance(classes, ClassMap):
+        return classes
+    if isinstance(classes, Mapping):
+        return _of_mapping(classes)
+    if isinstance(classes, (str, bytes)):
+        raise TypeError(f"classes must be a list of names, got one text: {classes!r}")
+    # A source's own map first: names and labels alone would not tell which names share a label.
+    for attribute in ("class_map", "dataset", "class_to_idx", "classes"):
+        given = getattr(classes, attribute, None)
+        if given is not None and given is not classes:
+            return class_map(given)
+    if not isinstance(classes, Iterable):
+        raise TypeError(
+            "classes must be a list of names, a mapping from name to label, or an object with `classes` such as a "
+            f"loader; got {type(classes).__name__}"
+        )
+    return _of_names(tuple(classes))
+
+
+def _of_names(names: tuple[str, ...]) -> ClassMap:
+    if not names:
+        raise ValueError("classes must hold at least one name, got none")
+    return ClassMap.of(checked_names(names))
+
+
+def _of_mapping(mapping: Mapping[Any, Any]) -> ClassMap:
+    labels: dict[str, int] = {}
+    names: dict[int, list[str]] = {}
+    for name, label in mapping.items():
+        if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
+            raise TypeError(f"classes: the label of {name!r} must be a whole number, got {label!r}")
+        if not 0 <= label < MOST_CLASSES:
+            raise ValueError(f"classes: the label of {name!r} must be in [0, {MOST_CLASSES}), got {label}")
+        labels[name] = int(label)
+        names.setdefault(int(label), []).append(name)
+    checked_names(tuple(mapping))
+    if not labels:
+        raise ValueError("classes must hold at least one name, got an empty mapping")
+    # A label that no name has, as in ImageNet-R's 200 of 1000, goes by its number.
+    return ClassMap(
+        tuple(", ".join(names.get(label, [str(label)])) for label in range(max(names) + 1)), labels
+    )
+
+
+def checked_names(names: Sequence[Any]) -> tuple[str, ...]:
+    """Class names; torchvision's ImageNet has tuples of synonyms, which are joined.
+
+    Raises:
+        TypeError: one that is not text.
+    """
+    texts = tuple(", ".join(name) if isinstance(name, tuple) else name for name in names)
+    for place, name in enumerate(texts):
+        if not isinstance(name, str):
+            raise TypeError(f"classes: name {place} must be text, got {name!r}")
+    return texts
+
+
+def few(names: Iterable[str], most: int = 5) -> str:
+    """The first names, quoted, for a message."""
+    texts = list(names)
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(map(repr, texts[:most])) + more

@@ -1,0 +1,58 @@
+"""Dataset objects that people hold: torchvision's ImageFolder and its kind, and `torch.utils.data.Subset` of them.
+
+They are known by what they have, so that torchvision is not needed here.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from dali_mixup.sources.base import Source
+from dali_mixup.sources.classes import class_map
+from dali_mixup.sources.files import FileList
+from dali_mixup.sources.remarks import Remark
+
+
+def is_sample_dataset(data: Any) -> bool:
+    """Whether this has torchvision's list of (path, label)."""
+    return all(hasattr(data, name) for name in ("samples", "class_to_idx", "root", "__getitem__"))
+
+
+def is_subset(data: Any) -> bool:
+    """Whether this is part of another dataset, as `torch.utils.data.Subset`."""
+    return hasattr(data, "dataset") and hasattr(data, "indices")
+
+
+def from_dataset(data: Any) -> Source:
+    """The files, labels and classes of a torchvision `DatasetFolder` or `ImageFolder`; its transform is not used.
+
+    Raises:
+        TypeError: the dataset changes what it gives in Python (a `target_transform`, a `__getitem__` of its own), which
+            would be lost.
+    """
+    kind = type(data).__name__
+    if getattr(data, "target_transform", None) is not None:
+        raise TypeError(
+            f"data: the {kind} has a target_transform, which would not be applied; give (path, label) pairs instead"
+        )
+    if not getattr(type(data).__getitem__, "__module__", "").startswith("torchvision."):
+        raise TypeError(
+            f"data: {kind} has a __getitem__ of its own, which would not be called; give its `samples` if they are all "
+            "there is to it"
+        )
+    remarks = []
+    if getattr(data, "transform", None) is not None:
+        remarks.append(Remark(f"the transform of the {kind} is not used: the loader's transform= is"))
+    paths, labels = [path for path, _ in data.samples], [label for _, label in data.samples]
+    root = f"{os.path.abspath(data.root)}/"
+    below = all(path.startswith(root) for path in paths)
+    keys = [path[len(root) :] for path in paths] if below else paths
+    return FileList(keys, labels, root=root if below else None, remarks=remarks).with_classes(class_map(data))
+
+
+def from_subset(data: Any, whole: Source) -> Source:
+    """The part of `whole` that a `torch.utils.data.Subset` of it names."""
+    return whole.subset(np.asarray(data.indices, dtype=np.int64))

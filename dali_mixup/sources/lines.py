@@ -1,0 +1,42 @@
+"""Text files read line by line, in bounded memory whatever they hold."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+
+MOST_LETTERS = 1 << 20
+"""Letters in one line. A path has at most 4096 bytes; whatever has lines like these is no list of files."""
+
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def text_lines(path: str, first: int = MOST_LETTERS) -> Iterator[str]:
+    """The lines of a UTF-8 file with their ends, without a byte-order mark; bytes that are not UTF-8 survive.
+
+    Args:
+        path: the file.
+        first: how many letters the first line may have.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is UTF-16, or a line is too long.
+    """
+    with open(path, "rb") as file:
+        if file.read(2) in _UTF16:
+            raise ValueError(
+                f"{path} is UTF-16, as PowerShell's > writes it; expected UTF-8: save it as UTF-8"
+            )
+    most = first
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n", buffering=1 << 20) as lines:
+        if lines.read(1) != "\ufeff":
+            lines.seek(0)
+        number = 0
+        while line := lines.readline(most + 1):
+            number += 1
+            if len(line) > most:
+                raise ValueError(
+                    f"{path}, line {number}: longer than {most} letters; is this a list of files?"
+                )
+            yield line
+            most = MOST_LETTERS

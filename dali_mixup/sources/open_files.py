@@ -1,0 +1,65 @@
+"""Pieces of many files, read while only some of the files are open."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+
+
+class OpenFiles:
+    """Reads pieces of many files while keeping only some of them open (a process may hold 1024 on most machines).
+
+    Args:
+        paths: the files.
+        states: size in bytes and time of modification in nanoseconds that each must still have when it is opened.
+    """
+
+    MOST = 256
+
+    def __init__(self, paths: list[str], states: Sequence[tuple[int, int]]) -> None:
+        self.paths, self._states = paths, states
+        self._open: OrderedDict[int, int] = OrderedDict()
+        self._lock = threading.Lock()  # a descriptor must not be closed between its look-up and its use
+
+    def read(self, file: int, offset: int, size: int) -> np.ndarray:
+        """Bytes of a file.
+
+        Args:
+            file: which of the files.
+            offset: the first byte.
+            size: how many.
+
+        Returns:
+            (size,) uint8.
+
+        Raises:
+            ValueError: the file has changed.
+            OSError: it cannot be read.
+        """
+        with self._lock:
+            content = os.pread(self._descriptor(file), size, offset)
+        if len(content) != size:
+            raise ValueError(f"{self.paths[file]!r} ends before byte {offset + size}: has the shard changed?")
+        return np.frombuffer(content, dtype=np.uint8)
+
+    def _descriptor(self, file: int) -> int:
+        if file in self._open:
+            self._open.move_to_end(file)
+            return self._open[file]
+        if len(self._open) >= self.MOST:
+            os.close(self._open.popitem(last=False)[1])
+        descriptor = os.open(self.paths[file], os.O_RDONLY | os.O_CLOEXEC)
+        status = os.fstat(descriptor)
+        if (status.st_size, status.st_mtime_ns) != self._states[file]:
+            os.close(descriptor)
+            raise ValueError(f"{self.paths[file]!r} has changed since it was indexed; open the data again")
+        self._open[file] = descriptor
+        return descriptor
+
+    def __del__(self) -> None:
+        for descriptor in self._open.values():
+            os.close(descriptor)

@@ -1,0 +1,237 @@
+"""From what a user calls data to a source: one entry per kind of data."""
+
+from __future__ import annotations
+
+import glob
+import os
+import reprlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from dali_mixup.sources.base import Source
+from dali_mixup.sources.braces import expanded
+from dali_mixup.sources.classes import Classes, ClassMap, class_map
+from dali_mixup.sources.datasets import from_dataset, from_subset, is_sample_dataset, is_subset
+from dali_mixup.sources.exclude_list import read_exclude_list
+from dali_mixup.sources.folder import image_folder
+from dali_mixup.sources.lists import from_pairs, read_list
+from dali_mixup.sources.manifest import MANIFEST_SUFFIXES, read_manifest
+from dali_mixup.sources.paths import home_expanded, regular_file
+from dali_mixup.sources.tar import TarShards
+
+Data: TypeAlias = "Source | str | os.PathLike[str] | Sequence[Any] | Any"
+
+LIST_SUFFIXES = (".txt", ".tsv")
+TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+"""Compressed ones are refused, but with the reason."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be opened, and how.
+
+    Attributes:
+        data: as the user gave it, or the path in it.
+        root: the folder of the images, where the user says it.
+        classes: the labels of class names, where the user says them.
+    """
+
+    data: Any
+    root: str | None
+    classes: ClassMap | None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of data.
+
+    Attributes:
+        described: for the message that lists what is accepted.
+        takes: whether data are of this kind; looks at them without reading.
+        opened: their source.
+        rooted: whether a root can be given.
+    """
+
+    described: str
+    takes: Callable[[Any], bool]
+    opened: Callable[[Wish], Source]
+    rooted: bool = False
+
+
+def _suffix(*suffixes: str) -> Callable[[str], bool]:
+    return lambda path: path.lower().endswith(suffixes)
+
+
+PATHS = (
+    Kind(
+        "a folder of class folders",
+        os.path.isdir,
+        lambda wish: image_folder(wish.data, allow_empty=wish.classes is not None),
+    ),
+    Kind(
+        f"a manifest ({' or '.join(MANIFEST_SUFFIXES)})",
+        _suffix(*MANIFEST_SUFFIXES),
+        lambda wish: read_manifest(wish.data, root=wish.root),
+        rooted=True,
+    ),
+    Kind(
+        f"a {' or '.join(LIST_SUFFIXES)} list of `path label` lines",
+        _suffix(*LIST_SUFFIXES),
+        lambda wish: read_list(wish.data, root=wish.root, classes=wish.classes),
+        rooted=True,
+    ),
+    Kind(
+        'one or more .tar shards (a path, a pattern such as "train-{0000..0127}.tar" or "train-*.tar", or a list)',
+        _suffix(*TAR_SUFFIXES),
+        lambda wish: TarShards([wish.data]),
+    ),
+)
+"""What a path can lead to; the first kind that takes it opens it."""
+
+_PATH = Kind(
+    "a path",
+    lambda data: isinstance(data, (str, bytes, os.PathLike)),
+    lambda wish: _from_path(wish),
+    rooted=True,
+)
+
+OBJECTS = (
+    Kind("a Source", lambda data: isinstance(data, Source), lambda wish: wish.data),
+    Kind(
+        "a torchvision ImageFolder",
+        is_sample_dataset,
+        lambda wish: from_dataset(wish.data),
+    ),
+    Kind(
+        "a torch Subset of these",
+        is_subset,
+        lambda wish: from_subset(wish.data, open_source(wish.data.dataset)),
+    ),
+    _PATH,
+    Kind(
+        "a list of (path, label) pairs",
+        lambda data: isinstance(data, (list, tuple)),
+        lambda wish: _from_list(wish),
+        rooted=True,
+    ),
+)
+"""What data can be; the first kind that takes them opens them."""
+
+
+def open_source(
+    data: Data,
+    *,
+    classes: Classes | None = None,
+    root: str | os.PathLike[str] | None = None,
+    exclude: Iterable[Any] | str | os.PathLike[str] | None = None,
+) -> Source:
+    """The source that `data` names.
+
+    Args:
+        data: a folder of class folders, a manifest, a text list, tar shards, (path, label) pairs, a torchvision
+            ImageFolder or a Subset of it, or a Source; docs/data.md describes each.
+        classes: which label each class has: names in the order of their labels, a mapping from name to label, or
+            another loader, source or dataset. Give the training data's to validation data. None: as the data say.
+        root: the folder of the images that a list, pairs or a manifest name relatively; every path must stay below it.
+            None: the list's own folder, the current working directory, or what the manifest says.
+        exclude: samples to leave out, by key, name or index (`Source.exclude`), or the exclude list of
+            `dali-mixup check`.
+
+    Raises:
+        FileNotFoundError: a path that is not there.
+        ValueError: data that cannot be used as they are.
+        TypeError: data of no such kind.
+    """
+    known = None if classes is None else class_map(classes)
+    folder = None if root is None else home_expanded(root)
+    source = _opened(OBJECTS, Wish(data, folder, known))
+    if source is None:
+        raise TypeError(f"data must be {accepted()}; got {_shown(data)}")
+    if known is not None:
+        source = source.with_classes(known)
+    if exclude is None:
+        return source
+    return source.exclude(read_exclude_list(exclude) if isinstance(exclude, (str, os.PathLike)) else exclude)
+
+
+def accepted() -> str:
+    """All kinds of data, in words."""
+    kinds = [kind.described for kind in (*PATHS, *OBJECTS) if kind is not _PATH]
+    return f"{', '.join(kinds[:-1])}, or {kinds[-1]}"
+
+
+def _opened(kinds: Sequence[Kind], wish: Wish) -> Source | None:
+    for kind in kinds:
+        if kind.takes(wish.data):
+            if wish.root is not None and not kind.rooted:
+                raise TypeError(
+                    f"root= is the folder of the paths in a list or manifest; {kind.described} has its own"
+                )
+            return kind.opened(wish)
+    return None
+
+
+def _from_path(wish: Wish) -> Source:
+    path = home_expanded(wish.data)
+    if not path:
+        raise ValueError("data is an empty path")
+    if not os.path.exists(path):
+        return _shards([path])
+    if not os.path.isdir(path):
+        regular_file(path)
+    source = _opened(PATHS, Wish(path, wish.root, wish.classes))
+    if source is None:
+        raise ValueError(f"cannot tell what {path!r} is: data must be {accepted()}")
+    return source
+
+
+def _from_list(wish: Wish) -> Source:
+    data = wish.data
+    if not len(data):
+        raise ValueError("data is an empty list")
+    if not all(isinstance(item, (str, bytes, os.PathLike)) for item in data):
+        return from_pairs(data, root=wish.root, classes=wish.classes)
+    paths = [home_expanded(item) for item in data]
+    for number, path in enumerate(paths):
+        if not path:
+            raise ValueError(f"data: entry {number} is an empty path")
+    odd = next((path for path in paths if not path.lower().endswith(TAR_SUFFIXES)), None)
+    if odd is not None:
+        if len(paths) == 1 and os.path.exists(odd):
+            raise ValueError(f"data is a list of one path: give {odd!r} itself, without the list")
+        raise ValueError(
+            f"data is a list of paths without labels, such as {odd!r}: expected (path, label) pairs, or .tar shards"
+        )
+    return _shards(paths)
+
+
+def _shards(patterns: list[str]) -> Source:
+    """The shards of paths that may be patterns; a pattern finds at least one file, and braces only files that exist."""
+    found: list[str] = []
+    for pattern in patterns:
+        names = [pattern] if os.path.exists(pattern) else expanded(pattern)
+        missing = []
+        for name in names:
+            matches = [name] if os.path.exists(name) else sorted(glob.glob(name))
+            found += matches
+            missing += [] if matches else [name]
+        if missing and len(names) > 1:
+            raise FileNotFoundError(
+                f"{len(missing)} of the {len(names)} files of {pattern!r} are not there, such as {missing[0]!r}"
+            )
+        if missing:
+            raise FileNotFoundError(f"there is no file or folder {pattern!r}")
+    odd = next((path for path in found if not path.lower().endswith(TAR_SUFFIXES)), None)
+    if odd is not None:
+        raise ValueError(f"the pattern {patterns[0]!r} finds {odd!r}; patterns are for .tar shards")
+    return TarShards(found)
+
+
+def _shown(data: Any) -> str:
+    kind = type(data).__name__
+    if isinstance(data, dict):
+        return f"{kind}; for a mapping from path to label, give list(data.items())"
+    if hasattr(data, "__next__"):
+        return f"{kind}; make a list of it"
+    return f"{kind} {reprlib.repr(data)}" if isinstance(data, (int, float, bool)) else kind

@@ -1,0 +1,113 @@
+"""The rows of a manifest in a Parquet file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dali_mixup.sources.paths import climbs
+
+_COLUMNS = ("path", "class", "label")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The samples in a Parquet file.
+
+    Attributes:
+        header: the text that describes all of them.
+        paths: n paths.
+        labels: (n,) int64.
+        class_names: the different class names in the file.
+        class_codes: (n,) int64, which of them each row has.
+    """
+
+    header: bytes
+    paths: list[str]
+    labels: np.ndarray
+    class_names: list[str]
+    class_codes: np.ndarray
+
+    def row(self, index: int) -> dict[str, Any]:
+        """One row, for a message."""
+        values = (self.paths[index], self.class_names[self.class_codes[index]], int(self.labels[index]))
+        return dict(zip(_COLUMNS, values, strict=True))
+
+
+def write(path: str, rows: list[dict[str, Any]], metadata: dict[str, str]) -> None:
+    """Writes rows and what is true of all of them.
+
+    Raises:
+        ValueError: a name that is not UTF-8.
+        ImportError: there is no pyarrow.
+    """
+    arrow, module = _pyarrow()
+    try:
+        table = arrow.Table.from_pylist(rows)
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"Parquet holds no names that are not UTF-8, such as {error.object!r}; write .jsonl"
+        ) from None
+    module.write_table(table.replace_schema_metadata(metadata), path)
+
+
+def read(path: str, key: str) -> Rows:
+    """Reads the samples and the header, which is the metadata of this key.
+
+    Raises:
+        ValueError: the file cannot be read as Parquet, or lacks a column or a value.
+        ImportError: there is no pyarrow.
+    """
+    arrow, module = _pyarrow()
+    try:
+        table = module.read_table(path, columns=list(_COLUMNS))
+    except (arrow.ArrowException, OSError) as error:
+        raise ValueError(
+            f"{path!r} cannot be read as a Parquet manifest: {str(error).splitlines()[0]}"
+        ) from None
+    header = (table.schema.metadata or {}).get(key.encode(), b"")
+    if table.column_names != list(_COLUMNS):
+        raise ValueError(
+            f"{path!r} lacks columns of a manifest: expected {_COLUMNS}, got {table.column_names}"
+        )
+    for name, wanted in zip(_COLUMNS, (arrow.string(), arrow.string(), arrow.int64()), strict=True):
+        if table[name].null_count or table[name].type != wanted:
+            raise ValueError(
+                f"{path!r}: the column {name!r} must be of {wanted} without nulls, got {table[name].type} with "
+                f"{table[name].null_count} nulls"
+            )
+    classes = table["class"].combine_chunks().dictionary_encode()
+    try:
+        paths, names = table["path"].to_pylist(), classes.dictionary.to_pylist()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path!r}: a path or class is not UTF-8: {error.object!r}") from None
+    return Rows(header, paths, table["label"].to_numpy(), names, np.asarray(classes.indices, dtype=np.int64))
+
+
+def first_wrong(rows: Rows, classes: Sequence[str]) -> int | None:
+    """The first row whose path leaves the root or whose class has another label; None where there is none."""
+    labels, known = rows.labels, len(classes)
+    wrong = (labels < 0) | (labels >= known)
+    codes = {name: code for code, name in enumerate(rows.class_names)}
+    expected = np.array([codes.get(name, -1) for name in classes] or [-1], dtype=np.int64)
+    wrong |= expected[np.clip(labels, 0, max(known - 1, 0))] != rows.class_codes
+    places = np.flatnonzero(wrong)
+    row = int(places[0]) if places.size else len(labels)
+    path = next(
+        (i for i, path in enumerate(rows.paths[:row]) if not path or climbs(path) or "\0" in path), row
+    )
+    return path if path < len(labels) else None
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise ImportError(
+            "Parquet manifests need pyarrow (pip install pyarrow); .jsonl needs nothing"
+        ) from error
+    return pyarrow, pyarrow.parquet

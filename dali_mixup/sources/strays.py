@@ -1,0 +1,95 @@
+"""Folders and files in an image folder that are hardly meant as classes and images.
+
+torchvision's rule makes each of them a class or a sample, and so does `image_folder`; but it says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dali_mixup.sources.classes import few
+from dali_mixup.sources.remarks import Remark
+
+SPLITS = frozenset({"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval"})
+
+LITTER = frozenset(
+    {
+        "__macosx",
+        "__pycache__",
+        "@eadir",
+        "#recycle",
+        "$recycle.bin",
+        "system volume information",
+        "lost+found",
+    }
+)
+"""What macOS, Python, Synology, Windows and ext4 leave behind, in lower case. Names with a leading dot are others."""
+
+
+def is_litter(name: str) -> bool:
+    """Whether a folder of this name is hardly a class, nor a file of it an image."""
+    return name.startswith(".") or name.lower() in LITTER
+
+
+def class_remarks(root: str, classes: Sequence[str], direct: Sequence[bool]) -> list[Remark]:
+    """Remarks on the folders that became classes.
+
+    Args:
+        root: the folder they are in, for the message.
+        classes: their names.
+        direct: for each, whether it holds images itself, not only in folders below it.
+    """
+    remarks = []
+    litter = [name for name in classes if is_litter(name)]
+    if litter:
+        remarks.append(
+            Remark(
+                f"{root!r}: {len(litter)} of {len(classes)} classes look like no class: {few(litter)}. Labels are "
+                "torchvision's, which counts them too; remove these folders if they are not meant",
+                unfit=True,
+            )
+        )
+    splits = [name for name in classes if name.lower() in SPLITS]
+    flat = [name for name, has in zip(classes, direct, strict=True) if has and name in splits]
+    # One class is nothing to learn: then the folders below are the classes. Splits are told by their names.
+    alone = len(classes) == 1 and not any(direct)
+    if alone or len(splits) > 1 or len(flat) < len(splits):
+        remarks.append(
+            Remark(
+                f"{root!r}: the classes are {few(classes)}. Is this folder one level too high? Expected "
+                f"{root}/<class>/<image>; then give {root}/{(splits or classes)[0]}",
+                unfit=True,
+            )
+        )
+    return remarks
+
+
+def file_remarks(root: str, keys: Sequence[str]) -> list[Remark]:
+    """Remarks on samples that lie in such folders inside a class, or are companions of other files.
+
+    Args:
+        root: the folder, for the message.
+        keys: paths of the samples below it.
+    """
+    suspects = [
+        key for key in keys if "/." in key or "/_" in key or "/@" in key or "/#" in key or "/$" in key
+    ]
+    hidden = [key for key in suspects if any(map(is_litter, key.split("/")[1:-1]))]
+    companions = [key for key in suspects if key.rpartition("/")[2].startswith("._")]
+    remarks = []
+    if hidden:
+        remarks.append(
+            Remark(
+                f"{root!r}: {len(hidden)} images lie in hidden folders inside classes, such as {hidden[0]!r}. They are "
+                "samples all the same, as in torchvision; remove these folders if they are not meant",
+                unfit=True,
+            )
+        )
+    if companions:
+        remarks.append(
+            Remark(
+                f"{root!r}: {len(companions)} files are named as macOS names its companion files, such as "
+                f"{companions[0]!r}. They are samples all the same, as in torchvision; remove what is not an image"
+            )
+        )
+    return remarks

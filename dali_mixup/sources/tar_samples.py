@@ -1,0 +1,208 @@
+"""Which members of a tar are samples, by the WebDataset convention.
+
+Files that follow each other and share the name up to its first dot are one sample, such as `dir/007.jpg` and
+`dir/007.cls`, the latter holding the label as decimal digits.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import NamedTuple
+
+from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
+from dali_mixup.sources.tar_headers import Kind, Member
+
+_IMAGES = tuple(extension[1:] for extension in IMAGE_EXTENSIONS)
+_LABEL = "cls"
+_META = re.compile(r"__[^/]*__($|/)")
+"""Names that WebDataset keeps for itself."""
+
+
+_MOST_LINKS = 8
+"""Links that lead to links; more of them go in a circle."""
+
+
+class Sample(NamedTuple):
+    """One sample.
+
+    key: its name.
+    name: the path of its image in the archive.
+    image, label: where their contents lie; those of other members where they are links.
+    """
+
+    key: str
+    name: str
+    image: Member
+    label: Member
+
+
+@dataclass
+class Notes:
+    """What else was in a shard: for each finding how often, and an example.
+
+    Attributes:
+        found: count and example by finding.
+    """
+
+    found: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def add(self, finding: str, example: str, count: int = 1) -> None:
+        before, first = self.found.get(finding, (0, example))
+        self.found[finding] = (before + count, first)
+
+    def texts(self) -> list[str]:
+        """One line per finding."""
+        return [
+            _FINDINGS[key].format(count=count, example=example)
+            for key, (count, example) in self.found.items()
+        ]
+
+
+_FINDINGS = {
+    "left out": "{count} members belong to no sample with an image and are left out, such as {example}",
+    "images": (
+        "{count} samples hold several images, such as {example}; the one taken is the first in the order "
+        + ", ".join(_IMAGES)
+    ),
+    "repeated": "{count} names of samples occur more than once in a shard, such as {example}; all are samples",
+    "archives": "{count} shards hold several archives, one behind the other, such as {example}; all are read",
+}
+
+
+def samples(members: Sequence[Member], shard: str) -> tuple[list[Sample], Notes]:
+    """The samples among the members of a shard, in their order, and what else was there.
+
+    Args:
+        members: of the shard, in their order.
+        shard: its name, for messages.
+
+    Raises:
+        ValueError: an image without a label, two members of a sample with one name, or an image or label that is not a
+            file here: stored with holes, a device, or a link to something else.
+    """
+    found: list[Sample] = []
+    notes = Notes()
+    parts: list[_Part] = []
+    for member in members:
+        split = _split(member)
+        if split is not None:
+            parts.append(_Part((member.archive, split[0]), split[1], member))
+        elif member.kind in (Kind.FILE, Kind.SPARSE):
+            notes.add("left out", repr(member.name))
+    followed = _Links(members, shard)
+    for (archive, key), group in groupby(parts, key=lambda part: part.key):
+        images, label = _image_and_label([*group], shard, notes)
+        if label is not None:
+            found.append(Sample(key, images[0].name, followed(images[0]), followed(label)))
+        elif images:
+            elsewhere = [part.member for part in parts if (part.key, part.ending) == ((archive, key), _LABEL)]
+            raise ValueError(_unlabelled(shard, key, images[0], elsewhere))
+    for key, count in Counter(sample.key for sample in found).items():
+        if count > 1:
+            notes.add("repeated", repr(key))
+    return found, notes
+
+
+class _Part(NamedTuple):
+    """A member of a sample, by the number of its archive and its name up to the first dot."""
+
+    key: tuple[int, str]
+    ending: str
+    member: Member
+
+
+def _split(member: Member) -> tuple[str, str] | None:
+    """The key and the lower-case ending of a member: its last part is cut at the first dot; None: not of a sample.
+
+    Names that begin with a dot are companions of macOS or hidden files.
+    """
+    folder, slash, last = member.name.rpartition("/")
+    stem, dot, ending = last.partition(".")
+    ending = ending.lower()
+    if not stem or not dot or _META.match(member.name) or member.kind is Kind.FOLDER:
+        return None
+    if member.kind not in (Kind.FILE, Kind.SPARSE) and ending not in (*_IMAGES, _LABEL):
+        return None
+    return folder + slash + stem, ending
+
+
+def _image_and_label(group: list[_Part], shard: str, notes: Notes) -> tuple[list[Member], Member | None]:
+    """The images of one sample, the first being the one to take, and its label; no label where there is no image."""
+    endings: dict[str, Member] = {}
+    for part in group:
+        if part.ending in endings:
+            raise ValueError(
+                f"{shard!r}: member {part.member.name!r} at offset {part.member.offset} comes twice in one sample, "
+                f"first at offset {endings[part.ending].offset}"
+            )
+        endings[part.ending] = part.member
+    images = [endings[ending] for ending in _IMAGES if ending in endings]
+    if not images:
+        for member in endings.values():
+            notes.add("left out", repr(member.name))
+        return [], None
+    if len(images) > 1:
+        notes.add("images", " and ".join(repr(image.name) for image in images))
+    return images, endings.get(_LABEL)
+
+
+def _unlabelled(shard: str, key: str, image: Member, elsewhere: list[Member]) -> str:
+    text = f"sample {key!r} of {shard!r} has no label: "
+    if elsewhere:
+        return text + (
+            f"{elsewhere[0].name!r} stands at offset {elsewhere[0].offset}, but between it and {image.name!r} at "
+            f"offset {image.offset} stand other samples; the members of a sample must follow each other"
+        )
+    return (
+        text + f"a file {key}.{_LABEL} is expected beside the image {image.name!r} at offset {image.offset}"
+    )
+
+
+class _Links:
+    """Follows links inside a shard to the member that holds the content."""
+
+    def __init__(self, members: Sequence[Member], shard: str) -> None:
+        linked = any(member.target for member in members)
+        self._members = {self._path(member.name): member for member in members} if linked else {}
+        self._shard = shard
+
+    def __call__(self, member: Member) -> Member:
+        at = member
+        for _ in range(_MOST_LINKS):
+            if at.kind is Kind.FILE:
+                return at
+            if at.kind not in (Kind.HARD_LINK, Kind.SYMBOLIC_LINK):
+                break
+            found = self._members.get(self._path(self._target(at)))
+            if found is None:
+                raise self._error(member, f"{at.kind.value} to {at.target!r}, which is not in the shard")
+            at = found
+        raise self._error(member, f"{at.kind.value}, which cannot be read at random")
+
+    def _error(self, member: Member, what: str) -> ValueError:
+        return ValueError(
+            f"{self._shard!r}: member {member.name!r} at offset {member.offset} is {what}; write it as an ordinary file"
+        )
+
+    @staticmethod
+    def _path(name: str) -> str:
+        return posixpath.normpath(name)
+
+    @staticmethod
+    def _target(link: Member) -> str:
+        folder = posixpath.dirname(link.name) if link.kind is Kind.SYMBOLIC_LINK else ""
+        return posixpath.join(folder, link.target)
+
+
+def merged(notes: Iterator[Notes]) -> Notes:
+    """The notes of all shards together."""
+    total = Notes()
+    for one in notes:
+        for finding, (count, example) in one.found.items():
+            total.add(finding, example, count)
+    return total
