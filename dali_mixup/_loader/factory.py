@@ -26,6 +26,7 @@ from dali_mixup.augment.sizes import ImageSize, checked_size
 from dali_mixup.methods import Method
 from dali_mixup.sources import Source, open_source
 from dali_mixup.sources.bad_files import BadFiles, Skip, as_rule
+from dali_mixup.sources.classes import Classes
 
 TARGETS = ("dense", "compact", "labels")
 
@@ -38,6 +39,7 @@ def train_loader(
     batch_size: int,
     image_size: ImageSize | None = None,
     transform: TrainTransform | None = None,
+    classes: Classes | None = None,
     num_classes: int | None = None,
     targets: Literal["dense", "compact", "labels"] | None = None,
     device: str | int | torch.device = "auto",
@@ -65,6 +67,9 @@ def train_loader(
         image_size: pixels, one number or (height, width), or a size that changes with the epoch or batch, as in
             `TrainTransform`; None: the transform's, 224 without one.
         transform: random crop, resize, flip and augmentation; None: `TrainTransform(image_size)`.
+        classes: the classes and their labels: names in the order of their labels, a mapping from name to label, or an
+            object that has them: another loader, a source, a torchvision dataset. None: the data's own, such as a
+            folder's class folders in alphabetical order.
         num_classes: columns of dense targets, at least the data's classes; None: the policy's, else the data's classes.
         targets: "dense" (N, C) float32, "compact" `MixedTargets` or "labels" (N,) int64; None: dense with a policy,
             labels without one.
@@ -96,7 +101,7 @@ def train_loader(
     chosen = as_order(owner, order)
     rule = as_rule(owner, bad_files)
     transform = _train_transform(owner, image_size, transform)
-    source = open_source(data)
+    source = open_source(data, classes=classes)
     companions = companions_of(owner, handover, source, mixing, batch_size, lambda s: BadFiles(len(s), rule))
     form = _form_of_targets(owner, targets, mixing, labels, companions.pooled)
     chosen.check(source.labels, batch_size)
@@ -153,6 +158,7 @@ def val_loader(
     batch_size: int,
     image_size: int | tuple[int, int] | None = None,
     transform: ValTransform | None = None,
+    classes: Classes | None = None,
     num_classes: int | None = None,
     device: str | int | torch.device = "auto",
     rank: int | None = None,
@@ -162,8 +168,9 @@ def val_loader(
 ) -> MixLoader:
     """A loader of centre-cropped, normalised validation batches with (N,) int64 labels, in the data's own order.
 
-    Every sample comes exactly once over all ranks and no batch is empty. Ranks take equally many steps wherever that is
-    possible; with fewer samples than ranks, or batches of one, some take one step less.
+    Give it the training loader as `classes=`: a validation folder that lacks a class would shift the labels of all
+    classes after it. Every sample comes exactly once over all ranks and no batch is empty. Ranks take equally
+    many steps wherever that is possible; with fewer samples than ranks, or batches of one, some take one step less.
 
     Args: as `train_loader`, and
         image_size: pixels, one number or (height, width); None: the transform's, 224 without one.
@@ -176,7 +183,7 @@ def val_loader(
     batch_size = integer(owner, "batch_size", batch_size, at_least=1)
     instance(owner, "transform", transform, ValTransform)
     transform = _sized(owner, image_size, transform, ValTransform)
-    source = open_source(data)
+    source = open_source(data, classes=classes)
     layout = EpochLayout(len(source), batch_size, place.world_size, drop_last=False, ragged=True)
     return MixLoader(
         LoaderSpec(

@@ -39,7 +39,7 @@ def test_the_weights_drawn_are_those_of_the_pixels_drawn(name):
         assert abs(pixels[:, :, colour].mean() / 255 - weights[classes == image].sum()) < 0.5 / 255
 
 
-@pytest.mark.parametrize("method", [CutMix(), MixUp(), MixUp(lam=0.9)], ids=title)
+@pytest.mark.parametrize("method", [CutMix(), MixUp(), MixUp(lam=0.9)], ids=short)
 def test_both_photographs_are_as_visible_as_the_method_allows(method):
     *_, classes, weights = mixed(np.zeros((2, SIZE, SIZE, 3), np.uint8), method)
     if method == MixUp(lam=0.9):
