@@ -129,12 +129,13 @@ class MixLoader:
 
     def __repr__(self) -> str:
         spec, rank = self.spec, self.spec.rank
-        share = f", rank {rank.rank} of {rank.world_size}" if rank.world_size > 1 else ""
         size = " x ".join(map(str, (self.batch_size, 3, *self.image_size)))
+        share = f", rank {rank.rank} of {rank.world_size}" if rank.world_size > 1 else ""
         return (
-            f"MixLoader({len(self.dataset)} samples of {len(self.classes)} classes, {spec.source!r},\n"
-            f"  {len(self)} batches of {size} {spec.pipeline.dtype} on {self.device}{share}, epoch {self.epoch},\n"
-            f"  targets {spec.targets!r} of {self.num_classes} classes, policy {short(spec.policy)})"
+            f"MixLoader of {spec.source!r}\n"
+            f"  batches: {len(self)} of {size} {spec.pipeline.dtype} on {self.device}{share}, epoch {self.epoch} next\n"
+            f"  targets: {spec.targets}, {self.num_classes} columns\n"
+            f"  policy: {short(spec.policy)}"
         )
 
     def set_epoch(self, epoch: int) -> None:
