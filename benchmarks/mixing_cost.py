@@ -167,7 +167,7 @@ def machine(device: str) -> dict[str, Any]:
 
 
 def table(report: dict[str, Any]) -> str:
-    """The report as Markdown: a line a method, per batch and per sample side by side."""
+    """The report as Markdown: a line per method, per batch and per sample side by side."""
     by = {(row["method"], row["granularity"]): row for row in report["results"]}
     lines = [
         "| method | uint8 passes | float32 passes | per batch: ms | times plain | per sample: ms | times plain "

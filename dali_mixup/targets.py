@@ -10,7 +10,8 @@ import torch
 
 @dataclass(frozen=True)
 class MixedTargets:
-    """The soft labels of N mixed rows, as k class ids and k weights a row: 12 bytes a row and column, whatever C is.
+    """The soft labels of N mixed rows, as k class ids and k weights per row: 12 bytes per row and column,
+    whatever C is.
 
     Attributes:
         labels: (N, k) int64 class ids; column 0 is the row's own label, the others its partners'.

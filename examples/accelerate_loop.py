@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> tuple[float, int]:
     parser.add_argument("--epochs", type=int, default=90)
     parser.add_argument("--batch-size", type=int, default=256, help="per rank")
     parser.add_argument("--image-size", type=int, default=224)
-    parser.add_argument("--accumulate", type=int, default=4, help="batches a step")
+    parser.add_argument("--accumulate", type=int, default=4, help="batches per step")
     args = parser.parse_args(arguments)
 
     accelerator = Accelerator(gradient_accumulation_steps=args.accumulate)

@@ -26,7 +26,7 @@ class MultiMixEffects(Claim):
 
     Args:
         training: of every arm; B, the local batch, is its batch_size.
-        n, m: rows a step and samples a row of the arms in which the other number changes; m = None is B.
+        n, m: rows per step and samples per row of the arms in which the other number changes; m = None is B.
         ns, ms: the other numbers that are tried.
     """
 

@@ -32,7 +32,7 @@ class RareFeatures(Claim):
     weights are drawn by the laws of `MixUp`.
 
     Args:
-        model: the regime in which the effect is seen: noise stronger than the number of rare samples a class.
+        model: the regime in which the effect is seen: noise stronger than the number of rare samples per class.
         weak_noise: squared norm of the noise in the arms that show where the effect vanishes.
         steps: of gradient descent, a multiple of 100.
         stops: steps after which the early-stopped arms no longer mix.

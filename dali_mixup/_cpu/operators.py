@@ -54,7 +54,7 @@ def normalised(images: Sequence[DataNode], coefficients: DataNode, dtype: Any, l
 
     Args:
         images: 1 to `cpu.MOST_IMAGES` nodes, (H, W, 3) uint8 HWC, of one size.
-        coefficients: (images + 1, 3) float32, one number a channel.
+        coefficients: (images + 1, 3) float32, one number per channel.
         dtype: FLOAT or FLOAT16.
         layout: of the result, "CHW" or "HWC".
     """

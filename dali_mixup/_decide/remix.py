@@ -20,7 +20,7 @@ class Remix:
     verified against the paper's text; a reimplementation (deepimblearn) names them as the paper's suggestion.
 
     Args:
-        counts: samples a class, each > 0.
+        counts: samples per class, each > 0.
         kappa: >= 1.
         tau: in [0, 1].
 

@@ -70,7 +70,7 @@ class Schedule:
             given = getattr(self, field)
             if given is not None:
                 if not isinstance(given, (list, tuple)):
-                    raise TypeError(f"Schedule: {field}={given!r}, expected a list of curves, one a method")
+                    raise TypeError(f"Schedule: {field}={given!r}, expected a list of curves, one per method")
                 object.__setattr__(self, field, tuple(given))
         for field, curves in (
             ("prob", (self.prob,)),
@@ -155,7 +155,7 @@ class Schedules:
                 if given is not None and len(given) != len(methods):
                     raise ValueError(
                         f"MixPolicy: schedule.{field} has {len(given)} curves for {len(methods)} methods; "
-                        "expected one a method"
+                        "expected one per method"
                     )
             for method, curve in zip(methods, member.alpha or (), strict=member.alpha is not None):
                 if curve is not None and not hasattr(method, "alpha"):
@@ -166,7 +166,7 @@ class Schedules:
 
 def odds(name: str, given: Sequence[float], methods: int) -> tuple[float, ...]:
     if isinstance(given, (str, bytes)) or not hasattr(given, "__len__") or len(given) != methods:
-        raise ValueError(f"MixPolicy: {name}={given!r}, expected {methods} numbers >= 0, one a method")
+        raise ValueError(f"MixPolicy: {name}={given!r}, expected {methods} numbers >= 0, one per method")
     odds = tuple(number("MixPolicy", f"{name}[{i}]", w, at_least=0) for i, w in enumerate(given))
     if sum(odds) <= 0:
         raise ValueError(f"MixPolicy: {name}={given!r} are all zero; expected at least one > 0")

@@ -50,7 +50,7 @@ def _existing(device: torch.device) -> torch.device:
     if device.type == "cuda" and device.index >= torch.cuda.device_count():
         raise ValueError(
             f"{device} was asked for (LOCAL_RANK picks the GPU), but this process sees {torch.cuda.device_count()}; "
-            "start one process a GPU, or give device= yourself"
+            "start one process per GPU, or give device= yourself"
         )
     return device
 

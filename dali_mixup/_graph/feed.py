@@ -207,7 +207,7 @@ def channels(
         or (stds <= 0).any()
     ):
         raise ValueError(
-            f"{owner}: mean={mean!r}, std={std!r}; expected as many std as mean, one a channel (or one number each), "
+            f"{owner}: mean={mean!r}, std={std!r}; expected as many std as mean, one per channel (or one number each), "
             "in the units of the images' pixels, all finite and every std > 0"
         )
     return tuple(means.tolist()), tuple(stds.tolist())

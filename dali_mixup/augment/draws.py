@@ -54,7 +54,7 @@ class Draws:
         return self.size if isinstance(self.size, tuple) else self.size.at(seed, epoch, step)
 
     def arrays(self, rows: int, seed: int, rank: int, epoch: int, step: int) -> tuple[np.ndarray, ...]:
-        """The arrays of `names` for one batch, each with one entry a row."""
+        """The arrays of `names` for one batch, each with one entry per row."""
         if not self.names:
             return ()
         height, width = self.size_at(seed, epoch, step)

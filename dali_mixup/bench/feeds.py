@@ -19,7 +19,7 @@ REPLAYED = 4  # batches kept
 
 
 class Replay(Loader):
-    """`steps` batches an epoch, taken in turn from the first ones of a loader, which is closed."""
+    """`steps` batches per epoch, taken in turn from the first ones of a loader, which is closed."""
 
     def __init__(self, loader: Loader, steps: int):
         epoch = loader.epoch()

@@ -50,7 +50,7 @@ def _throughput(table: Sequence[Row]) -> bytes:
     ceiling = [row.rate.median for row in table if row.role == "roofline"]
     if ceiling:
         axes.axvline(ceiling[0], color="black", linestyle="--", linewidth=1)
-    axes.set_xlabel("images a second (median, interval of the median)")
+    axes.set_xlabel("images per second (median, interval of the median)")
     return _png(figure)
 
 
@@ -95,7 +95,7 @@ def _scaling(
             label=table[name].title,
         )
     axes.set_xlabel(label)
-    axes.set_ylabel("images a second")
+    axes.set_ylabel("images per second")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=8)
     return _png(figure)

@@ -83,10 +83,10 @@ def waits(seconds: Sequence[float]) -> dict[str, float]:
 
 def stall_share(training: float, replay: float) -> float:
     """Share of the training time that goes when batches are ready in memory: (training - replay) / training, in
-    seconds a step; 0 where replay is no faster."""
+    seconds per step; 0 where replay is no faster."""
     return max(0.0, (training - replay) / training)
 
 
 def utilisation(synthetic: float, training: float) -> float:
-    """Accelerator utilisation as MLPerf Storage defines it: compute time / total time, in seconds a step; at most 1."""
-    return min(1.0, synthetic / training)
+    """Accelerator utilisation as MLPerf Storage defines it: compute time / total time, in seconds per step; at
+    most 1.""" return min(1.0, synthetic / training)

@@ -20,7 +20,7 @@ class Row:
 
     Attributes:
         name, title, role: of the contender.
-        rate: images a second.
+        rate: images per second.
         rank: (best, worst) it can claim among the ranked contenders; None for the others.
         against: our rate / its rate, repeat by repeat; None for our own row.
         waits: p50, p95, p99 and max over all repeats together.
@@ -52,10 +52,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Training:
-    """One contender's training at the main point, medians of seconds a step.
+    """One contender's training at the main point, medians of seconds per step.
 
     Attributes:
-        training, replay, synthetic: seconds a step in those modes.
+        training, replay, synthetic: seconds per step in those modes.
         stall: share of the training time spent waiting for the loader, by comparison with replay.
         utilisation: the accelerator's, synthetic / training.
     """

@@ -47,7 +47,7 @@ VERSION = 1  # of what is drawn; another one goes to another folder
 
 def synthetic_folder(count: int, progress: Callable[[int], None] = lambda drawn: None) -> Path:
     """The folder of `count` images in class folders, below $XDG_CACHE_HOME or ~/.cache; drawn where they are not there
-    yet, about 70 images a second and core, the same ones every time.
+    yet, about 70 images per second and core, the same ones every time.
 
     progress is called with the number of images that exist.
 

@@ -45,7 +45,7 @@ class Search:
 class Found:
     """Attributes:
     settings: the fastest.
-    rate, default_rate: images a second of it and of the default, measured in the same last round's length.
+    rate, default_rate: images per second of it and of the default, measured in the same last round's length.
     history: what each round measured.
     verdict: what binds with these settings.
     """

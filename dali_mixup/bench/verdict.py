@@ -23,7 +23,7 @@ class Verdict:
 
 def verdict(seconds: Mapping[str, float]) -> Verdict:
     """Args:
-        seconds: {stage: seconds a batch of the pipeline cut off after it}, for stages of `STAGES` and "consumer".
+        seconds: {stage: seconds per batch of the pipeline cut off after it}, for stages of `STAGES` and "consumer".
 
     The loader works while the consumer does, so the slower of the two sets the pace. Where that is the loader, the
     stage that adds most binds; where stages run side by side, adding a faster one costs nothing and shows as nothing.

@@ -25,7 +25,7 @@ class Work:
     odds, with one lam a batch; targets are dense float32.
 
     Attributes:
-        batch_size: images a batch, >= 2.
+        batch_size: images per batch, >= 2.
         threads: worker threads or processes of the loader, >= 1.
         classes: columns of the targets.
         device: "cpu" or "cuda", where the batches must arrive.

@@ -17,7 +17,7 @@ class Form(IntEnum):
     BLEND = 1  # sum_j pixel_weights[j] * x_j
     PASTE = 2  # rectangles of the columns' images copied over the row's own
     RESIZE = 3  # column 1's whole image resized into one rectangle of the row's own
-    MASK = 4  # mask * x_0 + (1 - mask) * x_1, one weight a pixel
+    MASK = 4  # mask * x_0 + (1 - mask) * x_1, one weight per pixel
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Draws:
         boxes: (n, 4) int y0, x0, y1, x1 of what was pasted (end exclusive); None where the method pastes nothing.
         regions: (n, r, 7) int (column, source y, source x, target y, target x, height, width) of PASTE methods,
             applied in order over the row's own image.
-        masks: (n, height, width) float32 in [0, 1], the own image's weight a pixel, of MASK methods.
+        masks: (n, height, width) float32 in [0, 1], the own image's weight per pixel, of MASK methods.
     """
 
     weights: np.ndarray

@@ -54,7 +54,7 @@ class Erasing(Section):
     prob: Fraction
     mode: Literal["const", "rand", "pixel"] = Field(
         default="const",
-        description="filled with 0 after normalisation, with one normal draw a channel, or with one a pixel",
+        description="filled with 0 after normalisation, with one normal draw a channel, or with one per pixel",
     )
     place: Literal["before_mix", "after_mix"] = "before_mix"
     area: Pair = Field(default=[0.02, 1 / 3])

@@ -22,7 +22,7 @@ class MixingSchedule(Section):
     unit: Literal["epoch", "step", "fraction"] = "epoch"
     prob: Curve | None = Field(default=None, description="replaces mixing.prob")
     weights: list[Curve] | None = Field(
-        default=None, description="a curve a method, replacing mixing.weights"
+        default=None, description="a curve per method, replacing mixing.weights"
     )
     alpha: list[Curve | None] | None = Field(
         default=None, description="a curve (or null) a method, replacing its alpha"

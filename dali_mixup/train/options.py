@@ -22,7 +22,7 @@ class TrainOptions:
         output: folder for checkpoint.pt, metrics.csv and TensorBoard's files.
         model: name of a timm model.
         epochs: length of the run; schedules stretch with it.
-        batch_size: samples a process and forward pass; None: the recipe's batch divided among processes and
+        batch_size: samples per process and forward pass; None: the recipe's batch divided among processes and
             `accumulate`.
         accumulate: forward passes an optimiser step.
         learning_rate: the largest; None: the recipe's, scaled linearly with the batch.

@@ -1,4 +1,4 @@
-"""Where the numbers of a run go: a CSV file a line an epoch, and TensorBoard where it is wanted."""
+"""Where the numbers of a run go: a CSV file a line per epoch, and TensorBoard where it is wanted."""
 
 from __future__ import annotations
 

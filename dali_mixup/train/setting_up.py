@@ -52,7 +52,7 @@ def batch_size(options: TrainOptions, recipe: Recipe, world_size: int) -> int:
     if whole % parts:
         raise ValueError(
             f"train: the recipe's batch of {whole} does not divide among {world_size} processes x accumulate="
-            f"{options.accumulate}; give batch_size, the samples a process and forward pass"
+            f"{options.accumulate}; give batch_size, the samples per process and forward pass"
         )
     return whole // parts
 

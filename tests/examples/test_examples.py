@@ -97,7 +97,7 @@ class TestAccelerate:
         pytest.importorskip("accelerate")
         accuracy, steps = run("accelerate_loop.py", *self.GIVEN, "--epochs", "2", "--accumulate", "4")
         assert 0 <= accuracy <= 1 and "of 12 validation images" in capsys.readouterr().out
-        assert steps == 2 * 2, "6 batches an epoch are a window of 4 and one of 2"
+        assert steps == 2 * 2, "6 batches per epoch are a window of 4 and one of 2"
         _, steps = run("accelerate_loop.py", *self.GIVEN, "--epochs", "3", "--accumulate", "4")
         assert steps == 2, "the resumed run has one epoch left"
 

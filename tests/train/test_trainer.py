@@ -71,7 +71,7 @@ def test_mixing_stops_when_the_schedule_says_and_the_unmixed_share_is_measured(
 def test_resumes_exactly_with_accumulation_from_any_step(
     recipe: str, few_photographs: Path, tmp_path: Path, cuts: dict[str, int]
 ) -> None:
-    # 60 images, batches of 8: seven batches an epoch, in groups of 3, 3 and 1. So step 3 ends an epoch: the checkpoint
+    # 60 images, batches of 8: seven batches per epoch, in groups of 3, 3 and 1. So step 3 ends an epoch: the checkpoint
     # is then written before the validation that belongs to it.
     options = {"batch_size": 8, "accumulate": 3, "epochs": 2, "image_size": 32}
     run(recipe, few_photographs, tmp_path / "whole", **options)

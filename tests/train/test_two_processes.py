@@ -49,4 +49,4 @@ def test_two_processes_learn_and_resume_exactly(recipe: str, few_photographs: Pa
     assert all(torch.equal(a[key], b[key]) for key in a)
     with (whole / "metrics.csv").open() as file:
         line = next(csv.DictReader(file))
-    assert int(line["step"]) == 4  # 60 images: 7 batches of 2 x 4 an epoch, two batches a step
+    assert int(line["step"]) == 4  # 60 images: 7 batches of 2 x 4 an epoch, two batches per step
