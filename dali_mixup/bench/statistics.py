@@ -88,5 +88,5 @@ def stall_share(training: float, replay: float) -> float:
 
 
 def utilisation(synthetic: float, training: float) -> float:
-    """Accelerator utilisation as MLPerf Storage defines it: compute time / total time, in seconds per step; at
-    most 1.""" return min(1.0, synthetic / training)
+    """Accelerator utilisation as MLPerf Storage defines it, compute time / total time, in seconds per step; <= 1."""
+    return min(1.0, synthetic / training)
