@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dali_mixup import CutMix, MixPolicy, MixUp, train_loader
+from dali_mixup import CutMix, MixPolicy, MixUp, Runtime, train_loader
 from dali_mixup._epochs.layout import order
 
 BATCH, COUNT, SEED = 4, 24, 3
@@ -16,7 +16,8 @@ POLICY = MixPolicy([MixUp(0.8), CutMix(1.0)], granularity="sample", partners="fl
 
 
 def new(pairs: list[tuple[str, int]], **changed: Any) -> Any:
-    given = {"batch_size": BATCH, "image_size": 16, "seed": SEED, "device": "cpu", "num_threads": 2}
+    given = {"batch_size": BATCH, "image_size": 16, "seed": SEED, "device": "cpu"}
+    given["runtime"] = Runtime(num_threads=2)
     return train_loader(pairs, **{"policy": POLICY, **given, **changed})
 
 
@@ -31,7 +32,7 @@ def ruin(pairs: list[tuple[str, int]], index: int) -> str:
 
 
 def run(loader: Any, epochs: int = 1) -> list[tuple[torch.Tensor, torch.Tensor, np.ndarray]]:
-    return [(x, y, loader.last_batch.indices) for _ in range(epochs) for x, y in loader]
+    return [(x, y, loader.last_batch.indices.numpy()) for _ in range(epochs) for x, y in loader]
 
 
 def same(a: list[Any], b: list[Any]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,10 +12,12 @@ from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.scatter import extended
 from dali_mixup._epochs.walk import Walk
 from dali_mixup._graph.feed import PlanFeed
-from dali_mixup._loader.spec import LoaderSpec
 from dali_mixup.sources.bad_files import BadFiles
 from dali_mixup.sources.base import Place, Source
 from dali_mixup.sources.read_ahead import ReadAhead
+
+if TYPE_CHECKING:
+    from dali_mixup._loader.spec import LoaderSpec  # which loads torch and DALI
 
 
 @dataclass(frozen=True)

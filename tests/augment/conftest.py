@@ -65,7 +65,7 @@ def _validated(transform: Any, files: Sequence[bytes]) -> list[np.ndarray]:
         encoded = fn.external_source(
             source=lambda info: [np.frombuffer(f, np.uint8) for f in files], batch=True, batch_info=True
         )
-        images, window = transform.graph(encoded, Backend(gpu=False))
+        images, window = transform.graph(encoded, Backend(gpu=False), count(), {}, (0.0,) * 3, (1.0,) * 3)
         pipe.set_outputs(
             fn.crop_mirror_normalize(images, **window, mean=[0.0], std=[1.0], output_layout="HWC")
         )
@@ -100,7 +100,8 @@ def _trained(
             source=source, num_outputs=1 + len(names), batch=True, batch_info=True
         )
         nodes = dict(zip(names, made, strict=True))
-        pipe.set_outputs(transform.graph(encoded, Backend(gpu, roi), count(seed + 1), nodes, mean, std))
+        images, _ = transform.graph(encoded, Backend(gpu, roi), count(seed + 1), nodes, mean, std)
+        pipe.set_outputs(images)
     pipe.build()
     out = [pipe.run()[0] for _ in range(batches)]
     return np.concatenate([(batch.as_cpu() if gpu else batch).as_array() for batch in out])

@@ -18,7 +18,7 @@ from scipy import stats
 from timm.data.random_erasing import RandomErasing as TimmRandomErasing
 from torchvision.transforms import RandomErasing as TorchvisionRandomErasing
 
-from dali_mixup import CutMix, MixPolicy, train_loader
+from dali_mixup import CutMix, MixPolicy, Output, Runtime, train_loader
 from dali_mixup.augment import Cutout, RandomErasing, TrainTransform
 from dali_mixup.augment.erasing import Rectangles
 
@@ -168,9 +168,8 @@ def test_after_mixing_the_mixed_image_is_erased(
             batch_size=12,
             transform=TrainTransform(48, random_erasing=erasing),
             device="cpu",
-            num_threads=2,
-            dtype=dtype,
-            channels_last=channels_last,
+            runtime=Runtime(num_threads=2),
+            output=Output(dtype=dtype, channels_last=channels_last),
             seed=9,
         )
         with loader:

@@ -10,7 +10,8 @@ import pytest
 import torch
 from scipy import stats
 
-from dali_mixup import CutMix, MixLoader, MixPolicy, MixUp, run, train_loader
+from dali_mixup import CutMix, MixLoader, MixPolicy, MixUp, Runtime, train_loader
+from dali_mixup._loader import run
 from dali_mixup.augment import MultiScale, RandomErasing, SizeSchedule, TrainTransform
 
 
@@ -59,9 +60,8 @@ def loader(image_folder: Path, image_size: Any, **options: Any) -> MixLoader:
         batch_size=8,
         transform=transform,
         device="cpu",
-        num_threads=2,
         seed=4,
-        **options,
+        **({"runtime": Runtime(num_threads=2)} | options),
     )
 
 
@@ -102,7 +102,9 @@ def test_a_schedule_that_stays_gives_the_images_of_that_size(image_folder: Path)
 
 @pytest.mark.parametrize("roi", [True, False])
 def test_sizes_may_change_whichever_way_windows_are_decoded(image_folder: Path, roi: bool) -> None:
-    with loader(image_folder, MultiScale((32, 64), every="batch"), roi_decoding=roi) as batches:
+    with loader(
+        image_folder, MultiScale((32, 64), every="batch"), runtime=Runtime(2, roi_decoding=roi)
+    ) as batches:
         shapes = {images.shape[2] for _ in range(4) for images, _ in batches}
     assert shapes == {32, 64}
 

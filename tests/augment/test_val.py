@@ -15,7 +15,7 @@ from PIL import Image
 from timm.data import create_transform
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize
 
-from dali_mixup import val_loader
+from dali_mixup import Output, val_loader
 from dali_mixup.augment import ValTransform
 
 MODES = {
@@ -124,7 +124,7 @@ def test_fixres_sizes_through_the_loader_from_jpeg_files(jpegs: dict[str, Path])
     """Train at 224, validate at 288 without a margin: decoding differs too, at most a little."""
     pairs = [(path, i) for i, path in enumerate(jpegs.values())]
     with val_loader(
-        pairs, batch_size=4, image_size=288, resize_size=288, device="cpu", mean=[0] * 3, std=[1] * 3
+        pairs, batch_size=4, transform=ValTransform(288, 288), device="cpu", output=Output(mean=0, std=1)
     ) as loader:
         (batch,) = list(loader)
     images = batch[0].numpy()

@@ -15,12 +15,12 @@ import torch
 from torch.utils.data import Dataset, Sampler
 from torchdata.stateful_dataloader import StatefulDataLoader
 
-from dali_mixup import CutMix, MixPolicy, MixUp, train_loader, val_loader
+from dali_mixup import CutMix, MixPolicy, MixUp, Output, Runtime, Skip, train_loader, val_loader
 from dali_mixup.sources import open_source
 from dali_mixup.sources.manifest import write_manifest
 
 BATCH = 4
-SIZE = {"image_size": 16, "device": "cpu", "num_threads": 1}
+SIZE = {"image_size": 16, "device": "cpu", "runtime": Runtime(num_threads=1)}
 
 
 class Numbers(Dataset):
@@ -139,8 +139,8 @@ def subject(name: str, data: dict[str, Any]) -> Callable[[], Any]:
     if kind == "torchdata":
         return control
     changed = {
-        "compact": {"targets": "compact", "dtype": torch.bfloat16, "channels_last": True},
-        "skip": {"on_error": "skip"},
+        "compact": {"targets": "compact", "output": Output(dtype="bfloat16", channels_last=True)},
+        "skip": {"bad_files": Skip()},
     }
     if source in changed:
         return train(data["folder"], **changed[source])

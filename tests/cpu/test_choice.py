@@ -10,7 +10,7 @@ import numba
 import pytest
 import torch
 
-from dali_mixup import CutMix, MixPolicy, MixUp, TrainTransform, cpu, train_loader
+from dali_mixup import CutMix, MixPolicy, MixUp, Output, Runtime, TrainTransform, _cpu, train_loader
 from dali_mixup._cpu import abi
 from dali_mixup.methods import FMix, ResizeMix
 
@@ -26,7 +26,7 @@ COMMON: dict[str, Any] = {
 
 
 def batches(data: Path, kernels: str, **arguments: Any) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    with train_loader(data, cpu_kernels=kernels, **{**COMMON, **arguments}) as loader:
+    with train_loader(data, runtime=Runtime(cpu_kernels=kernels), **{**COMMON, **arguments}) as loader:
         return list(loader)
 
 
@@ -42,7 +42,9 @@ def batches(data: Path, kernels: str, **arguments: Any) -> list[tuple[torch.Tens
     ],
     ids=["none", "mixup", "three", "more than the operator takes", "cutmix", "several a batch"],
 )
-@pytest.mark.parametrize("arguments", [{}, {"channels_last": True, "dtype": torch.float16}], ids=["", "half"])
+@pytest.mark.parametrize(
+    "arguments", [{}, {"output": Output(dtype="float16", channels_last=True)}], ids=["", "half"]
+)
 def test_both_give_the_same_batches(image_folder: Path, policy: Any, arguments: dict[str, Any]) -> None:
     compiled, dali = (
         batches(image_folder, kernels, policy=policy, **arguments) for kernels in ("numba", "dali")
@@ -57,11 +59,13 @@ def test_both_give_the_same_batches(image_folder: Path, policy: Any, arguments: 
 
 
 def test_a_state_of_the_other_kernels_is_refused(image_folder: Path) -> None:
-    saved = train_loader(image_folder, cpu_kernels="dali", **COMMON)
+    saved = train_loader(image_folder, runtime=Runtime(cpu_kernels="dali"), **COMMON)
     iterator = iter(saved)
     next(iterator)
     with pytest.raises(ValueError, match="cpu_kernels"):
-        train_loader(image_folder, cpu_kernels="numba", **COMMON).load_state_dict(saved.state_dict())
+        train_loader(image_folder, runtime=Runtime(cpu_kernels="numba"), **COMMON).load_state_dict(
+            saved.state_dict()
+        )
 
 
 def test_what_numba_lacks_stays_dalis(image_folder: Path) -> None:
@@ -98,21 +102,21 @@ def test_more_images_than_the_kernels_take_are_mixed_by_dali_and_the_log_says_so
 def test_without_numba_dalis_operators_are_chosen_and_the_log_says_why(
     image_folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cpu, "unusable", lambda: "ModuleNotFoundError: No module named 'numba'")
+    monkeypatch.setattr(_cpu, "unusable", lambda: "ModuleNotFoundError: No module named 'numba'")
     with caplog.at_level(logging.INFO, "dali_mixup"):
         loader = train_loader(image_folder, **COMMON)
     assert not loader.spec.pipeline.backend.compiled
     assert "cpu_kernels='dali'" in caplog.text and "No module named 'numba'" in caplog.text
     with pytest.raises(ValueError, match=r"No module named 'numba'.*dali-mixup\[cpu\]"):
-        train_loader(image_folder, cpu_kernels="numba", **COMMON)
+        train_loader(image_folder, runtime=Runtime(cpu_kernels="numba"), **COMMON)
 
 
 @pytest.mark.parametrize("given", ["cuda", None, True])
-def test_other_values_are_refused(image_folder: Path, given: Any) -> None:
-    with pytest.raises((TypeError, ValueError), match="cpu_kernels"):
-        train_loader(image_folder, cpu_kernels=given, **COMMON)
+def test_other_values_are_refused(given: Any) -> None:
     with pytest.raises(ValueError, match="cpu_kernels"):
-        cpu.use_compiled("train_loader", given, gpu=True)
+        Runtime(cpu_kernels=given)
+    with pytest.raises(ValueError, match="cpu_kernels"):
+        _cpu.use_compiled("train_loader", given, gpu=True)
 
 
 def test_code_that_cannot_be_kept_on_disk_is_compiled_all_the_same(
@@ -148,6 +152,8 @@ def test_a_dali_that_calls_functions_in_another_way_is_noticed() -> None:
 
 @pytest.mark.gpu
 def test_a_gpu_has_nothing_to_compile(image_folder: Path) -> None:
-    with train_loader(image_folder, cpu_kernels="numba", **{**COMMON, "device": "cuda"}) as loader:
+    with train_loader(
+        image_folder, runtime=Runtime(cpu_kernels="numba"), **{**COMMON, "device": "cuda"}
+    ) as loader:
         images, _ = next(iter(loader))
     assert images.is_cuda and not loader.spec.pipeline.backend.compiled

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from dali_mixup._decide.partners import columns
+from dali_mixup._decide.partners import Neighbours, Pool, as_rule
 from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._decide.unlabelled import Unlabelled
 from dali_mixup.methods import MixUp
 from tests.plans import plan
+
+
+def columns(name: str, *arguments: Any) -> np.ndarray:
+    return as_rule("test", name).columns(*arguments)
 
 
 class TestPartners:
@@ -80,10 +87,25 @@ class TestPartners:
         assert (table[:, 0] == table[:, 1]).mean() < 0.2
 
     def test_a_pool_reaches_beyond_the_batch(self) -> None:
-        policy = MixPolicy(MixUp(1.0), partners="pool")
-        seen = np.concatenate([plan(policy, 4, s, pool=12).partners[:, 1] for s in range(200)])
+        policy = MixPolicy(MixUp(1.0), partners=Pool(Unlabelled("folder")))
+        others = np.arange(4, 12)
+        seen = np.concatenate([plan(policy, 4, s, others=others).partners[:, 1] for s in range(200)])
         assert set(seen) == set(range(12))
-        with pytest.raises(ValueError, match="pool belongs to partners='pool'"):
-            plan(policy, 4)
-        with pytest.raises(ValueError, match="partners belongs to partners='neighbours'"):
-            plan(MixPolicy(MixUp()), 2, partners=np.array([[1], [0]]))
+
+    def test_neighbours_are_the_rows_that_the_loader_read_for_each(self) -> None:
+        policy = MixPolicy(MixUp(1.0, k=3), partners=Neighbours(np.zeros((9, 2), np.int64)))
+        others = np.array([[4, 5], [6, 7], [8, 9], [10, 11]])
+        got = plan(policy, 4, others=others).partners
+        assert got[:, 0].tolist() == [0, 1, 2, 3] and np.array_equal(got[:, 1:], others)
+
+    @pytest.mark.parametrize(
+        ("partners", "others"),
+        [
+            (Pool(Unlabelled("folder")), None),
+            (Neighbours([[0]]), None),
+            ("permutation", np.array([[1], [0]])),
+        ],
+    )
+    def test_rows_beyond_the_batch_go_with_the_rules_that_need_them(self, partners: Any, others: Any) -> None:
+        with pytest.raises(ValueError, match="rows beyond the batch belong to Neighbours and Pool"):
+            plan(MixPolicy(MixUp(), partners=partners), 2, others=others)

@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from dali_mixup import CutMix, MixPolicy, MixUp, SoftTargetCrossEntropy, train_loader, val_loader
+from dali_mixup import CutMix, MixPolicy, MixUp, Runtime, SoftTargetCrossEntropy, train_loader, val_loader
 
 
 def run_example(path: str, train: str, val: str, out: Path) -> float:
@@ -33,7 +33,7 @@ def main(train: str, val: str, out: Path) -> None:
     torch.manual_seed(0)
     rank = dist.get_rank()
     policy = MixPolicy([MixUp(0.8), CutMix(1.0)], granularity="sample", label_smoothing=0.1)
-    size = {"image_size": 8, "device": "cpu", "num_threads": 1}
+    size = {"image_size": 8, "device": "cpu", "runtime": Runtime(num_threads=1)}
     record: dict[str, object] = {"rank": rank}
     with (
         train_loader(train, policy=policy, batch_size=3, drop_last=False, seed=7, **size) as batches,

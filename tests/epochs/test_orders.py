@@ -18,16 +18,19 @@ from torch.utils.data import (
 )
 
 from dali_mixup._decide.policy import MixPolicy
-from dali_mixup._epochs.orders import ClassGroups, FromSampler
+from dali_mixup._epochs.from_sampler import FromSampler, as_order
+from dali_mixup._epochs.orders import ClassGroups, Repeated, Sequential, Shuffled
 from dali_mixup._loader.factory import train_loader
 from dali_mixup.methods import MixUp
+
+LABELS = np.arange(24) % 4
 
 
 class TestClassGroups:
     @given(labels=st.lists(st.integers(0, 6), min_size=1, max_size=60), group=st.integers(2, 5))
     def test_every_sample_once_and_whole_groups_first(self, labels: list[int], group: int) -> None:
         y = np.array(labels)
-        order = ClassGroups(0, y, group)(3)
+        order = ClassGroups(group).indices(0, 3, y)
         assert sorted(order) == list(range(len(y)))
         whole = sum(count // group for count in np.bincount(y))
         for start in range(0, whole * group, group):
@@ -35,20 +38,20 @@ class TestClassGroups:
 
     def test_epochs_differ_and_a_seed_repeats_itself(self) -> None:
         y = np.arange(40) % 4
-        order = ClassGroups(1, y, 2)
-        assert np.array_equal(order(0), ClassGroups(1, y, 2)(0))
-        assert not np.array_equal(order(0), order(1)) and not np.array_equal(
-            order(0), ClassGroups(2, y, 2)(0)
-        )
+        order, again = ClassGroups(2), ClassGroups(2)
+        first = order.indices(1, 0, y)
+        assert np.array_equal(first, again.indices(1, 0, y))
+        assert not np.array_equal(first, order.indices(1, 1, y))
+        assert not np.array_equal(first, order.indices(2, 0, y))
 
     def test_all_orders_of_groups_and_members_occur(self) -> None:
-        seen = {tuple(ClassGroups(seed, np.array([0, 0, 1, 1]), 2)(0)) for seed in range(200)}
+        seen = {tuple(ClassGroups(2).indices(seed, 0, np.array([0, 0, 1, 1]))) for seed in range(200)}
         assert len(seen) == 8  # 2 orders of the groups, 2 of the members of each
 
     def test_batches_of_the_loader_hold_partners_for_every_row(self, image_folder: Path) -> None:
         policy = MixPolicy(MixUp(1.0), partners="same_class")
         made = train_loader(
-            image_folder, policy=policy, batch_size=6, image_size=32, device="cpu", class_groups=2
+            image_folder, policy=policy, batch_size=6, image_size=32, device="cpu", order=ClassGroups(2)
         )
         for _ in made:
             assert made.last_batch is not None and made.last_batch.plan is not None
@@ -66,16 +69,16 @@ class TestSamplers:
         ],
     )
     def test_torchs_random_samplers_draw_the_same_for_a_seed_and_epoch(self, make) -> None:  # type: ignore[no-untyped-def]
-        first, second = (FromSampler(3, 24, make(range(24))) for _ in range(2))
+        first, second = (FromSampler(make(range(24))) for _ in range(2))
         for epoch in (0, 1, 5):
-            assert np.array_equal(first(epoch), second(epoch))
-        assert not np.array_equal(first(0), first(1))
-        assert not np.array_equal(first(0), FromSampler(4, 24, make(range(24)))(0))
+            assert np.array_equal(first.indices(3, epoch, LABELS), second.indices(3, epoch, LABELS))
+        assert not np.array_equal(first.indices(3, 0, LABELS), first.indices(3, 1, LABELS))
+        assert not np.array_equal(first.indices(3, 0, LABELS), first.indices(4, 0, LABELS))
 
     def test_weights_are_those_of_the_sampler(self) -> None:
         weights = [1.0, 2.0, 5.0]
-        order = FromSampler(0, 3, WeightedRandomSampler(weights, 400))
-        drawn = np.concatenate([order(epoch) for epoch in range(20)])
+        order = FromSampler(WeightedRandomSampler(weights, 400))
+        drawn = np.concatenate([order.indices(0, epoch, np.zeros(3)) for epoch in range(20)])
         share = np.bincount(drawn, minlength=3) / len(drawn)
         assert share == pytest.approx([0.125, 0.25, 0.625], abs=4 * 0.5 / np.sqrt(8000))
 
@@ -93,7 +96,7 @@ class TestSamplers:
             def __iter__(self):  # type: ignore[no-untyped-def]
                 return iter([self.epoch, self.epoch + 1, self.epoch + 2])
 
-        assert FromSampler(0, 9, Counting())(4).tolist() == [4, 5, 6]
+        assert FromSampler(Counting()).indices(0, 4, LABELS).tolist() == [4, 5, 6]
 
     def test_the_loader_takes_it_shards_it_and_resumes_in_it(self, image_folder: Path) -> None:
         weights = np.linspace(0, 1, 24).tolist()
@@ -105,14 +108,14 @@ class TestSamplers:
                 batch_size=4,
                 image_size=32,
                 device="cpu",
-                sampler=sampler,
+                order=sampler,
                 rank=rank,
                 world_size=world,
             )
 
         loader = make()
         assert len(loader) == 4
-        expected = FromSampler(0, 24, WeightedRandomSampler(weights, 16))(0)
+        expected = FromSampler(WeightedRandomSampler(weights, 16)).indices(0, 0, LABELS)
         taken = []
         batches = iter(loader)
         for _ in range(2):
@@ -135,17 +138,29 @@ class TestSamplers:
 
     def test_what_cannot_be_an_order_is_refused(self, image_folder: Path) -> None:
         with pytest.raises(TypeError, match="no length"):
-            FromSampler(0, 3, iter([0, 1]))
-        with pytest.raises(ValueError, match=r"sampler=.. is empty"):
-            FromSampler(0, 3, [])
+            FromSampler(iter([0, 1]))
+        with pytest.raises(ValueError, match=r"order=\[\] is empty"):
+            FromSampler([])
         with pytest.raises(ValueError, match=r"samples=1, .* a longer sampler"):
-            train_loader(image_folder, sampler=[0], batch_size=4, device="cpu")
+            train_loader(image_folder, order=[0], batch_size=4, device="cpu")
         with pytest.raises(ValueError, match="one rank's share"):
-            FromSampler(0, 24, DistributedSampler(range(24), num_replicas=2, rank=0))
+            FromSampler(DistributedSampler(range(24), num_replicas=2, rank=0))
         with pytest.raises(ValueError, match=r"index 24 outside \[0, 24\)"):
-            FromSampler(0, 24, [0, 24])(0)
+            FromSampler([0, 24]).indices(0, 0, LABELS)
         common = {"batch_size": 4, "device": "cpu"}
-        with pytest.raises(ValueError, match="sampler and repeats each set the order"):
-            train_loader(image_folder, sampler=SequentialSampler(range(24)), repeats=3, **common)
-        with pytest.raises(ValueError, match="class_groups=3 does not divide batch_size=4"):
-            train_loader(image_folder, class_groups=3, **common)
+        with pytest.raises(
+            ValueError, match=r"order=ClassGroups\(size=3\) and batch_size=4: groups would be torn"
+        ):
+            train_loader(image_folder, order=ClassGroups(3), **common)
+
+
+def test_every_form_of_an_order_is_understood() -> None:
+    labels = np.arange(24) % 4
+    assert as_order("loader", None) == Shuffled()
+    for order in (Shuffled(), Sequential(), ClassGroups(2), Repeated(3)):
+        assert as_order("loader", order) is order
+    for same in (Sequential(), SequentialSampler(range(24)), range(24), np.arange(24)):
+        assert as_order("loader", same).indices(0, 5, labels).tolist() == list(range(24))
+    for bad in ("shuffled", Shuffled, 3, len):
+        with pytest.raises(TypeError, match=r"loader: order=.*expected Shuffled\(\), Sequential\(\)"):
+            as_order("loader", bad)

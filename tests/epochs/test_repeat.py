@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from dali_mixup._epochs.repeat import epoch_samples, order_of_views
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from timm.data.distributed_sampler import RepeatAugSampler
 
-from dali_mixup import train_loader
-from dali_mixup._epochs.layout import EpochLayout
+from dali_mixup import Repeated, Runtime, train_loader
+from dali_mixup._epochs.layout import EpochLayout, order
 from dali_mixup._epochs.walk import Walk
 
+THREE: dict[str, Any] = {"order": Repeated(3), "runtime": Runtime(num_threads=1)}
 
-def dealt(samples: int, world_size: int, batch_size: int, repeats: int, epoch: int = 0) -> list[list[int]]:
+
+def dealt(samples: int, world_size: int, batch_size: int, times: int, epoch: int = 0) -> list[list[int]]:
     """The samples of every rank's epoch, in order."""
+    views = Repeated(times)
     layout = EpochLayout(
-        epoch_samples(samples, world_size, repeats), batch_size, world_size, drop_last=False, ragged=True
+        views.length(samples, world_size), batch_size, world_size, drop_last=False, ragged=True
     )
-    views = order_of_views(7, epoch, samples, True, repeats)
+    indices = views.indices(7, epoch, np.zeros(samples, np.int64))
     ranks = []
     for rank in range(world_size):
-        walk = Walk(layout, rank, epoch=epoch, interleaved=True)
+        walk = Walk(layout, rank, epoch=epoch, interleaved=views.interleaved)
         steps = range(walk.steps(epoch))
-        ranks.append([i for step in steps for i in views[walk.positions(epoch, step)].tolist()])
+        ranks.append([i for step in steps for i in indices[walk.positions(epoch, step)].tolist()])
     return ranks
 
 
@@ -45,16 +48,16 @@ class Unshuffled:
     samples=st.integers(256, 1500),
     world_size=st.integers(1, 8),
     batch_size=st.integers(2, 64),
-    repeats=st.integers(2, 4),
+    times=st.integers(2, 4),
 )
 def test_every_rank_gets_what_timms_sampler_gives_it(
-    samples: int, world_size: int, batch_size: int, repeats: int
+    samples: int, world_size: int, batch_size: int, times: int
 ) -> None:
-    order = order_of_views(7, 0, samples, True, 1)
-    ours = dealt(samples, world_size, batch_size, repeats)
+    shuffled = order(7, 0, samples)
+    ours = dealt(samples, world_size, batch_size, times)
     for rank, mine in enumerate(ours):
-        theirs = RepeatAugSampler(Unshuffled(samples), world_size, rank, shuffle=False, num_repeats=repeats)
-        expected = order[np.array(list(theirs), dtype=np.int64)]
+        theirs = RepeatAugSampler(Unshuffled(samples), world_size, rank, shuffle=False, num_repeats=times)
+        expected = shuffled[np.array(list(theirs), dtype=np.int64)]
         assert mine == expected.tolist()
 
 
@@ -74,11 +77,11 @@ def test_views_of_a_sample_go_to_different_ranks() -> None:
 
 @pytest.mark.parametrize("samples", [1, 100, 255])
 def test_fewer_than_256_samples_are_not_rounded_away(samples: int) -> None:
-    assert epoch_samples(samples, 1, 3) == samples
+    assert Repeated(3).length(samples, 1) == samples
 
 
 def test_a_loader_repeats_and_shows_each_view_differently(image_folder: Path) -> None:
-    loader = train_loader(image_folder, batch_size=6, image_size=32, repeats=3, device="cpu", num_threads=1)
+    loader = train_loader(image_folder, batch_size=6, image_size=32, device="cpu", **THREE)
     with loader:
         expected = list(loader.batch_sampler)
         for images, _ in loader:
@@ -91,9 +94,7 @@ def test_a_loader_repeats_and_shows_each_view_differently(image_folder: Path) ->
 
 def test_a_resumed_loader_continues_within_the_repeated_order(image_folder: Path) -> None:
     def make() -> object:
-        return train_loader(
-            image_folder, batch_size=6, image_size=32, repeats=3, device="cpu", num_threads=1, seed=5
-        )
+        return train_loader(image_folder, batch_size=6, image_size=32, device="cpu", seed=5, **THREE)
 
     with make() as whole, make() as resumed:
         batches = [images.numpy() for images, _ in whole]
@@ -106,6 +107,7 @@ def test_a_resumed_loader_continues_within_the_repeated_order(image_folder: Path
     assert len(batches) == 4
 
 
-def test_repeats_below_one_are_refused(image_folder: Path) -> None:
-    with pytest.raises(ValueError, match=r"repeats=0, expected an integer >= 1"):
-        train_loader(image_folder, batch_size=4, repeats=0)
+@pytest.mark.parametrize("times", [0, 1])
+def test_fewer_than_two_views_are_refused(times: int) -> None:
+    with pytest.raises(ValueError, match=rf"times={times}, expected an integer >= 2"):
+        Repeated(times)

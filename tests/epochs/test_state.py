@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from dali_mixup import CutMix, MixPolicy, MixUp, Schedule, train_loader
 from dali_mixup._epochs.layout import EpochLayout
-from dali_mixup._epochs.state import VERSION, dealt_anew, described, refuse_unless_fits
+from dali_mixup._epochs.state import VERSION, dealt_anew, described, refuse_unless_fits, signed
 from dali_mixup._epochs.walk import Walk
 
 Shape = tuple[int, int]  # world size, batch size
@@ -29,7 +30,7 @@ def a_state(**changed: Any) -> dict[str, Any]:
         "skipped": [3],
         "fingerprint": {"data": "abc", "batch_size": 4, "world_size": 1},
     }
-    return {**state, **changed}
+    return signed({**state, **changed})
 
 
 MINE = {"data": "abc", "batch_size": 4, "world_size": 1}
@@ -89,6 +90,26 @@ def test_a_damaged_state_is_accepted_or_refused_and_nothing_else(place: tuple[st
     for key in place[:-1]:
         inner = inner[key]
     inner[place[-1]] = value
+    with (
+        pytest.raises((TypeError, ValueError), match="load_state_dict")
+        if state != a_state()
+        else nullcontext()
+    ):
+        refuse_unless_fits(state, MINE, elastic=True)
+    state = signed(state)
+    try:
+        if refuse_unless_fits(state, MINE, elastic=True):
+            dealt_anew(state, EpochLayout(50, 4))
+    except (TypeError, ValueError) as error:
+        assert len(str(error)) > 10
+
+
+@given(junk)
+def test_junk_is_no_state(value: Any) -> None:
+    unchanged = json.dumps(state, sort_keys=True) == json.dumps(a_state(), sort_keys=True)
+    with nullcontext() if unchanged else pytest.raises((TypeError, ValueError), match="load_state_dict"):
+        refuse_unless_fits(state, MINE, elastic=True)
+    state = signed(state)
     try:
         if refuse_unless_fits(state, MINE, elastic=True):
             dealt_anew(state, EpochLayout(50, 4))

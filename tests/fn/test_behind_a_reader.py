@@ -8,6 +8,7 @@ import torch
 from nvidia.dali import fn, pipeline_def
 
 from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._graph.options import Output
 from dali_mixup.fn import mix
 from dali_mixup.methods import CutMix, MixUp
 
@@ -20,7 +21,7 @@ def test_behind_dalis_own_file_reader(image_folder: Any) -> None:
     def graph():  # type: ignore[no-untyped-def]
         encoded, labels = fn.readers.file(file_root=str(image_folder), name="train")
         images = fn.resize(fn.decoders.image(encoded), resize_x=32, resize_y=32)
-        return mix(images, labels, policy, num_classes=4, height=32, width=32, output_layout="CHW")
+        return mix(images, labels, policy, num_classes=4, image_size=32, output=Output())
 
     pipe = graph()
     pipe.build()

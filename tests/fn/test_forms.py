@@ -11,10 +11,12 @@ import pytest
 from PIL import Image
 
 from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._graph.options import Output
 from dali_mixup.fn import mix
 from dali_mixup.methods import REGISTRY, CutMix, FMix, Form, GMix, MixUp, ResizeMix
 
 NAMES = sorted(REGISTRY)
+UNIT = Output(mean=0, std=255, channels_last=True)  # pixels in 0..1, in the layout that the images have
 SIZES = [(1, 9, 13), (2, 20, 30), (5, 31, 22), (8, 140, 66)]  # rows, height, width
 EVERY = [method() for method in REGISTRY.values()]
 
@@ -35,8 +37,7 @@ def run(images, policy, *, steps=1, labels=None, num_classes=None, device="cpu",
             pixels.gpu() if device == "gpu" else pixels,
             classes,
             policy,
-            height=height,
-            width=width,
+            image_size=(height, width),
             num_classes=num_classes or rows,
             seed=seed,
             **options,
@@ -79,7 +80,7 @@ def test_pixels_have_the_weights_of_the_labels(name, granularity, rows, height, 
             MixPolicy([method], granularity=granularity)
         return
     policy = MixPolicy([method], granularity=granularity)
-    for pixels, targets in run(coded(rows, height, width), policy, steps=4, std=255.0):
+    for pixels, targets in run(coded(rows, height, width), policy, steps=4, output=UNIT):
         np.testing.assert_allclose(pixels.mean((1, 2), dtype=np.float64), targets, atol=1e-6)
         np.testing.assert_allclose(targets.sum(1), 1, atol=1e-6)
 
@@ -87,20 +88,20 @@ def test_pixels_have_the_weights_of_the_labels(name, granularity, rows, height, 
 @pytest.mark.parametrize("law", ["openmixup", "mmpretrain"])
 def test_pixels_have_the_weights_of_the_labels_for_the_other_laws_of_resizemix(law):
     policy = MixPolicy([ResizeMix(law)], granularity="sample")
-    for pixels, targets in run(coded(6, 37, 52), policy, steps=6, std=255.0):
+    for pixels, targets in run(coded(6, 37, 52), policy, steps=6, output=UNIT):
         np.testing.assert_allclose(pixels.mean((1, 2), dtype=np.float64), targets, atol=1e-6)
 
 
 @pytest.mark.parametrize("k", [3, 5])
 def test_k_images_blend_with_the_weights_of_the_labels(k):
     policy = MixPolicy([MixUp(0.7, k=k)], granularity="sample", partners="derangement")
-    for pixels, targets in run(coded(7, 9, 8), policy, steps=4, std=255.0):
+    for pixels, targets in run(coded(7, 9, 8), policy, steps=4, output=UNIT):
         np.testing.assert_allclose(pixels.mean((1, 2), dtype=np.float64), targets, atol=1e-6)
 
 
 def test_all_methods_together_in_one_batch():
     policy = MixPolicy(EVERY, granularity="sample")
-    batches = run(coded(16, 80, 70), policy, steps=4, std=255.0)
+    batches = run(coded(16, 80, 70), policy, steps=4, output=UNIT)
     for step, (pixels, targets) in enumerate(batches):
         plan = policy.plan(16, 80, 70, seed=3, epoch=0, step=step)
         assert len(set(plan.form)) >= 3
@@ -112,7 +113,7 @@ def test_all_methods_together_in_one_batch():
 )
 def test_decoupled_labels_leave_the_pixels_their_own_weights(label_map):
     policy = MixPolicy([MixUp(1.0, label_map=label_map)], granularity="sample", partners="derangement")
-    ((pixels, targets),) = run(coded(6, 8, 9), policy, std=255.0)
+    ((pixels, targets),) = run(coded(6, 8, 9), policy, output=UNIT)
     plan = policy.plan(6, 8, 9, seed=3, epoch=0, step=0)
     rows = np.arange(6)[:, None]
     expected = np.zeros((2, 6, 6))
@@ -160,7 +161,7 @@ def test_masked_pixels_are_the_masks_mixture(name):
     policy = MixPolicy([REGISTRY[name]()], granularity="sample", partners="derangement")
     images = noise(4, 70, 66)
     mean, std = np.array([120.0, 115.0, 100.0]), np.array([60.0, 58.0, 57.0])
-    ((pixels, _),) = run(images, policy, mean=tuple(mean), std=tuple(std), output_layout="CHW")
+    ((pixels, _),) = run(images, policy, output=Output(tuple(mean), tuple(std)))
     plan = policy.plan(4, 70, 66, seed=3, epoch=0, step=0)
     for i, which in enumerate(plan.mask_of):
         mask = plan.masks[which][:, :, None].astype(np.float64)
@@ -210,7 +211,7 @@ def test_the_background_is_weighted_by_what_is_left_of_it():
     images = [np.full((32, 40, 3), 255, np.uint8), np.zeros((32, 40, 3), np.uint8)]
     for method in (CutMix(1.0), GMix(1.0), ResizeMix()):
         policy = MixPolicy([method], granularity="sample", partners="derangement")
-        for pixels, targets in run(images, policy, steps=4, std=255.0):
+        for pixels, targets in run(images, policy, steps=4, output=UNIT):
             assert abs(pixels[0].mean(dtype=np.float64) - targets[0, 0]) < 1e-6
 
 

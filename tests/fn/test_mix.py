@@ -16,12 +16,14 @@ from nvidia.dali import Pipeline, fn, pipeline_def, types
 
 from dali_mixup._decide.policy import GRANULARITIES, MixPolicy
 from dali_mixup._decide.schedule import Schedule
+from dali_mixup._graph.options import Output
 from dali_mixup.fn import mix
 from dali_mixup.methods import CutMix, MixUp
 
 ROWS, H, W = 7, 20, 34
 BOTH = (MixUp(0.8), CutMix(1.0))
-UINT8, FLOAT, FLOAT16 = types.DALIDataType.UINT8, types.DALIDataType.FLOAT, types.DALIDataType.FLOAT16
+FLOAT = types.DALIDataType.FLOAT
+UNIT = Output(mean=0, std=255, channels_last=True)  # pixels in 0..1, in the layout that the images have
 
 Images = Callable[[int], np.ndarray]
 
@@ -49,7 +51,7 @@ def pipeline(
     **arguments: Any,
 ) -> Pipeline:
     """A pipeline around mix(); without a policy it only normalises."""
-    defaults = {"num_classes": ROWS, "std": 255.0, "seed": 5, "height": H, "width": W}
+    defaults = {"num_classes": ROWS, "output": UNIT, "seed": 5, "image_size": (H, W)}
 
     @pipeline_def(
         batch_size=ROWS,
@@ -68,7 +70,7 @@ def pipeline(
             x = x.gpu()
         if policy is None:
             return fn.crop_mirror_normalize(x, mean=[0.0], std=[255.0], dtype=FLOAT, output_layout=layout), y
-        out, targets = mix(x, y, policy, layout=layout, **(defaults | arguments))
+        out, targets = mix(x, y, policy, **(defaults | {"layout": layout} | arguments))
         return (out, *targets) if isinstance(targets, tuple) else (out, targets)
 
     pipe = graph()
@@ -124,23 +126,21 @@ class TestWeights:
         scalar = pipeline(policy, labels=lambda step: np.arange(ROWS, dtype=np.int64))
         assert torch.equal(run(scalar, 1)[0][1], run(pipeline(policy), 1)[0][1])
 
-    @pytest.mark.parametrize("smoothing", [0.0, 0.2])
-    def test_float_vectors_are_mixed_with_the_same_weights(self, smoothing: float) -> None:
+    def test_float_vectors_are_mixed_with_the_same_weights(self) -> None:
         vectors = np.random.RandomState(0).rand(ROWS, 4).astype(np.float32)
-        policy = MixPolicy(BOTH, granularity="sample", label_smoothing=smoothing)
+        policy = MixPolicy(BOTH, granularity="sample")
         for step, (_, targets) in enumerate(
             run(pipeline(policy, labels=lambda s: vectors, num_classes=None), 3)
         ):
             plan = policy.plan(ROWS, H, W, seed=5, epoch=0, step=step)
-            smoothed = vectors * (1 - smoothing) + smoothing / 2  # timm 1.0.31's multi-label rule
-            expected = np.einsum("nk,nkc->nc", plan.weights, smoothed[plan.partners])
+            expected = np.einsum("nk,nkc->nc", plan.weights, vectors[plan.partners])
             assert np.abs(targets.numpy() - expected).max() < 1e-6
 
 
 class TestPixels:
     def test_cutmix_is_bit_exact(self) -> None:
         policy = MixPolicy(CutMix(1.0), granularity="sample")
-        pipe = pipeline(policy, images=noise, std=1.0, dtype=UINT8)
+        pipe = pipeline(policy, images=noise, output=Output(0, 1, "uint8", channels_last=True))
         for step, (images, _) in enumerate(run(pipe, 4)):
             plan, source = policy.plan(ROWS, H, W, seed=5, epoch=0, step=step), noise(step)
             for i, (y0, x0, y1, x1) in enumerate(plan.boxes):
@@ -151,7 +151,7 @@ class TestPixels:
     def test_mixup_is_not_rounded_between_mixing_and_normalising(self) -> None:
         policy = MixPolicy(MixUp(0.2), granularity="sample")
         mean, std = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
-        pipe = pipeline(policy, images=noise, mean=mean.tolist(), std=std.tolist(), output_layout="CHW")
+        pipe = pipeline(policy, images=noise, output=Output(mean.tolist(), std.tolist()))
         for step, (images, _) in enumerate(run(pipe, 6)):
             plan, source = policy.plan(ROWS, H, W, seed=5, epoch=0, step=step), noise(step).astype(np.float64)
             mixed = np.einsum("nk,nkhwc->nhwc", plan.pixel_weights.astype(np.float64), source[plan.partners])
@@ -184,14 +184,16 @@ class TestPixels:
             return np.ascontiguousarray(noise(step).astype(cast).transpose(axes))
 
         expected = run(pipeline(policy, images=noise), 3)
-        got = run(pipeline(policy, images=images, layout=layout, half_images=dtype == "half"), 3)
+        output = Output(mean=0, std=255, channels_last=layout == "HWC")
+        half = dtype == "half"
+        got = run(pipeline(policy, images=images, layout=layout, half_images=half, output=output), 3)
         for (a, _), (b, _) in zip(expected, got, strict=True):
             assert torch.allclose(a.permute(axes), b, atol=1e-6)
 
     def test_half_precision_and_the_other_layout_come_out_on_request(self) -> None:
         policy = MixPolicy(BOTH)
         full = run(pipeline(policy, images=noise), 2)
-        half = run(pipeline(policy, images=noise, dtype=FLOAT16, output_layout="CHW"), 2)
+        half = run(pipeline(policy, images=noise, output=Output(0, 255, "float16")), 2)
         for (a, _), (b, _) in zip(full, half, strict=True):
             assert b.dtype == torch.float16
             assert torch.allclose(a.permute(0, 3, 1, 2), b.float(), atol=1e-3)
@@ -231,7 +233,7 @@ class TestAddresses:
             y = fn.external_source(
                 source=lambda i: np.arange(ROWS, dtype=np.int32)[:, None], batch=True, batch_info=True
             )
-            return mix(x, y, policy, num_classes=ROWS, std=255.0, seed=5, height=H, width=W)
+            return mix(x, y, policy, num_classes=ROWS, output=UNIT, seed=5, image_size=(H, W))
 
         restored = again()
         restored.build()
@@ -259,10 +261,12 @@ class TestErrors:
         [
             ({"num_classes": 0}, "num_classes=0"),
             ({"targets": "soft"}, "'soft', expected one of 'dense', 'compact'"),
-            ({"output_layout": "NCHW"}, "'NCHW'"),
-            ({"height": 0}, "height=0"),
-            ({"mean": [0.0, 0.0], "std": [1.0]}, "as many std as mean"),
-            ({"std": 0.0}, "std > 0"),
+            ({"layout": "NCHW"}, "'NCHW'"),
+            ({"image_size": 0}, "image_size=0"),
+            ({"image_size": (1, 2, 3)}, r"expected one number of pixels or \(height, width\)"),
+            ({"output": 255.0}, r"expected Output\(\.\.\.\)"),
+            ({"output": Output(dtype="bfloat16")}, "output has dtype='bfloat16'"),
+            ({"half_images": 1}, "half_images=1"),
             ({"steps_per_epoch": 0}, "steps_per_epoch=0"),
             ({"num_classes": None, "targets": "compact"}, "names classes"),
         ],
@@ -273,7 +277,7 @@ class TestErrors:
 
     def test_a_policy_is_needed(self) -> None:
         with pytest.raises(TypeError, match="expected a MixPolicy"):
-            mix(None, None, None, height=1, width=1)  # type: ignore[arg-type]
+            mix(None, None, None, image_size=1)  # type: ignore[arg-type]
 
 
 @pytest.mark.gpu

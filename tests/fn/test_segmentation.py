@@ -28,7 +28,7 @@ def mixed(
         x = fn.external_source(source=lambda i: images, batch=True, batch_info=True, layout="HWC")
         m = fn.external_source(source=lambda i: maps, batch=True, batch_info=True)
         y = fn.external_source(source=lambda i: np.arange(ROWS, dtype=np.int32), batch=True, batch_info=True)
-        return mix(x, y, policy, height=H, width=W, num_classes=ROWS, segmentation=m)
+        return mix(x, y, policy, image_size=(H, W), num_classes=ROWS, segmentation=m)
 
     pipe = graph()
     pipe.build()

@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from dali_mixup import Output, Runtime
 from dali_mixup._decide.policy import GRANULARITIES, MixPolicy
 from dali_mixup._decide.schedule import Schedule
 from dali_mixup._graph.selftest import window_decoding_works
@@ -23,6 +24,7 @@ from dali_mixup.methods import CutMix, MixUp
 from dali_mixup.targets import MixedTargets
 
 BOTH = (MixUp(0.8), CutMix(1.0))
+RAW = Output(mean=0, std=1)
 PLAIN = TrainTransform(32, scale=(1.0, 1.0), ratio=(1.0, 1.0), hflip=0.0)
 
 
@@ -42,10 +44,9 @@ def colour_loader(colours: list[tuple[str, int]], policy: MixPolicy | None, **ar
     defaults = {
         "batch_size": 4,
         "transform": PLAIN,
-        "mean": (0, 0, 0),
-        "std": (1, 1, 1),
+        "output": RAW,
         "device": "cpu",
-        "num_threads": 2,
+        "runtime": Runtime(num_threads=2),
     }
     return train_loader(colours, policy=policy, **(defaults | arguments))
 
@@ -79,8 +80,8 @@ class TestMixing:
         self, colours: list[tuple[str, int]]
     ) -> None:
         policy = MixPolicy(MixUp(1.0), partners="derangement", schedule=Schedule(stop=2), label_smoothing=0.1)
-        loader = colour_loader(colours, policy, prefetch=3)
-        plain = colour_loader(colours, None, prefetch=3)
+        loader = colour_loader(colours, policy, runtime=Runtime(2, prefetch=3))
+        plain = colour_loader(colours, None, runtime=Runtime(2, prefetch=3))
         for epoch in range(4):
             for (images, targets), (raw, labels) in zip(loader, plain, strict=True):
                 assert torch.equal(images, raw) == (epoch >= 2)
@@ -119,9 +120,14 @@ class TestReproducible:
         def epoch(threads: int, prefetch: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
             policy = MixPolicy(BOTH, granularity="sample")
             made = train_loader(
-                image_folder, policy=policy, batch_size=5, image_size=48, device="cpu", seed=9, num_threads=threads,
-                prefetch=prefetch,
-            )  # fmt: skip
+                image_folder,
+                policy=policy,
+                batch_size=5,
+                image_size=48,
+                device="cpu",
+                seed=9,
+                runtime=Runtime(threads, prefetch),
+            )
             return [*made, *made]
 
         reference = epoch(1, 1)
@@ -142,7 +148,7 @@ class TestForms:
     @pytest.mark.parametrize("make", [train_loader, val_loader])
     def test_channels_last_holds_the_same_numbers_without_a_copy(self, image_folder: Path, make: Any) -> None:
         plain, last = (
-            next(iter(make(image_folder, batch_size=4, device="cpu", channels_last=c)))[0]
+            next(iter(make(image_folder, batch_size=4, device="cpu", output=Output(channels_last=c))))[0]
             for c in (False, True)
         )
         assert torch.equal(plain, last)
@@ -152,8 +158,8 @@ class TestForms:
     def test_half_types_are_rounded_once(self, image_folder: Path, dtype: torch.dtype, step: float) -> None:
         policy = MixPolicy(BOTH)
         full, half = (
-            next(iter(train_loader(image_folder, policy=policy, batch_size=4, device="cpu", dtype=d)))
-            for d in (torch.float32, dtype)
+            next(iter(train_loader(image_folder, policy=policy, batch_size=4, device="cpu", output=output)))
+            for output in (Output(), Output(dtype=dtype))
         )
         assert half[0].dtype == dtype and half[1].dtype == torch.float32
         assert (half[0].float() - full[0]).abs().max() <= step * full[0].abs().max()
@@ -218,21 +224,19 @@ class TestErrors:
             ({"batch_size": 0}, "batch_size"),
             ({"batch_size": 100}, "drop_last"),
             ({"image_size": 0}, "image_size=0"),
-            ({"policy": "mixup"}, r"expected MixPolicy\(\.\.\.\) or None"),
+            ({"policy": "mixup"}, r"expected MixPolicy\(\.\.\.\), a method"),
             ({"num_classes": 2}, "the data have 4 classes"),
             ({"targets": "soft"}, "'dense', 'compact', 'labels'"),
             ({"targets": "labels", "policy": MixPolicy(MixUp())}, "lose the mixed labels"),
-            ({"dtype": torch.int64}, "torch.float32"),
-            ({"mean": (0.5,)}, "as many std as mean"),
-            ({"mean": (0.5,), "std": (1.0,)}, "3 numbers each"),
+            ({"output": "float16"}, r"expected Output\(\.\.\.\)"),
+            ({"output": Output(dtype="uint8")}, "output has dtype='uint8', expected one of 'float32'"),
+            ({"output": Output(mean=(9.0, 8.0), std=(1.0, 2.0))}, "expected 3 numbers each"),
+            ({"output": Output(mean=(0.5,) * 3)}, r"images in 0\.\.1.*mean=\(127\.5"),
             ({"rank": 1}, "give both"),
             ({"rank": 2, "world_size": 2}, "rank=2 is outside"),
-            ({"num_threads": 0}, "num_threads=0"),
-            ({"prefetch": 0}, "prefetch=0"),
+            ({"runtime": 4}, r"expected Runtime\(\.\.\.\)"),
             ({"seed": -1}, "seed=-1"),
             ({"device": "tpu"}, "expected 'auto', 'cpu', 'cuda'"),
-            ({"hw_decoder_load": 2}, "hw_decoder_load=2"),
-            ({"roi_decoding": "maybe"}, "'maybe'"),
             ({"image_size": 64, "transform": TrainTransform(32)}, "give one"),
         ],
     )
@@ -242,11 +246,29 @@ class TestErrors:
         with pytest.raises((TypeError, ValueError), match=message):
             train_loader(image_folder, **({"batch_size": 4} | arguments))
 
-    def test_validation_refuses_a_crop_larger_than_the_image(self, image_folder: Path) -> None:
+    def test_validation_refuses_sizes_that_disagree(self, image_folder: Path) -> None:
         with pytest.raises(ValueError, match="resize_size=32 is smaller than image_size=64"):
-            val_loader(image_folder, batch_size=4, image_size=64, resize_size=32)
-        with pytest.raises(ValueError, match="give the sizes or the"):
-            val_loader(image_folder, batch_size=4, resize_size=64, transform=ValTransform(32, 40))
+            ValTransform(64, 32)
+        with pytest.raises(ValueError, match="give one of them"):
+            val_loader(image_folder, batch_size=4, image_size=64, transform=ValTransform(32, 40))
+
+    @pytest.mark.parametrize(
+        ("make", "message"),
+        [
+            (lambda: Output(dtype=torch.int64), "dtype=torch.int64, expected one of 'float32'"),
+            (lambda: Output(mean=(0.5,)), "as many std as mean"),
+            (lambda: Runtime(num_threads=0), "num_threads=0"),
+            (lambda: Runtime(num_threads=10**6), "num_threads=1000000"),
+            (lambda: Runtime(prefetch=0), "prefetch=0"),
+            (lambda: Runtime(read_ahead=-1), "read_ahead=-1"),
+            (lambda: Runtime(hw_decoder_load=2), "hw_decoder_load=2"),
+            (lambda: Runtime(memory_padding=-1), "memory_padding=-1"),
+            (lambda: Runtime(roi_decoding="maybe"), "'maybe'"),
+        ],
+    )
+    def test_output_and_runtime_refuse_bad_values_themselves(self, make: Any, message: str) -> None:
+        with pytest.raises((TypeError, ValueError), match=message):
+            make()
 
     @pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a GPU where there is none")
     def test_a_gpu_that_is_not_there_is_refused_and_auto_says_so_once(
@@ -271,11 +293,13 @@ class TestGpu:
     def test_gpu_batches_follow_the_same_decisions(self, image_folder: Path, roi: bool | str) -> None:
         policy = MixPolicy(BOTH, granularity="sample")
         cpu = train_loader(image_folder, policy=policy, batch_size=8, device="cpu")
-        gpu = train_loader(image_folder, policy=policy, batch_size=8, device="cuda", roi_decoding=roi)
+        gpu = train_loader(
+            image_folder, policy=policy, batch_size=8, device="cuda", runtime=Runtime(roi_decoding=roi)
+        )
         for (_, a), (x, b) in zip(cpu, gpu, strict=True):
             assert x.is_cuda and b.is_cuda and x.shape == (8, 3, 224, 224)
             assert torch.equal(a, b.cpu())
-            assert np.array_equal(cpu.last_batch.indices, gpu.last_batch.indices)
+            assert torch.equal(cpu.last_batch.indices, gpu.last_batch.indices)
 
     def test_gpu_validation_agrees_with_the_cpu_within_decoder_tolerance(self, image_folder: Path) -> None:
         pairs = zip(*(val_loader(image_folder, batch_size=8, device=d) for d in ("cpu", "cuda")), strict=True)

@@ -12,9 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
+from dali_mixup import Neighbours, Output, Pool, Runtime, Unlabelled
 from dali_mixup._decide.alternation import Alternation
 from dali_mixup._decide.policy import GRANULARITIES, MixPolicy
-from dali_mixup._decide.relabel import CorruptLabels
+from dali_mixup._decide.relabel import CorruptLabels, LabelVectors
 from dali_mixup._loader.companions import HandOver
 from dali_mixup._loader.factory import train_loader
 from dali_mixup.augment import TrainTransform
@@ -43,10 +44,9 @@ def loader(data: Files, policy: MixPolicy | None, **arguments: Any) -> Any:
     fixed = {
         "batch_size": 4,
         "transform": PLAIN,
-        "mean": (0, 0, 0),
-        "std": (1, 1, 1),
+        "output": Output(mean=0, std=1),
         "device": "cpu",
-        "num_threads": 2,
+        "runtime": Runtime(num_threads=2),
     }
     return train_loader(data, policy=policy, **(fixed | arguments))
 
@@ -80,7 +80,7 @@ class TestRecord:
     def test_asking_for_it_changes_neither_images_nor_targets(self, files: Any) -> None:
         policy = MixPolicy(BOTH, granularity="sample")
         plain = list(loader(files[0], policy))
-        full = HandOver(clean=True, views=3, unlabelled=files[1], unlabelled_views=2)
+        full = HandOver(clean=True, views=3, unlabelled=Unlabelled(files[1], views=2))
         for (x, y), (u, t, _) in zip(plain, loader(files[0], policy, handover=full), strict=True):
             assert torch.equal(x, u) and torch.equal(y, t)
 
@@ -126,7 +126,7 @@ class TestUnlabelled:
         made = loader(
             files[0],
             None,
-            handover=HandOver(unlabelled=files[1], unlabelled_batch_size=5, unlabelled_views=2),
+            handover=HandOver(unlabelled=Unlabelled(files[1], batch_size=5, views=2)),
         )
         seen = []
         for _ in range(7):
@@ -140,13 +140,13 @@ class TestUnlabelled:
             assert sorted(seen[start : start + 7]) == list(range(7))
 
     def test_ranks_share_the_stream(self, files: Any) -> None:
-        three = HandOver(unlabelled=files[1], unlabelled_batch_size=3)
+        three = HandOver(unlabelled=Unlabelled(files[1], batch_size=3))
         taken = [next(iter(loader(files[0], None, rank=r, world_size=2, handover=three)))[2] for r in (0, 1)]
         assert not set(taken[0].unlabelled_ids.tolist()) & set(taken[1].unlabelled_ids.tolist())
 
     def test_pool_partners_come_from_both_streams_and_are_marked(self, files: Any) -> None:
-        policy = MixPolicy(MixUp(1.0), partners="pool", granularity="sample")
-        made = loader(files[0], policy, targets="compact", handover=HandOver(unlabelled=files[1]))
+        policy = MixPolicy(MixUp(1.0), partners=Pool(Unlabelled(files[1])), granularity="sample")
+        made = loader(files[0], policy, targets="compact", handover=HandOver())
         from_unlabelled = 0
         for _ in range(4):
             for images, targets, record in made:
@@ -159,16 +159,31 @@ class TestUnlabelled:
         assert from_unlabelled > 5
 
     def test_what_does_not_fit_is_refused(self, files: Any) -> None:
-        pool = MixPolicy(MixUp(), partners="pool")
-        with pytest.raises(ValueError, match="HandOver\\(unlabelled"):
-            loader(files[0], pool, targets="compact")
+        pool = MixPolicy(MixUp(), partners=Pool(Unlabelled(files[1])))
         with pytest.raises(ValueError, match="targets='compact'"):
-            loader(files[0], pool, handover=HandOver(unlabelled=files[1]))
-        with pytest.raises(ValueError, match="without unlabelled data"):
-            HandOver(unlabelled_views=2)
-        for bad in ({"views": 0}, {"unlabelled_batch_size": 0, "unlabelled": []}):
-            with pytest.raises(ValueError, match="HandOver"):
-                HandOver(**bad)
+            loader(files[0], pool)
+        with pytest.raises(ValueError, match="two unlabelled streams"):
+            loader(files[0], pool, targets="compact", handover=HandOver(unlabelled=Unlabelled(files[1])))
+        with pytest.raises(TypeError, match=r"expected Unlabelled\(\.\.\.\)"):
+            HandOver(unlabelled=files[1])
+        with pytest.raises(TypeError, match=r"expected Unlabelled\(data"):
+            Pool(files[1])
+        for make, message in (
+            (lambda: HandOver(views=0), "HandOver: views=0"),
+            (lambda: Unlabelled(files[1], batch_size=0), "Unlabelled: batch_size=0"),
+            (lambda: Unlabelled(files[1], views=0), "Unlabelled: views=0"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                make()
+
+    def test_a_pool_hands_its_stream_over_whether_named_twice_or_once(self, files: Any) -> None:
+        stream = Unlabelled(files[1], batch_size=3)
+        policy = MixPolicy(MixUp(1.0), partners=Pool(stream))
+        once, twice = (
+            next(iter(loader(files[0], policy, targets="compact", handover=HandOver(unlabelled=given))))
+            for given in (None, stream)
+        )
+        assert torch.equal(once[2].unlabelled[0], twice[2].unlabelled[0]) and len(once[2].unlabelled_ids) == 3
 
 
 class TestNeighbours:
@@ -176,8 +191,8 @@ class TestNeighbours:
 
     @pytest.mark.parametrize("granularity", ["batch", "sample"])
     def test_partners_are_the_samples_of_the_table(self, files: Any, granularity: str) -> None:
-        policy = MixPolicy(BOTH, partners="neighbours", granularity=granularity)
-        made = loader(files[0], policy, neighbours=self.TABLE, handover=HandOver(clean=True))
+        policy = MixPolicy(BOTH, partners=Neighbours(self.TABLE), granularity=granularity)
+        made = loader(files[0], policy, handover=HandOver(clean=True))
         offsets = set()
         for _ in range(4):
             for images, targets, record in made:
@@ -191,22 +206,23 @@ class TestNeighbours:
         assert offsets == {1, 2}
 
     def test_three_images_take_two_neighbours(self, files: Any) -> None:
-        policy = MixPolicy(MixUp(1.0, k=3), partners="neighbours")
-        for images, _, record in loader(files[0], policy, neighbours=self.TABLE, handover=HandOver()):
+        policy = MixPolicy(MixUp(1.0, k=3), partners=Neighbours(self.TABLE))
+        for images, _, record in loader(files[0], policy, handover=HandOver()):
             assert record.partners.shape == (4, 3) and images.shape[0] == 4
 
     @pytest.mark.parametrize(
         ("table", "message"),
         [
-            (TABLE[:5], r"shape \(5, 2\)"),
-            (TABLE * 2, "names samples from 0 to 22"),
-            (TABLE.astype(float), "sample indices"),
-            (None, "belong together"),
+            (TABLE[:5], r"expected \(12, m\) indices in \[0, 12\)"),
+            (TABLE * 2, "names samples up to 22"),
+            (TABLE - 1, "names sample -1"),
+            (TABLE.astype(float), "float64"),
+            (None, r"shape \(\)"),
         ],
     )
     def test_bad_tables_are_refused(self, files: Any, table: Any, message: str) -> None:
         with pytest.raises(ValueError, match=message):
-            loader(files[0], MixPolicy(MixUp(), partners="neighbours"), neighbours=table)
+            loader(files[0], MixPolicy(MixUp(), partners=Neighbours(table)))
 
 
 class TestLabels:
@@ -216,22 +232,18 @@ class TestLabels:
         assert (expected != np.arange(12) % 4).any()
         for _ in range(2):
             for _, targets, record in loader(
-                files[0], MixPolicy(MixUp(1.0)), corrupt=corrupt, handover=HandOver()
+                files[0], MixPolicy(MixUp(1.0)), labels=corrupt, handover=HandOver()
             ):
                 assert torch.equal(record.true_labels, record.sample_ids % 4)
                 assert record.labels.tolist() == expected[record.sample_ids].tolist()
                 dense = torch.zeros(4, 4).scatter_add_(1, record.partner_labels, record.weights)
                 assert torch.allclose(targets, dense)
 
-    @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-    def test_float_vectors_are_mixed_like_timms_multi_label_targets(
-        self, files: Any, smoothing: float
-    ) -> None:
+    def test_float_vectors_are_mixed_with_the_weights_of_the_labels(self, files: Any) -> None:
         vectors = np.random.RandomState(0).rand(12, 5)
-        policy = MixPolicy(BOTH, granularity="sample", label_smoothing=smoothing)
-        for _, targets, record in loader(files[0], policy, label_vectors=vectors, handover=HandOver()):
-            smoothed = torch.from_numpy(vectors) * (1 - smoothing) + smoothing / 2
-            rows = smoothed[record.sample_ids][record.partners]
+        policy = MixPolicy(BOTH, granularity="sample")
+        for _, targets, record in loader(files[0], policy, labels=LabelVectors(vectors), handover=HandOver()):
+            rows = torch.from_numpy(vectors)[record.sample_ids][record.partners]
             expected = (record.weights.double()[..., None] * rows).sum(1)
             assert targets.shape == (4, 5) and torch.allclose(targets.double(), expected, atol=1e-6)
 
@@ -241,10 +253,22 @@ class TestLabels:
             assert torch.allclose(targets.max(1).values, torch.ones(12)) and record.unpartnered == 0
             assert (record.partners[:, 1] != record.partners[:, 0]).all()
 
-    @pytest.mark.parametrize("bad", [np.zeros((3, 5)), np.zeros(12), np.array([["a"] * 2] * 12)])
-    def test_bad_vectors_are_refused(self, files: Any, bad: Any) -> None:
-        with pytest.raises(ValueError, match=r"expected \(12, m\) numbers"):
-            loader(files[0], MixPolicy(MixUp()), label_vectors=bad)
+    @pytest.mark.parametrize(
+        ("bad", "message"),
+        [
+            (np.zeros((3, 5)), "the data have 12 samples; expected one line for each"),
+            (np.zeros(12), r"shape \(12,\)"),
+            (np.array([["a"] * 2] * 12), "expected .* finite numbers"),
+            (np.array([[0.0, 1.0]] * 11 + [[np.nan, 0.0]]), "line 11 of vectors"),
+        ],
+    )
+    def test_bad_vectors_are_refused(self, files: Any, bad: Any, message: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            loader(files[0], MixPolicy(MixUp()), labels=LabelVectors(bad))
+
+    def test_vectors_are_not_smoothed_because_that_depends_on_their_meaning(self, files: Any) -> None:
+        with pytest.raises(ValueError, match="use label_smoothing=0 and smooth the vectors before"):
+            loader(files[0], MixPolicy(MixUp(), label_smoothing=0.1), labels=LabelVectors(np.zeros((12, 5))))
 
 
 class TestResume:
@@ -252,7 +276,7 @@ class TestResume:
         policy = MixPolicy(BOTH, granularity="sample", alternation=Alternation(0.3))
 
         def make() -> Any:
-            extra = HandOver(clean=True, views=2, unlabelled=files[1], unlabelled_batch_size=3)
+            extra = HandOver(clean=True, views=2, unlabelled=Unlabelled(files[1], batch_size=3))
             return train_loader(
                 image_folder, policy=policy, batch_size=5, image_size=32, device="cpu", handover=extra
             )
@@ -271,4 +295,4 @@ class TestResume:
     def test_a_state_with_other_companions_is_refused(self, files: Any) -> None:
         state = loader(files[0], None, handover=HandOver()).state_dict()
         with pytest.raises(ValueError, match="unlabelled"):
-            loader(files[0], None, handover=HandOver(unlabelled=files[1])).load_state_dict(state)
+            loader(files[0], None, handover=HandOver(unlabelled=Unlabelled(files[1]))).load_state_dict(state)

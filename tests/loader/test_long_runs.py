@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dali_mixup import CutMix, MixPolicy, MixUp, train_loader, val_loader
+from dali_mixup import CutMix, MixPolicy, MixUp, Runtime, train_loader, val_loader
 from dali_mixup.sources import open_source
 
-SMALL = {"image_size": 8, "device": "cpu", "num_threads": 1}
+SMALL = {"image_size": 8, "device": "cpu", "runtime": Runtime(num_threads=1)}
 POLICY = MixPolicy([MixUp(0.8), CutMix(1.0)])
 
 
@@ -197,8 +197,8 @@ def test_a_child_can_drop_and_close_what_it_inherited(train: Any) -> None:
 LOOP = textwrap.dedent(
     """
     import sys
-    from dali_mixup import MixPolicy, MixUp, train_loader, val_loader
-    size = {"image_size": 8, "device": "cpu", "num_threads": 2}
+    from dali_mixup import MixPolicy, MixUp, Runtime, train_loader, val_loader
+    size = {"image_size": 8, "device": "cpu", "runtime": Runtime(num_threads=2)}
     val = val_loader(sys.argv[1], batch_size=4, **size)
     next(iter(val))
     loader = train_loader(sys.argv[1], policy=MixPolicy(MixUp(0.2)), batch_size=4, **size)

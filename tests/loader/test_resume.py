@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 import torch
 
-from dali_mixup import CutMix, MixPolicy, MixUp, Schedule, TrainTransform, train_loader
+from dali_mixup import CutMix, MixPolicy, MixUp, Output, Runtime, Schedule, TrainTransform, train_loader
+from dali_mixup._epochs.state import signed
 from dali_mixup.sources import open_source
 
 POLICY = MixPolicy([MixUp(0.8), CutMix(1.0)], granularity="sample", label_smoothing=0.1)
@@ -25,7 +26,7 @@ POLICY = MixPolicy([MixUp(0.8), CutMix(1.0)], granularity="sample", label_smooth
 def new(image_folder: Path) -> Callable[..., Any]:
     def make(**changed: Any) -> Any:
         given = {"policy": POLICY, "batch_size": 4, "image_size": 16, "seed": 5, "device": "cpu"}
-        return train_loader(**{"data": image_folder, **given, "num_threads": 1, **changed})
+        return train_loader(**{"data": image_folder, **given, "runtime": Runtime(num_threads=1), **changed})
 
     return make
 
@@ -109,9 +110,13 @@ def test_killed_again_and_again_it_continues_bit_for_bit(
     assert list(dict.fromkeys(got)) == expected
 
 
-@pytest.mark.parametrize("changed", [{"num_threads": 3}, {"prefetch": 4}, {"prefetch": 1}], ids=str)
-def test_threads_and_prefetching_do_not_matter(new: Callable[..., Any], changed: dict[str, int]) -> None:
-    resumed = new(**changed)
+@pytest.mark.parametrize(
+    "runtime", [Runtime(3), Runtime(1, prefetch=4), Runtime(1, prefetch=1), Runtime(1, read_ahead=2)], ids=str
+)
+def test_threads_prefetching_and_reading_ahead_do_not_matter(
+    new: Callable[..., Any], runtime: Runtime
+) -> None:
+    resumed = new(runtime=runtime)
     resumed.load_state_dict(stopped(new(), 3))
     reference = new()
     assert all_equal([*resumed, *resumed], [*list(reference)[3:], *reference])
@@ -143,9 +148,9 @@ DIFFERENT = {
     "schedule": ({"policy": MixPolicy(POLICY.methods, schedule=Schedule(stop=3))}, "policy.schedule.stop"),
     "image_size": ({"image_size": 17}, "transform.image_size: saved 16, now 17"),
     "hflip": ({"transform": TrainTransform(16, hflip=0.0)}, "transform.hflip: saved 0.5, now 0.0"),
-    "mean": ({"mean": (0, 0, 0)}, r"mean\[0\]: saved 123.675, now 0.0"),
-    "dtype": ({"dtype": torch.float16}, "dtype: saved 'torch.float32', now 'torch.float16'"),
-    "roi_decoding": ({"roi_decoding": False}, "roi_decoding: saved True, now False"),
+    "mean": ({"output": Output(mean=0.0)}, r"mean\[0\]: saved 123.675, now 0.0"),
+    "dtype": ({"output": Output(dtype="float16")}, "dtype: saved 'float32', now 'float16'"),
+    "roi_decoding": ({"runtime": Runtime(1, roi_decoding=False)}, "roi_decoding: saved True, now False"),
 }
 
 
@@ -174,7 +179,7 @@ def test_a_state_of_another_library_version_is_refused(new: Callable[..., Any], 
     state = stopped(new(), 2)
     state["fingerprint"][key] = "0.0.1"
     with pytest.raises(ValueError, match=f"{key}: saved '0.0.1', now"):
-        new().load_state_dict(state)
+        new().load_state_dict(signed(state))
 
 
 def test_the_state_of_another_rank_continues_at_the_same_place(

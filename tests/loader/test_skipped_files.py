@@ -1,4 +1,4 @@
-"""Bad files with on_error="skip": others take their place."""
+"""Bad files with bad_files=Skip(): others take their place."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from dali_mixup import BadFileError
+from dali_mixup import BadFileError, Skip
 from dali_mixup.sources import open_source
 from tests.damaged import BATCH, COUNT, in_step, new, ruin, run, same
 from tests.odd_images import DAMAGED, ROTATED, SILENT, SOUND
@@ -24,7 +24,7 @@ from tests.odd_images import DAMAGED, ROTATED, SILENT, SOUND
 def test_every_damaged_file_is_skipped(odd: Path, pictures: list[tuple[str, int]], name: str) -> None:
     at = in_step(1, 2)
     pictures[at] = (str(odd / name), pictures[at][1])
-    loader = new(pictures, on_error="skip")
+    loader = new(pictures, bad_files=Skip())
     assert len(run(loader)) == len(loader) == COUNT // BATCH
     assert loader.skipped == (str(odd / name),)
 
@@ -33,7 +33,7 @@ def test_every_damaged_file_is_skipped(odd: Path, pictures: list[tuple[str, int]
 def test_no_sound_file_is_skipped(odd: Path, pictures: list[tuple[str, int]], name: str) -> None:
     at = in_step(1, 2)
     pictures[at] = (str(odd / name), pictures[at][1])
-    loader = new(pictures, on_error="skip")
+    loader = new(pictures, bad_files=Skip())
     assert len(run(loader)) == len(loader)
     assert loader.skipped == ()
 
@@ -56,7 +56,7 @@ def test_skipping_moves_nothing_else(pictures: list[tuple[str, int]], tmp_path: 
     bad = {in_step(0, 0), in_step(3, 1), in_step(3, 2)}
     for index in bad:
         ruin(pictures, index)
-    loader = new(data("bad.tar"), on_error="skip")
+    loader = new(data("bad.tar"), bad_files=Skip())
     got = run(loader, epochs=2)
     assert len(got) == len(expected) and len(loader.skipped) == 3
     touched = 0
@@ -73,7 +73,7 @@ def test_skipping_moves_nothing_else(pictures: list[tuple[str, int]], tmp_path: 
 def test_a_stand_in_has_its_own_label(pictures: list[tuple[str, int]]) -> None:
     at = 5  # the last of its class; sample 6 is of the next one
     ruin(pictures, at)
-    loader = new(pictures, on_error="skip", policy=None)
+    loader = new(pictures, bad_files=Skip(), policy=None)
     for _, labels in loader:
         assert labels.tolist() == [pictures[i][1] for i in loader.last_batch.indices]
         assert at not in loader.last_batch.indices
@@ -82,7 +82,7 @@ def test_a_stand_in_has_its_own_label(pictures: list[tuple[str, int]]) -> None:
 def test_neighbouring_bad_files_are_all_passed_over(pictures: list[tuple[str, int]]) -> None:
     for index in (22, 23, 0, 1):
         ruin(pictures, index)
-    loader = new(pictures, on_error="skip")
+    loader = new(pictures, bad_files=Skip())
     seen = np.concatenate([indices for *_, indices in run(loader)])
     assert len(loader.skipped) == 4 and not set(seen) & {22, 23, 0, 1}
     assert (seen == 2).sum() == 5, "its own place and those of the four bad ones"
@@ -93,29 +93,29 @@ def test_skipping_is_logged_with_the_name_and_the_count(
 ) -> None:
     name = ruin(pictures, in_step(1, 1))
     with caplog.at_level(logging.WARNING, logger="dali_mixup"):
-        run(new(pictures, on_error="skip", max_errors=7), epochs=2)
+        run(new(pictures, bad_files=Skip(at_most=7)), epochs=2)
     (said,) = [record.getMessage() for record in caplog.records if "leaving out" in record.getMessage()]
     assert name in said and "1 of at most 7" in said
 
 
 def test_too_many_bad_files_end_the_run(pictures: list[tuple[str, int]]) -> None:
     names = [ruin(pictures, in_step(step, 0)) for step in (0, 2, 4)]
-    loader, seen = new(pictures, on_error="skip", max_errors=2), 0
-    with pytest.raises(BadFileError, match=rf"3 files .*max_errors=2.*{names[2]}"):
+    loader, seen = new(pictures, bad_files=Skip(at_most=2)), 0
+    with pytest.raises(BadFileError, match=rf"3 files .*at_most=2.*{names[2]}"):
         for _ in loader:
             seen += 1
     assert seen == 4
     assert loader.state_dict()["step"] == 4
 
 
-def test_no_file_may_be_bad_with_max_errors_0(pictures: list[tuple[str, int]]) -> None:
+def test_no_file_may_be_bad_with_at_most_0(pictures: list[tuple[str, int]]) -> None:
     ruin(pictures, in_step(0, 0))
-    with pytest.raises(BadFileError, match="max_errors=0"):
-        next(iter(new(pictures, on_error="skip", max_errors=0)))
+    with pytest.raises(BadFileError, match="at_most=0"):
+        next(iter(new(pictures, bad_files=Skip(at_most=0))))
 
 
 def test_a_file_removed_in_the_middle_of_an_epoch(pictures: list[tuple[str, int]]) -> None:
-    loader = new(pictures, on_error="skip", prefetch=1)
+    loader = new(pictures, bad_files=Skip(), prefetch=1)
     iterator = iter(loader)
     next(iterator)
     gone = pictures[in_step(4, 3)][0]
@@ -132,7 +132,7 @@ def test_a_shard_cut_short_in_the_middle_of_an_epoch(pictures: list[tuple[str, i
             tar.add(tmp_path / "label", f"{i:04}.cls")
     source = open_source(str(tmp_path / "a.tar"))
     os.truncate(tmp_path / "a.tar", os.path.getsize(tmp_path / "a.tar") // 2)
-    loader = new(source, on_error="skip")
+    loader = new(source, bad_files=Skip())
     assert len(run(loader)) == len(loader)
     assert 8 <= len(loader.skipped) <= 16
     with pytest.raises(BadFileError, match=r"a\.tar"):
@@ -143,15 +143,15 @@ def test_the_state_remembers_what_was_skipped(pictures: list[tuple[str, int]]) -
     bad = sorted({in_step(0, 1), in_step(3, 0)})
     for index in bad:
         ruin(pictures, index)
-    whole = run(new(pictures, on_error="skip"), epochs=2)
+    whole = run(new(pictures, bad_files=Skip()), epochs=2)
     for stop in range(1, 7):
-        loader = new(pictures, on_error="skip")
+        loader = new(pictures, bad_files=Skip())
         iterator = iter(loader)
         for _ in range(stop):
             next(iterator)
         state = json.loads(json.dumps(loader.state_dict()))
         assert set(state["skipped"]) <= set(bad) and (stop < 4 or state["skipped"] == bad)
-        resumed = new(pictures, on_error="skip")
+        resumed = new(pictures, bad_files=Skip())
         resumed.load_state_dict(state)
         assert len(resumed.skipped) == len(state["skipped"])
         rest = run(resumed, epochs=1 if stop == 6 else 2)
@@ -162,12 +162,12 @@ def test_a_file_repaired_later_stays_left_out_of_a_resumed_run(pictures: list[tu
     at = in_step(0, 1)
     good = shutil.copy(pictures[at][0], f"{pictures[at][0]}.good")
     ruin(pictures, at)
-    loader = new(pictures, on_error="skip")
+    loader = new(pictures, bad_files=Skip())
     iterator = iter(loader)
     next(iterator)
-    state, expected = loader.state_dict(), run(new(pictures, on_error="skip"), epochs=2)[1:]
+    state, expected = loader.state_dict(), run(new(pictures, bad_files=Skip()), epochs=2)[1:]
     shutil.copy(good, pictures[at][0])
-    resumed = new(pictures, on_error="raise")
+    resumed = new(pictures, bad_files="raise")
     resumed.load_state_dict(state)
     assert same(run(resumed, epochs=2), expected)
 
@@ -181,4 +181,4 @@ def test_it_costs_no_decoding_while_no_file_is_bad(
         raise AssertionError("nothing failed")
 
     monkeypatch.setattr(dali_mixup._loader.run, "unusable", never)
-    assert same(run(new(pictures, on_error="skip"), 2), run(new(pictures), 2))
+    assert same(run(new(pictures, bad_files=Skip()), 2), run(new(pictures), 2))

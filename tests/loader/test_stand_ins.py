@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dali_mixup import BadFileError
+from dali_mixup import BadFileError, Skip
 from dali_mixup.sources.bad_files import BadFile, BadFiles
 
 
@@ -16,8 +16,8 @@ def test_stand_ins_are_good_and_depend_on_the_set_of_bad_ones_alone(
     samples: int, data: st.DataObject
 ) -> None:
     known = data.draw(st.lists(st.integers(0, samples - 1), unique=True, max_size=samples - 1))
-    bad = BadFiles(samples, "skip", 100, known)
-    again = BadFiles(samples, "skip", 100, reversed(known))
+    bad = BadFiles(samples, Skip(100), known)
+    again = BadFiles(samples, Skip(100), reversed(known))
     indices = np.array(data.draw(st.lists(st.integers(0, samples - 1), min_size=1)))
     before = indices.copy()
     replaced = bad.replaced(indices)
@@ -28,21 +28,22 @@ def test_stand_ins_are_good_and_depend_on_the_set_of_bad_ones_alone(
 
 def test_nothing_is_copied_while_nothing_is_bad() -> None:
     indices = np.arange(5)
-    assert BadFiles(5, "skip", 1).replaced(indices) is indices
+    assert BadFiles(5, Skip(1)).replaced(indices) is indices
 
 
 def test_the_same_file_counts_once() -> None:
-    bad = BadFiles(10, "skip", 2)
+    bad = BadFiles(10, Skip(2))
     for _ in range(5):
         bad.meet([BadFile(3, "c.jpg", "broken")])
     bad.meet([BadFile(4, "d.jpg", "broken")])
     assert bad.indices == [3, 4]
     with pytest.raises(
-        BadFileError, match=r"3 files cannot be read or decoded, more than max_errors=2.*e\.jpg"
+        BadFileError,
+        match=r"3 files cannot be read or decoded, more than bad_files=Skip\(at_most=2\).*e\.jpg",
     ):
         bad.meet([BadFile(5, "e.jpg", "broken")])
 
 
 def test_a_source_without_a_good_sample_is_given_up() -> None:
     with pytest.raises(BadFileError, match="no sample is left"):
-        BadFiles(2, "skip", 9).meet([BadFile(0, "a", "broken"), BadFile(1, "b", "broken")])
+        BadFiles(2, Skip(9)).meet([BadFile(0, "a", "broken"), BadFile(1, "b", "broken")])

@@ -1,4 +1,4 @@
-"""Bad files with on_error="raise": they are named."""
+"""Bad files with bad_files="raise": they are named."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dali_mixup import BadFileError, MixPolicy, MixUp, val_loader
+from dali_mixup import BadFileError, MixPolicy, MixUp, Skip, val_loader
 from tests.damaged import in_step, new, ruin, run, same
 from tests.odd_images import DAMAGED
 
@@ -24,7 +24,7 @@ def test_every_damaged_file_is_named(odd: Path, pictures: list[tuple[str, int]],
             seen += 1
     assert seen == 2, "the batches before it are handed out"
     assert [(file.index, file.name) for file in caught.value.files] == [(at, str(odd / name))]
-    assert str(odd / name) in str(caught.value) and "on_error='skip'" in str(caught.value)
+    assert str(odd / name) in str(caught.value) and "bad_files=Skip()" in str(caught.value)
     assert isinstance(caught.value.__cause__, RuntimeError), "DALI's own error"
 
 
@@ -84,4 +84,4 @@ def test_an_error_that_no_file_caused_is_passed_on(pictures: list[tuple[str, int
             raise ZeroDivisionError("not a file")
 
     with pytest.raises(ZeroDivisionError, match="not a file"):
-        next(iter(new(pictures, policy=Broken(MixUp(0.2)), on_error="skip")))
+        next(iter(new(pictures, policy=Broken(MixUp(0.2)), bad_files=Skip())))

@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from dali_mixup import CutMix, MixPolicy, read_ahead, train_loader, val_loader
+from dali_mixup import CutMix, MixPolicy, Runtime, Skip, train_loader, val_loader
+from dali_mixup.sources import read_ahead
 from dali_mixup.sources.base import Place
 from dali_mixup.sources.read_ahead import PIECE, ReadAhead, will_need
 
 POLICY = MixPolicy(CutMix(1.0))
-SMALL = {"batch_size": 4, "image_size": 16, "device": "cpu", "num_threads": 1, "seed": 3}
+SMALL = {"batch_size": 4, "image_size": 16, "device": "cpu", "seed": 3}
 
 
 @pytest.fixture
@@ -94,19 +95,21 @@ def test_every_batch_is_asked_for_once_and_no_further_than_told(batches: int, as
 
 
 def test_nothing_is_asked_for_unless_told(image_folder: Path, asked: list[Place]) -> None:
-    with train_loader(image_folder, policy=POLICY, **SMALL) as loader:
+    with train_loader(image_folder, policy=POLICY, runtime=Runtime(num_threads=1), **SMALL) as loader:
         list(loader)
         assert not asked and not threads()
 
 
 def test_the_files_of_coming_batches_across_epochs(image_folder: Path, asked: list[Place]) -> None:
-    plain = train_loader(image_folder, policy=POLICY, **SMALL)
+    plain = train_loader(image_folder, policy=POLICY, runtime=Runtime(num_threads=1), **SMALL)
     wanted, batches = [], []
     for _ in range(4):
         for images, targets in plain:
             batches.append((images, targets))
             wanted.append([plain.dataset.name(i) for i in plain.last_batch.indices])
-    with train_loader(image_folder, policy=POLICY, read_ahead=2, prefetch=1, **SMALL) as loader:
+    with train_loader(
+        image_folder, policy=POLICY, runtime=Runtime(1, prefetch=1, read_ahead=2), **SMALL
+    ) as loader:
         handed_out = 0
         for _ in range(3):
             for images, targets in loader:
@@ -119,7 +122,8 @@ def test_the_files_of_coming_batches_across_epochs(image_folder: Path, asked: li
 
 
 def test_threads_end_with_the_loader_and_with_a_dropped_epoch(image_folder: Path) -> None:
-    loader = val_loader(image_folder, read_ahead=2, batch_size=4, image_size=16, device="cpu", num_threads=1)
+    runtime = Runtime(num_threads=1, read_ahead=2)
+    loader = val_loader(image_folder, batch_size=4, image_size=16, device="cpu", runtime=runtime)
     next(iter(loader))
     until(lambda: not threads())
     running = iter(loader)
@@ -136,6 +140,6 @@ def test_a_bad_file_is_skipped_all_the_same(tmp_path: Path, image_folder: Path) 
     good = sorted(map(str, image_folder.glob("*/*")))[:7]
     (tmp_path / "broken.jpg").write_bytes(b"no image")
     data = [(path, 0) for path in [*good, str(tmp_path / "broken.jpg")]]
-    with train_loader(data, on_error="skip", read_ahead=3, **SMALL) as loader:
+    with train_loader(data, bad_files=Skip(), runtime=Runtime(1, read_ahead=3), **SMALL) as loader:
         assert sum(len(images) for images, _ in loader) == 8
         assert loader.skipped == (str(tmp_path / "broken.jpg"),)
