@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,26 +89,10 @@ def test_a_damaged_state_is_accepted_or_refused_and_nothing_else(place: tuple[st
     for key in place[:-1]:
         inner = inner[key]
     inner[place[-1]] = value
-    with (
-        pytest.raises((TypeError, ValueError), match="load_state_dict")
-        if state != a_state()
-        else nullcontext()
-    ):
-        refuse_unless_fits(state, MINE, elastic=True)
-    state = signed(state)
-    try:
-        if refuse_unless_fits(state, MINE, elastic=True):
-            dealt_anew(state, EpochLayout(50, 4))
-    except (TypeError, ValueError) as error:
-        assert len(str(error)) > 10
-
-
-@given(junk)
-def test_junk_is_no_state(value: Any) -> None:
-    unchanged = json.dumps(state, sort_keys=True) == json.dumps(a_state(), sort_keys=True)
-    with nullcontext() if unchanged else pytest.raises((TypeError, ValueError), match="load_state_dict"):
-        refuse_unless_fits(state, MINE, elastic=True)
-    state = signed(state)
+    if json.dumps(state, sort_keys=True) != json.dumps(a_state(), sort_keys=True):
+        with pytest.raises((TypeError, ValueError), match="load_state_dict"):
+            refuse_unless_fits(state, MINE, elastic=True)
+    state = signed(state)  # as a state that was wrong when it was saved
     try:
         if refuse_unless_fits(state, MINE, elastic=True):
             dealt_anew(state, EpochLayout(50, 4))

@@ -148,7 +148,7 @@ DIFFERENT = {
     "schedule": ({"policy": MixPolicy(POLICY.methods, schedule=Schedule(stop=3))}, "policy.schedule.stop"),
     "image_size": ({"image_size": 17}, "transform.image_size: saved 16, now 17"),
     "hflip": ({"transform": TrainTransform(16, hflip=0.0)}, "transform.hflip: saved 0.5, now 0.0"),
-    "mean": ({"output": Output(mean=0.0)}, r"mean\[0\]: saved 123.675, now 0.0"),
+    "mean": ({"output": Output(mean=(0, 0, 0))}, r"mean\[0\]: saved 123.675, now 0.0"),
     "dtype": ({"output": Output(dtype="float16")}, "dtype: saved 'float32', now 'float16'"),
     "roi_decoding": ({"runtime": Runtime(1, roi_decoding=False)}, "roi_decoding: saved True, now False"),
 }
