@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -57,11 +58,12 @@ class BatchSource:
         self.spec, self.walk, self.bad = spec, walk, bad
         self.feed, self.draws = spec.feed, spec.pipeline.draws
         self._orders: dict[int, np.ndarray] = {}
-        self._ahead: deque[Batch | Exception] = deque()
+        self._ahead: deque[tuple[Batch | None, Exception | None]] = deque()
         self._last: tuple[Any, ...] | None = None
         self._files = ReadAhead(spec.read_ahead)
 
     def __call__(self, info: Any) -> tuple[Any, ...]:
+        batch: Batch | None = None
         try:
             batch = self.batch(info.iteration)
             self._files.reached(info.iteration, self.places)
@@ -69,11 +71,11 @@ class BatchSource:
         except Exception as error:
             # DALI asks ahead of time. What is wrong with a later batch must not cost the ones that come before it, so
             # the error waits for its turn, and the last arrays again keep the pipeline going until then.
+            self._ahead.append((batch, error))
             if self._last is None:
                 raise
-            self._ahead.append(error)
             return self._last
-        self._ahead.append(batch)
+        self._ahead.append((batch, None))
         self._last = made
         return made
 
@@ -89,15 +91,19 @@ class BatchSource:
         return (*plan, *(() if self.draws is None else self.draws.names))
 
     def taken(self) -> Batch:
-        """The batch whose pixels DALI has just returned. Raises the error that stopped it from being made."""
-        batch = self._ahead.popleft()
-        if isinstance(batch, Exception):
-            raise batch
+        """The batch whose pixels DALI has just returned. Raises the error that stopped it from being made; the batch is
+        then still under way."""
+        batch, error = self._ahead[0]
+        if error is not None:
+            raise error
+        assert batch is not None
+        self._ahead.popleft()
         return batch
 
     def under_way(self) -> tuple[Batch, ...]:
-        """The batches handed to DALI that have not come out yet, oldest first."""
-        return tuple(batch for batch in self._ahead if isinstance(batch, Batch))
+        """The batches handed to DALI that have not come out yet, oldest first, up to one that could not be decided."""
+        made = itertools.takewhile(lambda entry: entry[0] is not None, self._ahead)
+        return tuple(batch for batch, _ in made if batch is not None)
 
     def restart(self) -> None:
         """A new pipeline begins: what the last one had under way comes again."""

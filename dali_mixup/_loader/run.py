@@ -78,8 +78,7 @@ class PipelineRun:
                 "process with 'spawn'"
             )
         try:
-            outputs, saved = self._next_outputs()
-            batch = self.batches.taken()
+            batch, outputs, saved = self._next_outputs()
             images = [self._as_torch(output) for output in outputs]
         except BaseException:
             self.close()
@@ -115,9 +114,9 @@ class PipelineRun:
             tensor = tensor.permute(0, 3, 1, 2)
         return tensor if tensor.dtype == self.spec.dtype else tensor.to(self.spec.dtype)
 
-    def _next_outputs(self) -> tuple[Any, bytes]:
-        """The next outputs and DALI's state after them, which is asked for after every batch (some 10 microseconds)
-        because DALI's answer after an error is not that state any more."""
+    def _next_outputs(self) -> tuple[Batch, Any, bytes]:
+        """The next batch, its outputs, and DALI's state after them, which is asked for after every batch (some 10
+        microseconds) because DALI's answer after an error is not that state any more."""
         while True:
             if self._pipe is None:
                 raise RuntimeError(
@@ -126,7 +125,7 @@ class PipelineRun:
                 )
             try:
                 outputs = self._pipe.run()
-                return outputs, self._pipe.checkpoint()
+                return self.batches.taken(), outputs, self._pipe.checkpoint()
             except Exception as error:
                 traceback.clear_frames(error.__traceback__)  # they hold the pipeline
                 self.close()
@@ -135,7 +134,7 @@ class PipelineRun:
 
     def _leave_out_bad_files(self, error: Exception) -> None:
         """Finds the files that DALI failed on. Raises `error` itself where it was not for a file."""
-        # The batch that failed is the oldest under way, unless the source itself failed for a later one.
+        # The batch that failed is the oldest under way, unless DALI failed for a later one.
         for batch in self.batches.under_way():
             for source, indices, bad in batch.reads:
                 found = unusable(self.spec.pipeline, source, np.unique(indices).tolist())
