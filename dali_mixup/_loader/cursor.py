@@ -94,7 +94,7 @@ class Position:
         if not self.loaded or epoch == start.epoch:
             return ""
         if start.step or start.offset:
-            return f"discards the loaded position, epoch {start.epoch} after {start.step} steps"
+            return f"discards the loaded position (epoch {start.epoch}, step {start.step})"
         if epoch < start.epoch:
             return f"trains epoch {epoch} again, which was complete when the loaded state was saved"
         return ""
