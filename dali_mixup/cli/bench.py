@@ -48,6 +48,7 @@ def bench(
 ) -> None:
     """Measure every installed loader that does the same work, in turns, and rank them where the spread allows it."""
     from dali_mixup._checks import choice
+    from dali_mixup._epochs.ranks import usable_cores
     from dali_mixup._graph.device import resolve
     from dali_mixup.bench import tables
     from dali_mixup.bench.contenders import CONTENDERS
@@ -56,7 +57,7 @@ def bench(
     from dali_mixup.bench.page_cache import STATES
     from dali_mixup.bench.plots import plots
     from dali_mixup.bench.runner import Plan, run
-    from dali_mixup.bench.settings import names, numbers, usable_cores
+    from dali_mixup.bench.settings import names, numbers
     from dali_mixup.bench.work import Work
 
     with usage_errors():

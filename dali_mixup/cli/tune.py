@@ -37,9 +37,9 @@ def tune(
     import torch
 
     from dali_mixup._graph.decoder_load import USUAL
+    from dali_mixup._epochs.ranks import usable_cores
     from dali_mixup._graph.device import resolve
     from dali_mixup._graph.selftest import window_decoding_works
-    from dali_mixup.bench.settings import usable_cores
     from dali_mixup.bench.tuned import as_yaml, candidates
     from dali_mixup.bench.tuning import Search, search
     from dali_mixup.bench.work import Work
