@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from dali_mixup._files import make_folder, replacing
+
 # Name -> (package, file). All of them ship inside the packages' wheels. In the demo each is a class.
 PHOTOGRAPHS = {
     "astronaut": ("skimage", "data/astronaut.png"),
@@ -40,13 +42,13 @@ def write_photographs(root: Path, *, train_per_class: int = 64, val_per_class: i
         areas = {"train": (0, border, train_per_class), "val": (border, photograph.width, val_per_class)}
         rng = np.random.RandomState(number)
         for split, (left, right, count) in areas.items():
-            folder = root / split / name
-            folder.mkdir(parents=True, exist_ok=True)
+            folder = make_folder(root / split / name)
             for i in range(count):
                 width, height = rng.randint(96, min(160, right - left) + 1, size=2)
                 x, y = rng.randint(left, right - width + 1), rng.randint(0, photograph.height - height + 1)
                 crop = photograph.crop((x, y, x + width, y + height))
-                crop.save(folder / f"{name}_{i}.JPEG", quality=90)
+                with replacing(folder / f"{name}_{i}.JPEG") as file:
+                    crop.save(file, "JPEG", quality=90)
 
 
 def open_photograph(name: str) -> Image.Image:

@@ -14,7 +14,7 @@ from PIL import Image, ImageFilter
 
 from dali_mixup._checks import integer
 from dali_mixup._epochs.ranks import usable_cores
-from dali_mixup._files import cache_folder, replacing
+from dali_mixup._files import cache_folder, make_folder, replacing
 from dali_mixup.bench.photographs import open_photograph
 
 # Of `photographs.PHOTOGRAPHS`, those in colour. Their order is part of what `VERSION` names.
@@ -100,7 +100,7 @@ def _jpeg(image: Image.Image, quality: int) -> bytes:
 
 def _draw(root: Path, number: int) -> None:
     target = _path(root, number)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     with replacing(target) as file:
         file.write(image_like(number))
 
