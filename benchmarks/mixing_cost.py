@@ -24,10 +24,11 @@ from typing import Any
 import numpy as np
 
 from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._epochs.ranks import usable_cores
+from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
 from dali_mixup.methods import REGISTRY, Form, Method
 
 RESULTS = Path(__file__).parent / "results"
-MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 
 def passes(method: Method) -> tuple[int, int]:
@@ -67,7 +68,11 @@ def pipeline(policy: MixPolicy | None, images: Any, device: str, threads: int) -
         classes = fn.external_source(source=lambda info: labels, batch=True, batch_info=True)
         if policy is None:
             return fn.crop_mirror_normalize(
-                pixels, mean=list(MEAN), std=list(STD), dtype=types.FLOAT, output_layout="CHW"
+                pixels,
+                mean=list(IMAGENET_MEAN),
+                std=list(IMAGENET_STD),
+                dtype=types.FLOAT,
+                output_layout="CHW",
             ), classes
         return mix(
             pixels,
@@ -75,7 +80,7 @@ def pipeline(policy: MixPolicy | None, images: Any, device: str, threads: int) -
             policy,
             image_size=(height, width),
             num_classes=1000,
-            output=Output(MEAN, STD),
+            output=Output(IMAGENET_MEAN, IMAGENET_STD),
         )
 
     built = graph()
@@ -155,7 +160,7 @@ def machine(device: str) -> dict[str, Any]:
         name = models[0] if models else name
     about = {
         "cpu": name,
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": usable_cores(),
         "dali": dali.__version__,
         "numpy": np.__version__,
     }
@@ -198,7 +203,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--size", type=int, default=224, help="height and width in pixels")
     parser.add_argument("--repeats", type=int, default=21, help="batches timed per method and granularity")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--threads", type=int, default=usable_cores())
     parser.add_argument("--methods", nargs="+", choices=sorted(REGISTRY), default=list(REGISTRY))
     parser.add_argument(
         "--out", type=Path, help="default: results/mixing_cost_<device>.json beside this file"

@@ -22,6 +22,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.isolated import isolated
 from dali_mixup.bench.page_cache import prepare
@@ -134,7 +135,7 @@ def main(
     local = str(synthetic_folder(2000))
     storages = [("local files", local, ("cold", "warm"))]
     storages += [(name, folder, LATE) for name, _, folder in (each.partition("=") for each in on or [])]
-    threads = threads or len(os.sched_getaffinity(0))
+    threads = threads or usable_cores()
     report: dict[str, Any] = {
         "environment": environment(local),
         "batch_size": BATCH_SIZE,

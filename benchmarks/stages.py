@@ -19,9 +19,9 @@ from nvidia.dali import Pipeline, fn, types
 
 from dali_mixup._cpu.operators import normalised, resized
 from dali_mixup._graph.feed import normalising
+from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.synthetic import synthetic_folder
-from dali_mixup.bench.work import MEAN, STD
 
 ROWS = 64
 STAGES = (
@@ -74,13 +74,17 @@ def _graph(stage: str, files: list[str]) -> Any:
     if partner:
         images = partner[0] * np.float32(0.5) + images
     return fn.crop_mirror_normalize(
-        images, mean=list(MEAN), std=list(STD), dtype=types.DALIDataType.FLOAT, output_layout="CHW"
+        images,
+        mean=list(IMAGENET_MEAN),
+        std=list(IMAGENET_STD),
+        dtype=types.DALIDataType.FLOAT,
+        output_layout="CHW",
     )
 
 
 def _coefficients(partners: int) -> Any:
     weights = np.full((1 + partners, 1), 1 / (1 + partners))
-    scale, shift = normalising(MEAN, STD)
+    scale, shift = normalising(IMAGENET_MEAN, IMAGENET_STD)
     return types.Constant(np.concatenate([weights * scale, [shift]]).astype(np.float32), device="cpu")
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any
 
@@ -60,6 +61,12 @@ def boolean(owner: str, name: str, value: Any) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{owner}: {name}={value!r} is a {type(value).__name__}, expected True or False")
     return bool(value)
+
+
+def did_you_mean(word: str, known: Iterable[str], most: int = 1) -> str:
+    """ "did you mean 'mixup'?", with up to `most` of the known words that are like the unknown one; "" without any."""
+    close = get_close_matches(word, list(known), n=most)
+    return f"did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def pair(owner: str, name: str, value: Any) -> tuple[int, int]:

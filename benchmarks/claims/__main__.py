@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.claims.registry import CLASSES
+from dali_mixup._files import cache_folder, check_writable, make_folder
 from dali_mixup.cli.errors import usage_errors
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -33,15 +34,18 @@ def claims(
 
     with usage_errors():
         _need("matplotlib", "psutil", "scipy", "sklearn")
-        from benchmarks.claims.digits import cache_folder, digits
+        from benchmarks.claims.digits import digits
         from benchmarks.claims.plots import plot
         from benchmarks.claims.registry import claim_named
         from benchmarks.claims.runner import run, write
         from benchmarks.claims.tables import directions, means
 
         chosen = [claim_named(name) for name in names or CLASSES]
-        out.mkdir(parents=True, exist_ok=True)
-        images = digits(cache_folder())
+        make_folder(out)
+        for claim in chosen:
+            check_writable(out / f"{claim.name}.json")
+        folder = cache_folder("digits")
+        images = digits(folder)
 
     # The networks are small; a second thread would only wait, and the loader needs the other core.
     torch.set_num_threads(1)
@@ -52,7 +56,7 @@ def claims(
         with Progress(*columns, console=console, transient=True) as progress:
             task = progress.add_task(f"{claim.name}, {count} seeds", total=count * claim.ticks)
             result = run(claim, count, images, lambda task=task: progress.advance(task))  # type: ignore[misc]
-        write(result, out / f"{claim.name}.json", cache_folder())
+        write(result, out / f"{claim.name}.json", folder)
         plot(result, out / f"{claim.name}.png")
         console.print(means(result), directions(result))
         console.print(f"{result.seconds:.0f} s; written to {out / claim.name}.json and .png\n")

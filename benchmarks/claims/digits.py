@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from dali_mixup import HandOver, MixLoader, MixPolicy, Output, Runtime, train_loader, val_loader
+from dali_mixup._files import replacing
 from dali_mixup.augment import TrainTransform, ValTransform
 from dali_mixup.sources import FileList
 
@@ -21,11 +21,6 @@ CLASSES = 10
 GREY = 15  # a digit's 17 grey levels, 0..16, times this are exact in a PNG
 MEAN, STD = (0.0,) * 3, (16.0 * GREY,) * 3  # so a pixel is its level / 16 again, in [0, 1]
 TEST = 797  # of the 1797 digits; up to 1000 are left to train on
-
-
-def cache_folder() -> Path:
-    """Where the images are kept between runs."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dali-mixup" / "digits"
 
 
 @dataclass(frozen=True)
@@ -90,10 +85,8 @@ def digits(folder: Path) -> Digits:
     paths = tuple(folder / f"{i:04d}.png" for i in range(len(found.target)))
     for path, levels in zip(paths, found.images, strict=True):
         if not path.exists():
-            # Under another name first: a run that is interrupted here must not leave half a file.
-            half = path.with_suffix(f".{os.getpid()}")
-            Image.fromarray((levels * GREY).astype(np.uint8)).save(half, format="png")
-            half.replace(path)
+            with replacing(path) as file:  # a run that is interrupted here must not leave half a file
+                Image.fromarray((levels * GREY).astype(np.uint8)).save(file, format="png")
     source = FileList(list(paths), found.target, [str(c) for c in range(CLASSES)])
     with val_loader(
         source,

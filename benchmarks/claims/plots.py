@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.claims.runner import Result
 from benchmarks.claims.statistics import CONFIDENCE
+from dali_mixup._files import replacing
 
 
 def plot(result: Result, path: Path) -> None:
@@ -37,4 +38,5 @@ def plot(result: Result, path: Path) -> None:
         f"{claim.name}: {claim.source}\nmeans over {len(result.seeds)} seeds and {CONFIDENCE:.0%} intervals",
         fontsize=9,
     )
-    figure.savefig(path, dpi=110)
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=110)

@@ -15,6 +15,7 @@ from benchmarks.claims.claim import Arms, Claim
 from benchmarks.claims.digits import Digits
 from benchmarks.claims.directions import Verdict, judge
 from benchmarks.claims.statistics import CONFIDENCE, Interval, interval
+from dali_mixup._files import write_text
 from dali_mixup.bench.environment import environment
 
 
@@ -78,4 +79,4 @@ def write(result: Result, path: Path, folder: Path) -> None:
         "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "environment": environment(str(folder)),
     }
-    path.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")
+    write_text(path, json.dumps(found, indent=1, allow_nan=False) + "\n")

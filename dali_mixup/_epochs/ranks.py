@@ -69,3 +69,8 @@ def _count(environment: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal():
         raise ValueError(f"the environment has {name}={text!r}, expected a number >= 0 as torchrun sets it")
     return int(text)
+
+
+def usable_cores() -> int:
+    """Logical cores that this process may run on: the machine's, or fewer where an affinity mask says so."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

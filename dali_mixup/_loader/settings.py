@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 from typing import Any
 
 from dali_mixup._cpu import use_compiled
-from dali_mixup._epochs.ranks import Rank
+from dali_mixup._epochs.ranks import Rank, usable_cores
 from dali_mixup._graph.decode import Backend
 from dali_mixup._graph.decoder_load import hw_decoder_load
 from dali_mixup._graph.device import resolve
@@ -83,7 +82,7 @@ def pipeline_spec(
 def _threads(owner: str, given: int | None, rank: Rank) -> int:
     if given is not None:
         return given
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usable = usable_cores()
     threads = max(1, usable // rank.local_world_size)
     log.info(
         "%s: num_threads=%d (%d usable cores, %d processes here)",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
+from dali_mixup._checks import did_you_mean
 from dali_mixup.augment.auto_augment import AutoAugment, TorchvisionAutoAugment
 from dali_mixup.augment.policies import TIMM
 from dali_mixup.augment.rand_augment import RandAugment
@@ -38,8 +37,6 @@ def auto_augmentation(text: str) -> tuple[Stage, tuple[int, int, int]]:
     if text == "ta_wide":
         return TrivialAugmentWide(), BLACK
     known = ("rand-m9-mstd0.5-inc1", *TIMM, "imagenet", "ta_wide")
-    near = get_close_matches(text, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(
-        f"auto_augment={text!r}: {first!r} is not known; expected one of {', '.join(map(repr, known))}{hint}"
-    )
+    expected = f"expected one of {', '.join(map(repr, known))}"
+    hints = [hint for hint in (expected, did_you_mean(text, known)) if hint]
+    raise ValueError(f"auto_augment={text!r}: {first!r} is not known; {'; '.join(hints)}")

@@ -15,6 +15,7 @@ import psutil
 import torch
 from PIL import Image, UnidentifiedImageError
 
+from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup.bench.work import Samples
 
 PACKAGES = (
@@ -41,7 +42,7 @@ def environment(data: str) -> dict[str, Any]:
         "cpu": _cpu_model(),
         "physical_cores": psutil.cpu_count(logical=False),
         "logical_cores": psutil.cpu_count(),
-        "usable_cores": len(os.sched_getaffinity(0)),
+        "usable_cores": usable_cores(),
         "memory_bytes": psutil.virtual_memory().total,
         "load_average": round(os.getloadavg()[0], 2),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,

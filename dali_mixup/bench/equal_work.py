@@ -18,6 +18,7 @@ from PIL import Image
 from scipy import stats
 from torchvision.transforms import v2
 
+from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
 from dali_mixup.bench.calibration import (
     COLOURS,
     HEIGHT,
@@ -30,7 +31,7 @@ from dali_mixup.bench.calibration import (
     scenes,
 )
 from dali_mixup.bench.contenders import Batch, Contender
-from dali_mixup.bench.work import MEAN, STD, Samples, Work
+from dali_mixup.bench.work import Samples, Work
 
 BATCH = 8
 CROP_EPOCHS = 10
@@ -214,7 +215,7 @@ def _mixtures(contender: Contender, work: Work, samples: Samples) -> dict[str, A
 
 def _levels(images: torch.Tensor) -> np.ndarray:
     """The pixels before normalisation, (N, 3, H, W) float64 in [0, 255]."""
-    mean, std = (np.array(channel).reshape(1, 3, 1, 1) for channel in (MEAN, STD))
+    mean, std = (np.array(channel).reshape(1, 3, 1, 1) for channel in (IMAGENET_MEAN, IMAGENET_STD))
     return images.double().cpu().numpy() * std + mean
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-# One photograph a class: class name -> (package, file). All of them ship inside the packages' wheels.
+from dali_mixup._files import make_folder, replacing
+
+# Name -> (package, file). All of them ship inside the packages' wheels. In the demo each is a class.
 PHOTOGRAPHS = {
     "astronaut": ("skimage", "data/astronaut.png"),
     "brick": ("skimage", "data/brick.png"),
@@ -34,28 +36,37 @@ def write_photographs(root: Path, *, train_per_class: int = 64, val_per_class: i
     Raises:
         ModuleNotFoundError: scikit-image or scikit-learn is not installed; both come with the `demo` extra.
     """
-    for number, (name, (package, file)) in enumerate(PHOTOGRAPHS.items()):
-        photograph = _read(package, file)
+    for number, name in enumerate(PHOTOGRAPHS):
+        photograph = _at_height(open_photograph(name))
         border = round(photograph.width * TRAIN_SHARE)
         areas = {"train": (0, border, train_per_class), "val": (border, photograph.width, val_per_class)}
         rng = np.random.RandomState(number)
         for split, (left, right, count) in areas.items():
-            folder = root / split / name
-            folder.mkdir(parents=True, exist_ok=True)
+            folder = make_folder(root / split / name)
             for i in range(count):
                 width, height = rng.randint(96, min(160, right - left) + 1, size=2)
                 x, y = rng.randint(left, right - width + 1), rng.randint(0, photograph.height - height + 1)
                 crop = photograph.crop((x, y, x + width, y + height))
-                crop.save(folder / f"{name}_{i}.JPEG", quality=90)
+                with replacing(folder / f"{name}_{i}.JPEG") as file:
+                    crop.save(file, "JPEG", quality=90)
 
 
-def _read(package: str, file: str) -> Image.Image:
+def open_photograph(name: str) -> Image.Image:
+    """One of `PHOTOGRAPHS`, RGB, as large as it is.
+
+    Raises:
+        ModuleNotFoundError: scikit-image or scikit-learn is not installed; both come with the `demo` extra.
+    """
+    package, file = PHOTOGRAPHS[name]
     try:
         source = files(package).joinpath(*file.split("/"))
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"the demo's photographs are in {package}, which is not installed; pip install 'dali-mixup[demo]'"
+            f"the photographs are in {package}, which is not installed; pip install 'dali-mixup[demo]'"
         ) from error
     with source.open("rb") as stream:
-        image = Image.open(stream).convert("RGB")
+        return Image.open(stream).convert("RGB")
+
+
+def _at_height(image: Image.Image) -> Image.Image:
     return image.resize((round(image.width * HEIGHT / image.height), HEIGHT), Image.Resampling.LANCZOS)

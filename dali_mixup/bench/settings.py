@@ -1,8 +1,6 @@
-"""Lists on a command line, and what a machine offers."""
+"""Lists on a command line."""
 
 from __future__ import annotations
-
-import os
 
 
 def numbers(option: str, text: str) -> list[int]:
@@ -25,8 +23,3 @@ def names(option: str, text: str, known: tuple[str, ...]) -> list[str]:
     if unknown:
         raise ValueError(f"--{option}: no {unknown[0]!r}; expected some of {', '.join(known)}")
     return [name for name in known if name in wanted]
-
-
-def usable_cores() -> int:
-    """Logical cores this process may run on."""
-    return len(os.sched_getaffinity(0))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
-from importlib.resources import files
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -15,17 +13,12 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from dali_mixup._checks import integer
+from dali_mixup._epochs.ranks import usable_cores
+from dali_mixup._files import cache_folder, make_folder, replacing
+from dali_mixup.bench.photographs import open_photograph
 
-PHOTOGRAPHS = (
-    ("skimage", "data/astronaut.png"),
-    ("skimage", "data/chelsea.png"),
-    ("skimage", "data/coffee.png"),
-    ("skimage", "data/hubble_deep_field.jpg"),
-    ("skimage", "data/motorcycle_left.png"),
-    ("skimage", "data/rocket.jpg"),
-    ("sklearn", "datasets/images/china.jpg"),
-    ("sklearn", "datasets/images/flower.jpg"),
-)
+# Of `photographs.PHOTOGRAPHS`, those in colour. Their order is part of what `VERSION` names.
+PHOTOGRAPHS = ("astronaut", "cat", "coffee", "galaxies", "motorcycle", "rocket", "pagoda", "dahlia")
 
 # (width, height): share. A model of ImageNet's training images, whose most frequent size by far is 500x375; the shares
 # of the others are rounded guesses, not counts.
@@ -55,13 +48,13 @@ def synthetic_folder(count: int, progress: Callable[[int], None] = lambda drawn:
         ModuleNotFoundError: scikit-image or scikit-learn is not installed.
     """
     integer("synthetic_folder", "count", count, at_least=CLASSES)
-    root = _cache() / f"imagenet-like-v{VERSION}-{count}"
+    root = cache_folder(f"imagenet-like-v{VERSION}-{count}")
     missing = [number for number in range(count) if not _path(root, number).exists()]
     done = count - len(missing)
     progress(done)
     if missing:
         # Spawned, because torch's threads may already run here.
-        with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=get_context("spawn")) as workers:
+        with ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn")) as workers:
             for _ in workers.map(partial(_draw, root), missing, chunksize=8):
                 done += 1
                 progress(done)
@@ -107,31 +100,15 @@ def _jpeg(image: Image.Image, quality: int) -> bytes:
 
 def _draw(root: Path, number: int) -> None:
     target = _path(root, number)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial_file = target.with_suffix(".partial")  # an image cut short must not look like a whole one
-    partial_file.write_bytes(image_like(number))
-    partial_file.replace(target)
+    make_folder(target.parent)
+    with replacing(target) as file:
+        file.write(image_like(number))
 
 
 def _path(root: Path, number: int) -> Path:
     return root / f"class{number % CLASSES:03d}" / f"{number:07d}.JPEG"
 
 
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dali-mixup"
-
-
 @cache
 def _photographs() -> list[Image.Image]:
-    found = []
-    for package, file in PHOTOGRAPHS:
-        try:
-            source = files(package).joinpath(*file.split("/"))
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                f"the photographs behind --synthetic are in {package}, which is not installed; "
-                "pip install 'dali-mixup[bench]'"
-            ) from error
-        with source.open("rb") as stream:
-            found.append(Image.open(stream).convert("RGB"))
-    return found
+    return [open_photograph(name) for name in PHOTOGRAPHS]

@@ -11,9 +11,6 @@ from dali_mixup._epochs.layout import EpochLayout
 Samples = Sequence[tuple[str, int]]
 """(path, label) of every image of an epoch, in the order the data list them."""
 
-MEAN = (123.675, 116.28, 103.53)  # ImageNet's, in units of uint8 pixels
-STD = (58.395, 57.12, 57.375)
-
 
 @dataclass(frozen=True)
 class Work:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup.check.decoding import Decoder, batches
 from dali_mixup.check.findings import Finding, Header, Problem
 from dali_mixup.check.headers import read_header, undecodable
@@ -40,7 +40,7 @@ def scan(
     threads: how many threads read and decode; None takes as many as the process may use.
     progress: called now and then with the number of further samples that are done.
     """
-    threads = threads or len(os.sched_getaffinity(0))
+    threads = threads or usable_cores()
     headers: list[Header | None] = []
     findings: list[Finding] = []
     damaged: dict[int, str] = {}

@@ -14,6 +14,7 @@ from dali_mixup._version import __version__
 from dali_mixup.cli.bench import bench
 from dali_mixup.cli.check import check
 from dali_mixup.cli.demo import demo
+from dali_mixup.cli.errors import Commands
 from dali_mixup.cli.gallery import gallery
 from dali_mixup.cli.preview import preview
 from dali_mixup.cli.recipes import app as recipes
@@ -21,6 +22,7 @@ from dali_mixup.cli.train import train
 from dali_mixup.cli.tune import tune
 
 app = typer.Typer(
+    cls=Commands,
     help="Mixup and CutMix inside NVIDIA DALI pipelines.",
     no_args_is_help=True,
     add_completion=False,

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from dali_mixup._files import check_writable, make_folder, replacing, write_text
 from dali_mixup.cli.bench_data import samples_of
 from dali_mixup.cli.errors import usage_errors
 from dali_mixup.cli.progress import tracked
@@ -48,6 +49,7 @@ def bench(
 ) -> None:
     """Measure every installed loader that does the same work, in turns, and rank them where the spread allows it."""
     from dali_mixup._checks import choice
+    from dali_mixup._epochs.ranks import usable_cores
     from dali_mixup._graph.device import resolve
     from dali_mixup.bench import tables
     from dali_mixup.bench.contenders import CONTENDERS
@@ -56,7 +58,7 @@ def bench(
     from dali_mixup.bench.page_cache import STATES
     from dali_mixup.bench.plots import plots
     from dali_mixup.bench.runner import Plan, run
-    from dali_mixup.bench.settings import names, numbers, usable_cores
+    from dali_mixup.bench.settings import names, numbers
     from dali_mixup.bench.work import Work
 
     with usage_errors():
@@ -84,18 +86,23 @@ def bench(
             limit=limit,
             command=shlex.join(["dali-mixup", *sys.argv[1:]]),
         )
-    out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
+        for name in ("report.json", "report.html"):
+            check_writable(out / name)
     with tracked("benchmark") as progress:
         report = run(plan, progress)
-    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+    # Shown before anything is written: a disk that is full by now costs the files, not the numbers.
     if report["runs"]:
-        pictures = plots(report)
-        for name, png in pictures.items():
-            (out / f"{name}.png").write_bytes(png)
-        (out / "report.html").write_text(page(report, pictures))
         typer.echo(tables.markdown(tables.throughput(report)))
     for title, reason in tables.absent(report)[1]:
         typer.echo(f"not measured: {title}: {reason}")
+    write_text(out / "report.json", json.dumps(report, indent=1) + "\n")
+    if report["runs"]:
+        pictures = plots(report)
+        for name, png in pictures.items():
+            with replacing(out / f"{name}.png") as file:
+                file.write(png)
+        write_text(out / "report.html", page(report, pictures))
     typer.echo(f"written to {out}")
     if not report["runs"]:
         raise typer.Exit(1)

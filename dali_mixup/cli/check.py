@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dali_mixup._files import check_writable
 from dali_mixup.cli.errors import usage_errors
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ def _check_targets(source: Source, manifest: Path | None, exclude: Path | None) 
     if manifest is not None and not source.read_in_dali:
         raise ValueError("--manifest: a manifest lists image files, and these data are shards; use --exclude")
     for target in (manifest, exclude):
-        if target is not None and not target.absolute().parent.is_dir():
-            raise FileNotFoundError(f"there is no folder {str(target.absolute().parent)!r} to write into")
+        if target is not None:
+            check_writable(target)
 
 
 def _scan(source: Source, threads: int | None) -> Scan:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from dali_mixup.cli.errors import usage_errors
+from dali_mixup.cli.pictures import check_picture, save_picture
 
 BATCH_SIZE = 32
 IMAGE_SIZE = 96
@@ -34,9 +35,10 @@ def demo(
     from dali_mixup.viewing import to_grid
 
     console = Console(highlight=False, soft_wrap=True)
-    data = out / "photographs"
+    data, sheet = out / "photographs", out / "contact_sheet.png"
     with usage_errors():
         write_photographs(data)
+        check_picture(sheet)
         train = train_loader(
             data / "train",
             policy=MixPolicy([MixUp(0.4), CutMix(1.0)], prob=0.8, granularity="sample"),
@@ -57,11 +59,10 @@ def demo(
     )
 
     with train, val:
-        sheet = out / "contact_sheet.png"
         images, targets = train.peek()
         rows = slice(SHEET_ROWS)
         picture = to_grid(images[rows], targets[rows], train.classes, mean=train.mean, std=train.std)
-        picture.save(sheet)
+        save_picture(picture, sheet)
         start = time.perf_counter()
         alone = sum(len(images) for images, _ in train) / (time.perf_counter() - start)
         train.set_epoch(0)

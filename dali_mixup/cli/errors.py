@@ -1,11 +1,26 @@
-"""How a subcommand reports that it was asked for something impossible."""
+"""How a subcommand reports that it was asked for something impossible, or cannot write its result."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
+
+from dali_mixup._files import NotWritten
+
+
+class Commands(TyperGroup):
+    """The subcommands. Whichever of them cannot write its result ends in one line and exit code 2: a full disk is no
+    bug, so it needs no traceback."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except NotWritten as error:
+            raise _ended(error) from error
 
 
 @contextmanager
@@ -18,5 +33,9 @@ def usage_errors() -> Iterator[None]:
     try:
         yield
     except (ModuleNotFoundError, OSError, TypeError, ValueError) as error:
-        typer.secho(f"error: {error}", fg="red", err=True)
-        raise typer.Exit(2) from error
+        raise _ended(error) from error
+
+
+def _ended(error: Exception) -> typer.Exit:
+    typer.secho(f"error: {error}", fg="red", err=True)
+    return typer.Exit(2)

@@ -10,6 +10,7 @@ import typer
 
 from dali_mixup._repr import short
 from dali_mixup.cli.errors import usage_errors
+from dali_mixup.cli.pictures import check_picture, save_picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,11 +47,12 @@ def gallery(
     from dali_mixup.methods import REGISTRY
 
     with usage_errors():
+        check_picture(out)
         images = [Image.open(path).convert("RGB") for path in (first, second)]
     squares = [ImageOps.fit(image, (SIZE, SIZE)) for image in images]
     names = (first.stem, second.stem)
     methods = [cls(**fields) for name, cls in REGISTRY.items() for fields in ({}, *VARIANTS.get(name, ()))]
-    draw_gallery(squares, names, methods).save(out)
+    save_picture(draw_gallery(squares, names, methods), out)
     typer.echo(f"{len(methods)} ways of mixing {names[0]} with {names[1]}: {out}")
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dali_mixup.cli.errors import usage_errors
+from dali_mixup.cli.pictures import check_picture, save_picture
 
 
 def preview(
@@ -28,6 +29,7 @@ def preview(
     from dali_mixup.viewing import to_grid
 
     with usage_errors():
+        check_picture(out)
         methods: list[Method] = [MixUp(mixup)] if mixup else []
         methods += [CutMix(cutmix)] if cutmix else []
         source = open_source(data)
@@ -45,5 +47,5 @@ def preview(
     with loader:
         batch, targets = loader.peek()
         sheet = to_grid(batch, targets, loader.classes, mean=loader.mean, std=loader.std)
-    sheet.save(out)
+    save_picture(sheet, out)
     typer.echo(f"{loader.batch_size} images of {len(source)}, {source.num_classes} classes: {out}")

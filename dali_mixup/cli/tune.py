@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dali_mixup._files import check_writable, write_text
 from dali_mixup.cli.bench_data import samples_of
 from dali_mixup.cli.errors import usage_errors
 from dali_mixup.cli.progress import tracked
@@ -36,15 +37,16 @@ def tune(
     """Find num_threads, prefetch, roi_decoding and hw_decoder_load by successive halving, and name the bottleneck."""
     import torch
 
+    from dali_mixup._epochs.ranks import usable_cores
     from dali_mixup._graph.decoder_load import USUAL
     from dali_mixup._graph.device import resolve
     from dali_mixup._graph.selftest import window_decoding_works
-    from dali_mixup.bench.settings import usable_cores
     from dali_mixup.bench.tuned import as_yaml, candidates
     from dali_mixup.bench.tuning import Search, search
     from dali_mixup.bench.work import Work
 
     with usage_errors():
+        check_writable(out)
         samples, classes = samples_of(data, synthetic)
         pipeline = resolve(device, 0).type
         trains = "cuda" if torch.cuda.is_available() else "cpu"
@@ -63,8 +65,8 @@ def tune(
         "Use it as train_loader(..., runtime=Runtime(**yaml.safe_load(open(FILE)))), with a recipe's train_loader too.",
     ]
     text = as_yaml(found.settings, comments)
-    out.write_text(text)
     typer.echo(text, nl=False)
     for stage, seconds in found.verdict.added.items():
         typer.echo(f"{stage:8} adds {1000 * seconds:7.1f} ms a batch")
+    write_text(out, text)
     typer.echo(f"written to {out}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 
 from torch import nn
+
+from dali_mixup._checks import did_you_mean
 
 Layers = Sequence[str] | Callable[[nn.Module], Sequence[nn.Module]]
 
@@ -35,8 +36,7 @@ def resolve_layers(owner: str, model: nn.Module, layers: Layers) -> dict[str, nn
         names = list(layers)
     for name in names:
         if name not in named:
-            near = get_close_matches(str(name), named, n=3)
-            hint = f"did you mean {', '.join(map(repr, near))}?" if near else "see model.named_modules()"
+            hint = did_you_mean(str(name), named, most=3) or "see model.named_modules()"
             raise ValueError(f"{owner}: layers contains {name!r}, expected the name of a submodule: {hint}")
     if len(set(names)) != len(names):
         raise ValueError(f"{owner}: layers={names!r} names a layer twice, expected each once")

@@ -12,14 +12,15 @@ import os
 import reprlib
 from collections.abc import Iterable
 
+from dali_mixup._files import replacing
 from dali_mixup.sources.lines import text_lines
 from dali_mixup.sources.paths import home_expanded, regular_file
 
 
 def write_exclude_list(file: str | os.PathLike[str], rows: Iterable[tuple[str, str]]) -> None:
     """Writes (key, problem) rows to a file."""
-    with open(file, "w", encoding="ascii", newline="\n") as out:
-        out.writelines(json.dumps({"path": key, "problem": problem}) + "\n" for key, problem in rows)
+    with replacing(file) as out:
+        out.writelines(f"{json.dumps({'path': key, 'problem': problem})}\n".encode() for key, problem in rows)
 
 
 def read_exclude_list(file: str | os.PathLike[str]) -> list[str]:

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from dali_mixup._files import replacing
 from dali_mixup.sources import parquet
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.files import FileList
@@ -64,14 +65,12 @@ def write_manifest(
         "root": _portable(source.root, os.path.dirname(target)),
         "classes": source.classes,
     }
-    partial = f"{target}.partial"  # a manifest cut short by a crash must not look like a whole one
-    if target.endswith(".parquet"):
-        parquet.write(partial, list(_rows(source, table)), {_KEY: json.dumps(header)})
-    else:
-        with open(partial, "w", encoding="ascii", newline="\n") as out:
-            out.write(json.dumps(header) + "\n")
-            out.writelines(json.dumps(row) + "\n" for row in _rows(source, table))
-    os.replace(partial, target)
+    with replacing(target) as out:
+        if target.endswith(".parquet"):
+            parquet.write(out, list(_rows(source, table)), {_KEY: json.dumps(header)})
+        else:
+            out.write(f"{json.dumps(header)}\n".encode())
+            out.writelines(f"{json.dumps(row)}\n".encode() for row in _rows(source, table))
 
 
 def read_manifest(file: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None) -> FileList:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class Rows:
         return dict(zip(_COLUMNS, values, strict=True))
 
 
-def write(path: str, rows: list[dict[str, Any]], metadata: dict[str, str]) -> None:
+def write(file: IO[bytes], rows: list[dict[str, Any]], metadata: dict[str, str]) -> None:
     """Writes rows and what is true of all of them.
 
     Raises:
@@ -51,7 +51,7 @@ def write(path: str, rows: list[dict[str, Any]], metadata: dict[str, str]) -> No
         raise ValueError(
             f"Parquet holds no names that are not UTF-8, such as {error.object!r}; write .jsonl"
         ) from None
-    module.write_table(table.replace_schema_metadata(metadata), path)
+    module.write_table(table.replace_schema_metadata(metadata), file)
 
 
 def read(path: str, key: str) -> Rows:

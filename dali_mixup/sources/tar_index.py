@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from dali_mixup._files import NotWritten, replacing
 from dali_mixup.sources.paths import regular_file
 from dali_mixup.sources.tar_headers import TarError, members
 from dali_mixup.sources.tar_samples import Notes, Sample, samples
@@ -143,12 +144,10 @@ def _save(file: str, origin: str, index: ShardIndex) -> None:
         "sizes": index.sizes,
         "labels": index.labels,
     }
-    partial = f"{file}.{os.getpid()}.partial"  # several ranks may write the same index at once
     try:
-        with open(partial, "wb") as out:
+        with replacing(file) as out:
             np.savez(out, allow_pickle=False, **columns)
-        os.replace(partial, file)
-    except OSError as error:
+    except NotWritten as error:
         _log.info("the index of a shard is not kept, so it is made again next time: %s", error)
 
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from dali_mixup._files import replacing
+
 VERSION = 1
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
-    """Writes beside the old file and puts the new one in its place, so that a crash leaves one of the two."""
-    new = path.with_suffix(".new")
-    with new.open("wb") as file:
+    """Puts the new file in the place of the old one, so that a crash or a power failure leaves one of the two.
+
+    Raises:
+        NotWritten: the disk is full, or the folder cannot be written to.
+    """
+    with replacing(path, sync=True) as file:
         torch.save({"version": VERSION, **state}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
 
 
 def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:

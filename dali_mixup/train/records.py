@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from dali_mixup._files import write_text
 
 COLUMNS = (
     "epoch",
@@ -60,21 +63,19 @@ class Records:
 
     Raises:
         ModuleNotFoundError: TensorBoard is wanted and not installed.
+        NotWritten: here and in `epoch`: the disk is full, or the folder cannot be written to.
     """
 
     def __init__(self, folder: Path, epoch: int, tensorboard: bool):
         self._path = folder / "metrics.csv"
-        kept = [line for line in self._read() if int(line["epoch"]) < epoch] if epoch else []
-        with self._path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(kept)
+        self._lines = [line for line in self._read() if int(line["epoch"]) < epoch] if epoch else []
+        self._write()
         self._board = _board(folder) if tensorboard else None
 
     def epoch(self, line: Mapping[str, Any]) -> None:
         """A line of the file; columns without a value stay empty."""
-        with self._path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, COLUMNS).writerow({key: _short(line.get(key, "")) for key in COLUMNS})
+        self._lines.append({key: _short(line.get(key, "")) for key in COLUMNS})
+        self._write()
         if self._board is not None:
             for key, value in line.items():
                 if key not in ("epoch", "step"):
@@ -97,9 +98,16 @@ class Records:
         with self._path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
 
+    def _write(self) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS)
+        writer.writeheader()
+        writer.writerows(self._lines)
+        write_text(self._path, text.getvalue())
 
-def _short(value: Any) -> Any:
-    return f"{value:.6g}" if isinstance(value, float) else value
+
+def _short(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _board(folder: Path) -> Any:

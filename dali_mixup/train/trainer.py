@@ -20,6 +20,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from dali_mixup._epochs.ranks import Rank
+from dali_mixup._files import check_writable, make_folder
 from dali_mixup.recipes import Recipe, load_recipe
 from dali_mixup.train import checkpoint, optimisation
 from dali_mixup.train.learner import Learner
@@ -269,7 +270,8 @@ class Run:
 
     def _resume_or_start(self) -> None:
         if not self.file.is_file():
-            self.file.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.file.parent)
+            check_writable(self.file)
             return
         if not self.options.resume:
             raise ValueError(

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import torch
 
+from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
 from dali_mixup.bench.contenders.base import Batch, Contender, Loader
 from dali_mixup.bench.contenders.torch_mixing import TorchMixing
-from dali_mixup.bench.work import MEAN, STD, Samples, Work
+from dali_mixup.bench.work import Samples, Work
 
 
 def decoded(samples: Samples, work: Work) -> tuple[Any, Any]:
@@ -63,8 +64,8 @@ class _DaliLoader(Loader):
             images = fn.crop_mirror_normalize(
                 images,
                 mirror=fn.random.coin_flip(probability=work.hflip),
-                mean=list(MEAN),
-                std=list(STD),
+                mean=list(IMAGENET_MEAN),
+                std=list(IMAGENET_STD),
                 dtype=types.DALIDataType.FLOAT,
                 output_layout="CHW",
             )

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from dali_mixup._decide.policy import MixPolicy
-from dali_mixup._graph.options import Output, Runtime
+from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD, Output, Runtime
 from dali_mixup._loader.factory import train_loader
 from dali_mixup._loader.loader import MixLoader
 from dali_mixup.augment import TrainTransform
 from dali_mixup.bench.contenders.base import Batch, Contender, Loader
-from dali_mixup.bench.work import MEAN, STD, Samples, Work
+from dali_mixup.bench.work import Samples, Work
 from dali_mixup.methods import CutMix, MixUp
 
 
@@ -31,7 +31,7 @@ def loader_of(samples: Samples, work: Work, device: str, runtime: Runtime | None
         rank=0,
         world_size=1,
         transform=TrainTransform(work.image_size, scale=work.scale, ratio=work.ratio, hflip=work.hflip),
-        output=Output(MEAN, STD),
+        output=Output(IMAGENET_MEAN, IMAGENET_STD),
         runtime=runtime or Runtime(num_threads=work.threads, prefetch=work.prefetch),
     )
 

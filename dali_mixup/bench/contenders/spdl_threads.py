@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
+from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
 from dali_mixup.bench.contenders.base import Batch, Contender, Loader
 from dali_mixup.bench.contenders.torch_mixing import TorchMixing
-from dali_mixup.bench.work import MEAN, STD, Samples, Work
+from dali_mixup.bench.work import Samples, Work
 
 
 def filters(path: str, law: v2.RandomResizedCrop, work: Work) -> str:
@@ -31,8 +32,8 @@ class _SpdlLoader(Loader):
     def __init__(self, samples: Samples, work: Work):
         self.samples, self.work = list(samples), work
         self.law = v2.RandomResizedCrop(work.image_size, work.scale, work.ratio)
-        self.mean = torch.tensor(MEAN, device=work.device).view(1, 3, 1, 1)
-        self.scale = 1 / torch.tensor(STD, device=work.device).view(1, 3, 1, 1)
+        self.mean = torch.tensor(IMAGENET_MEAN, device=work.device).view(1, 3, 1, 1)
+        self.scale = 1 / torch.tensor(IMAGENET_STD, device=work.device).view(1, 3, 1, 1)
         self.mix = TorchMixing(work) if work.mixed else None
         self.order = random.Random(work.seed)
 

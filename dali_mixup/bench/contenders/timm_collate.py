@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 
 import torch
 
+from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
 from dali_mixup.bench.contenders.base import Contender, Loader, Repeatable
 from dali_mixup.bench.contenders.files import Files
 from dali_mixup.bench.contenders.torchvision_v2 import read_pil
-from dali_mixup.bench.work import MEAN, STD, Samples, Work
+from dali_mixup.bench.work import Samples, Work
 
 
 class TimmFastCollate(Contender):
@@ -40,8 +41,8 @@ class TimmFastCollate(Contender):
                 hflip=work.hflip,
                 color_jitter=None,
                 interpolation="bilinear",
-                mean=tuple(value / 255 for value in MEAN),
-                std=tuple(value / 255 for value in STD),
+                mean=tuple(value / 255 for value in IMAGENET_MEAN),
+                std=tuple(value / 255 for value in IMAGENET_STD),
                 num_workers=work.threads,
                 collate_fn=mixing if work.mixed else None,
                 pin_memory=work.device == "cuda",

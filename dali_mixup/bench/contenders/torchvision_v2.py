@@ -11,9 +11,10 @@ from torch.utils.data import DataLoader, default_collate
 from torchvision.io import ImageReadMode, decode_jpeg, read_file
 from torchvision.transforms import InterpolationMode, v2
 
+from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
 from dali_mixup.bench.contenders.base import Batch, Contender, Loader
 from dali_mixup.bench.contenders.files import Files
-from dali_mixup.bench.work import MEAN, STD, Samples, Work
+from dali_mixup.bench.work import Samples, Work
 
 
 def read_pil(path: str) -> Image.Image:
@@ -30,7 +31,7 @@ class Finish:
 
     def __init__(self, work: Work):
         self.normalise = v2.Compose(
-            [v2.ToDtype(torch.float32), v2.Normalize(list(MEAN), list(STD), inplace=True)]
+            [v2.ToDtype(torch.float32), v2.Normalize(list(IMAGENET_MEAN), list(IMAGENET_STD), inplace=True)]
         )
         self.mix = v2.RandomChoice(
             [

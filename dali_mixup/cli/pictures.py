@@ -1,0 +1,40 @@
+"""Pictures that a subcommand writes, in the format that the file's name ends in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dali_mixup._files import check_writable, replacing
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+def check_picture(path: Path) -> None:
+    """Before the work: whether a picture can be written there.
+
+    Raises:
+        ValueError: the name ends in no format that Pillow writes.
+        NotWritten: see `check_writable`.
+    """
+    _format(path)
+    check_writable(path)
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Writes the picture; raises as `check_picture`."""
+    with replacing(path) as file:
+        picture.save(file, _format(path))
+
+
+def _format(path: Path) -> str:
+    from PIL import Image
+
+    known = Image.registered_extensions()  # suffix in lower case -> format
+    found = known.get(path.suffix.lower())
+    if found not in Image.SAVE:
+        raise ValueError(
+            f"--out {str(path)!r}: expected a name that ends in .png, .jpg or another picture format"
+        )
+    return found
