@@ -84,7 +84,7 @@ def _threads(owner: str, given: int | None, rank: Rank) -> int:
     if given is not None:
         return given
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = max(1, usable // rank.local_world_size)
+    threads = rank.cores(usable)
     log.info(
         "%s: num_threads=%d (%d usable cores, %d processes here)",
         owner,
