@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dali_mixup._checks import integer
+from dali_mixup._epochs.slurm import cores_here, tasks_here
 
 
 @dataclass(frozen=True)
 class Rank:
-    """rank in [0, world_size). local_rank counts the processes of this host and picks the GPU; None: nobody said, and
-    torch's current device is taken. local_world_size processes share this host's cores."""
+    """Which process this is.
+
+    Attributes:
+        rank: in [0, world_size).
+        world_size: processes in all.
+        local_rank: counts the processes of this host and picks the GPU; None: nobody said, and torch's current device
+            is taken.
+        local_world_size: processes on this host, which share its cores.
+        host_cores: cores of this host that these processes have together; None: those that this one may use.
+    """
 
     rank: int
     world_size: int
     local_rank: int | None
     local_world_size: int
+    host_cores: int | None = None
+
+    def cores(self, usable: int) -> int:
+        """This process's share, >= 1, of the `usable` cores that it may run on.
+
+        torchrun ties no process to cores, so all may run on the same ones; srun may or may not: with 8 tasks on 64
+        cores a task may use all 64, of which 8 are its own, or just its own 8.
+        """
+        here = self.local_world_size
+        if self.host_cores is not None:
+            here = min(here, math.ceil(here * usable / self.host_cores))
+        return max(1, usable // max(1, here))
 
 
 def resolve(rank: int | None, world_size: int | None, environment: Mapping[str, str] = os.environ) -> Rank:
@@ -40,9 +62,10 @@ def resolve(rank: int | None, world_size: int | None, environment: Mapping[str, 
     rank = integer("loader", "rank", rank, at_least=0)
     if rank >= world_size:
         raise ValueError(f"rank={rank!r} is outside [0, world_size={world_size!r})")
-    local_world_size = max(1, _count(environment, "LOCAL_WORLD_SIZE", 1))
     local_rank = _count(environment, "LOCAL_RANK", 0) if "LOCAL_RANK" in environment else None
-    return Rank(rank, world_size, local_rank, local_world_size)
+    if "LOCAL_WORLD_SIZE" not in environment and (tasks := tasks_here(environment)) is not None:
+        return Rank(rank, world_size, local_rank, tasks, cores_here(environment))
+    return Rank(rank, world_size, local_rank, max(1, _count(environment, "LOCAL_WORLD_SIZE", 1)))
 
 
 def _process_group() -> tuple[int, int] | None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import re
+from pathlib import Path
 
 import torch
+
+NVIDIA, DISPLAY = "0x10de", "0x03"  # PCI vendor, and the class of display and 3D controllers
+HIDDEN = ("", "-1", "NoDevFiles")  # what CUDA_VISIBLE_DEVICES is set to so that no GPU is used
 
 log = logging.getLogger("dali_mixup")
 
@@ -14,9 +19,10 @@ log = logging.getLogger("dali_mixup")
 def resolve(device: str | int | torch.device, local_rank: int | None) -> torch.device:
     """The device of a pipeline.
 
-    "auto" is the GPU with the local rank's number where torch and DALI both see one, else the CPU; one log line a
-    process says which and why. "cuda" without an index is the local rank's too. Where nobody has said what the local
-    rank is (None), torch's current device is taken: launchers that set no LOCAL_RANK set that one.
+    "auto" is the GPU with the local rank's number where torch and DALI both see one, else the CPU; one log line per
+    process says which and why, as a warning where the machine has an NVIDIA GPU that nobody has hidden. "cuda" without
+    an index is the local rank's too. Where nobody has said what the local rank is (None), torch's current device is
+    taken: launchers that set no LOCAL_RANK set that one.
 
     Raises:
         ValueError: not "auto", "cpu", "cuda", "cuda:N", an index or a torch.device of those kinds; or a GPU asked for
@@ -25,7 +31,11 @@ def resolve(device: str | int | torch.device, local_rank: int | None) -> torch.d
     if isinstance(device, str) and device == "auto":
         reason = _no_gpu_because()
         chosen = torch.device("cpu") if reason else torch.device("cuda", _own(local_rank))
-        _say_once(f"device='auto' chose {chosen}" + (f": {reason}" if reason else ""))
+        line, level = f"device='auto' chose {chosen}" + (f": {reason}" if reason else ""), logging.INFO
+        if reason and has_card() and os.environ.get("CUDA_VISIBLE_DEVICES") not in HIDDEN:
+            line += ", although this machine has an NVIDIA GPU; device='cpu' says that this is meant"
+            level = logging.WARNING
+        _say_once(line, level)
         return _existing(chosen)
     if isinstance(device, int) and not isinstance(device, bool):
         device = f"cuda:{device}"
@@ -56,6 +66,8 @@ def _existing(device: torch.device) -> torch.device:
 
 
 def _no_gpu_because() -> str | None:
+    if torch.version.cuda is None:
+        return f"torch {torch.__version__} is built without CUDA"
     if not torch.cuda.is_available():
         return "torch sees no usable GPU"
     try:
@@ -68,6 +80,21 @@ def _no_gpu_because() -> str | None:
     return None
 
 
+def has_card(root: Path = Path("/")) -> bool:
+    """Whether the machine has an NVIDIA GPU, with a driver or without: its device files, or a display controller of
+    that vendor on the PCI bus."""
+    if any((root / "dev").glob("nvidia[0-9]*")):
+        return True
+    for device in (root / "sys/bus/pci/devices").glob("*"):
+        try:
+            vendor, kind = ((device / name).read_text().strip() for name in ("vendor", "class"))
+        except OSError:
+            continue
+        if vendor == NVIDIA and kind.startswith(DISPLAY):
+            return True
+    return False
+
+
 @functools.cache
-def _say_once(line: str) -> None:
-    log.info(line)
+def _say_once(line: str, level: int) -> None:
+    log.log(level, line)

@@ -13,7 +13,11 @@ from dali_mixup.targets import MixedTargets
 def targets_of(batch: Batch, spec: LoaderSpec) -> torch.Tensor | MixedTargets:
     """(N,) int64 labels, `MixedTargets`, or (N, num_classes) float32, as `spec.targets` says; or mixed vectors."""
     if spec.vectors is not None:
-        return torch.from_numpy(_mixed_vectors(batch, spec.vectors)).to(spec.device, non_blocking=True)
+        mixed = torch.from_numpy(_mixed_vectors(batch, spec.vectors))
+        # Class ids are few bytes, which the driver copies aside; a vector for every row is not, and unless it is pinned
+        # the host waits for all that is queued before it.
+        mixed = mixed.pin_memory() if spec.device.type == "cuda" else mixed
+        return mixed.to(spec.device, non_blocking=True)
     labels = torch.from_numpy(batch.labels)
     if spec.targets == "labels":
         return labels.to(spec.device, non_blocking=True)

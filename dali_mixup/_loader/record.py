@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from dali_mixup._decide.plan import MixPlan
+from dali_mixup._graph.stages import stage
 from dali_mixup._loader.batch_targets import targets_of
 from dali_mixup._loader.batches import Batch
 from dali_mixup._loader.spec import LoaderSpec
@@ -144,5 +145,7 @@ def item_of(batch: Batch, spec: LoaderSpec, images: list[torch.Tensor]) -> tuple
     Args:
         images: (R, 3, H, W) of all rows, mixed and, where clean images are handed over, unmixed.
     """
-    own, targets = images[0][: len(batch.indices)], targets_of(batch, spec)
+    own = images[0][: len(batch.indices)]
+    with stage("targets", spec.pipeline.device_id is not None):
+        targets = targets_of(batch, spec)
     return (own, targets, record_of(batch, spec, *images)) if spec.records else (own, targets)

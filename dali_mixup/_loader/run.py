@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from nvidia.dali import Pipeline
+from nvidia.dali import Pipeline, backend
 from torch.utils.dlpack import from_dlpack
 
 from dali_mixup._graph.pipeline import build
 from dali_mixup._graph.probe import unusable
+from dali_mixup._graph.stages import stage
 from dali_mixup._loader.batches import Batch, BatchSource
 from dali_mixup._loader.cursor import Cursor, RunState
 from dali_mixup._loader.spec import LoaderSpec
@@ -53,6 +54,10 @@ class PipelineRun:
         _LIVE.add(self)
 
     @property
+    def _on_gpu(self) -> bool:
+        return self.spec.pipeline.device_id is not None
+
+    @property
     def address(self) -> tuple[int, int]:
         """(epoch, step) of the batch that `next` will hand out."""
         return self.walk.address(self.count)
@@ -64,7 +69,8 @@ class PipelineRun:
         return self._cursor(self.count, self._saved)
 
     def next(self) -> tuple[Batch, list[torch.Tensor]]:
-        """The next batch and its images (R, 3, H, W), mixed and, with `clean`, unmixed; nobody overwrites them.
+        """The next batch and its images (R, 3, H, W), mixed and, with `clean`, unmixed; nobody overwrites them. On a
+        GPU they are ordered on torch's current stream, like the results of torch's own operators.
 
         Raises:
             RuntimeError: called in a process forked from the one that built the pipeline, or after `close`.
@@ -78,8 +84,10 @@ class PipelineRun:
                 "process with 'spawn'"
             )
         try:
-            batch, outputs, saved = self._next_outputs()
-            images = [self._as_torch(output) for output in outputs]
+            with stage("wait for the pipeline", self._on_gpu):
+                batch, outputs, saved = self._next_outputs()
+            with stage("hand the images over", self._on_gpu):
+                images = [self._as_torch(output) for output in outputs]
         except BaseException:
             self.close()
             raise
@@ -87,12 +95,16 @@ class PipelineRun:
         return batch, images
 
     def close(self) -> None:
-        """Ends DALI's threads and frees its buffers; batches handed out stay valid. Harmless when repeated."""
+        """Ends DALI's threads and frees its buffers, on a GPU back to the driver, so that torch can have the memory;
+        batches handed out stay valid. Harmless when repeated."""
         self.batches.close()
         pipe, self._pipe = self._pipe, None
         if pipe is not None and self._process != os.getpid():
             _never_destroy(pipe)
-        # Nothing else refers to the pipeline, so its destructor runs here.
+        elif pipe is not None:
+            del pipe  # nothing else refers to it, so its destructor runs here
+            if self._on_gpu:
+                backend.ReleaseUnusedMemory()
 
     def forked(self) -> None:
         """Called in a child process after a fork."""
@@ -124,7 +136,10 @@ class PipelineRun:
                     "call iter(loader) for a new one"
                 )
             try:
-                outputs = self._pipe.run()
+                # On the GPU the batch may still be in the making: what is queued on torch's current stream from here on
+                # comes after it, and the host goes on.
+                stream = torch.cuda.current_stream(self.spec.device) if self._on_gpu else None
+                outputs = self._pipe.run(stream)
                 return self.batches.taken(), outputs, self._pipe.checkpoint()
             except Exception as error:
                 traceback.clear_frames(error.__traceback__)  # they hold the pipeline

@@ -83,7 +83,7 @@ def _threads(owner: str, given: int | None, rank: Rank) -> int:
     if given is not None:
         return given
     usable = usable_cores()
-    threads = max(1, usable // rank.local_world_size)
+    threads = rank.cores(usable)
     log.info(
         "%s: num_threads=%d (%d usable cores, %d processes here)",
         owner,

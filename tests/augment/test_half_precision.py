@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dali_mixup import train_loader
+from dali_mixup import Output, train_loader
 from dali_mixup.augment import RandomErasing, TrainTransform
 
 
@@ -15,9 +15,13 @@ from dali_mixup.augment import RandomErasing, TrainTransform
 def test_erasing_after_mixing_rounds_once(image_folder: Path, mode: str) -> None:
     transform = TrainTransform(32, random_erasing=RandomErasing(1.0, mode, place="after_mix"))
     images = [
-        next(iter(train_loader(image_folder, batch_size=8, transform=transform, device="cpu", dtype=dtype)))[
-            0
-        ]
+        next(
+            iter(
+                train_loader(
+                    image_folder, batch_size=8, transform=transform, device="cpu", output=Output(dtype=dtype)
+                )
+            )
+        )[0]
         for dtype in (torch.float16, torch.float32)
     ]
     assert images[0].dtype == torch.float16

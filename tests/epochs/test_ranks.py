@@ -37,6 +37,46 @@ def test_a_process_group_that_is_not_initialised_says_nothing() -> None:
     assert resolve(None, None, {}) == Rank(0, 1, None, 1)
 
 
+SRUN = {
+    "SLURM_PROCID": "9",
+    "SLURM_NODEID": "1",
+    "SLURM_CPUS_ON_NODE": "64",
+    "SLURM_STEP_TASKS_PER_NODE": "8(x2)",
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "tasks"),
+    [
+        ({}, 8),
+        ({"SLURM_STEP_TASKS_PER_NODE": "8,4,4(x3)"}, 4),
+        ({"SLURM_STEP_TASKS_PER_NODE": "", "SLURM_NTASKS_PER_NODE": "6"}, 6),
+        ({"SLURM_STEP_TASKS_PER_NODE": "1", "SLURM_NTASKS_PER_NODE": "6"}, 1),  # the batch script itself
+        ({"SLURM_STEP_TASKS_PER_NODE": "many"}, 1),
+        ({"LOCAL_WORLD_SIZE": "2"}, 2),  # torchrun inside a job
+    ],
+)
+def test_srun_says_how_many_processes_share_a_host(said: dict[str, str], tasks: int) -> None:
+    assert resolve(9, 16, SRUN | said).local_world_size == tasks
+
+
+@pytest.mark.parametrize(
+    ("usable", "share"),
+    [
+        (64, 8),  # not tied to cores: all eight may run on all
+        (8, 8),  # tied to its own eight
+        (32, 8),  # four tasks on each of two sockets
+        (1, 1),
+    ],
+)
+def test_a_task_of_srun_takes_its_own_share_of_the_cores(usable: int, share: int) -> None:
+    assert resolve(9, 16, SRUN).cores(usable) == share
+
+
+def test_torchruns_processes_share_the_cores_that_each_may_use() -> None:
+    assert [resolve(None, None, TORCHRUN).cores(usable) for usable in (64, 8, 3)] == [16, 2, 1]
+
+
 @pytest.mark.parametrize(
     ("rank", "world_size", "said"),
     [

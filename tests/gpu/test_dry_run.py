@@ -63,7 +63,7 @@ def loader_problems(loader: MixLoader, roi: bool = True, **output: Any) -> list[
     """Of a CPU loader's graph with everything on the GPU."""
     spec = replace(loader.spec.pipeline, backend=Backend(gpu=True, roi=roi), device_id=0, **output)
     return problems(
-        graph_of(lambda: PipelineRun(replace(loader.spec, pipeline=spec), loader._bad, Cursor(0)))
+        graph_of(lambda: PipelineRun(replace(loader.spec, pipeline=spec), loader._progress.bad, Cursor(0)))
     )
 
 

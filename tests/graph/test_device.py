@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -15,6 +18,7 @@ def gpus(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     def pretend(count: int, dali: bool = True) -> None:
         from nvidia.dali import backend
 
+        monkeypatch.setattr(torch.version, "cuda", "13.0")
         monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
         monkeypatch.setattr(backend, "GetCudaVersion", lambda: 12090 if dali else 0)
@@ -48,3 +52,60 @@ def test_a_gpu_beyond_the_last_is_refused(gpus) -> None:  # type: ignore[no-unty
 def test_other_names_are_refused(given: object) -> None:
     with pytest.raises(ValueError, match="expected 'auto', 'cpu', 'cuda', 'cuda:N'"):
         device.resolve(given, 0)  # type: ignore[arg-type]
+
+
+class TestAGpuThatIsNotUsed:
+    @pytest.fixture(autouse=True)
+    def fresh(self, monkeypatch: pytest.MonkeyPatch, gpus) -> None:  # type: ignore[no-untyped-def]
+        device._say_once.cache_clear()
+        monkeypatch.setattr(device, "has_card", lambda: True)
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        gpus(0)
+
+    def lines(self, caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+        with caplog.at_level(logging.INFO, logger="dali_mixup"):
+            device.resolve("auto", 0)
+            device.resolve("auto", 0)
+        return [(record.levelname, record.getMessage()) for record in caplog.records]
+
+    def test_is_a_warning_once(self, caplog: pytest.LogCaptureFixture) -> None:
+        ((level, line),) = self.lines(caplog)
+        assert level == "WARNING"
+        assert line == (
+            "device='auto' chose cpu: torch sees no usable GPU, although this machine has an NVIDIA GPU; device='cpu' "
+            "says that this is meant"
+        )
+
+    def test_a_cpu_build_of_torch_is_named(
+        self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(torch.version, "cuda", None)
+        ((level, line),) = self.lines(caplog)
+        assert level == "WARNING" and f"torch {torch.__version__} is built without CUDA" in line
+
+    def test_a_hidden_one_is_not(
+        self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+        assert self.lines(caplog) == [("INFO", "device='auto' chose cpu: torch sees no usable GPU")]
+
+
+@pytest.mark.parametrize(
+    ("files", "there"),
+    [
+        ({}, False),
+        ({"dev/nvidia0": ""}, True),
+        ({"dev/nvidiactl": "", "dev/nvidia-uvm": ""}, False),
+        ({"sys/bus/pci/devices/0/vendor": "0x10de", "sys/bus/pci/devices/0/class": "0x030200"}, True),
+        (
+            {"sys/bus/pci/devices/0/vendor": "0x10de", "sys/bus/pci/devices/0/class": "0x040300"},
+            False,
+        ),  # sound
+        ({"sys/bus/pci/devices/0/vendor": "0x8086", "sys/bus/pci/devices/0/class": "0x030000"}, False),
+    ],
+)
+def test_a_card_is_seen_without_a_driver(tmp_path: Path, files: dict[str, str], there: bool) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    assert device.has_card(tmp_path) is there
