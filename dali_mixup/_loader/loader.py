@@ -103,8 +103,9 @@ class MixLoader:
     @property
     def mixup_enabled(self) -> bool:
         """Whether the next batch is mixed: False without a policy and where its schedule is off (timm's name)."""
-        policy, here = self.spec.policy, self._progress.position.here
-        return policy is not None and policy.schedules.active(here.epoch, here.step, len(self) or None)
+        policy, position = self.spec.policy, self._progress.position
+        coming = position.here if self.mid_epoch else position.next
+        return policy is not None and policy.schedules.active(coming.epoch, coming.step, len(self) or None)
 
     @mixup_enabled.setter
     def mixup_enabled(self, wanted: bool) -> None:
