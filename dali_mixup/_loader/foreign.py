@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import inspect
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from dali_mixup._checks import did_you_mean
 from dali_mixup._graph.options import Output, Runtime
 
 P = ParamSpec("P")
@@ -73,5 +73,4 @@ def replacement(name: str, known: tuple[str, ...]) -> str:
             return f"give it as {group}={kind.__name__}({name}=...)"
     if name in REPLACEMENTS:
         return REPLACEMENTS[name]
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]}=?" if close else f"expected one of {', '.join(known)}"
+    return did_you_mean(name, known) or f"expected one of {', '.join(known)}"

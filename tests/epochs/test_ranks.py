@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -143,3 +146,15 @@ def test_the_local_rank_picks_the_gpu_where_nobody_names_one(
 def test_a_gpu_that_is_not_there(asked: str, local_rank: int) -> None:
     with pytest.raises(ValueError, match="this process sees 4"):
         device.resolve(asked, local_rank)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs affinity masks")
+def test_usable_cores_are_those_of_the_affinity_mask() -> None:
+    code = (
+        "import os; from dali_mixup._epochs.ranks import usable_cores; "
+        "before = usable_cores(); os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); print(before, usable_cores())"
+    )
+    before, after = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert int(before) == len(os.sched_getaffinity(0)) and after == "1"
