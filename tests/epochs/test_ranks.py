@@ -150,11 +150,12 @@ def test_a_gpu_that_is_not_there(asked: str, local_rank: int) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs affinity masks")
 def test_usable_cores_are_those_of_the_affinity_mask() -> None:
-    code = (
-        "import os; from dali_mixup._epochs.ranks import usable_cores; "
-        "before = usable_cores(); os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); print(before, usable_cores())"
-    )
-    before, after = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
-    assert int(before) == len(os.sched_getaffinity(0)) and after == "1"
+    code = """
+import os
+from dali_mixup._epochs.ranks import usable_cores
+before = usable_cores()
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+print(before, usable_cores())
+"""
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert child.stdout.split() == [str(len(os.sched_getaffinity(0))), "1"]
