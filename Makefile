@@ -29,5 +29,5 @@ clean:
 $(INSTALLED): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv --without-pip .venv
 	test -x .venv/uv/bin/uv || $(PYTHON) -m pip install --quiet --target .venv/uv uv
-	.venv/uv/bin/uv pip install --quiet --python $(BIN)/python --editable '.[demo,test,dev]'
+	.venv/uv/bin/uv pip install --quiet --python $(BIN)/python --editable '.[cuda12,demo,test,dev]'
 	touch $@

@@ -1,8 +1,23 @@
-"""`python -m dali_mixup` is the `dali-mixup` command."""
+"""The `dali-mixup` command, also as `python -m dali_mixup`."""
 
 from __future__ import annotations
 
-from dali_mixup.cli import main
+import sys
+
+
+def main() -> None:
+    """The entry point of the console script. The command's own packages are an extra; one line says so."""
+    try:
+        import rich  # noqa: F401
+        import typer  # noqa: F401
+    except ModuleNotFoundError as error:
+        sys.exit(
+            f"dali-mixup: the command needs {error.name}, which is not installed; pip install 'dali-mixup[cli]'"
+        )
+    from dali_mixup.cli import app
+
+    app(prog_name="dali-mixup")
+
 
 if __name__ == "__main__":
     main()

@@ -87,7 +87,8 @@ def judged(gpu: int, hw_decoder_load: float) -> Verdict:
         ):  # a process that hangs in the driver may not even die
             child.communicate(timeout=5)
         return Verdict(False, f"no answer within {TIMEOUT:g} s")
-    reason = f"exit {child.returncode}: {err.strip()[-300:]}"
+    said = err.strip()
+    reason = f"exit {child.returncode}: {said if len(said) <= 300 else '...' + said[-300:]}"
     if child.returncode == 0:
         return Verdict(True)
     if CONTROL not in out or NOT_THE_DECODER.search(err):

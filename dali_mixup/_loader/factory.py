@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dali_mixup._graph.installed  # noqa: F401
+
+# isort: split
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dali_mixup._graph.installed  # noqa: F401
+
+# isort: split
 import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn

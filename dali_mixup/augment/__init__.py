@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dali_mixup._graph.installed  # noqa: F401
+
+# isort: split
 from dali_mixup._graph.decode import Backend
 from dali_mixup.augment.erasing import Cutout, RandomErasing
 from dali_mixup.augment.sizes import MultiScale, SizeSchedule

@@ -53,8 +53,3 @@ def _options(
 ) -> None:
     logging.basicConfig(format="%(message)s")
     logging.getLogger("dali_mixup").setLevel(logging.INFO)  # what was chosen for the user, such as the device
-
-
-def main() -> None:
-    """The entry point of the console script."""
-    app(prog_name="dali-mixup")

@@ -12,6 +12,16 @@ from __future__ import annotations
 
 from typing import Any
 
+try:
+    import pydantic as _pydantic  # noqa: F401
+    import yaml as _yaml  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"recipes are read with pydantic and PyYAML, but {error.name} is not installed; "
+        "pip install 'dali-mixup[recipes]'",
+        name=error.name,
+    ) from error
+
 from dali_mixup.recipes.difference import difference, flat
 from dali_mixup.recipes.errors import RecipeError
 from dali_mixup.recipes.reading import load_recipe, recipe_names
