@@ -81,7 +81,8 @@ def _blocking_remarks(root: str, blocking: list[str]) -> list[Remark]:
         return []
     return [
         Remark(
-            f"{root!r}: pipes, sockets or devices named like images are left out: {len(blocking)}, such as {blocking[0]!r}"
+            f"{root!r}: pipes, sockets or devices named like images are left out: {len(blocking)}, such as "
+            f"{blocking[0]!r}"
         )
     ]
 

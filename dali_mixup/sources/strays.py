@@ -44,8 +44,8 @@ def class_remarks(root: str, classes: Sequence[str], direct: Sequence[bool]) -> 
     if litter:
         remarks.append(
             Remark(
-                f"{root!r}: folders that became classes but hardly are: {few(litter)}. Labels are those of torchvision, "
-                "which counts these folders too; remove them if they are not meant",
+                f"{root!r}: folders that became classes but hardly are: {few(litter)}. Labels are those of "
+                "torchvision, which counts these folders too; remove them if they are not meant",
                 unfit=True,
             )
         )
