@@ -1,4 +1,4 @@
-"""Lists and manifests made to do harm: nothing outside the root is read, nothing blocks, refusals name file and place."""
+"""Lists and manifests made to do harm: nothing outside the root is read, nothing blocks, errors name the place."""
 
 from __future__ import annotations
 
