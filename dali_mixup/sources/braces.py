@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import product
 
 MOST_NAMES = 1_000_000
 
@@ -35,9 +34,9 @@ def _expanded(pattern: str) -> Iterator[str]:
     for start, stop in _pairs(pattern):
         alternatives = _alternatives(pattern[start + 1 : stop])
         if alternatives is not None:
-            rest = _expanded(pattern[stop + 1 :])
-            for middle, tail in product(alternatives, rest):
-                yield pattern[:start] + middle + tail
+            for middle in alternatives:
+                for tail in _expanded(pattern[stop + 1 :]):
+                    yield pattern[:start] + middle + tail
             return
     yield pattern
 

@@ -45,7 +45,7 @@ class ClassMap:
             ValueError: the name stands for several labels.
         """
         label = self.labels.get(name)
-        if label is None and name in self.names:
+        if label is None and self.names.count(name) > 1:
             places = [at for at, other in enumerate(self.names) if other == name]
             raise ValueError(
                 f"classes: the name {name!r} stands for the labels {places}; expected different names"

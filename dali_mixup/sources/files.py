@@ -10,7 +10,7 @@ import numpy as np
 
 from dali_mixup.sources.base import Place, Source
 from dali_mixup.sources.names import PackedNames
-from dali_mixup.sources.paths import absolute, climbs, home_expanded, path_texts, split_root
+from dali_mixup.sources.paths import absolute, first_climbing, home_expanded, path_texts, split_root
 from dali_mixup.sources.remarks import Remark
 
 
@@ -47,11 +47,11 @@ class FileList(Source):
             folder, keys = split_root(keys)
         else:
             folder = absolute([home_expanded(root)])[0].rstrip("/") + "/"
-            outside = next((key for key in keys if climbs(key)), None)
+            outside = first_climbing(keys)
             if outside is not None:
-                wrong = "is absolute" if outside.startswith("/") else "has a part `..`"
+                wrong = "is absolute" if keys[outside].startswith("/") else "has a part `..`"
                 raise ValueError(
-                    f"{outside!r} {wrong}: paths must be relative to the root {folder!r} and stay below it"
+                    f"{keys[outside]!r} {wrong}: paths must be relative to the root {folder!r} and stay below it"
                 )
         super().__init__(PackedNames.pack(keys, folder), labels, classes, folder, remarks=remarks)
 

@@ -81,8 +81,8 @@ def _blocking_remarks(root: str, blocking: list[str]) -> list[Remark]:
         return []
     return [
         Remark(
-            f"{root!r}: {len(blocking)} pipes, sockets or devices have names of images, such as {blocking[0]!r}; they "
-            "are left out"
+            f"{root!r}: pipes, sockets or devices named like images are left out: {len(blocking)}, such as "
+            f"{blocking[0]!r}"
         )
     ]
 

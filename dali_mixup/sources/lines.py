@@ -12,7 +12,7 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def text_lines(path: str, first: int = MOST_LETTERS) -> Iterator[str]:
-    """The lines of a UTF-8 file with their ends, without a byte-order mark; bytes that are not UTF-8 survive.
+    """The lines of a UTF-8 file without a byte-order mark and line feeds; bytes that are not UTF-8 survive.
 
     Args:
         path: the file.
@@ -27,16 +27,22 @@ def text_lines(path: str, first: int = MOST_LETTERS) -> Iterator[str]:
             raise ValueError(
                 f"{path} is UTF-16, as PowerShell's > writes it; expected UTF-8: save it as UTF-8"
             )
-    most = first
-    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n", buffering=1 << 20) as lines:
-        if lines.read(1) != "\ufeff":
-            lines.seek(0)
-        number = 0
-        while line := lines.readline(most + 1):
-            number += 1
-            if len(line) > most:
-                raise ValueError(
-                    f"{path}, line {number}: longer than {most} letters; is this a list of files?"
-                )
-            yield line
-            most = MOST_LETTERS
+    number, most, rest = 0, first, ""
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as text:
+        # Large pieces, cut here: a file object reads a line whole, however long it is.
+        while piece := text.read(MOST_LETTERS):
+            *lines, rest = (rest + piece if number or rest else piece.removeprefix("\ufeff")).split("\n")
+            for line in lines:
+                number += 1
+                if len(line) > most:
+                    raise _too_long(path, number, most)
+                yield line
+                most = MOST_LETTERS
+            if len(rest) > most:
+                raise _too_long(path, number + 1, most)
+    if rest:
+        yield rest
+
+
+def _too_long(path: str, number: int, most: int) -> ValueError:
+    return ValueError(f"{path}, line {number}: longer than {most} letters; is this a list of files?")

@@ -27,7 +27,7 @@ from dali_mixup.sources import parquet
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.files import FileList
 from dali_mixup.sources.lines import text_lines
-from dali_mixup.sources.paths import climbs, home_expanded, regular_file
+from dali_mixup.sources.paths import first_climbing, home_expanded, regular_file
 
 MANIFEST_SUFFIXES = (".jsonl", ".parquet")
 _VERSION = 1
@@ -160,13 +160,13 @@ def _samples(lines: list[str], classes: tuple[str, ...]) -> tuple[list[str], lis
     """(paths, labels) of the lines; one of `_NOT_OURS` if any is not as it should be."""
     rows = json.loads(f"[{','.join(lines)}]")
     paths, labels = [row["path"] for row in rows], [row["label"] for row in rows]
-    if len(rows) != len(lines) or {type(label) for label in labels} != {int} or min(labels) < 0:
+    if len(rows) != len(lines) or set(map(type, labels)) != {int} or min(labels) < 0:
         raise ValueError
     if [classes[label] for label in labels] != [row["class"] for row in rows]:
         raise ValueError
-    "".join(paths).encode("utf-8", "surrogateescape")  # else it cannot be the name of a file
-    if any(not path or climbs(path) or "\0" in path for path in paths):
+    if not all(paths) or "\0" in "".join(paths) or first_climbing(paths) is not None:
         raise ValueError
+    "".join(paths).encode("utf-8", "surrogateescape")  # else it cannot be the name of a file
     return paths, labels
 
 

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from dali_mixup.sources.paths import climbs
+from dali_mixup.sources.paths import climbs, first_climbing
 
 _COLUMNS = ("path", "class", "label")
 
@@ -96,10 +96,11 @@ def first_wrong(rows: Rows, classes: Sequence[str]) -> int | None:
     wrong |= expected[np.clip(labels, 0, max(known - 1, 0))] != rows.class_codes
     places = np.flatnonzero(wrong)
     row = int(places[0]) if places.size else len(labels)
-    path = next(
-        (i for i, path in enumerate(rows.paths[:row]) if not path or climbs(path) or "\0" in path), row
-    )
-    return path if path < len(labels) else None
+    if not all(rows.paths) or "\0" in "".join(rows.paths) or first_climbing(rows.paths) is not None:
+        row = min(
+            row, next(i for i, path in enumerate(rows.paths) if not path or "\0" in path or climbs(path))
+        )
+    return row if row < len(labels) else None
 
 
 def _pyarrow() -> tuple[Any, Any]:

@@ -44,8 +44,8 @@ def class_remarks(root: str, classes: Sequence[str], direct: Sequence[bool]) -> 
     if litter:
         remarks.append(
             Remark(
-                f"{root!r}: {len(litter)} of {len(classes)} classes look like no class: {few(litter)}. Labels are "
-                "torchvision's, which counts them too; remove these folders if they are not meant",
+                f"{root!r}: folders that became classes but hardly are: {few(litter)}. Labels are those of "
+                "torchvision, which counts these folders too; remove them if they are not meant",
                 unfit=True,
             )
         )
@@ -80,7 +80,7 @@ def file_remarks(root: str, keys: Sequence[str]) -> list[Remark]:
     if hidden:
         remarks.append(
             Remark(
-                f"{root!r}: {len(hidden)} images lie in hidden folders inside classes, such as {hidden[0]!r}. They are "
+                f"{root!r}: images in hidden folders inside classes: {len(hidden)}, such as {hidden[0]!r}. They are "
                 "samples all the same, as in torchvision; remove these folders if they are not meant",
                 unfit=True,
             )
@@ -88,7 +88,7 @@ def file_remarks(root: str, keys: Sequence[str]) -> list[Remark]:
     if companions:
         remarks.append(
             Remark(
-                f"{root!r}: {len(companions)} files are named as macOS names its companion files, such as "
+                f"{root!r}: files named as macOS names its companion files: {len(companions)}, such as "
                 f"{companions[0]!r}. They are samples all the same, as in torchvision; remove what is not an image"
             )
         )

@@ -64,13 +64,13 @@ class Notes:
 
 
 _FINDINGS = {
-    "left out": "{count} members belong to no sample with an image and are left out, such as {example}",
+    "left out": "members left out because they belong to no sample with an image: {count}, such as {example}",
     "images": (
-        "{count} samples hold several images, such as {example}; the one taken is the first in the order "
+        "samples with several images: {count}, such as {example}; the one taken is the first in the order "
         + ", ".join(_IMAGES)
     ),
-    "repeated": "{count} names of samples occur more than once in a shard, such as {example}; all are samples",
-    "archives": "{count} shards hold several archives, one behind the other, such as {example}; all are read",
+    "repeated": "names of samples that occur more than once in a shard: {count}, such as {example}; all are samples",
+    "archives": "shards that hold several archives, one after the other: {count}, such as {example}; all are read",
 }
 
 
