@@ -1,7 +1,8 @@
-"""Decoding, on the CPU or on the GPU's JPEG units, and the names of DALI's interpolations."""
+"""Reading and decoding, on the CPU or on the GPU's JPEG units, and the names of DALI's interpolations."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -76,3 +77,9 @@ def parsed_first(encoded: DataNode) -> DataNode:
 def whole_image(encoded: DataNode, backend: Backend) -> DataNode:
     """(H, W, 3) uint8 RGB, HWC."""
     return fn.decoders.image(encoded, **backend.decoder_arguments)
+
+
+def words(message: str) -> str:
+    """The part of DALI's message that says what happened, without the graph around it."""
+    said = re.search(r"encountered:\s*(.*?)\s*(?:C\+\+ context|Current pipeline|$)", message, re.DOTALL)
+    return "DALI: " + " ".join((said.group(1) if said else message).split())

@@ -1,8 +1,8 @@
 """The look that every encoded image gets before a decoder does: what its header says, or why it is unfit.
 
-DALI parses the headers of a batch of 32 or more in blocks on its thread pool, and a header that does not parse kills the
-process (docs/upstream/bad-file-crash.md). The same parser is at hand in Python, in a library that DALI needs anyway, for
-a few microseconds of CPU time per image.
+DALI parses the headers of a batch of 32 or more in blocks on its thread pool, and a header that does not parse kills
+the process (docs/upstream/bad-file-crash.md). The same parser is at hand in Python, in a library that DALI needs
+anyway, for a few microseconds of CPU time per image.
 """
 
 from __future__ import annotations
@@ -158,6 +158,13 @@ def explained(encoded: bytes | np.ndarray, max_pixels: int, reason: str) -> Unfi
         return UnfitError(Problem.UNDECODABLE, f"{image.format} of mode {image.mode}; {reason}")
 
 
+def good_image() -> np.ndarray:
+    """(bytes,) uint8 of an encoded image that any decoder takes."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), (120, 120, 120)).save(buffer, "JPEG")
+    return np.frombuffer(buffer.getvalue(), np.uint8)
+
+
 def _opened(content: bytes) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # remarks on large images and odd EXIF
@@ -166,5 +173,3 @@ def _opened(content: bytes) -> Image.Image:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
-
-

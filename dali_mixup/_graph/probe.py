@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from nvidia.dali import Pipeline, fn
-from PIL import Image
 
-from dali_mixup._graph.decode import Backend, file_content, whole_image
-from dali_mixup._graph.look import UnfitError, encoded_sample, explained
+from dali_mixup._graph.decode import Backend, file_content, whole_image, words
+from dali_mixup._graph.look import UnfitError, encoded_sample, explained, good_image
 from dali_mixup._graph.options import MAX_PIXELS
-from dali_mixup._graph.trial_child import words
 from dali_mixup.sources.bad_files import BadFile
 from dali_mixup.sources.base import Source
 
@@ -54,13 +51,6 @@ def culprits(rows: Sequence[int], fails: Callable[[frozenset[int]], bool]) -> li
         # Rows that fail together only, as where memory is short, are nobody's fault.
         parts += [some for some in (part[:half], part[half:]) if fails(frozenset(some))]
     return sorted(found)
-
-
-def good_image() -> np.ndarray:
-    """(bytes,) uint8 of an encoded image that any decoder takes."""
-    buffer = io.BytesIO()
-    Image.new("RGB", (64, 64), (120, 120, 120)).save(buffer, "JPEG")
-    return np.frombuffer(buffer.getvalue(), np.uint8)
 
 
 def _one_at_a_time(read_in_dali: bool) -> Pipeline:

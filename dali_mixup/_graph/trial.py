@@ -19,6 +19,11 @@ from typing import Literal
 
 import numpy as np
 
+from dali_mixup._graph.look import good_image
+
+MOST_FILES = 31
+"""Samples of a batch. With fewer than 32 DALI parses all headers in one thread, where an error is safe."""
+
 TIMEOUT = 120.0
 """Seconds after which a child that does not answer is given up."""
 
@@ -52,10 +57,11 @@ class Trial:
         self._child: _Child | None = None
 
     def decode(self, samples: Sequence[np.ndarray], named: bool, care: Care) -> list[Outcome]:
-        """How these samples, at most `trial_child.MOST_FILES`, decode; as a batch, so that many are decoded at a time,
-        but one by one with more care than "whole", and where the batch kills the child.
+        """How these samples, at most `MOST_FILES`, decode: as a batch, but one by one with more care than "whole", and
+        where the batch kills the child.
 
         samples: what `Source.feed` gives. named: these are paths, which the child reads.
+        Raises RuntimeError where the child also dies of a good image.
         """
         if care == "whole" and len(samples) > 1:
             together = self._ask(samples, named, care)
@@ -71,7 +77,15 @@ class Trial:
 
     def _alone(self, sample: np.ndarray, named: bool, care: Care) -> Outcome:
         answer = self._ask([sample], named, care)
-        return Outcome(error=answer) if isinstance(answer, str) else answer[0]
+        if not isinstance(answer, str):
+            return answer[0]
+        innocent = self._ask([good_image()], False, "whole")
+        if isinstance(innocent, str):
+            raise RuntimeError(
+                f"the process that tries images does not work: {innocent}, with a good image too. Its own messages are "
+                "above, on stderr"
+            )
+        return Outcome(error=answer)
 
     def _ask(self, samples: Sequence[np.ndarray], named: bool, care: Care) -> list[Outcome] | str:
         """The outcomes, or what became of the child."""
@@ -116,7 +130,7 @@ class _Child:
         except (EOFError, OSError):
             status = self._process.wait()
             how = signal.Signals(-status).name if status < 0 else f"exit code {status}"
-            raise _LostError(f"it kills the decoder ({how})") from None
+            raise _LostError(f"it kills the process that decodes it ({how})") from None
 
 
 def _ended(process: subprocess.Popen[bytes], ours: Connection, owner: int) -> None:

@@ -15,11 +15,8 @@ import numpy as np
 from nvidia.dali import Pipeline, fn
 from PIL import Image
 
-from dali_mixup._graph.decode import Backend, file_content, whole_image
-from dali_mixup._graph.trial import Care, Outcome
-
-MOST_FILES = 31
-"""Samples of a batch. With fewer than 32 DALI parses all headers in one thread, where an error is safe."""
+from dali_mixup._graph.decode import Backend, file_content, whole_image, words
+from dali_mixup._graph.trial import MOST_FILES, Care, Outcome
 
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 _MEAN, _MOST = 1.0, 16
@@ -111,12 +108,6 @@ def rgb(image: Image.Image) -> np.ndarray:
         grey = np.asarray(image).astype(np.float64) / 257
         return np.repeat(np.clip(np.rint(grey), 0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
     return np.asarray(image.convert("RGB"))
-
-
-def words(message: str) -> str:
-    """The part of DALI's message that says what happened, without the graph around it."""
-    said = re.search(r"encountered:\s*(.*?)\s*(?:C\+\+ context|Current pipeline|$)", message, re.DOTALL)
-    return "DALI: " + " ".join((said.group(1) if said else message).split())
 
 
 @contextmanager

@@ -10,8 +10,9 @@ import numpy as np
 from nvidia.dali import Pipeline
 
 from dali_mixup._graph.feed import PlanFeed
+from dali_mixup._graph.look import good_image
 from dali_mixup._graph.pipeline import Batches
-from dali_mixup._graph.probe import culprits, good_image, undecodable
+from dali_mixup._graph.probe import culprits, undecodable
 from dali_mixup._loader.batches import Batch, BatchSource
 from dali_mixup.sources.bad_files import BadFile, BadFiles
 
@@ -19,11 +20,9 @@ Restored = Callable[[Batches, int], Pipeline]
 """The pipeline as it stood before the batch, for other batches and with so many prepared ahead."""
 
 
-def unusable(
-    batches: BatchSource, batch: Batch, restored: Restored
-) -> tuple[BadFiles | None, list[BadFile]]:
-    """The samples of a batch that cannot be read or decoded, all of one source, and which are left out of it; (None, [])
-    where no file is to blame.
+def unusable(batches: BatchSource, batch: Batch, restored: Restored) -> tuple[BadFiles | None, list[BadFile]]:
+    """The samples of a batch that cannot be read or decoded, all of one source, and the list that leaves them out;
+    (None, []) where no file is to blame.
 
     Three looks, the cheapest first: at the headers; at each image decoded by itself; and at the batch itself, in the
     pipeline that failed, with good images in the places of ever more rows. The last is what names a file of which only
@@ -83,5 +82,5 @@ class _Altered:
     def names(self) -> tuple[str, ...]:
         return self._batches.names
 
-    def __call__(self, _: Any) -> tuple[Any, ...]:
+    def __call__(self, info: Any) -> tuple[Any, ...]:
         return self._arrays

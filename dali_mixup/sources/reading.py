@@ -20,14 +20,30 @@ WAITS = (0.1, 0.5, 2.0, 5.0)
 """Seconds between the attempts to read from storage that fails."""
 
 _OUTAGES = frozenset(
-    getattr(errno, name)
-    for name in (
-        "EIO ESTALE ETIMEDOUT ENOTCONN ECONNRESET ECONNABORTED ECONNREFUSED EHOSTDOWN EHOSTUNREACH ENETDOWN "
-        "ENETUNREACH ENETRESET EREMOTEIO ESHUTDOWN EPIPE ENXIO ENODEV EAGAIN EBUSY ENOMEM EMFILE ENFILE ENOLINK "
-        "ECOMM EPROTO"
-    ).split()
-    if hasattr(errno, name)
+    {
+        errno.EIO,
+        errno.ESTALE,
+        errno.EREMOTEIO,
+        errno.ETIMEDOUT,
+        errno.ENOTCONN,
+        errno.ECONNREFUSED,
+        errno.ECONNRESET,
+        errno.ECONNABORTED,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.ESHUTDOWN,
+        errno.ENODEV,
+        errno.ENXIO,
+        errno.EAGAIN,
+        errno.EBUSY,
+        errno.ENOMEM,
+        errno.EMFILE,
+        errno.ENFILE,
+    }
 )
+"""What the system says when the storage, the network or its own means fail, and not one file."""
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -76,8 +92,8 @@ def patiently(read: Callable[[], T], path: str | bytes, waits: tuple[float, ...]
             if not remaining:
                 raise StorageError(
                     error.errno,
-                    f"{_reason(error, path)}. The storage is at fault and not the file, so nothing was left out; "
-                    "continue from the loader's state once it can be read",
+                    f"{_reason(error, path)}. The file is not to blame, so it was not left out; continue from the "
+                    "loader's state once it can be read",
                     os.fsdecode(path),
                 ) from error
             wait = remaining.pop(0)
