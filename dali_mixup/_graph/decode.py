@@ -1,7 +1,8 @@
-"""Decoding, on the CPU or on the GPU's JPEG units, and the names of DALI's interpolations."""
+"""Reading and decoding, on the CPU or on the GPU's JPEG units, and the names of DALI's interpolations."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -53,6 +54,32 @@ class Backend:
         }
 
 
+def file_content(path: DataNode) -> DataNode:
+    """(bytes,) uint8 of the files at the paths.
+
+    They are read and not mapped: the process dies of a mapped file that another one cuts short (SIGBUS). Reading costs
+    no more: 95.9 against 101.1 ms of CPU time for a batch of 64 photographs of 40 kB, from the page cache.
+    """
+    return fn.io.file.read(path, dont_use_mmap=True)
+
+
+def parsed_first(encoded: DataNode) -> DataNode:
+    """The encoded images themselves, but no operator that takes them runs before the headers of all were parsed.
+
+    Where one does not parse, `peek_image_shape` ends in an error, and a decoder kills the process
+    (docs/upstream/bad-file-crash.md). Every file was looked at before, so this is for those that changed since.
+    """
+    shape = fn.peek_image_shape(encoded, adjust_orientation=False)
+    one = fn.slice(shape, start=[0], shape=[1], axes=[0]) * 0 + 1
+    return fn.reshape(encoded, rel_shape=fn.cast(one, dtype=types.DALIDataType.FLOAT))
+
+
 def whole_image(encoded: DataNode, backend: Backend) -> DataNode:
     """(H, W, 3) uint8 RGB, HWC."""
     return fn.decoders.image(encoded, **backend.decoder_arguments)
+
+
+def words(message: str) -> str:
+    """The part of DALI's message that says what happened, without the graph around it."""
+    said = re.search(r"encountered:\s*(.*?)\s*(?:C\+\+ context|Current pipeline|$)", message, re.DOTALL)
+    return "DALI: " + " ".join((said.group(1) if said else message).split())

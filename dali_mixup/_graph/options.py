@@ -13,6 +13,7 @@ from dali_mixup._graph.feed import channels
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # 255 * (0.485, 0.456, 0.406)
 IMAGENET_STD = (58.395, 57.12, 57.375)  # 255 * (0.229, 0.224, 0.225)
+MAX_PIXELS = 2**28  # decoded, these are 805 MB
 
 MOST_THREADS = 1024  # where a process may have fewer, DALI ends it without a word
 
@@ -84,6 +85,8 @@ class Runtime:
         hw_decoder_load: GPU only: share in [0, 1] of the images decoded by the hardware JPEG units; None: DALI's own
             0.65, but 0 on compute capability 9.0 (H100, H200), whose units may overwrite images; see docs/gpu.md.
         memory_padding: GPU only: bytes preallocated for decoding, >= 0.
+        max_pixels: height times width that a stored image may have, >= 1; a larger one is a bad file. Decoding takes 3
+            bytes of memory per pixel, for a whole batch at a time.
         cpu_kernels: CPU only: which implementation resizes, blends and normalises: "numba", kernels compiled for the
             purpose; "dali", its own operators; "auto": numba where it is installed.
 
@@ -97,6 +100,7 @@ class Runtime:
     roi_decoding: bool | Literal["auto"] = "auto"
     hw_decoder_load: float | None = None
     memory_padding: int = 0
+    max_pixels: int = MAX_PIXELS
     cpu_kernels: Literal["auto", "numba", "dali"] = "auto"
 
     def __post_init__(self) -> None:
@@ -111,6 +115,7 @@ class Runtime:
         if self.hw_decoder_load is not None:
             number("Runtime", "hw_decoder_load", self.hw_decoder_load, at_least=0, at_most=1)
         integer("Runtime", "memory_padding", self.memory_padding, at_least=0)
+        integer("Runtime", "max_pixels", self.max_pixels, at_least=1)
         choice("Runtime", "cpu_kernels", self.cpu_kernels, ("auto", "numba", "dali"))
 
 

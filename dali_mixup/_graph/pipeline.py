@@ -10,8 +10,9 @@ import numpy as np
 from nvidia.dali import Pipeline, fn, types
 from nvidia.dali.data_node import DataNode
 
-from dali_mixup._graph.decode import Backend
+from dali_mixup._graph.decode import Backend, file_content, parsed_first
 from dali_mixup._graph.feed import PlanFeed, normalising
+from dali_mixup._graph.options import MAX_PIXELS
 from dali_mixup._graph.pixels import mixed_and_normalised
 
 DTYPES = {
@@ -99,6 +100,7 @@ class PipelineSpec:
         prefetch: batches prepared ahead, >= 1.
         batch_size: the most rows of a batch.
         clean: also put out the images before mixing.
+        max_pixels: of an image that reaches the decoder.
     """
 
     transform: Transform
@@ -112,6 +114,7 @@ class PipelineSpec:
     prefetch: int
     batch_size: int
     clean: bool = False
+    max_pixels: int = MAX_PIXELS
 
     @property
     def draws(self) -> Draws | None:
@@ -140,7 +143,7 @@ def build(spec: PipelineSpec, batches: Batches, seeds: Iterator[int], checkpoint
         names = batches.names
         fed = fn.external_source(source=batches, num_outputs=1 + len(names), batch=True, batch_info=True)
         nodes = dict(zip(names, fed[1:], strict=True))
-        encoded = fn.io.file.read(fed[0]) if batches.read_in_dali else fed[0]
+        encoded = parsed_first(file_content(fed[0]) if batches.read_in_dali else fed[0])
         layout = "HWC" if spec.channels_last else "CHW"
         # DALI's GPU kernel erases no float16; the loader rounds.
         dtype = types.DALIDataType.FLOAT if spec.transform.erases_after_mix else DTYPES[spec.dtype]

@@ -1,66 +1,71 @@
-"""Which samples make DALI fail. Its own errors often do not say, so each is decoded by itself."""
+"""Which samples make DALI fail. Its own errors often do not say."""
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from nvidia.dali import Pipeline, fn
 
-from dali_mixup._graph.decode import Backend, whole_image
-from dali_mixup._graph.pipeline import PipelineSpec
+from dali_mixup._graph.decode import Backend, file_content, whole_image, words
+from dali_mixup._graph.look import UnfitError, encoded_sample, explained, good_image
+from dali_mixup._graph.options import MAX_PIXELS
 from dali_mixup.sources.bad_files import BadFile
 from dali_mixup.sources.base import Source
 
 
-def unusable(spec: PipelineSpec, source: Source, indices: Sequence[int]) -> list[BadFile]:
-    """The samples among `indices` that cannot be read or decoded.
+def undecodable(source: Source, indices: Sequence[int]) -> list[BadFile]:
+    """The samples among `indices`, which passed the gate, that the CPU decoder fails on, each decoded by itself.
 
-    They are tried on the CPU first, and on the GPU only where the CPU finds nothing wrong. If every one fails
-    there, the GPU is at fault and not the files.
+    Raises RuntimeError where it also fails on an image that is good: then no file is at fault.
     """
-    found = list(_failing(Backend(gpu=False), None, source, indices))
-    if not found and spec.backend.gpu:
-        found = list(_failing(spec.backend, spec.device_id, source, indices))
-        if len(found) == len(indices):
-            return []
+    found, pipe = [], None
+    for index in indices:
+        try:
+            pipe = pipe or _one_at_a_time(source.read_in_dali)
+            pipe.run(sample=source.feed(np.array([index])))
+        except Exception as error:
+            _one_at_a_time(read_in_dali=False).run(sample=[good_image()])
+            found.append(BadFile(int(index), source.name(int(index)), _reason(error, source, int(index))))
+            pipe = None  # DALI does not promise anything for a pipeline after an error
     return found
 
 
-def _failing(
-    backend: Backend, device_id: int | None, source: Source, indices: Sequence[int]
-) -> Iterator[BadFile]:
-    pipe: Pipeline | None = None
-    for index in indices:
-        try:
-            sample = source.feed(np.array([index]))
-            pipe = pipe or _one_at_a_time(backend, device_id, source.read_in_dali)
-            pipe.run(sample=sample)
-        except Exception as error:
-            yield BadFile(int(index), source.name(int(index)), _reason(error, source, int(index)))
-            pipe = None  # DALI does not promise anything for a pipeline after an error
+def culprits(rows: Sequence[int], fails: Callable[[frozenset[int]], bool]) -> list[int]:
+    """The rows of a batch, in rising order, that make it fail.
+
+    fails: whether the batch fails with only these rows as they are and good images in the others' places. It is asked
+        about ever smaller parts. A batch that fails without any of its rows, or no longer fails with all of them, has
+            no culprit.
+    """
+    if fails(frozenset()) or not fails(frozenset(rows)):
+        return []
+    found: list[int] = []
+    parts = [list(rows)]
+    while parts:
+        part = parts.pop()
+        if len(part) == 1:
+            found += part
+            continue
+        half = len(part) // 2
+        # Rows that fail together only, as where memory is short, are nobody's fault.
+        parts += [some for some in (part[:half], part[half:]) if fails(frozenset(some))]
+    return sorted(found)
 
 
-def _one_at_a_time(backend: Backend, device_id: int | None, read_in_dali: bool) -> Pipeline:
+def _one_at_a_time(read_in_dali: bool) -> Pipeline:
     """Reading and decoding, for batches of one."""
-    pipe = Pipeline(batch_size=1, num_threads=1, device_id=device_id, prefetch_queue_depth=1)
+    pipe = Pipeline(batch_size=1, num_threads=1, device_id=None, prefetch_queue_depth=1)
     with pipe:
         fed = fn.external_source(name="sample")
-        pipe.set_outputs(whole_image(fn.io.file.read(fed) if read_in_dali else fed, backend))
+        pipe.set_outputs(whole_image(file_content(fed) if read_in_dali else fed, Backend(gpu=False)))
     pipe.build()
     return pipe
 
 
 def _reason(error: Exception, source: Source, index: int) -> str:
-    """The part of DALI's message that says what happened, without the graph around it."""
-    said = re.search(r"encountered:\s*(.*?)\s*(?:C\+\+ context|Current pipeline|$)", str(error), re.DOTALL)
-    reason = " ".join((said.group(1) if said else str(error)).split())
-    if source.read_in_dali:
-        path = source.name(index)
-        if not os.path.exists(path):
-            return f"there is no such file ({reason})"
-        if os.path.getsize(path) == 0:
-            return f"the file is empty ({reason})"
-    return reason or type(error).__name__
+    said = words(str(error))
+    try:
+        return str(explained(encoded_sample(source, index, MAX_PIXELS), MAX_PIXELS, said))
+    except UnfitError as unfit:  # it changed meanwhile
+        return str(unfit)

@@ -65,9 +65,9 @@ class BatchSource:
     def __call__(self, info: Any) -> tuple[Any, ...]:
         batch: Batch | None = None
         try:
-            batch = self.batch(info.iteration)
             self._files.reached(info.iteration, self.places)
-            made = self._arrays(batch)
+            batch = self._planned(self._admitted(info.iteration))
+            made = self.arrays(batch)
         except Exception as error:
             # DALI asks ahead of time. What is wrong with a later batch must not cost the ones that come before it, so
             # the error waits for its turn, and the last arrays again keep the pipeline going until then.
@@ -113,6 +113,7 @@ class BatchSource:
     def close(self) -> None:
         """Ends what goes on in the background, until a batch is asked for again."""
         self._files.close()
+        self.spec.gate.close()
 
     def places(self, number: int) -> list[Place]:
         """Where the files lie that the walk's n-th batch reads."""
@@ -120,11 +121,10 @@ class BatchSource:
 
     def batch(self, number: int) -> Batch:
         """The decisions of the walk's n-th batch."""
-        batch = self._rows(number)
-        self._orders = {epoch: order for epoch, order in self._orders.items() if epoch >= batch.epoch}
-        return replace(batch, plan=self._plan(batch.epoch, batch.step, len(batch.indices), batch.row_labels))
+        return self._planned(self._rows(number))
 
-    def _arrays(self, batch: Batch) -> tuple[Any, ...]:
+    def arrays(self, batch: Batch) -> tuple[Any, ...]:
+        """The encoded images of a batch (or their paths), and the arrays of `names`."""
         files = [file for source, indices, _ in batch.reads for file in source.feed(indices)]
         made: tuple[Any, ...] = (files,)
         if self.feed is not None and batch.plan is not None:
@@ -133,6 +133,22 @@ class BatchSource:
         if self.draws is not None:
             made += self.draws.arrays(len(files), self.spec.seed, self.walk.rank, batch.epoch, batch.step)
         return made
+
+    def _admitted(self, number: int) -> Batch:
+        """The samples of the walk's n-th batch, all of which may reach the decoder."""
+        while True:
+            batch = self._rows(number)
+            for source, indices, bad in batch.reads:
+                refused = self.spec.gate.refused(source, indices)
+                if refused:
+                    bad.meet(refused)
+                    break  # and look at what stands in for them
+            else:
+                return batch
+
+    def _planned(self, batch: Batch) -> Batch:
+        self._orders = {epoch: order for epoch, order in self._orders.items() if epoch >= batch.epoch}
+        return replace(batch, plan=self._plan(batch.epoch, batch.step, len(batch.indices), batch.row_labels))
 
     def _rows(self, number: int) -> Batch:
         """The samples of the walk's n-th batch, without a plan."""

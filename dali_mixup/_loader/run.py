@@ -8,23 +8,26 @@ import os
 import traceback
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from nvidia.dali import Pipeline, backend
 from torch.utils.dlpack import from_dlpack
 
-from dali_mixup._graph.pipeline import build
-from dali_mixup._graph.probe import unusable
+from dali_mixup._graph.pipeline import Batches, build
 from dali_mixup._graph.stages import stage
 from dali_mixup._loader.batches import Batch, BatchSource
+from dali_mixup._loader.blame import unusable
 from dali_mixup._loader.cursor import Cursor, RunState
 from dali_mixup._loader.spec import LoaderSpec
 from dali_mixup._seeding import Purpose, stream
 from dali_mixup.sources.bad_files import BadFiles
 
 log = logging.getLogger("dali_mixup")
+
+MOST_FAULTLESS = 3
+"""Failures of a batch in a row, with no file to blame, after which DALI's error is shown."""
 
 
 class PipelineRun:
@@ -49,6 +52,7 @@ class PipelineRun:
                 spec.rank.rank,
                 start.run.rank,
             )
+        self._faultless = 0  # failures in a row for which no file is to blame
         self._process = os.getpid()
         self._pipe: Pipeline | None = self._built()
         _LIVE.add(self)
@@ -140,7 +144,9 @@ class PipelineRun:
                 # comes after it, and the host goes on.
                 stream = torch.cuda.current_stream(self.spec.device) if self._on_gpu else None
                 outputs = self._pipe.run(stream)
-                return self.batches.taken(), outputs, self._pipe.checkpoint()
+                made = self.batches.taken(), outputs, self._pipe.checkpoint()
+                self._faultless = 0
+                return made
             except Exception as error:
                 traceback.clear_frames(error.__traceback__)  # they hold the pipeline
                 self.close()
@@ -148,21 +154,30 @@ class PipelineRun:
                 self._pipe = self._built()
 
     def _leave_out_bad_files(self, error: Exception) -> None:
-        """Finds the files that DALI failed on. Raises `error` itself where it was not for a file."""
-        # The batch that failed is the oldest under way, unless DALI failed for a later one.
-        for batch in self.batches.under_way():
-            for source, indices, bad in batch.reads:
-                found = unusable(self.spec.pipeline, source, np.unique(indices).tolist())
-                if found:
-                    try:
-                        return bad.meet(found)
-                    except RuntimeError as ours:
-                        raise ours from error
-        raise error
+        """Finds the files that DALI failed on. Raises `error` itself where the source failed, and where no file was to
+        blame several times in a row; before that, the batch is tried again."""
+        under_way = self.batches.under_way()
+        if not under_way:
+            raise error
+        # DALI reports errors in order: the batch that failed is the oldest.
+        bad, found = unusable(self.batches, under_way[0], self._restored)
+        if bad is not None:
+            try:
+                return bad.meet(found)
+            except RuntimeError as ours:
+                raise ours from error
+        self._faultless += 1
+        if self._faultless == MOST_FAULTLESS:
+            raise error
+        log.warning("a batch failed, and no file of it is to blame; trying it again. DALI: %s", error)
 
     def _built(self) -> Pipeline:
         self.batches.restart()
-        return build(self.spec.pipeline, self.batches, self._seeds(), self._saved)
+        return self._restored(self.batches, self.spec.pipeline.prefetch)
+
+    def _restored(self, batches: Batches, prefetch: int) -> Pipeline:
+        """A pipeline for other batches that stands where this run does."""
+        return build(replace(self.spec.pipeline, prefetch=prefetch), batches, self._seeds(), self._saved)
 
     def _seeds(self) -> Iterator[int]:
         """A seed for every random operator of the graph; other ranks, and runs that start elsewhere, get others."""

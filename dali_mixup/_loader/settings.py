@@ -76,6 +76,7 @@ def pipeline_spec(
         prefetch=runtime.prefetch,
         batch_size=rows,
         clean=clean,
+        max_pixels=runtime.max_pixels,
     )
 
 

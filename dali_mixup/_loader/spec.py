@@ -19,6 +19,7 @@ from dali_mixup._epochs.ranks import Rank
 from dali_mixup._epochs.state import described, digest
 from dali_mixup._epochs.walk import Walk
 from dali_mixup._graph.feed import PlanFeed
+from dali_mixup._graph.gate import Gate
 from dali_mixup._graph.pipeline import PipelineSpec
 from dali_mixup._loader.companions import Companions
 from dali_mixup._loader.cursor import Cursor
@@ -101,6 +102,11 @@ class LoaderSpec:
     def bad_files(self, known: Any = ()) -> BadFiles:
         """The samples to leave out, those known from a state first."""
         return BadFiles(len(self.source), self.skip, known)
+
+    @cached_property
+    def gate(self) -> Gate:
+        """Which samples may reach the decoder; it remembers what passed for as long as the loader lives."""
+        return Gate(self.pipeline.max_pixels)
 
     @cached_property
     def feed(self) -> PlanFeed | None:

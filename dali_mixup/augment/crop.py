@@ -9,9 +9,9 @@ from nvidia.dali import fn, math, types
 from nvidia.dali.data_node import DataNode
 
 from dali_mixup._graph.decode import Backend, whole_image
-from dali_mixup.augment.resize import shorter_side
+from dali_mixup.augment.resize import resized_for_window, shorter_side
 
-INT32 = types.DALIDataType.INT32
+INT64 = types.DALIDataType.INT64
 
 
 def random_window(
@@ -44,13 +44,14 @@ def padded_window(
 ) -> DataNode:
     """torchvision's Resize(max(size)) and RandomCrop(size, padding) on black: every window position is equally likely.
     An image of that size already is not resampled."""
-    images, shape = shorter_side(encoded, backend, max(size), resize)
-    positions = shape + 2 * padding + 1 - types.Constant(np.array(size, np.int32), device="cpu")
+    before, shape = shorter_side(encoded, max(size))
+    positions = shape + 2 * padding + 1 - types.Constant(np.array(size, np.int64), device="cpu")
     chance = fn.random.uniform(range=[0.0, 1.0], shape=[2], seed=seed)
-    start = fn.cast(math.floor(chance * positions), dtype=INT32) - padding
+    start = fn.cast(math.floor(chance * positions), dtype=INT64) - padding
+    images, _, start = resized_for_window(whole_image(encoded, backend), before, shape, start, size, resize)
     return fn.slice(
         images,
-        start=start,
+        start=fn.cast(start, dtype=types.DALIDataType.INT32),
         shape=list(size),
         axis_names="HW",
         out_of_bounds_policy="pad",

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from nvidia.dali import fn, types
+import numpy as np
+from nvidia.dali import fn, math, types
 from nvidia.dali.data_node import DataNode
 
-from dali_mixup._graph.decode import INTERPOLATIONS, Backend, whole_image
+from dali_mixup._graph.decode import INTERPOLATIONS, Backend
 
-INT32 = types.DALIDataType.INT32
+INT64 = types.DALIDataType.INT64
+FLOAT = types.DALIDataType.FLOAT
+DOUBLE = types.DALIDataType.FLOAT64
+
+_STRIP = 8
+"""Ratio of the sides beyond which an image is a strip."""
 
 
 def resized_and_flipped(
@@ -40,20 +46,42 @@ def resized_and_flipped(
     return images if flipped is None else fn.flip(images, horizontal=flipped)
 
 
-def shorter_side(
-    encoded: DataNode, backend: Backend, shorter: int, resize: dict[str, Any]
-) -> tuple[DataNode, DataNode]:
-    """(images, shape): images (H, W, 3) uint8 HWC whose shorter side is `shorter` pixels, and their (H, W) int32 on the
-    CPU.
+def shorter_side(encoded: DataNode, shorter: int) -> tuple[DataNode, DataNode]:
+    """((H, W), (h, w)) int64 on the CPU: an image's size as stored, and with a shorter side of `shorter` pixels.
 
     torchvision cuts the longer side's fraction off, int(shorter * longer / shorter before), where DALI's
     resize_shorter would round it: a pixel more for half of all photographs, and other pixels everywhere.
     """
-    before = fn.slice(
-        fn.peek_image_shape(encoded, adjust_orientation=False, dtype=INT32), start=[0], shape=[2], axes=[0]
-    )
-    shape = before * shorter // fn.reductions.min(before)
+    stored = fn.peek_image_shape(encoded, adjust_orientation=False, dtype=INT64)
+    before = fn.slice(stored, start=[0], shape=[2], axes=[0])
+    return before, before * shorter // fn.reductions.min(before)
+
+
+def resized_for_window(
+    images: DataNode,
+    before: DataNode,
+    shape: DataNode,
+    start: DataNode,
+    window: tuple[int, int],
+    resize: dict[str, Any],
+) -> tuple[DataNode, DataNode, DataNode]:
+    """(images, shape, start): images (H, W, 3) uint8 HWC resized from `before` to `shape`, of which a window at `start`
+    will be kept; their (H, W) and the window's (y, x), int64 on the CPU.
+
+    Of strips only the part in the window is resized: a line of 20000 pixels, 256 pixels high, would be a picture of 1.3
+    billion. All other images are resized whole, which gives torchvision's pixels exactly; a part may differ by one grey
+    level.
+    """
+    size = types.Constant(np.array(window, np.int64), device="cpu")
+    low = math.clamp(start, 0, shape - 1)
+    high = math.max(math.min(start + size, shape), low + 1)
+    strip = fn.cast(fn.reductions.max(before) > _STRIP * fn.reductions.min(before), dtype=INT64)
+    scale = fn.cast(before, dtype=DOUBLE) / shape
     images = fn.resize(
-        whole_image(encoded, backend), size=fn.cast(shape, dtype=types.DALIDataType.FLOAT), **resize
+        images,
+        size=fn.cast(shape + (high - low - shape) * strip, dtype=FLOAT),
+        roi_start=fn.cast(low * scale * strip, dtype=FLOAT),
+        roi_end=fn.cast(before + (high * scale - before) * strip, dtype=FLOAT),
+        **resize,
     )
-    return images, shape
+    return images, shape + (high - low - shape) * strip, start - low * strip

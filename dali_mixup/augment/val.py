@@ -11,8 +11,8 @@ from nvidia.dali import fn, math, types
 from nvidia.dali.data_node import DataNode
 
 from dali_mixup._checks import boolean, choice, integer
-from dali_mixup._graph.decode import INTERPOLATIONS, Backend, Interpolation
-from dali_mixup.augment.resize import shorter_side
+from dali_mixup._graph.decode import INTERPOLATIONS, Backend, Interpolation, whole_image
+from dali_mixup.augment.resize import resized_for_window, shorter_side
 from dali_mixup.augment.sizes import checked_size, size_of
 
 
@@ -77,13 +77,17 @@ class ValTransform:
         `fn.crop_mirror_normalize`, of which the crop is a part."""
         resize = {"interp_type": INTERPOLATIONS[self.interpolation], "antialias": self.antialias}
         assert self.resize_size is not None
-        images, shape = shorter_side(encoded, backend, self.resize_size, resize)
-        room = shape - types.Constant(np.array(self.size, np.int32), device="cpu")
+        before, shape = shorter_side(encoded, self.resize_size)
+        size = types.Constant(np.array(self.size, np.int64), device="cpu")
+        room = shape - size
         half = room // 2
         # torchvision rounds room / 2 to the even neighbour, DALI a half upwards.
         start = half + (room & half & 1)
+        images, shape, start = resized_for_window(
+            whole_image(encoded, backend), before, shape, start, self.size, resize
+        )
         # DALI multiplies by the room again and rounds.
-        position = start / math.max(room, 1)
+        position = start / math.max(shape - size, 1)
         y, x = (fn.reshape(fn.slice(position, start=[i], shape=[1], axes=[0]), shape=[]) for i in (0, 1))
         return images, {"crop": list(self.size), "crop_pos_y": y, "crop_pos_x": x}
 

@@ -1,6 +1,6 @@
 """Whether data are fit for training: every file looked at before a run, not in the middle of it.
 
-source ─▶ headers (Pillow, threads) ─▶ decoding (DALI's CPU decoder) ─▶ Report ─▶ manifest, exclude list
+source ─▶ headers (DALI's parser) ─▶ trials (DALI's decoder, in a child process) ─▶ Report ─▶ manifest, exclude list
 """
 
 from dali_mixup.check.report import Report

@@ -1,21 +1,10 @@
-"""What can be wrong with one file."""
+"""What the check finds out about one file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
-
-class Problem(Enum):
-    """Why a file is unfit for training. The value is what exclude lists say."""
-
-    MISSING = "missing"
-    EMPTY = "empty"
-    UNREADABLE = "unreadable"
-    NOT_AN_IMAGE = "not an image"
-    UNSUPPORTED = "unsupported format"
-    TRUNCATED = "truncated"
-    UNDECODABLE = "undecodable"
+from dali_mixup._graph.look import Problem
 
 
 @dataclass(frozen=True)
@@ -24,6 +13,7 @@ class Header:
 
     format: Pillow's name of it, such as "JPEG".
     width, height: as stored, in pixels; not turned by EXIF.
+    channels: as stored.
     bytes: the size of the file.
     rotated: whether an EXIF tag asks viewers to turn or mirror the image.
     """
@@ -31,6 +21,7 @@ class Header:
     format: str
     width: int
     height: int
+    channels: int
     bytes: int
     rotated: bool
 

@@ -6,14 +6,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from dali_mixup._epochs.ranks import usable_cores
-from dali_mixup.check.decoding import Decoder, batches
-from dali_mixup.check.findings import Finding, Header, Problem
-from dali_mixup.check.headers import read_header, undecodable
-from dali_mixup.sources.base import Source
+import numpy as np
 
-DALI_FORMATS = frozenset({"JPEG", "MPO", "PNG", "BMP", "TIFF", "PPM", "WEBP", "JPEG2000"})
-"""Pillow's names of what DALI decodes. (MPO is JPEG with further pictures behind the first.)"""
+from dali_mixup._epochs.ranks import usable_cores
+from dali_mixup._graph.look import Problem
+from dali_mixup._graph.options import MAX_PIXELS
+from dali_mixup._graph.trial import Outcome, Trial
+from dali_mixup.check.findings import Finding, Header
+from dali_mixup.check.headers import read_header, undecodable
+from dali_mixup.check.trials import trials
+from dali_mixup.sources.base import Source
 
 _CHUNK = 512
 
@@ -33,37 +35,52 @@ class Scan:
 
 
 def scan(
-    source: Source, *, threads: int | None = None, progress: Callable[[int], None] = lambda _: None
+    source: Source,
+    *,
+    threads: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Scan:
-    """Reads the header of every sample with Pillow and decodes it with DALI's CPU decoder, many at a time.
+    """Looks at the header of every sample as the loaders do, and decodes it with DALI's CPU decoder, many at a time, in
+    a process of its own: an image that kills it costs nothing but that process.
 
     threads: how many threads read and decode; None takes as many as the process may use.
+    max_pixels: of an image; larger ones are unfit, as for `Runtime(max_pixels=...)`.
     progress: called now and then with the number of further samples that are done.
+
+    Raises StorageError where data cannot be read at present and no file is to blame.
     """
     threads = threads or usable_cores()
     headers: list[Header | None] = []
     findings: list[Finding] = []
     damaged: dict[int, str] = {}
-    decoder = Decoder(source, threads)
+    trial = Trial(threads)
     with ThreadPoolExecutor(threads) as pool:
-        for start in range(0, len(source), _CHUNK):
-            indices = range(start, min(start + _CHUNK, len(source)))
-            seen = list(pool.map(lambda index: _supported(source, index), indices))
-            found = {one.index: one for one in seen if isinstance(one, Finding)}
-            sound = {i: one for i, one in zip(indices, seen, strict=True) if isinstance(one, Header)}
-            progress(len(found))
-            for batch in batches(list(sound), [one.width * one.height for one in sound.values()]):
-                decoded = decoder.decode(batch)
-                found |= {i: undecodable(source, i, reason) for i, reason in decoded.failing.items()}
-                damaged |= decoded.damaged
-                progress(len(batch))
-            headers += [one if isinstance(one, Header) else None for one in seen]
-            findings += [found[index] for index in sorted(found)]
+        try:
+            for start in range(0, len(source), _CHUNK):
+                indices = range(start, min(start + _CHUNK, len(source)))
+                seen = list(pool.map(lambda index: read_header(source, index, max_pixels), indices))
+                found = {one.index: one for one in seen if isinstance(one, Finding)}
+                sound = {i: one for i, one in zip(indices, seen, strict=True) if isinstance(one, Header)}
+                progress(len(found))
+                for care, batch in trials(sound):
+                    outcomes = trial.decode(source.feed(np.array(batch)), source.read_in_dali, care)
+                    for index, outcome in zip(batch, outcomes, strict=True):
+                        if finding := _finding(source, index, max_pixels, outcome):
+                            found[index] = finding
+                        elif outcome.remark:
+                            damaged[index] = outcome.remark
+                    progress(len(batch))
+                headers += [one if isinstance(one, Header) else None for one in seen]
+                findings += [found[index] for index in sorted(found)]
+        finally:
+            trial.close()
     return Scan(tuple(headers), tuple(findings), damaged)
 
 
-def _supported(source: Source, index: int) -> Header | Finding:
-    header = read_header(source, index)
-    if isinstance(header, Header) and header.format not in DALI_FORMATS:
-        return Finding(index, source.key(index), Problem.UNSUPPORTED, f"DALI does not decode {header.format}")
-    return header
+def _finding(source: Source, index: int, max_pixels: int, outcome: Outcome) -> Finding | None:
+    if outcome.error is not None:
+        return undecodable(source, index, max_pixels, outcome.error)
+    if outcome.difference is not None:
+        return Finding(index, source.key(index), Problem.OTHER_PIXELS, outcome.difference)
+    return None

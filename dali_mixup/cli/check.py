@@ -29,15 +29,24 @@ def check(
     threads: Annotated[
         int | None, typer.Option(help="Default: all that this process may use.", min=1)
     ] = None,
+    max_pixels: Annotated[
+        int | None,
+        typer.Option(help="Larger images are unfit. Default: that of Runtime(max_pixels=...), 2**28.", min=1),
+    ] = None,
 ) -> None:
     """Decode every file and name those that are unfit. Exit code: 0 fit, 1 not fit, 2 the check cannot be made."""
     from dali_mixup.check import Report
     from dali_mixup.check.summary import summary
+    from dali_mixup.sources import StorageError
 
     with usage_errors():
         source = _open(data)
         _check_targets(source, manifest, exclude)
-    scanned = _scan(source, threads)
+    try:
+        scanned = _scan(source, threads, max_pixels)
+    except StorageError as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        raise typer.Exit(2) from error
     report = Report.of(source, scanned)
     for line in summary(report):
         typer.echo(line)
@@ -67,17 +76,23 @@ def _check_targets(source: Source, manifest: Path | None, exclude: Path | None) 
             check_writable(target)
 
 
-def _scan(source: Source, threads: int | None) -> Scan:
+def _scan(source: Source, threads: int | None, max_pixels: int | None) -> Scan:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from dali_mixup._graph.options import MAX_PIXELS
     from dali_mixup.check import scan
 
     columns = (TextColumn("decoding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # On stderr, so that the report can go into a file while the bar stays on the screen.
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=len(source))
-        return scan(source, threads=threads, progress=lambda done: bar.advance(task, done))
+        return scan(
+            source,
+            threads=threads,
+            max_pixels=max_pixels or MAX_PIXELS,
+            progress=lambda done: bar.advance(task, done),
+        )
 
 
 def _write(source: Source, report: Report, manifest: Path | None, exclude: Path | None) -> None:

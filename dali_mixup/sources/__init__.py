@@ -9,6 +9,7 @@ from dali_mixup.sources.files import FileList
 from dali_mixup.sources.folder import image_folder
 from dali_mixup.sources.manifest import read_manifest, write_manifest
 from dali_mixup.sources.opening import Data, open_source
+from dali_mixup.sources.reading import StorageError
 from dali_mixup.sources.remarks import Remark
 from dali_mixup.sources.tar import TarShards
 
@@ -23,6 +24,7 @@ __all__ = [
     "Remark",
     "Skip",
     "Source",
+    "StorageError",
     "TarShards",
     "image_folder",
     "open_source",

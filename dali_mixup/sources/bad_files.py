@@ -63,7 +63,7 @@ class BadFile:
 
 
 class BadFileError(RuntimeError):
-    """Samples of a batch cannot be read or decoded. DALI's own error is its `__cause__`.
+    """Samples of a batch cannot be read or decoded. Where DALI tried to, its own error is the `__cause__`.
 
     Attributes:
         files: the samples, as `BadFile`.

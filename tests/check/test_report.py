@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from dali_mixup._graph.look import Problem
 from dali_mixup.check import Report, Scan
-from dali_mixup.check.findings import Finding, Header, Problem
+from dali_mixup.check.findings import Finding, Header
 from dali_mixup.check.report import imagenet_remarks, imagenet_wnids
 from dali_mixup.check.summary import summary
 from dali_mixup.sources import FileList
@@ -15,7 +16,7 @@ from dali_mixup.sources import FileList
 SOURCE = FileList(
     ["a/1.jpg", "a/2.jpg", "b/2.jpg", "d/x\ny.jpg"], [0, 0, 1, 3], ["a", "b", "c", "d"], root="/r"
 )
-HEADER = Header("JPEG", 40, 30, 1000, rotated=False)
+HEADER = Header("JPEG", 40, 30, 3, 1000, rotated=False)
 
 
 def report_of(headers: list[Header | None], *findings: Finding) -> Report:

@@ -25,12 +25,11 @@ def test_every_damaged_file_is_named(odd: Path, pictures: list[tuple[str, int]],
     assert seen == 2, "the batches before it are handed out"
     assert [(file.index, file.name) for file in caught.value.files] == [(at, str(odd / name))]
     assert str(odd / name) in str(caught.value) and "bad_files=Skip()" in str(caught.value)
-    assert isinstance(caught.value.__cause__, RuntimeError), "DALI's own error"
 
 
 def test_a_missing_file_is_named_and_called_missing(pictures: list[tuple[str, int]]) -> None:
     os.remove(pictures[in_step(0, 2)][0])
-    with pytest.raises(BadFileError, match=rf"{pictures[in_step(0, 2)][0]}: there is no such file"):
+    with pytest.raises(BadFileError, match=rf"{pictures[in_step(0, 2)][0]}: missing"):
         next(iter(new(pictures)))
 
 

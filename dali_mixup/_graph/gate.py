@@ -1,0 +1,88 @@
+"""The gate before the decoder: every sample passes it once, and what passed is remembered."""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from dali_mixup._graph.look import Look, UnfitError, look_at
+from dali_mixup._graph.trial import Trial
+from dali_mixup.sources.bad_files import BadFile
+from dali_mixup.sources.base import Source
+
+TRIED = frozenset({"JPEG2000"})
+"""Formats whose header says too little: their damage can kill the process that decodes. Of 6,000 damaged images of
+other formats, decoded beside good ones, none did, nor of 19,500 of which windows were decoded."""
+
+_SLOW, _THREADS = 1e-3, 8
+"""Seconds per file from which on the storage, and not the processor, is waited for; and the threads that then wait."""
+
+
+class Gate:
+    """Which samples may reach the decoder, of any number of sources.
+
+    max_pixels: of an image.
+    """
+
+    def __init__(self, max_pixels: int):
+        self.max_pixels = max_pixels
+        self._passed: weakref.WeakKeyDictionary[Source, np.ndarray] = weakref.WeakKeyDictionary()
+        self._trial = Trial(threads=1)
+
+    def refused(self, source: Source, indices: np.ndarray, *, anew: bool = False) -> list[BadFile]:
+        """The samples among `indices` that must not reach the decoder, in rising order.
+
+        anew: look at those that passed before too: they may have changed.
+        Raises StorageError where samples cannot be read at present, and are not to blame.
+        """
+        passed = self._passed.setdefault(source, np.zeros(len(source), dtype=bool))
+        if anew:
+            passed[indices] = False
+        unseen = indices[~passed[indices]]
+        if not unseen.size:
+            return []
+        unseen = np.unique(unseen)
+        looks = self._looks(source, unseen.tolist())
+        refused: list[BadFile] = []
+        for index, found in zip(unseen.tolist(), looks, strict=True):
+            reason = str(found) if isinstance(found, UnfitError) else self._tried(source, index, found)
+            if reason is None:
+                passed[index] = True
+            else:
+                refused.append(BadFile(index, source.name(index), reason))
+        return refused
+
+    def close(self) -> None:
+        """Ends the process that tries samples, until it is needed again."""
+        self._trial.close()
+
+    def _looks(self, source: Source, indices: Sequence[int]) -> list[Look | UnfitError]:
+        """What the headers say. On storage that answers late many are waited for at once; elsewhere threads would only
+        wait for each other."""
+
+        def one(index: int) -> Look | UnfitError:
+            try:
+                return look_at(source, index, self.max_pixels)
+            except UnfitError as error:
+                return error
+
+        first = indices[:4]
+        start = time.perf_counter()
+        looks = [one(index) for index in first]
+        slow = time.perf_counter() - start > _SLOW * len(first)
+        rest = indices[len(first) :]
+        if not slow or not rest:
+            return looks + [one(index) for index in rest]
+        with ThreadPoolExecutor(_THREADS, "dali-mixup-look") as threads:
+            return looks + list(threads.map(one, rest))
+
+    def _tried(self, source: Source, index: int, found: Look) -> str | None:
+        """Why a sample cannot be decoded, where only trying tells; None where it can, or where there is no need."""
+        if found.format not in TRIED:
+            return None
+        (outcome,) = self._trial.decode(source.feed(np.array([index])), source.read_in_dali, "window")
+        return outcome.error

@@ -1,0 +1,175 @@
+"""The look that every encoded image gets before a decoder does: what its header says, or why it is unfit.
+
+DALI parses the headers of a batch of 32 or more in blocks on its thread pool, and a header that does not parse kills
+the process (docs/upstream/bad-file-crash.md). The same parser is at hand in Python, in a library that DALI needs
+anyway, for a few microseconds of CPU time per image.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from nvidia import nvimgcodec
+from PIL import Image, UnidentifiedImageError
+
+from dali_mixup.sources.base import Source
+from dali_mixup.sources.reading import NotAFileError, StorageError, TooLongError, patiently, read_file
+
+FORMATS = {
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "webp": "WEBP",
+    "bmp": "BMP",
+    "tiff": "TIFF",
+    "pnm": "PPM",
+    "jpeg2k": "JPEG2000",
+}
+"""Pillow's names of the formats that DALI decodes, by nvImageCodec's."""
+
+_MOST_CHANNELS = 4
+_SAMPLES = (np.dtype(np.uint8), np.dtype(np.uint16))
+
+
+class Problem(Enum):
+    """Why a file is unfit for training. The value is what exclude lists say."""
+
+    MISSING = "missing"
+    EMPTY = "empty"
+    UNREADABLE = "unreadable"
+    NOT_AN_IMAGE = "not an image"
+    UNSUPPORTED = "unsupported format"
+    TOO_LARGE = "too large"
+    TRUNCATED = "truncated"
+    UNDECODABLE = "undecodable"
+    OTHER_PIXELS = "decodes to other pixels than in Pillow"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the header of an image says that DALI can decode.
+
+    format: Pillow's name of it, one of the values of `FORMATS`.
+    width, height: as stored, in pixels; not turned by EXIF.
+    channels: as stored.
+    bytes: of the encoded image.
+    """
+
+    format: str
+    width: int
+    height: int
+    channels: int
+    bytes: int
+
+
+class UnfitError(ValueError):
+    """An image that must not reach the decoder.
+
+    Attributes:
+        problem: its kind.
+        detail: what was found.
+    """
+
+    def __init__(self, problem: Problem, detail: str):
+        super().__init__(f"{problem.value} ({detail})")
+        self.problem, self.detail = problem, detail
+
+
+def look(encoded: bytes | np.ndarray, max_pixels: int) -> Look:
+    """What the header says. Raises UnfitError for what must not reach the decoder."""
+    if not len(encoded):
+        raise UnfitError(Problem.EMPTY, "0 bytes")
+    try:
+        stream = nvimgcodec.CodeStream(encoded)
+        found = Look(
+            FORMATS[stream.codec_name], stream.width, stream.height, stream.num_channels, len(encoded)
+        )
+        samples = np.dtype(stream.dtype)
+    except Exception as error:  # whatever a parser says to bytes that may be anything
+        raise explained(encoded, max_pixels, f"DALI's parser: {_first_line(error)}") from None
+    if found.width * found.height > max_pixels:
+        raise UnfitError(
+            Problem.TOO_LARGE,
+            f"{found.width} x {found.height} pixels, more than max_pixels={max_pixels}, which Runtime sets",
+        )
+    if not found.width or not found.height:
+        raise UnfitError(Problem.UNDECODABLE, f"{found.width} x {found.height} pixels")
+    # Integers of 32 bits end the decoder badly, and nobody knows the scale of floating-point samples.
+    if samples not in _SAMPLES or not 1 <= found.channels <= _MOST_CHANNELS:
+        raise UnfitError(
+            Problem.UNSUPPORTED,
+            f"{found.format} with {found.channels} channels of {samples}; expected 1 to {_MOST_CHANNELS} channels of "
+            "8 or 16 bits",
+        )
+    return found
+
+
+def look_at(source: Source, index: int, max_pixels: int) -> Look:
+    """What the header of a sample says.
+
+    Raises:
+        UnfitError: the sample cannot be read or must not reach the decoder.
+        StorageError: it cannot be read at present, and it is not to blame.
+    """
+    return look(encoded_sample(source, index, max_pixels), max_pixels)
+
+
+def encoded_sample(source: Source, index: int, max_pixels: int) -> bytes | np.ndarray:
+    """The encoded image of a sample. Raises as `look_at`."""
+    try:
+        if source.read_in_dali:
+            # Eight bytes per pixel are 16-bit RGBA without compression; the rest is for whatever else a file holds.
+            return read_file(source.name(index), 8 * max_pixels + 2**26)
+        return patiently(lambda: source.feed(np.array([index]))[0], source.name(index))
+    except StorageError:
+        raise
+    except FileNotFoundError as error:
+        raise UnfitError(Problem.MISSING, error.strerror or "no such file") from None
+    except TooLongError as error:
+        raise UnfitError(Problem.TOO_LARGE, error.strerror or "") from None
+    except NotAFileError as error:
+        raise UnfitError(Problem.UNREADABLE, error.strerror or "") from None
+    except (OSError, ValueError) as error:
+        raise UnfitError(Problem.UNREADABLE, getattr(error, "strerror", None) or str(error)) from None
+
+
+def explained(encoded: bytes | np.ndarray, max_pixels: int, reason: str) -> UnfitError:
+    """Why DALI, which says `reason`, cannot decode an image, with Pillow's help: it knows more formats."""
+    content = bytes(encoded)
+    try:
+        image = _opened(content)
+    except UnidentifiedImageError:
+        return UnfitError(Problem.NOT_AN_IMAGE, f"begins with {content[:16]!r}; {reason}")
+    except Exception as error:  # Pillow's parsers raise all kinds of errors on damaged headers
+        return UnfitError(Problem.UNDECODABLE, f"{type(error).__name__}: {error}; {reason}")
+    with image:
+        if image.format not in (*FORMATS.values(), "MPO"):
+            return UnfitError(Problem.UNSUPPORTED, f"DALI does not decode {image.format}")
+        if image.width * image.height > max_pixels:
+            return UnfitError(Problem.UNDECODABLE, reason)
+        try:
+            image.load()
+        except Exception as error:  # as above
+            problem = Problem.TRUNCATED if "truncated" in str(error) else Problem.UNDECODABLE
+            return UnfitError(problem, f"{error}; {reason}")
+        return UnfitError(Problem.UNDECODABLE, f"{image.format} of mode {image.mode}; {reason}")
+
+
+def good_image() -> np.ndarray:
+    """(bytes,) uint8 of an encoded image that any decoder takes."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), (120, 120, 120)).save(buffer, "JPEG")
+    return np.frombuffer(buffer.getvalue(), np.uint8)
+
+
+def _opened(content: bytes) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # remarks on large images and odd EXIF
+        return Image.open(io.BytesIO(content))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

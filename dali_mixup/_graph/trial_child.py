@@ -1,0 +1,148 @@
+"""The process behind `Trial`: decodes as training does, and says how that went."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+
+import numpy as np
+from nvidia.dali import Pipeline, fn
+from PIL import Image
+
+from dali_mixup._graph.decode import Backend, file_content, whole_image, words
+from dali_mixup._graph.trial import MOST_FILES, Care, Outcome
+
+_SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+_MEAN, _MOST = 1.0, 16
+"""Differences from Pillow's pixels that are rounding: the mean and the largest, of 255."""
+
+
+class Decoder:
+    """Decodes on the CPU.
+
+    threads: of DALI.
+    named: samples are paths, not encoded images.
+    """
+
+    def __init__(self, threads: int, named: bool):
+        self._threads, self._named = threads, named
+        self._pipes: dict[Care, Pipeline] = {}
+
+    def decode(self, samples: Sequence[np.ndarray], care: Care) -> list[Outcome]:
+        """How the samples decode."""
+        error, remark, pixels = self._run(samples, care)
+        if error is None and remark is None:
+            if care != "compare":
+                return [Outcome()] * len(samples)
+            return [Outcome(difference=self._difference(samples[0], pixels))]
+        if len(samples) > 1:
+            # One bad image fails its whole batch, often without a name. Halving finds few bad ones in few passes.
+            half = len(samples) // 2
+            return self.decode(samples[:half], care) + self.decode(samples[half:], care)
+        return [Outcome(error, remark if error is None else None)]
+
+    def _run(self, samples: Sequence[np.ndarray], care: Care) -> tuple[str | None, str | None, np.ndarray]:
+        error, pixels = None, np.empty(0)
+        with _stderr() as said:
+            try:
+                pipe = self._pipes.get(care) or self._built(care)
+                self._pipes[care] = pipe
+                outputs = pipe.run(sample=list(samples))
+                if care == "compare":
+                    pixels = np.array(outputs[0].at(0))
+            except Exception as failure:
+                self._pipes.pop(care, None)  # DALI promises nothing for a pipeline after an error
+                error = words(str(failure))
+        remark = re.search(r"Corrupt JPEG data.*", "".join(said))
+        return error, remark and remark.group(), pixels
+
+    def _built(self, care: Care) -> Pipeline:
+        backend = Backend(gpu=False)
+        pipe = Pipeline(MOST_FILES, num_threads=self._threads, device_id=None, prefetch_queue_depth=1)
+        with pipe:
+            encoded = fn.external_source(name="sample")
+            if self._named:
+                encoded = file_content(encoded)
+            outputs = [whole_image(encoded, backend)]
+            if care != "whole":
+                # Some damage shows only there: windows are decoded by other code.
+                outputs.append(
+                    fn.decoders.image_slice(
+                        encoded, rel_start=[0.25, 0.25], rel_shape=[0.5, 0.5], **backend.decoder_arguments
+                    )
+                )
+            pipe.set_outputs(*outputs)
+        pipe.build()
+        return pipe
+
+    def _difference(self, sample: np.ndarray, ours: np.ndarray) -> str | None:
+        content = sample.tobytes()
+        try:
+            with Image.open(os.fsdecode(content) if self._named else io.BytesIO(content)) as image:
+                theirs = rgb(image)
+        except Exception as error:  # Pillow's decoders raise all kinds of errors
+            return f"Pillow does not decode it: {error}"
+        return difference(ours, theirs)
+
+
+def difference(ours: np.ndarray, theirs: np.ndarray) -> str | None:
+    """In what (H, W, 3) uint8 pixels differ from others by more than rounding; None: in nothing."""
+    if ours.shape != theirs.shape:
+        (h, w, _), (u, v, _) = ours.shape, theirs.shape
+        return f"{w} x {h} pixels instead of {v} x {u}"
+    gaps = np.abs(ours.astype(np.int16) - theirs)
+    if gaps.max() <= _MOST and gaps.mean() <= _MEAN:
+        return None
+    return f"by {gaps.mean():.1f} of 255 on average and {gaps.max()} at most"
+
+
+def rgb(image: Image.Image) -> np.ndarray:
+    """(H, W, 3) uint8 pixels. 16-bit grey is scaled to 8 bits, where Pillow's own conversion clips it at 255."""
+    if image.mode in _SIXTEEN_BIT:
+        grey = np.asarray(image).astype(np.float64) / 257
+        return np.repeat(np.clip(np.rint(grey), 0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
+    return np.asarray(image.convert("RGB"))
+
+
+@contextmanager
+def _stderr() -> Iterator[list[str]]:
+    """What is written to stderr meanwhile, by the decoders' C libraries too, instead of letting it through.
+
+    Their lines name no file. The list is filled at the end.
+    """
+    said: list[str] = []
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield said
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            file.seek(0)
+            said.append(file.read().decode(errors="replace"))
+
+
+def main(descriptor: int, threads: int) -> None:
+    """Answers requests until the other side closes."""
+    Image.MAX_IMAGE_PIXELS = None  # sizes were looked at before
+    decoders: dict[bool, Decoder] = {}
+    with Connection(descriptor) as asked:
+        while True:
+            try:
+                contents, named, care = asked.recv()
+            except EOFError:
+                return
+            decoder = decoders.setdefault(named, Decoder(threads, named))
+            asked.send(decoder.decode([np.frombuffer(content, np.uint8) for content in contents], care))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

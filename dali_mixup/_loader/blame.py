@@ -1,0 +1,86 @@
+"""Which files of a batch DALI failed on, so that they can be named and left out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from nvidia.dali import Pipeline
+
+from dali_mixup._graph.feed import PlanFeed
+from dali_mixup._graph.look import good_image
+from dali_mixup._graph.pipeline import Batches
+from dali_mixup._graph.probe import culprits, undecodable
+from dali_mixup._loader.batches import Batch, BatchSource
+from dali_mixup.sources.bad_files import BadFile, BadFiles
+
+Restored = Callable[[Batches, int], Pipeline]
+"""The pipeline as it stood before the batch, for other batches and with so many prepared ahead."""
+
+
+def unusable(batches: BatchSource, batch: Batch, restored: Restored) -> tuple[BadFiles | None, list[BadFile]]:
+    """The samples of a batch that cannot be read or decoded, all of one source, and the list that leaves them out;
+    (None, []) where no file is to blame.
+
+    Three looks, the cheapest first: at the headers; at each image decoded by itself; and at the batch itself, in the
+    pipeline that failed, with good images in the places of ever more rows. The last is what names a file of which only
+    the window of that batch does not decode, or only the GPU's decoder fails on.
+    """
+    for source, indices, bad in batch.reads:
+        found = batches.spec.gate.refused(source, indices, anew=True)
+        found = found or undecodable(source, np.unique(indices).tolist())
+        if found:
+            return bad, found
+    arrays = batches.arrays(batch)
+    with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
+        good = good_image()
+        if batches.read_in_dali:
+            file.write(good.tobytes())
+            file.flush()
+            good = np.frombuffer(file.name.encode(), np.uint8)
+
+        def fails(rows: frozenset[int]) -> bool:
+            files = [given if row in rows else good for row, given in enumerate(arrays[0])]
+            try:
+                restored(_Altered(batches, (files, *arrays[1:])), 1).run()
+            except Exception:  # whatever DALI raises
+                return True
+            return False
+
+        rows = culprits(range(len(arrays[0])), fails)
+    return _of_first_source(batch, rows)
+
+
+def _of_first_source(batch: Batch, rows: list[int]) -> tuple[BadFiles | None, list[BadFile]]:
+    first = 0
+    for source, indices, bad in batch.reads:
+        here = np.unique([indices[row - first] for row in rows if first <= row < first + len(indices)])
+        if here.size:
+            reason = "decodes by itself, but not in this batch: probably its window does not"
+            return bad, [BadFile(int(index), source.name(int(index)), reason) for index in here]
+        first += len(indices)
+    return None, []
+
+
+class _Altered:
+    """Batches that are all alike."""
+
+    def __init__(self, batches: BatchSource, arrays: tuple[Any, ...]):
+        self._batches, self._arrays = batches, arrays
+
+    @property
+    def read_in_dali(self) -> bool:
+        return self._batches.read_in_dali
+
+    @property
+    def feed(self) -> PlanFeed | None:
+        return self._batches.feed
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self._batches.names
+
+    def __call__(self, info: Any) -> tuple[Any, ...]:
+        return self._arrays

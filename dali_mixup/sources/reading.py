@@ -1,0 +1,142 @@
+"""Reading one file whole, without ever waiting for a writer; and whose fault it is where that fails.
+
+A file that is damaged or gone stays so, and a loader may leave it out. Storage that does not answer comes back, so no
+file is given up for it: reading is tried again for a few seconds, and then it is an error.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import stat
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+log = logging.getLogger("dali_mixup")
+
+WAITS = (0.1, 0.5, 2.0, 5.0)
+"""Seconds between the attempts to read from storage that fails."""
+
+_OUTAGES = frozenset(
+    {
+        errno.EIO,
+        errno.ESTALE,
+        errno.EREMOTEIO,
+        errno.ETIMEDOUT,
+        errno.ENOTCONN,
+        errno.ECONNREFUSED,
+        errno.ECONNRESET,
+        errno.ECONNABORTED,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.ESHUTDOWN,
+        errno.ENODEV,
+        errno.ENXIO,
+        errno.EAGAIN,
+        errno.EBUSY,
+        errno.ENOMEM,
+        errno.EMFILE,
+        errno.ENFILE,
+    }
+)
+"""What the system says when the storage, the network or its own means fail, and not one file."""
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe (FIFO)"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a character device"),
+    (stat.S_ISBLK, "a block device"),
+)
+
+T = TypeVar("T")
+
+
+class StorageError(OSError):
+    """Data cannot be read at present, and no file is to blame: the storage fails, or its folder is gone."""
+
+
+class NotAFileError(OSError):
+    """There is something by that name, but not a file: a folder, a FIFO, a device."""
+
+
+class TooLongError(OSError):
+    """A file of more bytes than an image may have."""
+
+
+def read_file(path: str | bytes, most: int) -> bytes:
+    """The bytes of a regular file.
+
+    Raises:
+        NotAFileError, TooLongError: it is not one, or has more than `most` bytes; nothing of it was opened.
+        OSError: the file cannot be read, and that is the file's own fault: it is missing, or may not be read.
+        StorageError: it cannot be read for another reason, after several attempts.
+    """
+    return patiently(lambda: _read(path, most), path)
+
+
+def patiently(read: Callable[[], T], path: str | bytes, waits: tuple[float, ...] | None = None) -> T:
+    """`read()`, which reads from `path`, repeated after each of the waits (in seconds, `WAITS` by default) as long as
+    the storage is at fault. Raises as `read_file`."""
+    remaining = list(WAITS if waits is None else waits)
+    while True:
+        try:
+            return read()
+        except OSError as error:
+            if not _storage_is_at_fault(error, path):
+                raise
+            if not remaining:
+                raise StorageError(
+                    error.errno,
+                    f"{_reason(error, path)}. The file is not to blame, so it was not left out; continue from the "
+                    "loader's state once it can be read",
+                    os.fsdecode(path),
+                ) from error
+            wait = remaining.pop(0)
+            log.warning("%s: %s; trying again in %g s", os.fsdecode(path), _reason(error, path), wait)
+            time.sleep(wait)
+
+
+def _read(path: str | bytes, most: int) -> bytes:
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        kind = next((name for test, name in _KINDS if test(found.st_mode)), "not a regular file")
+        raise NotAFileError(errno.EINVAL, f"{kind}, where an image file was expected", os.fsdecode(path))
+    if found.st_size > most:
+        raise TooLongError(
+            errno.EFBIG, f"{found.st_size} bytes, expected at most {most} for an image", os.fsdecode(path)
+        )
+    # Not blocking, because the name may have become that of a FIFO meanwhile.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        content = os.read(descriptor, found.st_size)
+        while len(content) < found.st_size and (more := os.read(descriptor, found.st_size - len(content))):
+            content += more
+        return content
+    finally:
+        os.close(descriptor)
+
+
+def _storage_is_at_fault(error: OSError, path: str | bytes) -> bool:
+    if error.errno in _OUTAGES:
+        return True
+    return isinstance(error, FileNotFoundError) and _folder_is_gone(path)
+
+
+def _folder_is_gone(path: str | bytes) -> bool:
+    """Whether a missing file's folder is missing too, or empty, as the place of a file system that is not mounted."""
+    try:
+        with os.scandir(os.path.dirname(path) or os.curdir) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return True
+
+
+def _reason(error: OSError, path: str | bytes) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "the file is missing, and its folder is missing or empty: is the storage mounted?"
+    return error.strerror or str(error)
