@@ -23,6 +23,7 @@ import numpy as np
 import psutil
 import typer
 
+from dali_mixup._epochs.state import signed
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.isolated import isolated
 from dali_mixup.bench.synthetic import synthetic_folder
@@ -103,8 +104,9 @@ def million(manifest: str, batch_size: int, batches: int) -> dict[str, Any]:
 
 def _across(loader: Any, around: int) -> tuple[float, float]:
     """The longest wait of the `around` batches about an epoch's end, and the median of the others."""
-    state = loader.state_dict() | {"epoch": 0, "step": len(loader) - around, "run": None}
-    loader.load_state_dict(state)
+    loader.load_state_dict(
+        signed(loader.state_dict() | {"epoch": 0, "step": len(loader) - around, "run": None})
+    )
     waits = _waits(iter(loader), around)
     at_end = time.perf_counter()
     following = iter(loader)

@@ -118,7 +118,7 @@ def test_sizes_may_change_whichever_way_windows_are_decoded(image_folder: Path, 
         (lambda: SizeSchedule(160), "expected \\(\\(epoch, side\\), ...\\)"),
         (lambda: MultiScale(()), "expected at least one"),
         (lambda: MultiScale((64,), every="step"), "every='step'"),
-        (lambda: TrainTransform((1, 2, 3)), "expected one number or \\(height, width\\)"),
+        (lambda: TrainTransform((1, 2, 3)), "expected one number of pixels or \\(height, width\\)"),
         (lambda: TrainTransform(MultiScale(), crop="padded"), "needs one image_size"),
     ],
 )

@@ -49,7 +49,7 @@ def test_both_photographs_are_as_visible_as_the_method_allows(method):
 
 
 def test_titles_name_what_is_not_a_default():
-    assert short(CutMix()) == "CutMix"
+    assert short(CutMix()) == "CutMix()"
     assert short(MixUp(0.8, k=3)) == "MixUp(alpha=0.8, k=3)"
 
 
