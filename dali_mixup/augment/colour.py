@@ -37,7 +37,8 @@ class ColourJitter:
 
     @property
     def layers(self) -> tuple[frozenset[Kernel], ...]:
-        return (kernels_of(name for name, _, _ in self.operations),) * len(self.operations)
+        used = self.operations if self.prob else ()
+        return (kernels_of(name for name, _, _ in used),) * len(used)
 
     def draw(self, rng: np.random.RandomState, rows: int, height: int, width: int) -> list[Actions]:
         used = self.operations
@@ -57,14 +58,14 @@ class Lighting:
     the eigenvalues and eigenvectors above (Krizhevsky et al. 2012, section 4.1). The result is cut to 0..255.
 
     Attributes:
-        std: > 0; 0.1 in the papers.
+        std: >= 0; 0.1 in the papers.
     """
 
     std: float
 
     @property
     def layers(self) -> tuple[frozenset[Kernel], ...]:
-        return (frozenset({Kernel.COLOUR}),)
+        return (frozenset({Kernel.COLOUR}),) if self.std else ()
 
     def draw(self, rng: np.random.RandomState, rows: int, height: int, width: int) -> list[Actions]:
         actions = Actions.none(rows)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from dali_mixup.augment.operations import Actions, Kernel, kernels_of
+from dali_mixup._checks import choice, number
+from dali_mixup.augment.operations import OPERATIONS, Actions, Kernel, kernels_of
 
 
 class Stage(Protocol):
-    """Decides; the graph applies what it decided. NumPy only."""
+    """Decides; the graph applies what it decided. NumPy only. Settings are fields of the transform that makes it."""
 
     @property
     def layers(self) -> tuple[frozenset[Kernel], ...]:
-        """The kernels that each layer may draw. A graph is built from these, so they do not depend on chance."""
+        """The kernels that each layer may draw, see `kernels_of`; none where the stage is off. A graph is built from
+        these, so they do not depend on chance."""
 
     def draw(self, rng: np.random.RandomState, rows: int, height: int, width: int) -> list[Actions]:
         """One action a layer and row, for images of this size."""
@@ -23,19 +25,46 @@ class Stage(Protocol):
 
 @dataclass(frozen=True)
 class Chance:
-    """One operation that an image gets with probability `prob`, its value uniform in [low, high)."""
+    """One operation that an image gets with probability `prob`, its value uniform in [low, high).
+
+    Args:
+        operation: a name of `operations.OPERATIONS`, such as "Rotate", whose value is in degrees, or "Invert".
+        prob: in [0, 1]; 0 is off.
+        low, high: low <= high, in the operation's unit.
+
+    Raises:
+        TypeError, ValueError: values outside the above.
+    """
 
     operation: str
     prob: float
     low: float = 0.0
     high: float = 0.0
 
+    def __post_init__(self) -> None:
+        choice("Chance", "operation", self.operation, tuple(OPERATIONS))
+        number("Chance", "prob", self.prob, at_least=0, at_most=1)
+        number("Chance", "high", self.high, at_least=number("Chance", "low", self.low))
+
     @property
     def layers(self) -> tuple[frozenset[Kernel], ...]:
-        return (kernels_of([self.operation]),)
+        return (kernels_of([self.operation]),) if self.prob else ()
 
     def draw(self, rng: np.random.RandomState, rows: int, height: int, width: int) -> list[Actions]:
         actions = Actions.none(rows)
         where = rng.random_sample(rows) < self.prob
         actions.put(where, self.operation, rng.uniform(self.low, self.high, rows), height, width)
         return [actions]
+
+
+def check_stages(owner: str, stages: Any) -> None:
+    """TypeError for anything but a tuple of objects that have what a `Stage` has."""
+    if not isinstance(stages, tuple):
+        raise TypeError(f"{owner}: stages={stages!r}, expected a tuple")
+    for stage in stages:
+        if not isinstance(getattr(stage, "layers", None), tuple) or not callable(
+            getattr(stage, "draw", None)
+        ):
+            raise TypeError(
+                f"{owner}: stages has {stage!r}, expected objects with layers and draw, such as Chance"
+            )

@@ -22,7 +22,7 @@ from dali_mixup.augment.kernels import Canvas, apply
 from dali_mixup.augment.parse import BLACK, auto_augmentation
 from dali_mixup.augment.resize import resized_and_flipped
 from dali_mixup.augment.sizes import ImageSize, MultiScale, SizeSchedule, checked_size, size_of
-from dali_mixup.augment.stage import Chance, Stage
+from dali_mixup.augment.stage import Chance, Stage, check_stages
 
 UINT8 = types.DALIDataType.UINT8
 FLOAT = types.DALIDataType.FLOAT
@@ -103,33 +103,35 @@ class TrainTransform:
         if self.fill is not None:
             _check_colour(owner, self.fill)
         _jitter(owner, self.color_jitter)
-        if self.auto_augment is not None:
-            auto_augmentation(self.auto_augment)
+        check_stages(owner, self.stages)
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the result, the largest where it changes."""
         return size_of(self.image_size)
 
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """What may happen to each image between flip and cutout, in this order; one that is off has no layers.
+
+        A subclass adds its own: `(*super().stages, Chance("Invert", self.invert))`.
+        """
+        named = () if self.auto_augment is None else (auto_augmentation(self.auto_augment)[0],)
+        return (
+            *named,
+            ColourJitter(_jitter("TrainTransform", self.color_jitter), self.color_jitter_prob),
+            Chance("Color", self.grayscale),
+            Chance("Solarize", self.solarize, 128, 128),
+            Chance("GaussianBlur", self.gaussian_blur, *self.blur_sigma),
+            Lighting(self.lighting),
+        )
+
     @cached_property
     def draws(self) -> Draws:
         """What is decided for each batch outside the graph."""
-        stages: list[Stage] = []
-        if self.auto_augment is not None:
-            stages.append(auto_augmentation(self.auto_augment)[0])
-        jitter = _jitter("TrainTransform", self.color_jitter)
-        if any(jitter) and self.color_jitter_prob:
-            stages.append(ColourJitter(jitter, self.color_jitter_prob))
-        if self.grayscale:
-            stages.append(Chance("Color", self.grayscale))
-        if self.solarize:
-            stages.append(Chance("Solarize", self.solarize, 128, 128))
-        if self.gaussian_blur:
-            stages.append(Chance("GaussianBlur", self.gaussian_blur, *self.blur_sigma))
-        if self.lighting:
-            stages.append(Lighting(self.lighting))
         size = self.image_size if isinstance(self.image_size, SizeSchedule | MultiScale) else self.size
-        return Draws(size, tuple(stages), self.cutout, self.random_erasing)
+        used = tuple(stage for stage in self.stages if stage.layers)
+        return Draws(size, used, self.cutout, self.random_erasing)
 
     def graph(
         self,
