@@ -24,7 +24,7 @@ class MixPlan:
             is itself is left alone: it is exactly its own image.
         form: (N,) int32 `methods.Form` of each row.
         regions: (N, r, 7) int32 rectangles of PASTE rows (see `methods.Draws`), or None.
-        masks: (m, H, W) float32, the distinct masks of MASK rows, or None.
+        masks: (m, H, W), the distinct masks of MASK rows, float32, or uint8 if all are of 0 and 1; or None.
         mask_of: (N,) int32 index into `masks`, -1 where a row has none.
         regime: "mixed"; "clean" in a step that an `Alternation` left alone; "off" outside the schedule.
         unpartnered: rows for which a rule by class found no partner.

@@ -62,6 +62,11 @@ class PlanFeed:
         return self.policy.granularity != "sample"
 
     @property
+    def masks_are_hard(self) -> bool:
+        """Whether no mask averages pixels, so that uint8 images stay uint8."""
+        return all(method.hard for method in self.policy.all_methods if method.form == Form.MASK)
+
+    @property
     def label_names(self) -> tuple[str, ...]:
         """What mixing labels needs."""
         return ("weights", *(f"partner{j}" for j in range(1, self.policy.columns)))
@@ -172,16 +177,17 @@ class PlanFeed:
         }
 
     def _mask(self, plan: MixPlan) -> dict[str, np.ndarray | list[np.ndarray]]:
-        """Each distinct mask once, at the first MASK row that has it, and one number at the others: a mask for every
-        row would be 51 MB for a batch of 256 x 224 x 224. `mask_at` is where a row finds its own, counted among MASK
-        rows, because only these reach the branch that reads it."""
+        """Each distinct mask once, at the first MASK row that has it, and one number at the others: a float32 mask for
+        every row would be 51 MB for a batch of 256 x 224 x 224. `mask_at` is where a row finds its own, counted among
+        MASK rows, because only these reach the branch that reads it."""
         mine = plan.form == Form.MASK
         rows = np.flatnonzero(mine)
         used, first, which = np.unique(plan.mask_of[rows], return_index=True, return_inverse=True)
-        fed = [np.ones((1, 1, 1), np.float32)] * len(plan)
+        dtype = np.uint8 if self.masks_are_hard else np.float32  # always the same, as a graph has one type
+        fed = [np.ones((1, 1, 1), dtype)] * len(plan)
         for mask, row in zip(used, rows[first], strict=True):
             assert plan.masks is not None
-            fed[row] = plan.masks[mask][:, :, None]
+            fed[row] = plan.masks[mask][:, :, None].astype(dtype, copy=False)
         at = np.zeros(len(plan), np.int32)
         at[rows] = first[which]
         return {"is_mask": mine, "mask": fed, "mask_at": at}

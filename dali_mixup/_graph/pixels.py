@@ -137,9 +137,12 @@ def paste_resized(nodes: Nodes, interpolation: types.DALIInterpType) -> DataNode
 
 
 def _mask(nodes: Nodes) -> DataNode:
-    """mask * x_0 + (1 - mask) * x_1 in float32: exact x_0 where the mask is 1, exact x_1 where it is 0."""
+    """mask * x_0 + (1 - mask) * x_1: exact x_0 where the mask is 1, exact x_1 where it is 0. In float32, but hard masks
+    of uint8 keep uint8 images uint8."""
     # Only the masks of this branch go to the GPU, and once for both products.
     mask = nodes["mask"].gpu() if nodes["images"].device == "gpu" else nodes["mask"]
     if "mask_at" in nodes:
         mask = fn.permute_batch(mask, indices=nodes["mask_at"])
-    return nodes["images"] * mask + nodes["image1"] * (1.0 - mask)
+    return nodes["images"] * mask + nodes["image1"] * (
+        types.Constant(1, dtype=types.DALIDataType.UINT8) - mask
+    )

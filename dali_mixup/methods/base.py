@@ -56,6 +56,11 @@ class Method(ABC):
         """k: images that take part in one mixed row, its own included."""
         return 2
 
+    @property
+    def hard(self) -> bool:
+        """Whether every pixel of a mask comes from one image: masks of 0 and 1, in uint8."""
+        return False
+
     @abstractmethod
     def draw(self, rng: np.random.RandomState, n: int, height: int, width: int) -> Draws:
         """n independent decisions for images of height x width pixels. Pure but for the stream's position."""

@@ -49,6 +49,10 @@ class GridMix(Method):
             bounds = interval("GridMix", name, getattr(self, name), above=0, at_most=top)
             object.__setattr__(self, name, bounds)
 
+    @property
+    def hard(self) -> bool:
+        return True
+
     def draw(self, rng: np.random.RandomState, n: int, height: int, width: int) -> Draws:
         ratio = np.sqrt(1.0 - rng.beta(self.alpha, self.alpha, n))
         low, high = self.n_holes
@@ -63,8 +67,7 @@ class GridMix(Method):
         pitch_h = np.maximum((pitch_w * hole_aspect).astype(np.int64), 1)
         across = in_holes(width, x0, cut_w, pitch_w, ratio)
         down = in_holes(height, y0, cut_h, pitch_h, ratio)
-        masks = down[:, :, None] * across[:, None, :]
-        np.subtract(1.0, masks, out=masks)
+        masks = (~(down[:, :, None] & across[:, None, :])).view(np.uint8)
         pasted = down.mean(1, dtype=np.float64) * across.mean(1, dtype=np.float64)
         return Draws(weights=two(1.0 - pasted), masks=masks)
 
@@ -72,9 +75,8 @@ class GridMix(Method):
 def in_holes(
     extent: int, start: np.ndarray, length: np.ndarray, pitch: np.ndarray, ratio: np.ndarray
 ) -> np.ndarray:
-    """(n, extent) float32: 1 on the pixels of [start, start + length) that are in a hole, one at the beginning of every
+    """(n, extent) bool: True on the pixels of [start, start + length) that are in a hole, one at the beginning of every
     `pitch` pixels, of `ratio` of it but at least 1 and at most pitch - 1 pixels."""
     hole = np.minimum(np.maximum((pitch * ratio).astype(np.int64), 1), pitch - 1)
     at = np.arange(extent) - start[:, None]
-    inside = (at >= 0) & (at < length[:, None]) & (at % pitch[:, None] < hole[:, None])
-    return inside.astype(np.float32)
+    return (at >= 0) & (at < length[:, None]) & (at % pitch[:, None] < hole[:, None])

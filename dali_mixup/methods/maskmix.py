@@ -38,6 +38,10 @@ class MaskMix(Method):
         object.__setattr__(self, "alpha", number("MaskMix", "alpha", self.alpha, above=0))
         object.__setattr__(self, "block", integer("MaskMix", "block", self.block, at_least=1))
 
+    @property
+    def hard(self) -> bool:
+        return True
+
     def draw(self, rng: np.random.RandomState, n: int, height: int, width: int) -> Draws:
         row_of, column_of = np.arange(height) // self.block, np.arange(width) // self.block
         rows, columns = int(row_of[-1]) + 1, int(column_of[-1]) + 1

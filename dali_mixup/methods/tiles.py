@@ -6,13 +6,13 @@ import numpy as np
 
 
 def enlarged(tiles: np.ndarray, row_of: np.ndarray, column_of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Masks (n, H, W) float32 and their exact means (n,) float64, from tiles (n, rows, columns) of 0 and 1.
+    """Hard masks (n, H, W) uint8 and their exact means (n,) float64, from tiles (n, rows, columns) of 0 and 1.
 
     Args:
         row_of, column_of: (H,) and (W,) int, the tile that each row and column of pixels belongs to.
     """
     # Across first: then going down copies whole rows of pixels.
-    masks = tiles.astype(np.float32).take(column_of, axis=2).take(row_of, axis=1)
+    masks = tiles.astype(np.uint8).take(column_of, axis=2).take(row_of, axis=1)
     rows = np.bincount(row_of, minlength=tiles.shape[1])
     columns = np.bincount(column_of, minlength=tiles.shape[2])
     covered = np.einsum("nij,i,j->n", tiles.astype(np.int64), rows, columns)

@@ -55,6 +55,10 @@ class TokenMix(Method):
         object.__setattr__(self, "minimum", integer("TokenMix", "minimum", self.minimum, at_least=0))
         choice("TokenMix", "shape", self.shape, ("block", "random"))
 
+    @property
+    def hard(self) -> bool:
+        return True
+
     def draw(self, rng: np.random.RandomState, n: int, height: int, width: int) -> Draws:
         rows, columns = self.tokens
         total = rows * columns

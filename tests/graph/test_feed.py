@@ -56,3 +56,16 @@ def test_each_mask_is_fed_once_and_found_by_every_row_that_has_it(methods: list,
         assert sum(mask.size > 1 for mask in masks) == len(set(plan.mask_of[rows]))
         masked += len(rows)
     assert masked
+
+
+@pytest.mark.parametrize(
+    ("methods", "dtype"),
+    [([FMix()], np.uint8), ([FMix(max_soft=0.1)], np.float32), ([FMix(), GMix()], np.float32)],
+    ids=str,
+)
+def test_hard_masks_are_bytes_unless_the_policy_has_others(methods: list, dtype: type) -> None:
+    """One type in every batch, whichever methods it drew: a graph has one."""
+    for granularity in ("batch", "sample"):
+        policy = MixPolicy(methods, granularity=granularity, prob=0.7)
+        for step in range(6):
+            assert {mask.dtype for mask in arrays_of(policy, step)["mask"]} == {np.dtype(dtype)}

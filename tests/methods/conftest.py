@@ -49,7 +49,8 @@ def _lawful(method: Method, n: int, height: int, width: int, seed: int = 0) -> N
     assert ((draws.weights >= 0) & (draws.weights <= 1)).all()
     np.testing.assert_allclose(draws.weights.sum(1), 1, atol=1e-12)
     if draws.masks is not None:
-        assert draws.masks.shape == (n, height, width) and draws.masks.dtype == np.float32
+        assert draws.masks.shape == (n, height, width)
+        assert draws.masks.dtype == (np.uint8 if method.hard else np.float32)
         assert draws.masks.min() >= 0 and draws.masks.max() <= 1
     if draws.boxes is not None:
         y0, x0, y1, x1 = draws.boxes.T

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from dali_mixup.methods import FMix
-from dali_mixup.methods.fmix import highest, low_frequency_image, spectrum
+from dali_mixup.methods.fmix import clouds, highest, limit, low_frequency_image, spectrum
 
 
 def test_a_hard_mask_has_a_whole_number_of_own_pixels_and_its_label_counts_them(draw):
@@ -68,6 +68,58 @@ def test_masks_are_those_of_the_published_formula(height, width, soft):
     )
 
 
+@pytest.mark.parametrize(("height", "width"), [(224, 224), (96, 130), (131, 97)])
+def test_clouds_without_high_frequencies_are_fourier_sums_of_the_others(height, width):
+    amplitude = spectrum(height, width, 3.0)
+    most = limit(amplitude, width)
+    noise = np.random.RandomState(3).standard_normal((2, 2, 2 * most + 1, most + 1))
+    for cloud, (real, imaginary) in zip(
+        clouds(np.random.RandomState(3), 2, amplitude, height, width), noise, strict=True
+    ):
+        full = np.zeros(amplitude.shape, complex)
+        rows = np.arange(-most, most + 1)[:, None]
+        full[rows, np.arange(most + 1)] = real + 1j * imaginary
+        expected = np.fft.irfft2(amplitude * full, (height, width)) * height * width
+        np.testing.assert_allclose(cloud, expected, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("decay", [2.5, 3.0, 4.0])
+def test_leaving_frequencies_out_moves_contours_by_a_tenth_of_a_pixel(decay):
+    amplitude = spectrum(224, 224, decay)
+    most, rng = limit(amplitude, 224), np.random.RandomState(0)
+    y, x = np.abs(np.fft.fftfreq(224, 1 / 224))[:, None], np.arange(113)[None, :]
+    changed = contour = 0
+    for _ in range(20):
+        noise = rng.standard_normal(amplitude.shape) + 1j * rng.standard_normal(amplitude.shape)
+        whole, part = (
+            highest(np.fft.irfft2(amplitude * noise * kept, (224, 224)), 25_000, 0)
+            for kept in (1, np.maximum(y, x) <= most)
+        )
+        changed += (whole != part).sum()
+        contour += (whole[1:] != whole[:-1]).sum() + (whole[:, 1:] != whole[:, :-1]).sum()
+    # Pixel edges along a contour are up to sqrt(2) times its length, 4 / pi on average; |error| averages 0.8 rms.
+    assert 0.005 < changed / contour < 0.1
+
+
+def test_where_nothing_can_be_left_out_all_frequencies_are_used():
+    assert limit(spectrum(224, 224, 1.0), 224) is None
+    assert limit(spectrum(16, 16, 3.0), 16) is None
+
+
+@given(
+    values=st.lists(
+        st.sampled_from([-1.0, 0.0, 0.5, 0.5000001, 7.0, 1e9]) | st.floats(-1, 1), min_size=1, max_size=3000
+    ),
+    share=st.floats(0, 1),
+)
+def test_exactly_as_many_pixels_as_asked_for_are_the_highest(values, share):
+    cloud = np.array([values], np.float32)
+    count = int(share * cloud.size)
+    mask = highest(cloud, count, 0)
+    assert mask.sum() == count
+    assert not 0 < count < cloud.size or cloud[mask].min() >= cloud[~mask].max()
+
+
 def test_power_falls_off_with_twice_the_decay():
     """|amplitude|^2 ~ f^-6 at decay 3: an octave is a factor of 64. 400 images, so each power is known to about 7%."""
     amplitude = spectrum(64, 64, 3.0)
@@ -79,7 +131,7 @@ def test_power_falls_off_with_twice_the_decay():
 
 def test_more_decay_makes_shorter_contours(draw):
     def contour(decay):
-        masks = draw(FMix(lam=0.5, decay=decay), 30, 40, 40).masks
+        masks = draw(FMix(lam=0.5, decay=decay), 30, 40, 40).masks.astype(int)
         return abs(np.diff(masks, axis=1)).sum() + abs(np.diff(masks, axis=2)).sum()
 
     assert contour(1.0) > 2 * contour(2.0) > 2 * contour(4.0)

@@ -67,7 +67,7 @@ def test_masks_are_hard_and_the_label_counts_own_pixels(draw):
 def test_holes_are_repeated_along_the_grid(draw):
     """As many holes side by side as asked for, where the cut is the whole image."""
     method = GridMix(alpha=50, n_holes=(4, 4), cut_area_ratio=(1, 1), cut_aspect_ratio=(1, 1))
-    for mask in draw(method, 20, 96, 96).masks:
+    for mask in draw(method, 20, 96, 96).masks.astype(int):
         line = mask[mask.min(1).argmin()]
         assert (np.diff(line) == -1).sum() + (line[0] == 0) == 4
 
