@@ -93,7 +93,7 @@ def look(encoded: bytes | np.ndarray, max_pixels: int) -> Look:
     if found.width * found.height > max_pixels:
         raise UnfitError(
             Problem.TOO_LARGE,
-            f"{found.width} x {found.height} pixels, more than max_pixels={max_pixels}, which Runtime sets",
+            f"{found.width} x {found.height} pixels, expected at most max_pixels={max_pixels}",
         )
     if not found.width or not found.height:
         raise UnfitError(Problem.UNDECODABLE, f"{found.width} x {found.height} pixels")

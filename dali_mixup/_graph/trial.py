@@ -82,8 +82,8 @@ class Trial:
         innocent = self._ask([good_image()], False, "whole")
         if isinstance(innocent, str):
             raise RuntimeError(
-                f"the process that tries images does not work: {innocent}, with a good image too. Its own messages are "
-                "above, on stderr"
+                f"the process that tries images does not work, not even with a good image ({innocent}); its own "
+                "messages are on stderr"
             )
         return Outcome(error=answer)
 
@@ -130,7 +130,7 @@ class _Child:
         except (EOFError, OSError):
             status = self._process.wait()
             how = signal.Signals(-status).name if status < 0 else f"exit code {status}"
-            raise _LostError(f"it kills the process that decodes it ({how})") from None
+            raise _LostError(f"the process that decodes it dies ({how})") from None
 
 
 def _ended(process: subprocess.Popen[bytes], ours: Connection, owner: int) -> None:

@@ -100,6 +100,11 @@ class BatchSource:
         self._ahead.popleft()
         return batch
 
+    def due(self) -> Exception | None:
+        """The error that stopped the next batch from being made. DALI may then have failed on what it was given in its
+        place."""
+        return self._ahead[0][1] if self._ahead else None
+
     def under_way(self) -> tuple[Batch, ...]:
         """The batches handed to DALI that have not come out yet, oldest first, up to one that could not be decided."""
         made = itertools.takewhile(lambda entry: entry[0] is not None, self._ahead)

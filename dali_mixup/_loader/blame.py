@@ -58,7 +58,7 @@ def _of_first_source(batch: Batch, rows: list[int]) -> tuple[BadFiles | None, li
     for source, indices, bad in batch.reads:
         here = np.unique([indices[row - first] for row in rows if first <= row < first + len(indices)])
         if here.size:
-            reason = "decodes by itself, but not in this batch: probably its window does not"
+            reason = "decodes whole on the CPU, but not as this batch needs it: its window, or on this GPU"
             return bad, [BadFile(int(index), source.name(int(index)), reason) for index in here]
         first += len(indices)
     return None, []

@@ -156,6 +156,7 @@ class PipelineRun:
     def _leave_out_bad_files(self, error: Exception) -> None:
         """Finds the files that DALI failed on. Raises `error` itself where the source failed, and where no file was to
         blame several times in a row; before that, the batch is tried again."""
+        error = self.batches.due() or error
         under_way = self.batches.under_way()
         if not under_way:
             raise error

@@ -1,0 +1,92 @@
+"""Which samples reach the decoder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dali_mixup._graph import gate as gates
+from dali_mixup._graph.gate import Gate
+from dali_mixup._graph.look import Look, Problem, UnfitError, look
+from dali_mixup._graph.options import MAX_PIXELS
+from dali_mixup.sources import FileList, StorageError, reading
+from tests.bad_images import NOT_FILES, contents, make, png_chunk, png_header
+from tests.odd_images import ROTATED, SILENT, SOUND
+
+# Their headers are in order, and errors in decoding proper are safe.
+FAIL_LATER = {"jpeg_half", "jpeg_without_end", "png_flipped_bits", "webp_half", "bmp_without_window"}
+KINDS = (*contents(), *NOT_FILES)
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> FileList:
+    for kind in KINDS:
+        make(kind, tmp_path / f"{kind}.jpg")
+    return FileList([f"{kind}.jpg" for kind in KINDS], [0] * len(KINDS), ["c"], root=tmp_path)
+
+
+def refused(gate: Gate, source: FileList, **how: bool) -> list[str]:
+    return [
+        Path(file.name).stem for file in gate.refused(source, np.arange(len(source)), **how) if file.reason
+    ]
+
+
+def test_nothing_passes_that_could_kill_the_process(bad: FileList) -> None:
+    assert set(refused(Gate(MAX_PIXELS), bad)) == set(KINDS) - FAIL_LATER
+
+
+def test_sound_images_pass_and_are_not_looked_at_again(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [*SOUND, ROTATED, SILENT]
+    source = FileList(names, [0] * len(names), ["c"], root=odd)
+    gate = Gate(MAX_PIXELS)
+    assert refused(gate, source) == []
+    seen: list[int] = []
+
+    def counted(source: FileList, index: int, max_pixels: int) -> Look:
+        seen.append(index)
+        raise UnfitError(Problem.EMPTY, "for the test")
+
+    monkeypatch.setattr(gates, "look_at", counted)
+    assert refused(gate, source) == [] and seen == []
+    gate.refused(source.subset([0, 1]), np.array([1]))
+    assert seen == [1], "another source, of which nothing is known"
+    assert len(refused(gate, source, anew=True)) == len(names)
+
+
+def test_a_sample_that_comes_twice_in_a_batch_is_looked_at_once(bad: FileList) -> None:
+    index = KINDS.index("gif")
+    (found,) = Gate(MAX_PIXELS).refused(bad, np.array([index, index, index]))
+    assert found.index == index and "GIF" in found.reason
+
+
+def test_late_storage_is_waited_for_by_many_at_once(bad: FileList, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gates, "_SLOW", 0.0)
+    assert set(refused(Gate(MAX_PIXELS), bad)) == set(KINDS) - FAIL_LATER
+
+
+@pytest.mark.parametrize(("pixels", "passes"), [(100 * 90, True), (100 * 90 - 1, False)])
+def test_the_limit_of_pixels_is_the_users(pixels: int, passes: bool) -> None:
+    png = png_header(100, 90) + png_chunk(b"IDAT", b"") + png_chunk(b"IEND", b"")
+    if passes:
+        assert look(png, pixels) == Look("PNG", 100, 90, 3, len(png))
+    else:
+        with pytest.raises(
+            UnfitError, match=r"too large \(100 x 90 pixels, expected at most max_pixels=8999"
+        ):
+            look(png, pixels)
+
+
+def test_a_file_of_absurd_length_is_not_read(tmp_path: Path) -> None:
+    with open(tmp_path / "a.jpg", "wb") as file:
+        os.truncate(file.fileno(), 1 << 40)  # sparse: a hole of a terabyte
+    (found,) = Gate(MAX_PIXELS).refused(FileList([tmp_path / "a.jpg"], [0]), np.array([0]))
+    assert "too large" in found.reason
+
+
+def test_an_outage_refuses_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading.time, "sleep", lambda seconds: None)
+    with pytest.raises(StorageError):
+        Gate(MAX_PIXELS).refused(FileList([tmp_path / "gone" / "a.jpg"], [0]), np.array([0]))

@@ -1,0 +1,65 @@
+"""Which rows of a batch are to blame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dali_mixup._graph import probe
+from dali_mixup._graph.probe import culprits, undecodable
+from dali_mixup.sources import FileList
+from tests.bad_images import make
+from tests.odd_images import picture
+
+
+@given(st.integers(1, 70).flatmap(lambda n: st.tuples(st.just(n), st.sets(st.integers(0, n - 1)))))
+def test_exactly_the_rows_that_fail_are_found(batch: tuple[int, set[int]]) -> None:
+    n, bad = batch
+    asked: list[frozenset[int]] = []
+
+    def fails(rows: frozenset[int]) -> bool:
+        asked.append(rows)
+        return bool(rows & bad)
+
+    assert culprits(range(n), fails) == sorted(bad)
+    assert len(asked) <= 2 + 2 * len(bad) * (n.bit_length() + 1)
+
+
+def test_a_batch_that_fails_without_its_rows_has_no_culprit() -> None:
+    assert culprits(range(8), lambda rows: True) == []
+
+
+def test_a_failure_that_is_over_has_no_culprit() -> None:
+    assert culprits(range(8), lambda rows: False) == []
+
+
+def test_rows_that_fail_together_only_are_not_blamed() -> None:
+    assert culprits(range(8), lambda rows: len(rows) > 5) == []
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> FileList:
+    for name in ("a", "b", "d"):
+        picture().save(tmp_path / f"{name}.jpg")
+    make("jpeg_half", tmp_path / "c.jpg")
+    return FileList([f"{name}.jpg" for name in "abcd"], [0] * 4, ["c"], root=tmp_path)
+
+
+def test_samples_that_do_not_decode_are_found_with_the_reason(source: FileList) -> None:
+    (found,) = undecodable(source, range(4))
+    assert found.index == 2 and "truncated" in found.reason
+
+
+def test_no_file_is_blamed_where_a_good_image_does_not_decode_either(
+    source: FileList, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        def run(self, **_: object) -> None:
+            raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(probe, "_one_at_a_time", lambda read_in_dali: Broken())
+    with pytest.raises(RuntimeError, match="out of memory"):
+        undecodable(source, range(4))
