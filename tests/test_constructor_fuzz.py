@@ -90,7 +90,7 @@ def some_of(named: list[str]) -> st.SearchStrategy[dict[str, Any]]:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @given(data=st.data())
-@settings(max_examples=250)
+@settings(max_examples=120)
 def test_an_object_holds_what_it_was_given(kind: type, data: st.DataObject) -> None:
     changed = data.draw(some_of(arguments(kind)))
     thing = made(kind, NEEDED.get(kind.__name__, {}), changed)
@@ -101,7 +101,8 @@ def test_an_object_holds_what_it_was_given(kind: type, data: st.DataObject) -> N
         got = getattr(thing, name)
         chosen_for_the_user = value is None and defaults[name] is None
         named_rule = name == "partners" and getattr(value, "name", "") == got
-        assert chosen_for_the_user or named_rule or says(got, value), (name, value, got)
+        opaque = name == "data" and got is value
+        assert chosen_for_the_user or named_rule or opaque or says(got, value), (name, value, got)
 
 
 def of_methods(policy: MixPolicy, kind: type) -> Any:
@@ -125,7 +126,7 @@ TIMM: dict[str, Callable[[MixPolicy, Any], bool]] = {
 
 
 @given(data=st.data())
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_from_timm(data: st.DataObject) -> None:
     assert list(TIMM) == arguments(MixPolicy.from_timm)
     changed = data.draw(some_of(list(TIMM)))
@@ -179,7 +180,7 @@ TOLD: dict[str, Callable[[Any, Any], bool]] = {
 
 @pytest.mark.parametrize("make", [train_loader, val_loader], ids=lambda make: make.__name__)
 @given(data=st.data())
-@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_loaders(make: Callable[..., Any], image_folder: Path, data: st.DataObject) -> None:
     base = {"data": open_source(image_folder), "batch_size": 4, "device": "cpu"}
     changed = data.draw(some_of(arguments(make)))
