@@ -27,10 +27,13 @@ def number(
         TypeError: not a real number (bool counts as none).
         ValueError: NaN, infinite or out of bounds. Both messages carry owner, name, value and what is allowed.
     """
-    allowed = _interval(above, at_least, below, at_most)
+    allowed = " ".join(filter(None, ("a number", _interval(above, at_least, below, at_most))))
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{owner}: {name}={value!r} is a {type(value).__name__}, expected a number {allowed}")
-    x = float(value)
+        raise TypeError(f"{owner}: {name}={value!r} is a {type(value).__name__}, expected {allowed}")
+    try:
+        x = float(value)
+    except OverflowError:  # an integer beyond 1.8e308
+        x = math.inf
     bad = (
         not math.isfinite(x)
         or (above is not None and x <= above)
@@ -39,7 +42,7 @@ def number(
         or (at_most is not None and x > at_most)
     )
     if bad:
-        raise ValueError(f"{owner}: {name}={value!r}, expected a number {allowed}")
+        raise ValueError(f"{owner}: {name}={value!r}, expected {allowed}")
     return x
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dali_mixup._checks import number
+from dali_mixup._checks import boolean, number
 from dali_mixup._seeding import Purpose, stream
 
 
@@ -20,7 +20,7 @@ class Alternation:
         per_rank: False: all ranks share every draw; True: each rank draws for itself.
 
     Raises:
-        TypeError, ValueError: clean outside [0, 1].
+        TypeError, ValueError: clean outside [0, 1], per_rank that is not True or False.
     """
 
     clean: float = 0.5
@@ -28,6 +28,7 @@ class Alternation:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "clean", number("Alternation", "clean", self.clean, at_least=0, at_most=1))
+        object.__setattr__(self, "per_rank", boolean("Alternation", "per_rank", self.per_rank))
 
     def is_clean(self, *, seed: int, rank: int, epoch: int, step: int) -> bool:
         """Whether this step is clean: a pure function of its address."""

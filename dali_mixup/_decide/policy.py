@@ -87,9 +87,12 @@ class MixPolicy:
         instance("MixPolicy", "alternation", self.alternation, Alternation)
         instance("MixPolicy", "remix", self.remix, Remix)
         if self.num_classes is not None:
-            integer("MixPolicy", "num_classes", self.num_classes, at_least=1)
+            classes = integer("MixPolicy", "num_classes", self.num_classes, at_least=1)
+            object.__setattr__(self, "num_classes", classes)
         self._check_remix()
         self.schedules.check(self.all_methods)
+        if isinstance(self.schedule, list):
+            object.__setattr__(self, "schedule", tuple(self.schedule))
         self._setting(0)
 
     def __repr__(self) -> str:

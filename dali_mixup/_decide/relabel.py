@@ -40,7 +40,7 @@ class CorruptLabels:
         object.__setattr__(
             self, "fraction", number("CorruptLabels", "fraction", self.fraction, at_least=0, at_most=1)
         )
-        integer("CorruptLabels", "seed", self.seed, at_least=0)
+        object.__setattr__(self, "seed", integer("CorruptLabels", "seed", self.seed, at_least=0))
         choice("CorruptLabels", "scheme", self.scheme, ("uniform", "other"))
 
     def __call__(self, labels: np.ndarray, num_classes: int) -> np.ndarray:

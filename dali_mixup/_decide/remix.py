@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dali_mixup._checks import number
+from dali_mixup._checks import integer, number
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class Remix:
     def __post_init__(self) -> None:
         if isinstance(self.counts, (str, bytes)) or not hasattr(self.counts, "__len__"):
             raise TypeError(f"Remix: counts={self.counts!r}, expected the number of samples of every class")
-        counts = tuple(int(number("Remix", f"counts[{i}]", n, above=0)) for i, n in enumerate(self.counts))
+        counts = tuple(integer("Remix", f"counts[{i}]", n, at_least=1) for i, n in enumerate(self.counts))
         if not counts:
             raise ValueError("Remix: counts are empty; expected the number of samples of every class")
         object.__setattr__(self, "counts", counts)
-        number("Remix", "kappa", self.kappa, at_least=1)
-        number("Remix", "tau", self.tau, at_least=0, at_most=1)
+        object.__setattr__(self, "kappa", number("Remix", "kappa", self.kappa, at_least=1))
+        object.__setattr__(self, "tau", number("Remix", "tau", self.tau, at_least=0, at_most=1))
 
     def check(self, owner: str, classes: int) -> None:
         """ValueError unless there is a count for every class."""

@@ -65,20 +65,17 @@ class Schedule:
                 "give total_epochs with unit='fraction' and only then"
             )
         if self.total_epochs is not None:
-            number("Schedule", "total_epochs", self.total_epochs, above=0)
+            total = number("Schedule", "total_epochs", self.total_epochs, above=0)
+            object.__setattr__(self, "total_epochs", total)
         for field in ("weights", "alpha"):
             given = getattr(self, field)
             if given is not None:
                 if not isinstance(given, (list, tuple)):
                     raise TypeError(f"Schedule: {field}={given!r}, expected a list of curves, one per method")
-                object.__setattr__(self, field, tuple(given))
-        for field, curves in (
-            ("prob", (self.prob,)),
-            ("weights", self.weights or ()),
-            ("alpha", self.alpha or ()),
-        ):
-            for curve in curves:
-                _check_curve(field, curve)
+                if field == "weights" and any(curve is None for curve in given):
+                    raise TypeError(f"Schedule: weights={given!r}, expected a curve for every method")
+                object.__setattr__(self, field, tuple(_curve(field, curve) for curve in given))
+        object.__setattr__(self, "prob", _curve("prob", self.prob))
 
     def active(self, epoch: int, step: int, steps_per_epoch: int | None) -> bool:
         """Is mixing on for this batch? step counts from 0 within the epoch.
@@ -188,19 +185,26 @@ def with_alpha(method: Any, alpha: Curve | None, epoch: int) -> Any:
     return method if alpha is None else replace(method, alpha=value(alpha, epoch))
 
 
-def _check_curve(field: str, curve: Any) -> None:
+def _curve(field: str, curve: Any) -> Any:
+    """The curve with plain numbers in tuples; TypeError or ValueError for anything else."""
     if curve is None or callable(curve):
-        return
+        return curve
     if isinstance(curve, Real) and not isinstance(curve, bool):
-        number("Schedule", field, curve, at_least=0)
-        return
+        return number("Schedule", field, curve, at_least=0)
     try:
-        at = [number("Schedule", "epoch of a knot", e, at_least=0) for e, _ in curve]
-        [number("Schedule", "value of a knot", v, at_least=0) for _, v in curve]
+        knots = tuple(
+            (
+                number("Schedule", "epoch of a knot", epoch, at_least=0),
+                number("Schedule", "value of a knot", height, at_least=0),
+            )
+            for epoch, height in curve
+        )
     except (TypeError, ValueError) as error:
         raise type(error)(
             f"Schedule: {field}={curve!r} is no curve; expected a number, ((epoch, value), ...) or a function of the "
             "epoch"
         ) from error
+    at = [epoch for epoch, _ in knots]
     if not at or at != sorted(at):
         raise ValueError(f"Schedule: {field}: the knots {curve!r} must be ordered by epoch, and at least one")
+    return knots

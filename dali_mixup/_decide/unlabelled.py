@@ -29,8 +29,9 @@ class Unlabelled:
         if self.data is None:
             raise TypeError("Unlabelled: data=None, expected a folder, a list, a manifest, ... of images")
         if self.batch_size is not None:
-            integer("Unlabelled", "batch_size", self.batch_size, at_least=1)
-        integer("Unlabelled", "views", self.views, at_least=1)
+            rows = integer("Unlabelled", "batch_size", self.batch_size, at_least=1)
+            object.__setattr__(self, "batch_size", rows)
+        object.__setattr__(self, "views", integer("Unlabelled", "views", self.views, at_least=1))
 
     def describe(self) -> dict[str, Any]:
         """What a resumed run must have in common, but for the data, which the loader compares once opened."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dali_mixup._checks import integer
+from dali_mixup._checks import boolean, integer
 from dali_mixup._seeding import Purpose, stream
 
 
@@ -41,8 +41,9 @@ class EpochLayout:
       one full step.
     - where that is impossible, ragged=True gives one more batch of one sample to the first R ranks only.
 
-    Raises TypeError for counts that are not integers, and ValueError where a count is below 1, where
-    drop_last would leave no step at all, and where ranks cannot have equal steps and ragged is False.
+    Raises TypeError for counts that are not integers and flags that are not True or False, and ValueError where a
+    count is below 1, where drop_last would leave no step at all, and where ranks cannot have equal steps and ragged is
+    False.
     """
 
     samples: int
@@ -54,6 +55,8 @@ class EpochLayout:
     def __post_init__(self) -> None:
         for name in ("samples", "batch_size", "world_size"):
             object.__setattr__(self, name, integer("EpochLayout", name, getattr(self, name), at_least=1))
+        for name in ("drop_last", "ragged"):
+            object.__setattr__(self, name, boolean("EpochLayout", name, getattr(self, name)))
         chunk = self._chunk
         if self.drop_last and self.samples < chunk:
             raise ValueError(

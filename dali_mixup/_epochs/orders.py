@@ -71,7 +71,7 @@ class ClassGroups(Order):
     size: int = 2
 
     def __post_init__(self) -> None:
-        integer("ClassGroups", "size", self.size, at_least=2)
+        object.__setattr__(self, "size", integer("ClassGroups", "size", self.size, at_least=2))
 
     def check(self, labels: np.ndarray, batch_size: int) -> None:
         if batch_size % self.size:
@@ -118,7 +118,7 @@ class Repeated(Order):
     interleaved: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        integer("Repeated", "times", self.times, at_least=2)
+        object.__setattr__(self, "times", integer("Repeated", "times", self.times, at_least=2))
 
     def length(self, samples: int, world_size: int) -> int:
         rounded = samples // ROUND_TO * ROUND_TO if samples >= ROUND_TO else samples

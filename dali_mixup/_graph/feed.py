@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from dali_mixup._checks import number
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._decide.validity import refuse_invalid
@@ -201,19 +203,17 @@ def normalising(mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
 def channels(
     owner: str, mean: Sequence[float] | float, std: Sequence[float] | float
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """mean and std as tuples of equal length; ValueError if they do not match or a std is not > 0."""
-    try:
-        means, stds = (np.atleast_1d(np.asarray(given, dtype=np.float64)) for given in (mean, std))
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{owner}: mean={mean!r}, std={std!r}; expected numbers ({error})") from None
-    if (
-        means.shape != stds.shape
-        or means.ndim != 1
-        or not np.isfinite([means, stds]).all()
-        or (stds <= 0).any()
-    ):
+    """mean and std as tuples of equal length, at least one number each; TypeError or ValueError if they are no numbers,
+    do not match, or a std is not > 0."""
+    means, stds = (_numbers(owner, name, given) for name, given in (("mean", mean), ("std", std)))
+    if len(means) != len(stds) or not means or min(stds) <= 0:
         raise ValueError(
             f"{owner}: mean={mean!r}, std={std!r}; expected as many std as mean, one per channel (or one number each), "
             "in the units of the images' pixels, all finite and every std > 0"
         )
-    return tuple(means.tolist()), tuple(stds.tolist())
+    return means, stds
+
+
+def _numbers(owner: str, name: str, given: Any) -> tuple[float, ...]:
+    several = given if isinstance(given, (tuple, list, np.ndarray)) and np.ndim(given) == 1 else (given,)
+    return tuple(number(owner, name, each) for each in several)

@@ -46,7 +46,7 @@ class Output:
         object.__setattr__(self, "mean", mean)
         object.__setattr__(self, "std", std)
         object.__setattr__(self, "dtype", dtype_name("Output", self.dtype))
-        boolean("Output", "channels_last", self.channels_last)
+        object.__setattr__(self, "channels_last", boolean("Output", "channels_last", self.channels_last))
 
     @property
     def on_unit_scale(self) -> bool:
@@ -104,18 +104,19 @@ class Runtime:
     cpu_kernels: Literal["auto", "numba", "dali"] = "auto"
 
     def __post_init__(self) -> None:
+        counts = (("prefetch", 1), ("read_ahead", 0), ("memory_padding", 0), ("max_pixels", 1))
+        for name, least in counts:
+            object.__setattr__(self, name, integer("Runtime", name, getattr(self, name), at_least=least))
         if self.num_threads is not None:
-            integer("Runtime", "num_threads", self.num_threads, at_least=1, at_most=MOST_THREADS)
-        integer("Runtime", "prefetch", self.prefetch, at_least=1)
-        integer("Runtime", "read_ahead", self.read_ahead, at_least=0)
-        if not isinstance(self.roi_decoding, bool) and not (
-            isinstance(self.roi_decoding, str) and self.roi_decoding == "auto"
-        ):
-            raise ValueError(f"Runtime: roi_decoding={self.roi_decoding!r}, expected True, False or 'auto'")
+            threads = integer("Runtime", "num_threads", self.num_threads, at_least=1, at_most=MOST_THREADS)
+            object.__setattr__(self, "num_threads", threads)
         if self.hw_decoder_load is not None:
-            number("Runtime", "hw_decoder_load", self.hw_decoder_load, at_least=0, at_most=1)
-        integer("Runtime", "memory_padding", self.memory_padding, at_least=0)
-        integer("Runtime", "max_pixels", self.max_pixels, at_least=1)
+            load = number("Runtime", "hw_decoder_load", self.hw_decoder_load, at_least=0, at_most=1)
+            object.__setattr__(self, "hw_decoder_load", load)
+        if isinstance(self.roi_decoding, (bool, np.bool_)):
+            object.__setattr__(self, "roi_decoding", bool(self.roi_decoding))
+        elif not (isinstance(self.roi_decoding, str) and self.roi_decoding == "auto"):
+            raise ValueError(f"Runtime: roi_decoding={self.roi_decoding!r}, expected True, False or 'auto'")
         choice("Runtime", "cpu_kernels", self.cpu_kernels, ("auto", "numba", "dali"))
 
 

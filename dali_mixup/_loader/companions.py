@@ -36,8 +36,8 @@ class HandOver:
     unlabelled: Unlabelled | None = None
 
     def __post_init__(self) -> None:
-        boolean("HandOver", "clean", self.clean)
-        integer("HandOver", "views", self.views, at_least=1)
+        object.__setattr__(self, "clean", boolean("HandOver", "clean", self.clean))
+        object.__setattr__(self, "views", integer("HandOver", "views", self.views, at_least=1))
         instance("HandOver", "unlabelled", self.unlabelled, Unlabelled)
 
 

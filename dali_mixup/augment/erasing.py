@@ -59,12 +59,12 @@ class RandomErasing:
     place: Literal["before_mix", "after_mix"] = "before_mix"
 
     def __post_init__(self) -> None:
-        number("RandomErasing", "prob", self.prob, at_least=0, at_most=1)
+        object.__setattr__(self, "prob", number("RandomErasing", "prob", self.prob, at_least=0, at_most=1))
         choice("RandomErasing", "mode", self.mode, ("const", "rand", "pixel"))
         choice("RandomErasing", "place", self.place, ("before_mix", "after_mix"))
-        integer("RandomErasing", "count", self.count, at_least=1)
-        check_range("RandomErasing", "area", self.area, top=1.0)
-        check_range("RandomErasing", "ratio", self.ratio)
+        object.__setattr__(self, "count", integer("RandomErasing", "count", self.count, at_least=1))
+        object.__setattr__(self, "area", checked_range("RandomErasing", "area", self.area, top=1.0))
+        object.__setattr__(self, "ratio", checked_range("RandomErasing", "ratio", self.ratio))
 
     def draw(self, rng: np.random.RandomState, rows: int, height: int, width: int) -> list[Rectangles]:
         """`count` rectangles for each of `rows` images of this size."""
@@ -107,8 +107,8 @@ class Cutout:
     prob: float = 1.0
 
     def __post_init__(self) -> None:
-        integer("Cutout", "size", self.size, at_least=1)
-        number("Cutout", "prob", self.prob, at_least=0, at_most=1)
+        object.__setattr__(self, "size", integer("Cutout", "size", self.size, at_least=1))
+        object.__setattr__(self, "prob", number("Cutout", "prob", self.prob, at_least=0, at_most=1))
 
     def draw(self, rng: np.random.RandomState, rows: int, height: int, width: int) -> list[Rectangles]:
         """One rectangle for each of `rows` images of this size."""
@@ -121,9 +121,11 @@ class Cutout:
         return [Rectangles(cut, start.astype(np.int32), shape, np.zeros((rows, 3), np.float32))]
 
 
-def check_range(owner: str, name: str, value: Sequence[float], top: float | None = None) -> None:
-    """TypeError or ValueError unless `value` is (low, high) with 0 < low <= high <= top."""
+def checked_range(
+    owner: str, name: str, value: Sequence[float], top: float | None = None
+) -> tuple[float, float]:
+    """`value` as two floats 0 < low <= high <= top; TypeError or ValueError otherwise."""
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise TypeError(f"{owner}: {name}={value!r}, expected (low, high)")
-    number(owner, f"{name}[0]", value[0], above=0, at_most=top)
-    number(owner, f"{name}[1]", value[1], at_least=value[0], at_most=top)
+    low = number(owner, f"{name}[0]", value[0], above=0, at_most=top)
+    return low, number(owner, f"{name}[1]", value[1], at_least=low, at_most=top)

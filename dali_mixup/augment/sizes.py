@@ -30,16 +30,23 @@ class SizeSchedule:
     multiple: int = 32
 
     def __post_init__(self) -> None:
-        integer("SizeSchedule", "multiple", self.multiple, at_least=1)
+        multiple = integer("SizeSchedule", "multiple", self.multiple, at_least=1)
+        object.__setattr__(self, "multiple", multiple)
         try:
-            knots = tuple((epoch, side) for epoch, side in self.knots)
+            given = tuple((epoch, side) for epoch, side in self.knots)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"SizeSchedule: knots={self.knots!r}, expected ((epoch, side), ...), one at least"
             ) from error
-        for epoch, side in knots:
-            number("SizeSchedule", "epoch of a knot", epoch, at_least=0)
-            number("SizeSchedule", "side of a knot", side, at_least=self.multiple)
+        knots = tuple(
+            (
+                number("SizeSchedule", "epoch of one of the knots", epoch, at_least=0),
+                number(
+                    "SizeSchedule", f"side of one of the knots (multiple={multiple})", side, at_least=multiple
+                ),
+            )
+            for epoch, side in given
+        )
         epochs = [epoch for epoch, _ in knots]
         if not knots or epochs != sorted(epochs):
             raise ValueError(
@@ -114,5 +121,10 @@ def checked_size(owner: str, image_size: Any) -> ImageSize:
     """The size with plain integers; TypeError or ValueError unless it is one side >= 1, two, or a schedule."""
     if isinstance(image_size, SizeSchedule | MultiScale):
         return image_size
+    return pair_or_side(owner, image_size)
+
+
+def pair_or_side(owner: str, image_size: Any) -> int | tuple[int, int]:
+    """One side or (height, width) with plain integers; TypeError or ValueError unless they are >= 1."""
     height, width = pair(owner, "image_size", image_size)
     return (height, width) if isinstance(image_size, Sequence) else height

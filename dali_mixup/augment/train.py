@@ -17,7 +17,7 @@ from dali_mixup.augment.colour import ColourJitter, Lighting
 from dali_mixup.augment.crop import padded_window, random_window
 from dali_mixup.augment.draws import Draws
 from dali_mixup.augment.erase import Noise, erase
-from dali_mixup.augment.erasing import Cutout, RandomErasing, check_range
+from dali_mixup.augment.erasing import Cutout, RandomErasing, checked_range
 from dali_mixup.augment.kernels import Canvas, apply
 from dali_mixup.augment.parse import BLACK, auto_augmentation
 from dali_mixup.augment.resize import resized_and_flipped
@@ -86,23 +86,27 @@ class TrainTransform:
         choice(owner, "crop", self.crop, ("resized", "padded"))
         if self.crop == "padded" and isinstance(self.image_size, SizeSchedule | MultiScale):
             raise ValueError(f"{owner}: crop='padded' needs one image_size, not {self.image_size!r}")
-        check_range(owner, "scale", self.scale, top=1.0)
-        check_range(owner, "ratio", self.ratio)
-        integer(owner, "padding", self.padding, at_least=0)
-        boolean(owner, "antialias", self.antialias)
+        object.__setattr__(self, "scale", checked_range(owner, "scale", self.scale, top=1.0))
+        for name in ("ratio", "blur_sigma"):
+            object.__setattr__(self, name, checked_range(owner, name, getattr(self, name)))
+        object.__setattr__(self, "padding", integer(owner, "padding", self.padding, at_least=0))
+        object.__setattr__(self, "antialias", boolean(owner, "antialias", self.antialias))
         choice(owner, "interpolation", self.interpolation, tuple(INTERPOLATIONS))
         for name in ("hflip", "color_jitter_prob", "grayscale", "solarize", "gaussian_blur"):
-            number(owner, name, getattr(self, name), at_least=0, at_most=1)
-        check_range(owner, "blur_sigma", self.blur_sigma)
-        number(owner, "lighting", self.lighting, at_least=0)
+            object.__setattr__(self, name, number(owner, name, getattr(self, name), at_least=0, at_most=1))
+        object.__setattr__(self, "lighting", number(owner, "lighting", self.lighting, at_least=0))
         for name, kind in (("cutout", Cutout), ("random_erasing", RandomErasing)):
             if not isinstance(getattr(self, name), kind | None):
                 raise TypeError(
                     f"{owner}: {name}={getattr(self, name)!r}, expected a {kind.__name__} or None"
                 )
         if self.fill is not None:
-            _check_colour(owner, self.fill)
-        _jitter(owner, self.color_jitter)
+            object.__setattr__(self, "fill", _colour(owner, self.fill))
+        amounts = _jitter(owner, self.color_jitter)
+        if isinstance(self.color_jitter, tuple | list):
+            object.__setattr__(self, "color_jitter", amounts[: len(self.color_jitter)])
+        elif self.color_jitter is not None:
+            object.__setattr__(self, "color_jitter", amounts[0])
         check_stages(owner, self.stages)
 
     @property
@@ -246,8 +250,7 @@ def _jitter(owner: str, given: Any) -> tuple[float, float, float, float]:
     return brightness, contrast, saturation, hue
 
 
-def _check_colour(owner: str, fill: Any) -> None:
+def _colour(owner: str, fill: Any) -> tuple[int, ...]:
     if not isinstance(fill, tuple | list) or len(fill) != 3:
         raise TypeError(f"{owner}: fill={fill!r}, expected (r, g, b)")
-    for channel in fill:
-        integer(owner, "fill", channel, at_least=0, at_most=255)
+    return tuple(integer(owner, "fill", channel, at_least=0, at_most=255) for channel in fill)

@@ -13,7 +13,7 @@ from nvidia.dali.data_node import DataNode
 from dali_mixup._checks import boolean, choice, integer
 from dali_mixup._graph.decode import INTERPOLATIONS, Backend, Interpolation, whole_image
 from dali_mixup.augment.resize import resized_for_window, shorter_side
-from dali_mixup.augment.sizes import checked_size, size_of
+from dali_mixup.augment.sizes import pair_or_side, size_of
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,20 @@ class ValTransform:
     antialias: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "image_size", checked_size("ValTransform", self.image_size))
-        if self.resize_size is None:
-            object.__setattr__(self, "resize_size", round(max(self.size) * 256 / 224))
-        elif integer("ValTransform", "resize_size", self.resize_size, at_least=1) < max(self.size):
+        owner = "ValTransform"
+        object.__setattr__(self, "image_size", pair_or_side(owner, self.image_size))
+        given = self.resize_size
+        resize_size = round(max(self.size) * 256 / 224)
+        if given is not None:
+            resize_size = integer(owner, "resize_size", given, at_least=1)
+        object.__setattr__(self, "resize_size", resize_size)
+        if resize_size < max(self.size):
             raise ValueError(
-                f"ValTransform: resize_size={self.resize_size} is smaller than image_size={self.image_size}; the crop "
+                f"{owner}: resize_size={self.resize_size} is smaller than image_size={self.image_size}; the crop "
                 "would not fit, expected resize_size >= image_size"
             )
-        choice("ValTransform", "interpolation", self.interpolation, tuple(INTERPOLATIONS))
-        boolean("ValTransform", "antialias", self.antialias)
+        choice(owner, "interpolation", self.interpolation, tuple(INTERPOLATIONS))
+        object.__setattr__(self, "antialias", boolean(owner, "antialias", self.antialias))
 
     @property
     def size(self) -> tuple[int, int]:

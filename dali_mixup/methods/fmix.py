@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dali_mixup._checks import number
+from dali_mixup._checks import boolean, number
 from dali_mixup.methods.base import Draws, Form, Method, two
 
 AT_ONCE = 16  # clouds that are made together: their arrays stay in a core's cache
@@ -50,8 +50,7 @@ class FMix(Method):
         object.__setattr__(
             self, "max_soft", number("FMix", "max_soft", self.max_soft, at_least=0, at_most=0.5)
         )
-        if not isinstance(self.reformulate, bool):
-            raise TypeError(f"FMix: reformulate={self.reformulate!r}, expected True or False")
+        object.__setattr__(self, "reformulate", boolean("FMix", "reformulate", self.reformulate))
         if self.lam is not None:
             object.__setattr__(self, "lam", number("FMix", "lam", self.lam, at_least=0, at_most=1))
 

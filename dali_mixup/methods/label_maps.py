@@ -39,7 +39,7 @@ def checked(owner: str, given: Any) -> LabelMap:
     if callable(given):
         _inside(owner, given, _GRID, np.asarray(given(_GRID), dtype=np.float64))
         return given
-    if given in ("identity", "smoothstep", "majority"):
+    if isinstance(given, str) and given in ("identity", "smoothstep", "majority"):
         return given
     name, *numbers = given if isinstance(given, (tuple, list)) and given else (None,)
     if name == "polynomial" and numbers:

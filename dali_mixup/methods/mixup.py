@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dali_mixup._checks import integer, number
+from dali_mixup._checks import boolean, integer, number
 from dali_mixup.methods.base import Draws, Form, Method, two
 from dali_mixup.methods.intervals import interval
 from dali_mixup.methods.label_maps import LabelMap, checked, majority, mapped
@@ -49,8 +49,7 @@ class MixUp(Method):
         else:
             object.__setattr__(self, "alpha", number("MixUp", "alpha", self.alpha, above=0))
         object.__setattr__(self, "k", integer("MixUp", "k", self.k, at_least=2))
-        if not isinstance(self.folded, bool):
-            raise TypeError(f"MixUp: folded={self.folded!r}, expected True or False")
+        object.__setattr__(self, "folded", boolean("MixUp", "folded", self.folded))
         if self.lam is not None:
             object.__setattr__(self, "lam", number("MixUp", "lam", self.lam, at_least=0, at_most=1))
         object.__setattr__(self, "label_map", checked("MixUp", self.label_map))

@@ -32,7 +32,7 @@ class Skip:
     at_most: int = 100
 
     def __post_init__(self) -> None:
-        integer("Skip", "at_most", self.at_most, at_least=0)
+        object.__setattr__(self, "at_most", integer("Skip", "at_most", self.at_most, at_least=0))
 
 
 def as_rule(owner: str, given: Any) -> Skip | None:
@@ -43,7 +43,11 @@ def as_rule(owner: str, given: Any) -> Skip | None:
         return None
     raise ValueError(
         f"{owner}: bad_files={given!r}, expected 'raise' or Skip(at_most=...)"
-        + (" such as bad_files=Skip()" if given == "skip" or given is Skip else "")
+        + (
+            " such as bad_files=Skip()"
+            if given is Skip or (isinstance(given, str) and given == "skip")
+            else ""
+        )
     )
 
 

@@ -143,11 +143,15 @@ def checked_names(names: Sequence[Any]) -> tuple[str, ...]:
     Raises:
         TypeError: one that is not text.
     """
-    texts = tuple(", ".join(name) if isinstance(name, tuple) else name for name in names)
+    texts = tuple(", ".join(name) if _is_synonyms(name) else name for name in names)
     for place, name in enumerate(texts):
         if not isinstance(name, str):
             raise TypeError(f"classes: name {place} must be text, got {name!r}")
     return texts
+
+
+def _is_synonyms(name: Any) -> bool:
+    return isinstance(name, tuple) and all(isinstance(synonym, str) for synonym in name)
 
 
 def few(names: Iterable[str], most: int = 5) -> str:

@@ -9,10 +9,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from dali_mixup import train_loader
+from dali_mixup import Runtime, train_loader
 from dali_mixup.bench import tuned
 from dali_mixup.bench.settings import names, numbers
-from dali_mixup.bench.tuned import Settings, as_yaml, candidates
+from dali_mixup.bench.tuned import as_yaml, candidates
 from dali_mixup.cli import app
 
 SMALL = ["--image-size", "32", "--device", "cpu"]
@@ -59,15 +59,18 @@ def test_bench_refuses(options: list[str], message: str, image_folder: Path) -> 
 def test_tune_writes_settings_that_a_loader_takes(
     image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tuned, "candidates", lambda *_: [Settings(1, 2), Settings(1, 1)])
+    monkeypatch.setattr(tuned, "candidates", lambda *_: [Runtime(1, 2), Runtime(1, 1)])
     target = tmp_path / "tuned.yaml"
     options = ["--out", str(target), "--batch-size", "4", "--budget", "10", *SMALL]
     result = CliRunner().invoke(app, ["tune", str(image_folder), *options])
     assert result.exit_code == 0, result.output
     settings = yaml.safe_load(target.read_text())
-    assert settings["num_threads"] == 1 and settings["prefetch"] in (1, 2) and settings["batch_size"] == 4
-    assert "The stage that binds is" in target.read_text()
-    with train_loader(str(image_folder), device="cpu", image_size=32, **settings) as loader:
+    assert Runtime(**settings) in (Runtime(1, 2), Runtime(1, 1))
+    assert "The bottleneck is" in target.read_text()
+    runtime = Runtime(**settings)
+    with train_loader(
+        str(image_folder), device="cpu", batch_size=4, image_size=32, runtime=runtime
+    ) as loader:
         assert len(next(iter(loader))[0]) == 4
 
 
@@ -77,14 +80,14 @@ def test_candidates_begin_with_the_default_and_never_repeat() -> None:
             tried = candidates(cores, device, windows)
             assert len(set(tried)) == len(tried)
             assert (tried[0].num_threads, tried[0].prefetch) == (cores, 2)
-            assert any(s.roi_decoding for s in tried) == (device == "cuda" and windows)
-    assert candidates(4, "cuda", True)[0].hw_decoder_load == 0.65
+            assert any(s.roi_decoding is True for s in tried) == (device == "cuda" and windows)
+    assert candidates(4, "cuda", True)[0].hw_decoder_load == Runtime().hw_decoder_load
 
 
-def test_settings_of_the_cpu_backend_leave_out_what_it_does_not_have() -> None:
-    text = as_yaml(Settings(3, 2), 64, ["a comment"])
-    assert text == "# a comment\nbatch_size: 64\nnum_threads: 3\nprefetch: 2\n"
-    assert yaml.safe_load(as_yaml(Settings(3, 2, True, 0.3), 64, []))["hw_decoder_load"] == 0.3
+def test_the_file_holds_the_threads_and_what_is_not_the_default() -> None:
+    assert as_yaml(Runtime(3, 2), ["a comment"]) == "# a comment\nnum_threads: 3\n"
+    for runtime in (Runtime(3, 4), Runtime(2, roi_decoding=False, hw_decoder_load=0.3)):
+        assert Runtime(**yaml.safe_load(as_yaml(runtime, []))) == runtime
 
 
 def test_lists_of_the_command_line() -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dali_mixup.demo import photographs
 from PIL import Image
 from torchvision.datasets import ImageFolder
 
+from dali_mixup.bench import photographs
 from dali_mixup.bench.photographs import PHOTOGRAPHS, write_photographs
 
 

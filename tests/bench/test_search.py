@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from dali_mixup import Runtime
 from dali_mixup.bench import tuning
-from dali_mixup.bench.tuned import Settings
 from dali_mixup.bench.work import Work
 
 
@@ -21,7 +21,7 @@ def test_where_the_default_wins_it_is_not_measured_against_itself(monkeypatch: p
         return 1000.0 * (settings.num_threads == 2) - next(noise)
 
     monkeypatch.setattr(tuning, "isolated", measured)
-    candidates = [Settings(2, 2), Settings(1, 2), Settings(4, 2)]
+    candidates = [Runtime(2), Runtime(1), Runtime(4)]
     samples = [(f"{i}.jpg", 0) for i in range(8)]
     plan = tuning.Search(samples, Work(4, 1, 2), "cpu", candidates, 40, "", 60.0)
     found = tuning.search(plan, lambda done, of, what: None)

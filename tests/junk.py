@@ -1,0 +1,109 @@
+"""Values of every kind for arguments, and whether an object says what it was given."""
+
+from __future__ import annotations
+
+from numbers import Number
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+
+from dali_mixup import (
+    ClassGroups,
+    CorruptLabels,
+    CutMix,
+    HandOver,
+    LabelVectors,
+    MixPolicy,
+    MixUp,
+    Neighbours,
+    Output,
+    Pool,
+    Repeated,
+    Runtime,
+    SameClass,
+    Schedule,
+    Sequential,
+    Skip,
+    TrainTransform,
+    Unlabelled,
+    ValTransform,
+)
+from dali_mixup.augment import Cutout, MultiScale, RandomErasing, SizeSchedule
+
+numbers = (
+    st.integers(-3, 400)
+    | st.sampled_from([10**9, -(10**30), 10**30, 10**400, True, False, np.True_, np.False_])
+    | st.floats(allow_nan=True, allow_infinity=True)
+    | st.sampled_from([0.0, 0.5, 1.0, np.float32(0.25), np.int64(3), np.float64("nan"), 2 + 1j])
+)
+names = st.sampled_from(
+    [
+        *(
+            "batch",
+            "pair",
+            "sample",
+            "epoch",
+            "step",
+            "auto",
+            "cpu",
+            "cuda",
+            "cuda:9",
+            "dense",
+            "skip",
+            "raise",
+        ),
+        *("float16", "uint8", "flip", "pool", "bilinear", "pixel", "numba", "elem", "identity", "uniform"),
+    ]
+)
+objects = st.sampled_from(
+    [
+        *(b"cpu", object(), len, MixUp, Path("x"), float, range(24)),
+        *(MixUp(0.3), CutMix(1.0), Schedule(), MixPolicy(MixUp(0.2)), SameClass(), Neighbours([[0]])),
+        *(Output(), Runtime(), Skip(3), Skip, Sequential(), Repeated(2), ClassGroups(2), HandOver()),
+        *(CorruptLabels(0.5), LabelVectors([[1.0]]), Pool(Unlabelled([])), Unlabelled([])),
+        *(
+            TrainTransform(32),
+            ValTransform(32),
+            Cutout(3),
+            RandomErasing(),
+            MultiScale(),
+            SizeSchedule(((0, 64),)),
+        ),
+        *(torch.float16, torch.int32, torch.device("cpu"), torch.zeros(3)),
+    ]
+)
+things = numbers | st.none() | st.text(max_size=4) | names | objects
+pairs = st.tuples(st.floats(0, 1), st.floats(0, 4)).map(sorted)
+arrays = st.lists(numbers.filter(lambda n: not isinstance(n, complex) and abs(n) < 10**12), max_size=4).map(
+    np.array
+)
+junk = (
+    things
+    | st.lists(things, max_size=4)
+    | st.lists(things, max_size=3).map(tuple)
+    | pairs
+    | st.lists(st.tuples(numbers, numbers), max_size=3).map(tuple)
+    | st.dictionaries(st.text(max_size=2), things, max_size=2)
+    | arrays
+)
+
+
+def says(got: Any, given: Any) -> bool:
+    """Whether an attribute holds the value that was given: the same object, or plain Python numbers, text and tuples
+    that mean the same. One thing may stand for a tuple of one."""
+    if isinstance(given, (bool, np.bool_)) or isinstance(got, (bool, np.bool_)):
+        return type(got) is bool and isinstance(given, (bool, np.bool_)) and got == bool(given)
+    if isinstance(given, Number):
+        if isinstance(got, tuple) and len(got) == 1:
+            return says(got[0], given)
+        return got == given if type(got) is int else type(got) is float and got == float(given)
+    if isinstance(given, (list, tuple, np.ndarray)):
+        if isinstance(got, np.ndarray):
+            return np.array_equal(got, np.asarray(given, dtype=got.dtype))
+        return isinstance(got, tuple) and len(got) == len(given) and all(map(says, got, given))
+    if isinstance(given, torch.dtype):
+        return got == str(given).removeprefix("torch.")
+    return got is given or got == given or (isinstance(got, tuple) and len(got) == 1 and got[0] is given)
