@@ -48,13 +48,13 @@ def test_a_process_that_died_meanwhile_is_replaced(trial: Trial) -> None:
 
 def test_a_decoder_that_does_not_answer_is_given_up() -> None:
     trial = Trial(threads=1, timeout=0.0)
-    with pytest.raises(RuntimeError, match="not even with a good image .*no answer within 0 s"):
+    with pytest.raises(RuntimeError, match=r"not even with a good image .*no answer within 0 s"):
         trial.decode([good_image()], False, "whole")
 
 
 def test_no_image_is_blamed_where_the_process_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trials.sys, "executable", "/bin/false")
-    with pytest.raises(RuntimeError, match="not even with a good image .*exit code 1"):
+    with pytest.raises(RuntimeError, match=r"not even with a good image .*exit code 1"):
         Trial(threads=1).decode([good_image()], False, "whole")
 
 
