@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
-Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+# The names are those of `dali_mixup.augment.interpolation`.
 INTERPOLATIONS = {
     "nearest": types.DALIInterpType.INTERP_NN,
     "bilinear": types.DALIInterpType.INTERP_LINEAR,

@@ -1,11 +1,10 @@
-"""What happens to an image before it is mixed: decode, crop, resize, flip, and random augmentation."""
+"""What happens to an image before it is mixed: decode, crop, resize, flip, and random augmentation.
+
+The transforms are descriptions that load without DALI; the modules ending in `_graph` are their operators.
+"""
 
 from __future__ import annotations
 
-import dali_mixup._graph.installed  # noqa: F401
-
-# isort: split
-from dali_mixup._graph.decode import Backend
 from dali_mixup.augment.erasing import Cutout, RandomErasing
 from dali_mixup.augment.operations import Actions, kernels_of
 from dali_mixup.augment.sizes import MultiScale, SizeSchedule
@@ -15,7 +14,6 @@ from dali_mixup.augment.val import ValTransform
 
 __all__ = [
     "Actions",
-    "Backend",
     "Chance",
     "Cutout",
     "MultiScale",

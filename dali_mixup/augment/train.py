@@ -1,31 +1,26 @@
-"""The training transform: a random window of each image, resized, flipped and augmented by chance."""
+"""The training transform: a random window of each image, resized, flipped and augmented by chance. A description,
+which needs NumPy only; `train_graph` has the operators."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
-
-import numpy as np
-from nvidia.dali import fn, types
-from nvidia.dali.data_node import DataNode
+from typing import TYPE_CHECKING, Any, Literal
 
 from dali_mixup._checks import boolean, choice, integer, number
-from dali_mixup._graph.decode import INTERPOLATIONS, Backend, Interpolation
 from dali_mixup.augment.colour import ColourJitter, Lighting
-from dali_mixup.augment.crop import padded_window, random_window
 from dali_mixup.augment.draws import Draws
-from dali_mixup.augment.erase import Noise, erase
 from dali_mixup.augment.erasing import Cutout, RandomErasing, checked_range
-from dali_mixup.augment.kernels import Canvas, apply
-from dali_mixup.augment.parse import BLACK, auto_augmentation
-from dali_mixup.augment.resize import resized_and_flipped
+from dali_mixup.augment.interpolation import INTERPOLATIONS, Interpolation
+from dali_mixup.augment.parse import auto_augmentation
 from dali_mixup.augment.sizes import ImageSize, MultiScale, SizeSchedule, checked_size, size_of
 from dali_mixup.augment.stage import Chance, Stage, check_stages
 
-UINT8 = types.DALIDataType.UINT8
-FLOAT = types.DALIDataType.FLOAT
+if TYPE_CHECKING:
+    from nvidia.dali.data_node import DataNode
+
+    from dali_mixup._graph.decode import Backend
 
 
 @dataclass(frozen=True)
@@ -91,7 +86,7 @@ class TrainTransform:
             object.__setattr__(self, name, checked_range(owner, name, getattr(self, name)))
         object.__setattr__(self, "padding", integer(owner, "padding", self.padding, at_least=0))
         object.__setattr__(self, "antialias", boolean(owner, "antialias", self.antialias))
-        choice(owner, "interpolation", self.interpolation, tuple(INTERPOLATIONS))
+        choice(owner, "interpolation", self.interpolation, INTERPOLATIONS)
         for name in ("hflip", "color_jitter_prob", "grayscale", "solarize", "gaussian_blur"):
             object.__setattr__(self, name, number(owner, name, getattr(self, name), at_least=0, at_most=1))
         object.__setattr__(self, "lighting", number(owner, "lighting", self.lighting, at_least=0))
@@ -153,87 +148,22 @@ class TrainTransform:
             nodes: the arrays of `draws`, on the CPU.
             mean, std: (3,) of the normalisation that follows, in 0..255.
         """
-        window_seed, flipped = next(seeds), None
-        if self.hflip:
-            flipped = fn.random.coin_flip(
-                probability=self.hflip, seed=next(seeds), dtype=types.DALIDataType.INT32
-            )
-        if self.crop == "padded":
-            resize = {"interp_type": INTERPOLATIONS[self.interpolation], "antialias": self.antialias}
-            images = padded_window(encoded, backend, self.size, self.padding, resize, window_seed)
-            images = images if flipped is None else fn.flip(images, horizontal=flipped)
-        else:
-            images = random_window(encoded, backend, self.scale, self.ratio, window_seed)
-            images = resized_and_flipped(
-                images, backend, nodes.get("size", self.size), self.interpolation, self.antialias, flipped
-            )
-        canvas = self._canvas(nodes)
-        for i, kernels in enumerate(self.draws.layers):
-            images = apply(images, kernels, _of(f"{i}", nodes), canvas)
-        for name in self.draws.rectangles:
-            if name == "cutout":
-                images = erase(images, _of(name, nodes), np.rint(mean).tolist(), canvas.size)
-            elif self._erasing_at("before_mix"):
-                images = self._erase(images, _of(name, nodes), seeds, mean, std, UINT8, "HWC")
-        return images, {}
+        from dali_mixup.augment.train_graph import before_mix
+
+        return before_mix(self, encoded, backend, seeds, nodes, mean, std), {}
 
     def after_mix(
         self, images: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode], layout: str
     ) -> DataNode:
         """Normalised images with what comes after mixing; float32 where `erases_after_mix`."""
-        for name in self.draws.rectangles:
-            if name != "cutout" and self._erasing_at("after_mix"):
-                zero, one = (0.0,) * 3, (1.0,) * 3
-                images = self._erase(images, _of(name, nodes), seeds, zero, one, FLOAT, layout)
-        return images
+        from dali_mixup.augment.train_graph import after_mix
+
+        return after_mix(self, images, seeds, nodes, layout)
 
     @property
     def erases_after_mix(self) -> bool:
         """Whether `after_mix` needs float32."""
-        return self._erasing_at("after_mix")
-
-    def _erasing_at(self, place: str) -> bool:
-        return self.random_erasing is not None and self.random_erasing.place == place
-
-    def _erase(
-        self,
-        images: DataNode,
-        nodes: Mapping[str, DataNode],
-        seeds: Iterator[int],
-        mean: Sequence[float],
-        std: Sequence[float],
-        dtype: types.DALIDataType,
-        layout: str,
-    ) -> DataNode:
-        """One rectangle of random erasing; what is 0 after normalisation is `mean` in the images' units."""
-        assert self.random_erasing is not None
-        fill: Any
-        if self.random_erasing.mode == "pixel":
-            fill = Noise(mean, std, [next(seeds) for _ in range(3)], dtype, layout)
-        elif self.random_erasing.mode == "rand":
-            fill = nodes["colour"] * _constant(std) + _constant(mean)
-            fill = fn.cast(
-                fn.cast(fill, dtype=dtype), dtype=FLOAT
-            )  # rounded and cut off, which erasing is not
-        else:
-            fill = mean if dtype == FLOAT else np.rint(mean).tolist()
-        return erase(images, nodes, fill, self._canvas(nodes).size)
-
-    def _canvas(self, nodes: Mapping[str, DataNode]) -> Canvas:
-        own = BLACK if self.auto_augment is None else auto_augmentation(self.auto_augment)[1]
-        nearest = self.interpolation == "nearest"
-        interpolation = INTERPOLATIONS["nearest" if nearest else "bilinear"]
-        return Canvas(None if "size" in nodes else self.size, self.fill or own, interpolation)
-
-
-def _of(prefix: str, nodes: Mapping[str, DataNode]) -> dict[str, DataNode]:
-    """The nodes of one layer or rectangle under their own names, and the size if it changes."""
-    mine = {name.split(".")[1]: node for name, node in nodes.items() if name.startswith(f"{prefix}.")}
-    return mine | {name: node for name, node in nodes.items() if name == "size"}
-
-
-def _constant(values: Sequence[float]) -> DataNode:
-    return types.Constant(np.array(values, np.float32), device="cpu")
+        return self.random_erasing is not None and self.random_erasing.place == "after_mix"
 
 
 def _jitter(owner: str, given: Any) -> tuple[float, float, float, float]:

@@ -1,19 +1,20 @@
-"""The validation transform: the shorter side resized, the centre cropped."""
+"""The validation transform: the shorter side resized, the centre cropped. A description; `val_graph` has the
+operators."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from nvidia.dali import fn, math, types
-from nvidia.dali.data_node import DataNode
+from typing import TYPE_CHECKING, Any
 
 from dali_mixup._checks import boolean, choice, integer
-from dali_mixup._graph.decode import INTERPOLATIONS, Backend, Interpolation, whole_image
-from dali_mixup.augment.resize import resized_for_window, shorter_side
+from dali_mixup.augment.interpolation import INTERPOLATIONS, Interpolation
 from dali_mixup.augment.sizes import pair_or_side, size_of
+
+if TYPE_CHECKING:
+    from nvidia.dali.data_node import DataNode
+
+    from dali_mixup._graph.decode import Backend
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class ValTransform:
                 f"{owner}: resize_size={self.resize_size} is smaller than image_size={self.image_size}; the crop "
                 "would not fit, expected resize_size >= image_size"
             )
-        choice(owner, "interpolation", self.interpolation, tuple(INTERPOLATIONS))
+        choice(owner, "interpolation", self.interpolation, INTERPOLATIONS)
         object.__setattr__(self, "antialias", boolean(owner, "antialias", self.antialias))
 
     @property
@@ -79,21 +80,9 @@ class ValTransform:
     ) -> tuple[DataNode, dict[str, Any]]:
         """(H, W, 3) uint8 HWC images whose shorter side is `resize_size`, and the centre as arguments of
         `fn.crop_mirror_normalize`, of which the crop is a part."""
-        resize = {"interp_type": INTERPOLATIONS[self.interpolation], "antialias": self.antialias}
-        assert self.resize_size is not None
-        before, shape = shorter_side(encoded, self.resize_size)
-        size = types.Constant(np.array(self.size, np.int64), device="cpu")
-        room = shape - size
-        half = room // 2
-        # torchvision rounds room / 2 to the even neighbour, DALI a half upwards.
-        start = half + (room & half & 1)
-        images, shape, start = resized_for_window(
-            whole_image(encoded, backend), before, shape, start, self.size, resize
-        )
-        # DALI multiplies by the room again and rounds.
-        position = start / math.max(shape - size, 1)
-        y, x = (fn.reshape(fn.slice(position, start=[i], shape=[1], axes=[0]), shape=[]) for i in (0, 1))
-        return images, {"crop": list(self.size), "crop_pos_y": y, "crop_pos_x": x}
+        from dali_mixup.augment.val_graph import resized_and_centred
+
+        return resized_and_centred(self, encoded, backend)
 
     def after_mix(
         self, images: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode], layout: str

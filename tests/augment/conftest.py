@@ -13,7 +13,7 @@ import pytest
 from nvidia.dali import Pipeline, fn
 from PIL import Image
 
-from dali_mixup.augment import Backend
+from dali_mixup._graph.decode import Backend
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
 

@@ -15,8 +15,8 @@ from PIL import Image
 from scipy import stats
 from torchvision.transforms import RandomResizedCrop
 
-from dali_mixup._graph.decode import INTERPOLATIONS
-from dali_mixup.augment import Backend, TrainTransform
+from dali_mixup._graph.decode import INTERPOLATIONS, Backend
+from dali_mixup.augment import TrainTransform
 from dali_mixup.augment.crop import random_window
 
 ALPHA = 1e-4

@@ -1,0 +1,116 @@
+"""A training transform as DALI operators, before and after mixing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from nvidia.dali import fn, types
+from nvidia.dali.data_node import DataNode
+
+from dali_mixup._graph.decode import INTERPOLATIONS, Backend
+from dali_mixup.augment.crop import padded_window, random_window
+from dali_mixup.augment.erase import Noise, erase
+from dali_mixup.augment.kernels import Canvas, apply
+from dali_mixup.augment.parse import BLACK, auto_augmentation
+from dali_mixup.augment.resize import resized_and_flipped
+from dali_mixup.augment.train import TrainTransform
+
+UINT8 = types.DALIDataType.UINT8
+FLOAT = types.DALIDataType.FLOAT
+
+
+def before_mix(
+    transform: TrainTransform,
+    encoded: DataNode,
+    backend: Backend,
+    seeds: Iterator[int],
+    nodes: Mapping[str, DataNode],
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> DataNode:
+    """(height, width, 3) uint8 HWC images from encoded bytes; arguments as of `TrainTransform.graph`."""
+    window_seed, flipped = next(seeds), None
+    if transform.hflip:
+        flipped = fn.random.coin_flip(
+            probability=transform.hflip, seed=next(seeds), dtype=types.DALIDataType.INT32
+        )
+    if transform.crop == "padded":
+        resize = {"interp_type": INTERPOLATIONS[transform.interpolation], "antialias": transform.antialias}
+        images = padded_window(encoded, backend, transform.size, transform.padding, resize, window_seed)
+        images = images if flipped is None else fn.flip(images, horizontal=flipped)
+    else:
+        images = random_window(encoded, backend, transform.scale, transform.ratio, window_seed)
+        size = nodes.get("size", transform.size)
+        images = resized_and_flipped(
+            images, backend, size, transform.interpolation, transform.antialias, flipped
+        )
+    canvas = _canvas(transform, nodes)
+    for i, kernels in enumerate(transform.draws.layers):
+        images = apply(images, kernels, _of(f"{i}", nodes), canvas)
+    for name in transform.draws.rectangles:
+        if name == "cutout":
+            images = erase(images, _of(name, nodes), np.rint(mean).tolist(), canvas.size)
+        elif _erases_at(transform, "before_mix"):
+            images = _erased(transform, images, _of(name, nodes), seeds, mean, std, UINT8, "HWC")
+    return images
+
+
+def after_mix(
+    transform: TrainTransform,
+    images: DataNode,
+    seeds: Iterator[int],
+    nodes: Mapping[str, DataNode],
+    layout: str,
+) -> DataNode:
+    """Normalised images with what comes after mixing."""
+    for name in transform.draws.rectangles:
+        if name != "cutout" and _erases_at(transform, "after_mix"):
+            zero, one = (0.0,) * 3, (1.0,) * 3
+            images = _erased(transform, images, _of(name, nodes), seeds, zero, one, FLOAT, layout)
+    return images
+
+
+def _erases_at(transform: TrainTransform, place: str) -> bool:
+    return transform.random_erasing is not None and transform.random_erasing.place == place
+
+
+def _erased(
+    transform: TrainTransform,
+    images: DataNode,
+    nodes: Mapping[str, DataNode],
+    seeds: Iterator[int],
+    mean: Sequence[float],
+    std: Sequence[float],
+    dtype: types.DALIDataType,
+    layout: str,
+) -> DataNode:
+    """One rectangle of random erasing; what is 0 after normalisation is `mean` in the images' units."""
+    assert transform.random_erasing is not None
+    fill: Any
+    if transform.random_erasing.mode == "pixel":
+        fill = Noise(mean, std, [next(seeds) for _ in range(3)], dtype, layout)
+    elif transform.random_erasing.mode == "rand":
+        fill = nodes["colour"] * _constant(std) + _constant(mean)
+        fill = fn.cast(fn.cast(fill, dtype=dtype), dtype=FLOAT)  # rounded and cut off, which erasing is not
+    else:
+        fill = mean if dtype == FLOAT else np.rint(mean).tolist()
+    return erase(images, nodes, fill, _canvas(transform, nodes).size)
+
+
+def _canvas(transform: TrainTransform, nodes: Mapping[str, DataNode]) -> Canvas:
+    own = BLACK if transform.auto_augment is None else auto_augmentation(transform.auto_augment)[1]
+    nearest = transform.interpolation == "nearest"
+    interpolation = INTERPOLATIONS["nearest" if nearest else "bilinear"]
+    return Canvas(None if "size" in nodes else transform.size, transform.fill or own, interpolation)
+
+
+def _of(prefix: str, nodes: Mapping[str, DataNode]) -> dict[str, DataNode]:
+    """The nodes of one layer or rectangle under their own names, and the size if it changes."""
+    mine = {name.split(".")[1]: node for name, node in nodes.items() if name.startswith(f"{prefix}.")}
+    return mine | {name: node for name, node in nodes.items() if name == "size"}
+
+
+def _constant(values: Sequence[float]) -> DataNode:
+    return types.Constant(np.array(values, np.float32), device="cpu")

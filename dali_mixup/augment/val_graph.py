@@ -1,0 +1,35 @@
+"""A validation transform as DALI operators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from nvidia.dali import fn, math, types
+from nvidia.dali.data_node import DataNode
+
+from dali_mixup._graph.decode import INTERPOLATIONS, Backend, whole_image
+from dali_mixup.augment.resize import resized_for_window, shorter_side
+from dali_mixup.augment.val import ValTransform
+
+
+def resized_and_centred(
+    transform: ValTransform, encoded: DataNode, backend: Backend
+) -> tuple[DataNode, dict[str, Any]]:
+    """(H, W, 3) uint8 HWC images whose shorter side is `resize_size`, and the centre as arguments of
+    `fn.crop_mirror_normalize`, of which the crop is a part."""
+    resize = {"interp_type": INTERPOLATIONS[transform.interpolation], "antialias": transform.antialias}
+    assert transform.resize_size is not None
+    before, shape = shorter_side(encoded, transform.resize_size)
+    size = types.Constant(np.array(transform.size, np.int64), device="cpu")
+    room = shape - size
+    half = room // 2
+    # torchvision rounds room / 2 to the even neighbour, DALI a half upwards.
+    start = half + (room & half & 1)
+    images, shape, start = resized_for_window(
+        whole_image(encoded, backend), before, shape, start, transform.size, resize
+    )
+    # DALI multiplies by the room again and rounds.
+    position = start / math.max(shape - size, 1)
+    y, x = (fn.reshape(fn.slice(position, start=[i], shape=[1], axes=[0]), shape=[]) for i in (0, 1))
+    return images, {"crop": list(transform.size), "crop_pos_y": y, "crop_pos_x": x}
