@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from dali_mixup._checks import choice, number
 from dali_mixup.methods import Method
+
+Unit = Literal["epoch", "step", "fraction"]
 
 Curve = float | Sequence[tuple[float, float]] | Callable[[float], float]
 """A number; knots ((epoch, value), ...) joined by straight lines and constant outside; or a function of the epoch."""
@@ -42,14 +44,14 @@ class Schedule:
 
     start: float = 0.0
     stop: float | None = None
-    unit: str = "epoch"
+    unit: Unit = "epoch"
     total_epochs: float | None = None
     prob: Curve | None = None
     weights: Sequence[Curve] | None = None
     alpha: Sequence[Curve | None] | None = None
 
     def __post_init__(self) -> None:
-        choice("Schedule", "unit", self.unit, ("epoch", "step", "fraction"))
+        choice("Schedule", "unit", self.unit, get_args(Unit))
         top = 1.0 if self.unit == "fraction" else None
         start = number("Schedule", "start", self.start, at_least=0, at_most=top)
         object.__setattr__(self, "start", start)

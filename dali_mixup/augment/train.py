@@ -85,6 +85,11 @@ class TrainTransform:
         for name in ("ratio", "blur_sigma"):
             object.__setattr__(self, name, checked_range(owner, name, getattr(self, name)))
         object.__setattr__(self, "padding", integer(owner, "padding", self.padding, at_least=0))
+        for name in ("scale", "ratio") if self.crop == "padded" else ("padding",):
+            if getattr(self, name) != getattr(type(self), name):
+                raise ValueError(
+                    f"{owner}: {name}={getattr(self, name)!r} belongs to the other kind of crop; crop is {self.crop!r}"
+                )
         object.__setattr__(self, "antialias", boolean(owner, "antialias", self.antialias))
         choice(owner, "interpolation", self.interpolation, INTERPOLATIONS)
         for name in ("hflip", "color_jitter_prob", "grayscale", "solarize", "gaussian_blur"):

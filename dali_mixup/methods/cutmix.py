@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -22,7 +22,7 @@ class CutMix(Method):
     Boxes are those of timm 1.0.31.
 
     Args:
-        alpha: > 0; has no effect where `minmax` is given.
+        alpha: > 0; not together with `minmax`.
         minmax: (low, high), 0 <= low < high <= 1: instead, each side is drawn on its own as that fraction of the
             image's, anywhere inside it.
         sampling: "centre", the paper's, or "uniform", Composer's: every pixel is equally likely to be pasted over,
@@ -35,7 +35,7 @@ class CutMix(Method):
 
     alpha: float = 1.0
     minmax: tuple[float, float] | None = None
-    sampling: str = "centre"
+    sampling: Literal["centre", "uniform"] = "centre"
 
     name: ClassVar[str] = "cutmix"
     form: ClassVar[Form] = Form.PASTE
@@ -46,6 +46,11 @@ class CutMix(Method):
         if self.minmax is not None:
             bounds = interval("CutMix", "minmax", self.minmax, at_least=0, at_most=1, strict=True)
             object.__setattr__(self, "minmax", bounds)
+            if self.alpha != 1.0:
+                raise ValueError(
+                    f"CutMix: alpha={self.alpha!r} with minmax={self.minmax!r}; boxes drawn between minmax use no "
+                    "alpha, give one of them"
+                )
             if self.sampling != "centre":
                 raise ValueError(
                     f"CutMix: sampling={self.sampling!r} places boxes of sampled area; expected no minmax with it, "

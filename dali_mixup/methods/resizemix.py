@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from dali_mixup.methods.base import Draws, Form, Method, two
 from dali_mixup.methods.boxes import area_share, below, clipped, shifted_inside, sides
 from dali_mixup.methods.intervals import interval
 
-LAWS = ("official", "openmixup", "mmpretrain")
+Law = Literal["official", "openmixup", "mmpretrain"]
+LAWS: tuple[Law, ...] = get_args(Law)
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class ResizeMix(Method):
         TypeError, ValueError: anything outside the above.
     """
 
-    law: str = "official"
+    law: Law = "official"
     scope: tuple[float, float] = (0.1, 0.8)
     alpha: float = 1.0
 

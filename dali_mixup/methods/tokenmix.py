@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class TokenMix(Method):
     alpha: float = 1.0
     tokens: tuple[int, int] = (14, 14)
     minimum: int = 14
-    shape: str = "block"
+    shape: Literal["block", "random"] = "block"
 
     name: ClassVar[str] = "tokenmix"
     form: ClassVar[Form] = Form.MASK
