@@ -12,6 +12,7 @@ import typer
 from dali_mixup.cli.errors import usage_errors
 
 if TYPE_CHECKING:
+    from dali_mixup.methods import Method
     from dali_mixup.recipes import Recipe
 
 app = typer.Typer(
@@ -67,7 +68,7 @@ def validate(files: Annotated[list[Path], typer.Argument(help="YAML files.")]) -
     """Check recipe files; every fault is printed with its key, and the exit code is 2 if there is one."""
     for file in files:
         recipe = _load(str(file) if file.suffix in (".yaml", ".yml") else f"./{file}")
-        typer.echo(f"{file}: {recipe.title}: in order")
+        typer.echo(f"{file}: {recipe.title}: valid")
 
 
 @app.command()
@@ -93,10 +94,15 @@ def _load(name: str) -> Recipe:
 
 
 def _mixing(recipe: Recipe) -> str:
-    if recipe.mixing is None:
+    if recipe.policy is None:
         return "none" if recipe.latent is None else recipe.latent.module
-    methods = " / ".join(" ".join(_text(value) for value in item.values()) for item in recipe.mixing.methods)
+    methods = " / ".join(map(_named, recipe.policy.all_methods))
     return methods if recipe.latent is None else f"{methods}, {recipe.latent.module}"
+
+
+def _named(method: Method) -> str:
+    alpha = getattr(method, "alpha", None)
+    return method.name if alpha is None else f"{method.name} {_text(alpha)}"
 
 
 def _mark(key: str, recipe: Recipe) -> str:
@@ -109,7 +115,7 @@ def _mark(key: str, recipe: Recipe) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return f"[{', '.join(_text(item) for item in value)}]"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{key}: {_text(item)}' for key, item in value.items())}}}"

@@ -34,8 +34,13 @@ def train(
     channels_last: Annotated[bool, typer.Option("--channels-last", help="Memory format.")] = False,
     compile_model: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = False,
     seed: Annotated[int, typer.Option(help="Of weights, order, augmentation and mixing.")] = 0,
-    num_threads: Annotated[int | None, typer.Option(help="DALI's worker threads.")] = None,
-    read_ahead: Annotated[int, typer.Option(help="Batches read early, for slow storage.")] = 0,
+    num_threads: Annotated[
+        int | None, typer.Option(help="DALI's worker threads; default: the recipe's.")
+    ] = None,
+    read_ahead: Annotated[
+        int | None,
+        typer.Option(help="Batches read early, for high-latency storage; default: the recipe's."),
+    ] = None,
     checkpoint_every: Annotated[int, typer.Option(help="Optimiser steps between checkpoints.")] = 1000,
     log_every: Annotated[int, typer.Option(help="Optimiser steps between looks at the loss.")] = 20,
     max_steps: Annotated[int | None, typer.Option(help="Stop after so many steps, ready to resume.")] = None,

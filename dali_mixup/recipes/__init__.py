@@ -5,7 +5,7 @@
     recipe = load_recipe("deit-s")
     loader = recipe.train_loader("imagenet/train", batch_size=256)
 
-Reading a recipe does not load torch; where DALI is installed, what DALI cannot do is refused too.
+Reading a recipe loads neither DALI nor torch.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from error
 
-from dali_mixup.recipes.difference import difference, flat
+from dali_mixup.recipes.alternatives import KEYS
+from dali_mixup.recipes.difference import difference
 from dali_mixup.recipes.errors import RecipeError
+from dali_mixup.recipes.keys import flat
 from dali_mixup.recipes.reading import load_recipe, recipe_names
 from dali_mixup.recipes.recipe import Recipe
 
@@ -39,5 +41,7 @@ def json_schema() -> dict[str, Any]:
         "type": "string",
         "description": "name or file of a recipe whose keys hold where this file says nothing",
     }
-    schema.pop("required", None)  # a file that extends another need not repeat its keys
+    for section in (schema, *schema["$defs"].values()):
+        # A file that extends another need not repeat its keys; those that say which alternative is meant remain.
+        section["required"] = [key for key in section.get("required", []) if key in KEYS]
     return schema

@@ -1,62 +1,68 @@
-"""A recipe's sections as the arguments of `train_loader` and `val_loader`, and as a loss. Needs DALI and torch."""
+"""A recipe's sections as the arguments of `train_loader` and `val_loader`, and as a loss. Needs torch."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from dali_mixup._epochs.orders import Repeated
-from dali_mixup._graph.options import Output
 from dali_mixup.augment import ValTransform
 from dali_mixup.losses import SoftTargetBinaryCrossEntropy, SoftTargetCrossEntropy
-from dali_mixup.recipes.transform import train_transform
 
 if TYPE_CHECKING:
     from dali_mixup.recipes.recipe import Recipe
 
 
 def train_arguments(recipe: Recipe, overrides: dict[str, Any]) -> dict[str, Any]:
-    """What `train_loader` is called with; an override takes the place of the recipe's value."""
+    """The arguments of `train_loader`; an override replaces the recipe's value."""
     rest = dict(overrides)
-    said: dict[str, Any] = {"policy": recipe.policy(), "output": output_of(recipe)}
-    if recipe.train.repeats > 1:
-        said["order"] = Repeated(recipe.train.repeats)
-    if "transform" not in rest:
-        said["transform"] = train_transform(recipe.train, rest.pop("image_size", None))
-    return {**said, **rest}
+    given: dict[str, Any] = {
+        "policy": recipe.policy,
+        "transform": recipe.transform,
+        "order": recipe.order,
+        "labels": recipe.labels,
+        "output": recipe.output,
+        "runtime": recipe.runtime,
+        "bad_files": recipe.bad_files,
+    }
+    if "transform" not in rest and (size := rest.pop("image_size", None)) is not None:
+        given["transform"] = replace(recipe.transform, image_size=size)
+    return {**given, **rest}
 
 
 def val_arguments(recipe: Recipe, overrides: dict[str, Any]) -> dict[str, Any]:
-    """What `val_loader` is called with."""
+    """The arguments of `val_loader`."""
     rest = dict(overrides)
-    said: dict[str, Any] = {"output": output_of(recipe)}
-    if "transform" not in rest:
-        cut = recipe.validation
-        size = rest.pop("image_size", cut.image_size)
-        resize = rest.pop("resize_size", None)
-        if resize is None:
-            resize = round(cut.resize_size * (size if isinstance(size, int) else max(size)) / cut.image_size)
-        said["transform"] = ValTransform(size, resize, cut.interpolation, cut.antialias)
-    return {**said, **rest}
+    given: dict[str, Any] = {
+        "transform": recipe.validation.transform,
+        "output": recipe.output,
+        "runtime": recipe.runtime,
+    }
+    if "transform" not in rest and (size := rest.pop("image_size", None)) is not None:
+        given["transform"] = _resized(recipe.validation.transform, size)
+    return {**given, **rest}
+
+
+def _resized(transform: ValTransform, image_size: Any) -> ValTransform:
+    """The transform at another size, in the same proportion."""
+    plain = replace(transform, image_size=image_size, resize_size=None)  # refuses what is not a size
+    assert transform.resize_size is not None
+    return replace(plain, resize_size=round(transform.resize_size * max(plain.size) / max(transform.size)))
 
 
 def loss(recipe: Recipe) -> nn.Module:
     """The loss of the recipe's `loss` section."""
-    said = recipe.loss_
-    if said.name == "binary-cross-entropy":
+    chosen = recipe.loss_
+    if chosen.name == "binary-cross-entropy":
         return SoftTargetBinaryCrossEntropy(
-            smoothing=said.smoothing, target_threshold=said.target_threshold, sum_classes=said.sum_classes
+            smoothing=chosen.smoothing,
+            target_threshold=chosen.target_threshold,
+            sum_classes=chosen.sum_classes,
         )
     # With mixing the targets come smoothed, without it they are integer labels, which torch's loss smooths.
     return (
-        nn.CrossEntropyLoss(label_smoothing=said.smoothing)
-        if recipe.mixing is None
+        nn.CrossEntropyLoss(label_smoothing=chosen.smoothing)
+        if recipe.policy is None
         else SoftTargetCrossEntropy()
     )
-
-
-def output_of(recipe: Recipe) -> Output:
-    """The images that the recipe's model gets."""
-    mean, std = recipe.normalise.mean, recipe.normalise.std
-    return Output(mean=tuple(255 * x for x in mean), std=tuple(255 * x for x in std))

@@ -1,16 +1,24 @@
-"""What is wrong with a recipe, said with the key's path, what is allowed there and the nearest spelling."""
+"""What is wrong with a recipe: the key's path, what is allowed there and the nearest spelling."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from dali_mixup.recipes.alternatives import KEYS
+from dali_mixup.recipes.section_keys import keys_at
+
+MOST_LINES = 20
+
+_FORM = re.compile(r"<.*>")  # part of a path that stands for one of several alternatives, and for no key
+
 
 class RecipeError(ValueError):
-    """A recipe that cannot be read, or that asks for something impossible. One line a fault."""
+    """A recipe that cannot be read, or that asks for something impossible. One line per fault."""
 
 
 class Fault(ValueError):
@@ -23,7 +31,7 @@ class Fault(ValueError):
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """' (did you mean "mixup"?)' for the most similar known word, '' where none is similar."""
-    close = difflib.get_close_matches(str(word), sorted(known), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(str(word)[:100], sorted(known), n=1, cutoff=0.6)
     return f' (did you mean "{close[0]}"?)' if close else ""
 
 
@@ -31,38 +39,70 @@ def listed(known: Iterable[str]) -> str:
     return ", ".join(sorted(known))
 
 
+def shortened(value: Any) -> str:
+    """The value's repr, cut where a line would end."""
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
 def explain(name: str, model: type[BaseModel], error: ValidationError) -> RecipeError:
     """pydantic's findings about the recipe called `name`, in the words of a recipe's author."""
     lines = [_line(model, found) for found in error.errors(include_url=False)]
-    return RecipeError("\n".join([f"recipe {name}: {len(lines)} wrong", *(f"  {line}" for line in lines)]))
+    if len(lines) == 1:
+        return RecipeError(f"recipe {name}: {lines[0]}")
+    more = [f"and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
+    return RecipeError(
+        "\n".join(
+            [f"recipe {name}: {len(lines)} errors", *(f"  {line}" for line in [*lines[:MOST_LINES], *more])]
+        )
+    )
 
 
 def dotted(path: Sequence[str | int]) -> str:
-    """('mixing', 'methods', 0, 'alpha') as mixing.methods[0].alpha."""
+    """('policy', 'methods', 0, '<mixup>', 'alpha') as policy.methods[0].alpha."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif not _FORM.fullmatch(part):
+            text += f".{part}" if text else part
     return text
 
 
 def _line(model: type[BaseModel], found: Any) -> str:
     path, kind, given = found["loc"], found["type"], found["input"]
-    where = dotted(path) or "the recipe"
     if kind == "extra_forbidden":
-        known = _keys(model, path[:-1])
-        return f"{where}: unknown key{nearest(str(path[-1]), known)}; allowed: {listed(known)}"
+        known = keys_at(model, path[:-1])
+        key = shortened(path[-1])[1:-1]
+        where = f"{dotted(path[:-1])}.{key}" if dotted(path[:-1]) else key
+        return f"{where}: unknown key{nearest(key, known)}; allowed: {listed(known)}"
+    where = dotted(path) or "the recipe"
     if kind == "missing":
         return f"{where}: missing"
+    if kind in KEYS:
+        return _alternative(where, given, kind, found["msg"].split(", "))
     if kind == "literal_error":
-        allowed = found["ctx"]["expected"]
-        words = [word.strip(" '") for part in allowed.split(" or ") for word in part.split(",")]
-        return f"{where}: {given!r}{nearest(str(given), words)}; allowed: {allowed}"
+        words = re.findall(r"'([^']*)'", found["ctx"]["expected"])
+        return f"{where}: {shortened(given)}{nearest(str(given), words)}; allowed: {listed(words)}"
     if kind == "value_error":
         fault = found["ctx"]["error"]
         if isinstance(fault, Fault):
             return f"{f'{dotted(path)}.{fault.path}' if path else fault.path}: {fault.message}"
         return f"{where}: {fault}"
-    return f"{where}: {given!r}; {found['msg'].lower()}{_number_hint(given)}"
+    return f"{where}: {shortened(given)}; {_lowered(found['msg'])}{_number_hint(given)}"
+
+
+def _alternative(where: str, given: Any, key: str, known: Sequence[str]) -> str:
+    if not isinstance(given, dict):
+        return f"{where}: {shortened(given)}; expected a section such as {{{key}: {known[0]}}}"
+    if key not in given:
+        return f"{where}.{key}: missing; allowed: {listed(known)}"
+    word = given[key]
+    return f"{where}.{key}: {shortened(word)}{nearest(str(word), known)}; allowed: {listed(known)}"
+
+
+def _lowered(message: str) -> str:
+    return message[:1].lower() + message[1:]
 
 
 def _number_hint(given: Any) -> str:
@@ -78,31 +118,3 @@ def _number_hint(given: Any) -> str:
         given.replace(mantissa, f"{mantissa}.0", 1) if "e" in given.lower() and "." not in mantissa else None
     )
     return f" (YAML reads it as text; write {better or number!r} without quotes)".replace("'", "")
-
-
-def _keys(model: Any, path: Sequence[str | int]) -> list[str]:
-    """The keys of the section at `path`."""
-    here = model
-    for part in path:
-        if isinstance(part, int):
-            continue
-        here = _fields(here)[part]
-    return list(_fields(here))
-
-
-def _fields(annotation: Any) -> dict[str, Any]:
-    """Key in the file -> annotation, of the section in an annotation."""
-    section = _section(annotation)
-    return {field.alias or name: field.annotation for name, field in section.model_fields.items()}
-
-
-def _section(annotation: Any) -> type[BaseModel]:
-    """The model in an annotation such as `Mixing | None` or `list[Mixing]`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in get_args(annotation):
-        try:
-            return _section(inner)
-        except LookupError:
-            continue
-    raise LookupError(annotation)

@@ -1,20 +1,23 @@
-"""From a name or a file to a checked Recipe: YAML, `extends`, and messages."""
+"""From a name or a file to a checked Recipe."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import yaml
 from pydantic import ValidationError
 
-from dali_mixup.recipes.errors import RecipeError, explain, listed, nearest
+from dali_mixup.recipes.errors import RecipeError, explain, listed, nearest, shortened
+from dali_mixup.recipes.extending import over
 from dali_mixup.recipes.files import recipe_files
+from dali_mixup.recipes.parsing import parsed
 from dali_mixup.recipes.recipe import Recipe
 
-MARKS = ("recalled", "unstated")
+MOST_BYTES = 256 * 1024  # a recipe has 2 KiB
+LONGEST_CHAIN = 16  # of files that extend each other
 
 
 def load_recipe(name: str | os.PathLike[str]) -> Recipe:
@@ -35,79 +38,81 @@ def recipe_names() -> list[str]:
 def checked(content: Mapping[str, Any], name: str) -> Recipe:
     """A Recipe of the content of a file, bases merged in; `name` stands in messages."""
     try:
-        return Recipe.model_validate(content)
+        # As JSON, in which a list is what a tuple is written as; of Python objects strict types take tuples only.
+        return Recipe.model_validate_json(json.dumps(_with_total_epochs(content)))
     except ValidationError as error:
         raise explain(name, Recipe, error) from None
 
 
 def merged(name: str | os.PathLike[str], _children: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The file's content with the recipes it extends filled in underneath.
-
-    Sections are merged key by key; a list or a value replaces the base's. A mark (recalled, unstated) follows its
-    value: overriding a key drops the base's marks on it.
-    """
-    text, where = _read(name)
-    if where in _children:
-        raise RecipeError(f"recipe {name}: extends itself, through {' -> '.join((*_children, where))}")
-    content = _parse(text, str(name))
+    """The file's content with the recipes it extends filled in underneath, see `over`."""
+    file = _read(name)
+    if file.identity in _children:
+        raise RecipeError(
+            f"recipe {name}: extends itself, through {' -> '.join((*_children, file.identity))}"
+        )
+    if len(_children) >= LONGEST_CHAIN:
+        raise RecipeError(f"recipe {_children[0]}: extends a chain of more than {LONGEST_CHAIN} files")
+    content = parsed(file.text, str(name))
     base = content.pop("extends", None)
     if base is None:
         return content
-    if not isinstance(base, str):
-        raise RecipeError(f"recipe {name}: extends: {base!r}; expected a recipe's name or a file")
-    beside = Path(where).parent / base
-    return over(
-        merged(beside if _is_file_name(base) and beside.is_file() else base, (*_children, where)), content
-    )
+    return over(merged(_base(base, file, str(name)), (*_children, file.identity)), content)
 
 
-def over(base: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]:
-    """`child` laid over `base`, see `merged`."""
-    result = _laid_over(base, child)
-    for mark in MARKS:
-        kept = [path for path in base.get(mark, []) if not _says(child, path)]
-        both = [*kept, *(path for path in child.get(mark, []) if path not in kept)]
-        result[mark] = both
-    return result
+def _with_total_epochs(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Schedules in fractions of the training get its length, where they do not name another."""
+    policy, training = content.get("policy"), content.get("training")
+    if not (isinstance(policy, Mapping) and isinstance(training, Mapping) and "epochs" in training):
+        return content
+
+    def filled(schedule: Any) -> Any:
+        if isinstance(schedule, list):
+            return [filled(one) for one in schedule]
+        if isinstance(schedule, Mapping) and schedule.get("unit") == "fraction":
+            return {"total_epochs": training["epochs"], **schedule}
+        return schedule
+
+    schedules = {"schedule": filled(policy["schedule"])} if "schedule" in policy else {}
+    return {**content, "policy": {**policy, **schedules}}
 
 
-def _laid_over(base: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]:
-    result = dict(base)
-    for key, value in child.items():
-        below = result.get(key)
-        result[key] = (
-            _laid_over(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
-        )
-    return result
+class _File(NamedTuple):
+    text: str
+    identity: str  # the same for the same file
+    folder: Path | None  # None: a published recipe
 
 
-def _says(content: Mapping[str, Any], path: str) -> bool:
-    """Does the content replace the value of that key? A section of which it gives some keys only keeps the rest."""
-    here: Any = content
-    for part in path.split("."):
-        if not isinstance(here, Mapping):
-            return True
-        if part not in here:
-            return False
-        here = here[part]
-    return not isinstance(here, Mapping)
-
-
-def _read(name: str | os.PathLike[str]) -> tuple[str, str]:
-    """A recipe's text and a string that is the same for the same file."""
+def _read(name: str | os.PathLike[str]) -> _File:
     if _is_file_name(name):
         path = Path(name)
-        try:
-            return path.read_text(encoding="utf-8"), str(path.resolve())
-        except OSError as error:
-            raise RecipeError(f"recipe {name}: cannot read the file ({error.strerror})") from error
+        return _File(_text_of(path), str(path.resolve()), path.parent)
     files = recipe_files()
     if name not in files:
         raise RecipeError(
-            f"no recipe {str(name)!r}{nearest(str(name), files)}; there are {listed(files)}. "
+            f"no recipe {shortened(str(name))}{nearest(str(name), files)}; there are {listed(files)}. "
             "A file of your own is given by its path, ending in .yaml"
         )
-    return files[str(name)].read_text(encoding="utf-8"), str(name)
+    return _File(files[str(name)].read_text(encoding="utf-8"), str(name), None)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        if path.exists() and not path.is_file():
+            raise RecipeError(f"recipe {path}: cannot read the file (it is a folder or a device)")
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise RecipeError(f"recipe {path}: cannot read the file ({error.strerror})") from None
+    except ValueError as error:  # a NUL in the name
+        raise RecipeError(f"recipe {str(path)!r}: cannot read the file ({error})") from None
+    if len(content) > MOST_BYTES:
+        raise RecipeError(f"recipe {path}: larger than {MOST_BYTES} bytes, so it is not a recipe")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise RecipeError(f"recipe {path}, line {line}: not UTF-8 (byte {error.start})") from None
 
 
 def _is_file_name(name: str | os.PathLike[str]) -> bool:
@@ -115,28 +120,16 @@ def _is_file_name(name: str | os.PathLike[str]) -> bool:
     return not isinstance(name, str) or text.endswith((".yaml", ".yml")) or os.sep in text
 
 
-def _parse(text: str, name: str) -> dict[str, Any]:
-    try:
-        content = yaml.load(text, Loader=_OnceLoader)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"recipe {name}: not YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise RecipeError(
-            f"recipe {name}: {type(content).__name__} at the top, expected keys such as title and train"
-        )
-    return content
-
-
-class _OnceLoader(yaml.SafeLoader):
-    """SafeLoader takes the last of two equal keys in silence; here the second one is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=deep)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} comes twice in one section", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
+def _base(base: Any, file: _File, name: str) -> str | Path:
+    """The published recipe or the file that `extends` names. A recipe from elsewhere cannot have other files read."""
+    if isinstance(base, str) and base in recipe_files():
+        return base
+    if isinstance(base, str) and base.endswith(".yaml") and "\0" not in base and file.folder is not None:
+        path = (file.folder / base).resolve()
+        if path.is_relative_to(file.folder.resolve()):
+            return path
+    hint = nearest(base, recipe_files()) if isinstance(base, str) else ""
+    raise RecipeError(
+        f"recipe {name}: extends: {shortened(base)}{hint}; expected the name of a published recipe, or a .yaml file in "
+        "the same folder or below it"
+    )

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from dali_mixup._decide.policy import MixPolicy
-from dali_mixup.recipes.augmentation import Augmentation
+from dali_mixup._decide.relabel import CorruptLabels
+from dali_mixup._epochs.orders import Order
+from dali_mixup._graph.options import Output, Runtime
+from dali_mixup.augment import TrainTransform
 from dali_mixup.recipes.errors import Fault, nearest
-from dali_mixup.recipes.mixing import Mixing
+from dali_mixup.recipes.in_file import InFile
+from dali_mixup.recipes.keys import key_paths
 from dali_mixup.recipes.section import Section
-from dali_mixup.recipes.sections import Loss, Normalisation, Source, Validation
+from dali_mixup.recipes.sections import Loss, Source, Validation
 from dali_mixup.recipes.training import Latent, Training
+from dali_mixup.sources import Skip
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,9 +40,21 @@ class Recipe(Section):
 
     title: str
     source: Source
-    normalise: Normalisation = Normalisation()
-    train: Augmentation = Augmentation()
-    mixing: Mixing | None = None
+    policy: Annotated[MixPolicy | None, InFile()] = Field(
+        default=None, description="how batches are mixed; null: not at all"
+    )
+    transform: Annotated[TrainTransform, InFile()] = TrainTransform()
+    order: Annotated[Order | None, InFile()] = Field(
+        default=None, description="the order of an epoch's samples; null: shuffled"
+    )
+    output: Annotated[Output, InFile()] = Output()
+    runtime: Annotated[Runtime, InFile()] = Runtime()
+    labels: Annotated[CorruptLabels | None, InFile()] = Field(
+        default=None, description="labels to corrupt deliberately; null: none"
+    )
+    bad_files: Annotated[Literal["raise"] | Skip, InFile()] = Field(
+        default="raise", description="what to do with a file that cannot be read or decoded"
+    )
     loss_: Loss = Field(default=Loss(), alias="loss")
     validation: Validation = Validation()
     training: Training
@@ -57,21 +73,11 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Recipe:
-        mixed = 0.0 if self.mixing is None else self.mixing.label_smoothing
-        plain, threshold = self.loss_.smoothing, self.loss_.target_threshold
-        if self.mixing is not None and plain:
-            why = f"mixing.label_smoothing={mixed} as well would smooth twice" if mixed else "mixing is on"
-            raise Fault(
-                "loss.smoothing",
-                f"{plain}, but {why}: mixed targets are smoothed where they are mixed. Set loss.smoothing: 0 and use "
-                "mixing.label_smoothing",
-            )
-        if threshold == 0 and (mixed or plain):
-            raise Fault(
-                "loss.target_threshold",
-                f"0 with label smoothing {mixed or plain}: smoothing lifts every class above 0, so all of them would "
-                "count as positive. Set the smoothing to 0",
-            )
+        try:
+            self.output.of_channels("output", 3)
+        except ValueError as error:
+            raise Fault("output", str(error).removeprefix("output: output has ")) from error
+        self._check_smoothing()
         known = set(key_paths(self))
         for field in ("recalled", "unstated"):
             for i, path in enumerate(getattr(self, field)):
@@ -79,15 +85,35 @@ class Recipe(Section):
                     raise Fault(f"{field}[{i}]", f"no key {path!r} in this recipe{nearest(path, known)}")
         return self
 
-    def policy(self) -> MixPolicy | None:
-        """How batches are mixed; None: not at all."""
-        return None if self.mixing is None else self.mixing.policy(self.training.epochs)
+    def _check_smoothing(self) -> None:
+        mixed = 0.0 if self.policy is None else self.policy.label_smoothing
+        plain, threshold = self.loss_.smoothing, self.loss_.target_threshold
+        if self.policy is not None and plain:
+            why = (
+                f"policy.label_smoothing={mixed} as well would smooth twice"
+                if mixed
+                else "the batches are mixed"
+            )
+            raise Fault(
+                "loss.smoothing",
+                f"{plain}, but {why}: mixed targets are smoothed where they are mixed. Set loss.smoothing: 0 and use "
+                "policy.label_smoothing",
+            )
+        if threshold == 0 and (mixed or plain):
+            raise Fault(
+                "loss.target_threshold",
+                f"0 with label smoothing {mixed or plain}: smoothing lifts every class above 0, so all of them would "
+                "count as positive. Set the smoothing to 0",
+            )
 
     def train_loader(self, data: Any, *, batch_size: int, **overrides: Any) -> MixLoader:
-        """`dali_mixup.train_loader` with everything the recipe says; batch_size is a rank's.
+        """`dali_mixup.train_loader` with everything the recipe says.
 
         Args:
-            overrides: arguments of `train_loader` that take the place of the recipe's, among them `image_size`.
+            data: as `train_loader` takes them.
+            batch_size: samples per rank and step.
+            overrides: arguments of `train_loader` that replace the recipe's; `image_size` replaces the size of the
+                recipe's transform.
 
         Raises:
             TypeError: an override that `train_loader` does not have; and whatever `train_loader` raises.
@@ -102,7 +128,7 @@ class Recipe(Section):
     def val_loader(self, data: Any, *, batch_size: int, **overrides: Any) -> MixLoader:
         """`dali_mixup.val_loader` with the recipe's resize, crop and normalisation; arguments as in `train_loader`.
 
-        With another `image_size` and no `resize_size`, their ratio stays the recipe's.
+        With another `image_size`, the ratio of resize_size to it stays the recipe's.
         """
         from dali_mixup._loader.factory import val_loader
         from dali_mixup.recipes.building import val_arguments
@@ -135,16 +161,6 @@ class Recipe(Section):
     def _say_what_is_missing(self) -> None:
         for item in self.omitted:
             log.warning("recipe %s: not provided here: %s", self.title, item)
-
-
-def key_paths(section: BaseModel, prefix: str = "") -> Iterator[str]:
-    """Every key of a section and of those in it, as "train.crop.scale"."""
-    for name, field in type(section).model_fields.items():
-        key = f"{prefix}{field.alias or name}"
-        yield key
-        value = getattr(section, name)
-        if isinstance(value, BaseModel):
-            yield from key_paths(value, f"{key}.")
 
 
 def _refuse_unknown(owner: str, function: Any, overrides: dict[str, Any]) -> None:

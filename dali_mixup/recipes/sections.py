@@ -1,4 +1,4 @@
-"""The smaller sections: source, normalise, loss and validation."""
+"""The smaller sections: source, loss and validation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from dali_mixup.recipes.section import Interpolation, Pixels, Section, Triple
+from dali_mixup.augment import ValTransform
+from dali_mixup.recipes.in_file import InFile
+from dali_mixup.recipes.section import Section
 
 
 class Source(Section):
@@ -26,20 +28,13 @@ class Source(Section):
     notes: str = ""
 
 
-class Normalisation(Section):
-    """(value / 255 - mean) / std a colour: numbers on the 0..1 scale papers print."""
-
-    mean: Triple = Field(default=[0.485, 0.456, 0.406])
-    std: Triple = Field(default=[0.229, 0.224, 0.225])
-
-
 class Loss(Section):
     """What is minimised."""
 
     name: Literal["cross-entropy", "binary-cross-entropy"] = "cross-entropy"
     smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0,
-        description="label smoothing where nothing is mixed; with mixing it is mixing.label_smoothing",
+        description="label smoothing where nothing is mixed; with mixing it is policy.label_smoothing",
     )
     target_threshold: Annotated[float, Field(ge=0, lt=1)] | None = Field(
         default=None, description="binary cross-entropy only: a target above it counts as 1, every other as 0"
@@ -56,22 +51,9 @@ class Loss(Section):
 
 
 class Validation(Section):
-    """How an image is cut for validation."""
+    """How a model is validated."""
 
-    image_size: Pixels = 224
-    resize_size: Pixels = Field(
-        default=256, description="pixels of the shorter side before the centre is cropped"
-    )
-    interpolation: Interpolation = "bilinear"
-    antialias: bool = True
+    transform: Annotated[ValTransform, InFile()] = ValTransform()
     flip_average: bool = Field(
         default=False, description="predictions averaged over the image and its mirror image"
     )
-
-    @model_validator(mode="after")
-    def _crop_fits(self) -> Validation:
-        if self.resize_size < self.image_size:
-            raise ValueError(
-                f"resize_size={self.resize_size} is smaller than image_size={self.image_size}; expected at least that"
-            )
-        return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dali_mixup._checks import choice, integer, number
 
@@ -32,8 +33,7 @@ class TrainOptions:
         amp: "auto" (bf16 on GPUs that have it, fp16 on others, off on the CPU), "off", "bf16", "fp16".
         channels_last, compile: memory format of images and weights; torch.compile.
         seed: of the weights, the order, the augmentation and the mixing.
-        num_threads: DALI's worker threads.
-        read_ahead: batches whose files are read before they are due, for storage that answers late.
+        num_threads, read_ahead: of `Runtime`; None: the recipe's.
         checkpoint_every: optimiser steps between checkpoints.
         log_every: optimiser steps between looks at the loss.
         max_steps: end after that many optimiser steps of this call, leaving a checkpoint to resume from.
@@ -61,7 +61,7 @@ class TrainOptions:
     compile: bool = False
     seed: int = 0
     num_threads: int | None = None
-    read_ahead: int = 0
+    read_ahead: int | None = None
     checkpoint_every: int = 1000
     log_every: int = 20
     max_steps: int | None = None
@@ -76,9 +76,16 @@ class TrainOptions:
                 integer("train", name, getattr(self, name), at_least=1)
         if self.learning_rate is not None:
             number("train", "learning_rate", self.learning_rate, above=0)
-        for name in ("seed", "read_ahead"):
-            integer("train", name, getattr(self, name), at_least=0)
+        integer("train", "seed", self.seed, at_least=0)
+        if self.read_ahead is not None:
+            integer("train", "read_ahead", self.read_ahead, at_least=0)
         choice("train", "amp", self.amp, AMP)
+
+    @property
+    def runtime(self) -> dict[str, Any]:
+        """The fields of `Runtime` that replace the recipe's."""
+        given = {"num_threads": self.num_threads, "read_ahead": self.read_ahead}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 def find_data(data: str | Path, val_data: str | Path | None) -> tuple[str | Path, str | Path]:
@@ -100,5 +107,5 @@ def find_data(data: str | Path, val_data: str | Path | None) -> tuple[str | Path
     found = sorted(entry.name for entry in root.iterdir())[:5] if root.is_dir() else ["a file"]
     raise FileNotFoundError(
         f"train: {str(data)!r} has no folders train and val (found {', '.join(found) or 'nothing'}); expected "
-        "them, each with a folder a class, or the training data here and val_data beside it"
+        "them, each with a folder per class, or the training data here and val_data beside it"
     )

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
+from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._epochs.ranks import Rank
-from dali_mixup._graph.options import Runtime
 from dali_mixup._loader.loader import MixLoader
+from dali_mixup.augment.sizes import ImageSize, SizeSchedule, size_of
 from dali_mixup.recipes import Recipe
-from dali_mixup.recipes.building import output_of
 from dali_mixup.train.options import TrainOptions, find_data
 
 
@@ -29,23 +29,29 @@ def loaders(
         "device": device,
         "rank": place.rank,
         "world_size": place.world_size,
-        "runtime": Runtime(num_threads=options.num_threads, read_ahead=options.read_ahead),
-        "output": replace(output_of(recipe), channels_last=options.channels_last),
+        "runtime": replace(recipe.runtime, **options.runtime),
+        "output": replace(recipe.output, channels_last=channels_last(options, recipe)),
     }
-    size, val_size = {}, {}
-    if options.image_size is not None:
-        size, val_size = (
-            {"image_size": options.image_size},
-            {"image_size": _val_size(options.image_size, recipe)},
-        )
-    train_loader = recipe.train_loader(train_data, seed=options.seed, **common, **size)
-    val_loader = recipe.val_loader(val_data, **common, **val_size)
+    epochs = options.epochs or recipe.training.epochs
+    train_loader = recipe.train_loader(
+        train_data,
+        seed=options.seed,
+        policy=_stretched(recipe.policy, epochs),
+        image_size=options.image_size,
+        **common,
+    )
+    val_loader = recipe.val_loader(val_data, image_size=_val_size(options.image_size, recipe), **common)
     _refuse_other_classes(train_loader, val_loader, options.num_classes)
     return train_loader, val_loader
 
 
+def channels_last(options: TrainOptions, recipe: Recipe) -> bool:
+    """The memory format of images and weights."""
+    return options.channels_last or recipe.output.channels_last
+
+
 def batch_size(options: TrainOptions, recipe: Recipe, world_size: int) -> int:
-    """Samples a process and forward pass."""
+    """Samples per process and forward pass."""
     if options.batch_size is not None:
         return options.batch_size
     whole, parts = recipe.training.batch_size, world_size * options.accumulate
@@ -57,9 +63,27 @@ def batch_size(options: TrainOptions, recipe: Recipe, world_size: int) -> int:
     return whole // parts
 
 
-def _val_size(train_size: int, recipe: Recipe) -> int:
-    """Pixels of validation images that stand to `train_size` as the recipe's two sizes do."""
-    return round(train_size * recipe.validation.image_size / recipe.train.last_size)
+def _stretched(policy: MixPolicy | None, epochs: int) -> MixPolicy | None:
+    """The policy with schedules in fractions of a training of that length, which is not the recipe's in every run."""
+    if policy is None:
+        return None
+    schedules = [
+        replace(schedule, total_epochs=epochs) if schedule.unit == "fraction" else schedule
+        for schedule in policy.schedules.members
+    ]
+    return replace(policy, schedule=schedules or None)
+
+
+def _val_size(train_size: int | None, recipe: Recipe) -> int | None:
+    """Pixels of validation images that stand to `train_size` as the recipe's two sizes do; None: the recipe's."""
+    if train_size is None:
+        return None
+    return round(train_size * max(recipe.validation.transform.size) / _last_side(recipe.transform.image_size))
+
+
+def _last_side(image_size: ImageSize) -> float:
+    """Pixels of the longer side at the end of training, or the most there are."""
+    return image_size.knots[-1][1] if isinstance(image_size, SizeSchedule) else max(size_of(image_size))
 
 
 def precision(wanted: str, device: torch.device) -> torch.dtype | None:

@@ -30,7 +30,7 @@ from dali_mixup.train.outcome import Outcome, TrainingError
 from dali_mixup.train.processes import any_of, gathered, processes, same_buffers
 from dali_mixup.train.progress import Bar, Stopwatch
 from dali_mixup.train.records import Records, epoch_line
-from dali_mixup.train.setting_up import batch_size, loaders, precision
+from dali_mixup.train.setting_up import batch_size, channels_last, loaders, precision
 from dali_mixup.train.stopping import StopRequest
 from dali_mixup.train.validation import validated
 
@@ -85,7 +85,7 @@ class Run:
             device,
             distributed=place.world_size > 1,
             amp=self.amp,
-            channels_last=options.channels_last,
+            channels_last=channels_last(options, recipe),
             compiled=options.compile,
         )
 

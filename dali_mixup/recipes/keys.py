@@ -1,0 +1,52 @@
+"""The keys of a recipe with their values, as a file would write them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from dali_mixup.recipes.alternatives import tag_of
+
+
+def flat(section: Any) -> dict[str, Any]:
+    """Every key that holds a value, as {"transform.scale": [0.08, 1.0], ...}, defaults included."""
+    return {key: _written(value) for key, value in _walk(section, "") if not _is_section(value)}
+
+
+def key_paths(section: Any) -> Iterator[str]:
+    """Every key of a section and of the sections in it, as "transform" and "transform.scale"."""
+    return (key for key, _ in _walk(section, ""))
+
+
+def _walk(section: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in _items(section):
+        yield f"{prefix}{name}", value
+        if _is_section(value):
+            yield from _walk(value, f"{prefix}{name}.")
+
+
+def _items(section: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(section, BaseModel):
+        for name, field in type(section).model_fields.items():
+            yield field.alias or name, getattr(section, name)
+    else:
+        if (tag := tag_of(type(section))) is not None:
+            yield tag
+        for member in dataclasses.fields(section):
+            yield member.name, getattr(section, member.name)
+
+
+def _is_section(value: Any) -> bool:
+    return isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type))
+
+
+def _written(value: Any) -> Any:
+    """A value as YAML has it: lists and mappings."""
+    if isinstance(value, tuple | list):
+        return [_written(item) for item in value]
+    if _is_section(value):
+        return {name: _written(inner) for name, inner in _items(value) if inner is not None}
+    return value
