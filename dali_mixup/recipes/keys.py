@@ -13,7 +13,7 @@ from dali_mixup.recipes.alternatives import tag_of
 
 def flat(section: Any) -> dict[str, Any]:
     """Every key that holds a value, as {"transform.scale": [0.08, 1.0], ...}, defaults included."""
-    return {key: _written(value) for key, value in _walk(section, "") if not _is_section(value)}
+    return {key: written(value) for key, value in _walk(section, "") if not _is_section(value)}
 
 
 def key_paths(section: Any) -> Iterator[str]:
@@ -43,10 +43,10 @@ def _is_section(value: Any) -> bool:
     return isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type))
 
 
-def _written(value: Any) -> Any:
+def written(value: Any) -> Any:
     """A value as YAML has it: lists and mappings."""
     if isinstance(value, tuple | list):
-        return [_written(item) for item in value]
+        return [written(item) for item in value]
     if _is_section(value):
-        return {name: _written(inner) for name, inner in _items(value) if inner is not None}
+        return {name: written(inner) for name, inner in _items(value) if inner is not None}
     return value

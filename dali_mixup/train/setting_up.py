@@ -32,11 +32,10 @@ def loaders(
         "runtime": replace(recipe.runtime, **options.runtime),
         "output": replace(recipe.output, channels_last=channels_last(options, recipe)),
     }
-    epochs = options.epochs or recipe.training.epochs
     train_loader = recipe.train_loader(
         train_data,
         seed=options.seed,
-        policy=_stretched(recipe.policy, epochs),
+        policy=_stretched(recipe.policy, options.epochs),
         image_size=options.image_size,
         **common,
     )
@@ -63,15 +62,15 @@ def batch_size(options: TrainOptions, recipe: Recipe, world_size: int) -> int:
     return whole // parts
 
 
-def _stretched(policy: MixPolicy | None, epochs: int) -> MixPolicy | None:
-    """The policy with schedules in fractions of a training of that length, which is not the recipe's in every run."""
-    if policy is None:
-        return None
+def _stretched(policy: MixPolicy | None, epochs: int | None) -> MixPolicy | None:
+    """The policy with schedules in fractions of a training of that length; None: the recipe's."""
+    if policy is None or epochs is None:
+        return policy
     schedules = [
         replace(schedule, total_epochs=epochs) if schedule.unit == "fraction" else schedule
         for schedule in policy.schedules.members
     ]
-    return replace(policy, schedule=schedules or None)
+    return replace(policy, schedule=tuple(schedules) or None)
 
 
 def _val_size(train_size: int | None, recipe: Recipe) -> int | None:

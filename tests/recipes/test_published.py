@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from dali_mixup import MixPolicy, Runtime
+from dali_mixup.augment.sizes import SizeSchedule
 from dali_mixup.recipes import load_recipe, recipe_names
+
+ONE_THREAD = Runtime(num_threads=1)
 
 PUBLISHED = {
     "convnext-t", "cutmix-resnet50", "deit-b", "deit-s", "deit3-s", "ffcv-rn50", "ict-cifar10", "mixmatch-cifar10",
@@ -26,22 +30,21 @@ def test_all_of_them_ship() -> None:
 def test_makes_loaders_and_a_loss(name: str, imagenet_root: Path) -> None:
     recipe = load_recipe(name)
     classes = 4
-    with recipe.train_loader(imagenet_root / "train", batch_size=8, device="cpu", num_threads=1) as loader:
+    with recipe.train_loader(
+        imagenet_root / "train", batch_size=8, device="cpu", runtime=ONE_THREAD
+    ) as loader:
         images, targets = next(iter(loader))
-    size = (
-        recipe.train.image_size
-        if recipe.train.size_schedule is None
-        else recipe.train.size_schedule.knots[0][1]
-    )
-    assert images.shape[:2] == (8, 3) and images.shape[2] == images.shape[3]
-    assert abs(images.shape[2] - size) <= 2  # a schedule's sides are multiples
+    size = recipe.transform.image_size
+    if isinstance(size, SizeSchedule):
+        size = size.at(0, 0, 0)[0]
+    assert images.shape == (8, 3, size, size)
     assert torch.isfinite(images).all()
-    if recipe.mixing is None:
+    if recipe.policy is None:
         assert targets.dtype == torch.int64 and targets.shape == (8,)
     else:
         assert targets.shape == (8, classes)
         torch.testing.assert_close(targets.sum(1), torch.ones(8))
-        off = recipe.mixing.label_smoothing / classes
+        off = recipe.policy.label_smoothing / classes
         assert (targets >= off * 0.999).all()
 
     logits = torch.zeros(8, classes, requires_grad=True)
@@ -49,10 +52,9 @@ def test_makes_loaders_and_a_loss(name: str, imagenet_root: Path) -> None:
     loss.backward()
     assert torch.isfinite(loss) and logits.grad is not None and logits.grad.abs().sum() > 0
 
-    cut = recipe.validation
-    with recipe.val_loader(imagenet_root / "val", batch_size=4, device="cpu", num_threads=1) as loader:
+    with recipe.val_loader(imagenet_root / "val", batch_size=4, device="cpu", runtime=ONE_THREAD) as loader:
         images, labels = next(iter(loader))
-    assert images.shape == (4, 3, cut.image_size, cut.image_size)
+    assert images.shape == (4, 3, *recipe.validation.transform.size)
     assert labels.tolist() == [0, 0, 0, 1]
 
 
@@ -67,11 +69,7 @@ def test_says_where_it_is_from(name: str) -> None:
 
 
 def test_deit_mixes_as_timm_is_told_to() -> None:
-    policy = load_recipe("deit-s").policy()
-    assert policy is not None
-    from dali_mixup._decide.policy import MixPolicy
-
-    assert policy == MixPolicy.from_timm(
+    assert load_recipe("deit-s").policy == MixPolicy.from_timm(
         mixup_alpha=0.8, cutmix_alpha=1.0, prob=1.0, switch_prob=0.5, label_smoothing=0.1
     )
 
@@ -81,14 +79,13 @@ def test_normalisation_is_torchvisions(imagenet_root: Path) -> None:
 
     recipe = load_recipe("torchvision-resnet50-v2")
     theirs = ResNet50_Weights.IMAGENET1K_V2.transforms()
-    assert (recipe.normalise.mean, recipe.normalise.std) == (theirs.mean, theirs.std)
-    assert [recipe.validation.resize_size, recipe.validation.image_size] == [
-        *theirs.resize_size,
-        *theirs.crop_size,
-    ]
-    assert recipe.validation.interpolation == theirs.interpolation.value
+    np.testing.assert_allclose(recipe.output.mean, [255 * m for m in theirs.mean])
+    np.testing.assert_allclose(recipe.output.std, [255 * s for s in theirs.std])
+    cut = recipe.validation.transform
+    assert [cut.resize_size, cut.image_size] == [*theirs.resize_size, *theirs.crop_size]
+    assert cut.interpolation == theirs.interpolation.value
     assert recipe.source.top1 == ResNet50_Weights.IMAGENET1K_V2.meta["_metrics"]["ImageNet-1K"]["acc@1"]
-    loader = recipe.train_loader(imagenet_root / "train", batch_size=4, device="cpu", num_threads=1)
+    loader = recipe.train_loader(imagenet_root / "train", batch_size=4, device="cpu", runtime=ONE_THREAD)
     np.testing.assert_allclose(loader.spec.pipeline.mean, [255 * m for m in theirs.mean])
 
 
@@ -113,7 +110,7 @@ def test_the_latent_module_is_made_with_the_recipes_parameters(name: str) -> Non
 
 def test_multimix_hands_over_unmixed_batches_about_half_the_time() -> None:
     recipe = load_recipe("multimix-cifar100")
-    policy = recipe.policy()
+    policy = recipe.policy
     assert policy is not None
     plans = [policy.plan(16, 32, 32, seed=0, epoch=0, step=step) for step in range(400)]
     mixed = np.array([(plan.method == 0).mean() for plan in plans])
@@ -125,11 +122,8 @@ def test_multimix_hands_over_unmixed_batches_about_half_the_time() -> None:
 
 
 def test_ffcv_grows_at_the_published_epochs() -> None:
-    loader_sizes = load_recipe("ffcv-rn50").train.size_schedule
-    assert loader_sizes is not None
-    from dali_mixup.recipes.transform import train_transform
-
-    size = train_transform(load_recipe("ffcv-rn50").train).image_size
+    size = load_recipe("ffcv-rn50").transform.image_size
+    assert isinstance(size, SizeSchedule)
     sides = [size.at(0, epoch, 0)[0] for epoch in range(88)]
     # ffcv-imagenet's rule: 160 up to epoch 65, 192 from 76, between them linear and rounded to 32.
     theirs = [int(np.round(np.interp(epoch, [65, 76], [160, 192]) / 32)) * 32 for epoch in range(88)]

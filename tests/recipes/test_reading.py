@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -11,16 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dali_mixup._decide.partners import FROM_LOADER, PARTNERS
-from dali_mixup._decide.policy import GRANULARITIES
-from dali_mixup._graph.decode import INTERPOLATIONS
-from dali_mixup.augment import TrainTransform, ValTransform
+from dali_mixup import ClassGroups, Repeated, Runtime, Schedule, TrainTransform, ValTransform, train_loader
 from dali_mixup.recipes import RecipeError, difference, flat, json_schema, load_recipe, recipe_names
-from dali_mixup.recipes.augmentation import Augmentation
-from dali_mixup.recipes.mixing import Mixing
-from dali_mixup.recipes.reading import over
-from dali_mixup.recipes.sections import Validation
-from dali_mixup.recipes.transform import train_transform
+from dali_mixup.recipes.extending import over
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "recipe.schema.json"
 
@@ -54,28 +48,43 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("train: {hflp: 0.5}", ["train.hflp: unknown key", 'did you mean "hflip"?', "allowed: antialias, "]),
-        ("mixng: {}", ["mixng: unknown key", 'did you mean "mixing"?']),
-        ("train: {hflip: '0.5'}", ["train.hflip: '0.5'", "write 0.5 without quotes"]),
+        ("transform: {hflp: 0.5}", ["transform.hflp: unknown key", 'did you mean "hflip"?', "allowed: antialias, "]),
+        ("polcy: {}", ["polcy: unknown key", 'did you mean "policy"?']),
+        ("transform: {hflip: '0.5'}", ["transform.hflip: '0.5'", "write 0.5 without quotes"]),
         ("training: {learning_rate: {base: 1e-3}}", ["training.learning_rate.base: '1e-3'", "write 1.0e-3 without"]),
-        ("train: {hflip: 1.5}", ["train.hflip: 1.5", "less than or equal to 1"]),
-        ("train: {antialias: 1}", ["train.antialias: 1", "valid boolean"]),
-        ("train: {hflip: .nan}", ["train.hflip: nan", "finite"]),
-        ("train: {image_size: 224.0}", ["train.image_size: 224.0", "valid integer"]),
-        ("train: {interpolation: bicubik}", ["train.interpolation: 'bicubik'", 'did you mean "bicubic"?', "lanczos"]),
-        ("train: {auto_augment: rand-m9-mstd0.5-icn1}", ["train: ", "auto_augment='rand-m9-mstd0.5-icn1'"]),
-        ("train: {crop: {padding: 4}}", ["train.crop: padding belongs to the other kind"]),
-        ("train: {size_schedule: {knots: [[0, 160]]}}", ["train: image_size and size_schedule are given"]),
-        ("validation: {resize_size: 200}", ["validation: resize_size=200 is smaller than image_size=224"]),
-        ("mixing: {methods: [{method: cutmx}]}", ["mixing.methods[0].method: 'cutmx'", 'did you mean "cutmix"?']),
-        ("mixing: {methods: [{method: mixup, alfa: 1.0}]}", ["methods[0].alfa", 'did you mean "alpha"?', "folded"]),
-        ("mixing: {methods: [{method: mixup, alpha: -1.0}]}", ["mixing.methods[0]: ", "alpha=-1.0", "> 0"]),
-        ("mixing: {weights: [1.0]}", ["mixing: ", "expected 2 numbers"]),
+        ("transform: {hflip: 1.5}", ["transform: hflip=1.5", ">= 0 and <= 1"]),
+        ("transform: {antialias: 1}", ["transform.antialias: 1", "valid boolean"]),
+        ("transform: {hflip: .nan}", ["transform.hflip: nan", "finite"]),
+        ("transform: {image_size: 224.0}", ["transform.image_size: 224.0", "valid integer"]),
+        ("transform: {image_size: big}", ["transform.image_size: 'big'", "an integer or a list or a section of keys"]),
+        ("transform: {interpolation: bicubik}", ["transform.interpolation: 'bicubik'", 'did you mean "bicubic"?']),
+        ("transform: {auto_augment: rand-m9-icn1}", ["transform: auto_augment='rand-m9-icn1'"]),
+        ("transform: {padding: 8}", ["transform: padding=8 belongs to the other kind of crop; crop is 'resized'"]),
+        ("transform: {image_size: {knots: [[0, 160]]}}", ["transform.image_size.kind: missing", "size_schedule"]),
+        ("transform: {image_size: {kind: multiscale}}", ['transform.image_size.kind: \'multiscale\' (did you mean']),
+        ("transform: {random_erasing: {prob: 2.0}}", ["transform.random_erasing: prob=2.0, expected"]),
+        ("validation: {transform: {resize_size: 200}}", ["validation.transform: resize_size=200 is smaller than"]),
+        ("policy: {methods: [{method: cutmx}]}", ["policy.methods[0].method: 'cutmx' (did you mean \"cutmix\"?)"]),
+        ("policy: {methods: [{alpha: 1.0}]}", ["policy.methods[0].method: missing; allowed: cutmix, "]),
+        ("policy: {methods: [mixup]}", ["policy.methods[0]: 'mixup'; expected a section such as {method: "]),
         (
-            "mixing: {methods: [{method: cutmix, alpha: 1.0, minmax: [0.2, 0.8]}]\n, weights: null}",
-            ["mixing.methods[0]: alpha=1.0 and minmax=[0.2, 0.8]", "give one of them"],
+            "policy: {methods: [{method: mixup, alfa: 1.0}]}",
+            ["policy.methods[0].alfa: unknown key (did you mean \"alpha\"?); allowed: alpha, folded, "],
         ),
-        ("loss: {smoothing: 0.1}", ["loss.smoothing: 0.1", "smooth twice", "use mixing.label_smoothing"]),
+        ("policy: {methods: [{method: mixup, alpha: -1.0}]}", ["policy.methods[0]: alpha=-1.0", "> 0"]),
+        ("policy: {weights: [1.0]}", ["policy: weights=(1.0,), expected 2 numbers"]),
+        ("policy: {partners: neighbours}", ["policy.partners: 'neighbours'", "allowed: derangement, "]),
+        (
+            "policy: {methods: [{method: cutmix, alpha: 0.5, minmax: [0.2, 0.8]}], weights: null}",
+            ["policy.methods[0]: alpha=0.5 with minmax=(0.2, 0.8)", "give one of them"],
+        ),
+        ("order: {kind: repeatd}", ["order.kind: 'repeatd' (did you mean \"repeated\"?)"]),
+        ("order: {kind: repeated, times: 1}", ["order: times=1, expected an integer >= 2"]),
+        ("output: {mean: [0.485, 0.456, 0.406]}", ["output: mean=(0.485, 0.456, 0.406)", "mean=(123.675, 116.28, "]),
+        ("output: {mean: [1.0, 2.0]}", ["output: mean=(1.0, 2.0)"]),
+        ("bad_files: skip", ["bad_files: 'skip'", "allowed: raise"]),
+        ("runtime: {prefetch: 0}", ["runtime: prefetch=0, expected an integer >= 1"]),
+        ("loss: {smoothing: 0.1}", ["loss.smoothing: 0.1", "smooth twice", "use policy.label_smoothing"]),
         (
             "loss: {name: binary-cross-entropy, target_threshold: 0.0}",
             ["loss.target_threshold: 0 with label smoothing 0.1", "Set the smoothing to 0"],
@@ -83,7 +92,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("loss: {target_threshold: 0.2}", ["loss: target_threshold", "binary-cross-entropy"]),
         ("training: {optimizer: {alpha: 0.9}}", ["training.optimizer: alpha is rmsprop's", "'adamw'"]),
         ("training: {learning_rate: {decay: step}}", ["training.learning_rate: milestones and decay: step belong"]),
-        ("recalled: [train.crp]", ["recalled[1]: no key 'train.crp'", 'did you mean "train.crop"?']),
+        ("recalled: [transform.crp]", ["recalled[1]: no key 'transform.crp'", 'did you mean "transform.crop"?']),
     ],
 )  # fmt: skip
 def test_a_fault_is_told_with_its_key_what_is_allowed_and_the_nearest_spelling(
@@ -95,9 +104,11 @@ def test_a_fault_is_told_with_its_key_what_is_allowed_and_the_nearest_spelling(
 
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
-    message = fault(tmp_path, "extends: deit-s\ntrain: {hflp: 1, repeats: 0}\nmixing: {prob: 7}\n")
-    assert "3 wrong" in message
-    assert all(key in message for key in ("train.hflp", "train.repeats", "mixing.prob"))
+    message = fault(tmp_path, "extends: deit-s\ntransform: {hflp: 1}\norder: {times: 0}\npolicy: {prob: 7}\n")
+    assert "mine.yaml: 3 errors\n" in message
+    assert all(
+        line in message for line in ("\n  transform.hflp: ", "\n  order: times=0", "\n  policy: prob=7")
+    )
 
 
 def test_what_is_missing_without_a_base_is_told(tmp_path: Path) -> None:
@@ -108,10 +119,10 @@ def test_what_is_missing_without_a_base_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        ("a: [", "not YAML"),
-        ("- 1\n- 2\n", "list at the top"),
-        ("extends: deit-s\ntrain: {hflip: 0.1, hflip: 0.2}\n", "the key 'hflip' comes twice"),
-        ("extends: 3\n", "extends: 3; expected a recipe's name or a file"),
+        ("a: [", "line 1, column 5: expected the node content"),
+        ("- 1\n- 2\n", "a list at the top"),
+        ("extends: deit-s\ntransform: {hflip: 0.1, hflip: 0.2}\n", "the key 'hflip' comes twice"),
+        ("extends: 3\n", "extends: 3; expected the name of a published recipe, or a .yaml file"),
         ("extends: ./mine.yaml\n", "extends itself"),
         ("extends: diet-s\n", 'did you mean "deit-s"?'),
     ],
@@ -122,10 +133,42 @@ def test_broken_files(tmp_path: Path, text: str, part: str) -> None:
 
 def test_extends_overrides_keys_and_keeps_the_rest(tmp_path: Path) -> None:
     written(tmp_path, "extends: deit-s\ntraining: {epochs: 100}\n", "base.yaml")
-    recipe = load_recipe(written(tmp_path, "extends: base.yaml\ntrain: {erasing: null, hflip: 0.0}\n"))
+    recipe = load_recipe(
+        written(tmp_path, "extends: base.yaml\ntransform: {random_erasing: null, hflip: 0.0}\n")
+    )
     found = difference(load_recipe("deit-s"), recipe)
-    assert {key for key in found if not key.startswith("train.erasing")} == {"training.epochs", "train.hflip"}
-    assert recipe.train.erasing is None and recipe.training.epochs == 100
+    others = {key for key in found if not key.startswith("transform.random_erasing")}
+    assert others == {"training.epochs", "transform.hflip"}
+    assert recipe.transform.random_erasing is None and recipe.training.epochs == 100
+
+
+def test_a_section_of_another_kind_replaces_the_base_s_and_its_marks(tmp_path: Path) -> None:
+    assert load_recipe("deit-s").order == Repeated(3) and load_recipe("deit-s").recalled == ["order.times"]
+    recipe = load_recipe(written(tmp_path, "extends: deit-s\norder: {kind: class_groups, size: 4}\n"))
+    assert recipe.order == ClassGroups(4) and recipe.recalled == []
+    recipe = load_recipe(written(tmp_path, "extends: deit-s\norder: {kind: repeated}\n"))
+    assert recipe.order == Repeated(3) and recipe.recalled == ["order.times"]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("{stop: 0.9, unit: fraction}", Schedule(stop=0.9, unit="fraction", total_epochs=100)),
+        (
+            "{stop: 0.9, unit: fraction, total_epochs: 50}",
+            Schedule(stop=0.9, unit="fraction", total_epochs=50),
+        ),
+        ("{stop: 9}", Schedule(stop=9)),
+        (
+            "[{stop: 0.9, unit: fraction}, {start: 2}]",
+            (Schedule(stop=0.9, unit="fraction", total_epochs=100), Schedule(start=2)),
+        ),
+    ],
+)
+def test_a_schedule_in_fractions_is_of_the_training(tmp_path: Path, schedule: str, expected: object) -> None:
+    text = f"extends: deit-s\npolicy: {{schedule: {schedule}}}\ntraining: {{epochs: 100}}\n"
+    policy = load_recipe(written(tmp_path, text)).policy
+    assert policy is not None and policy.schedule == expected
 
 
 def test_a_mark_follows_its_value() -> None:
@@ -168,31 +211,40 @@ def _section_replaced(a: dict, b: dict, c: dict) -> bool:
     return clashes(a, b, c)
 
 
-def test_defaults_and_choices_are_the_librarys() -> None:
-    assert train_transform(Augmentation()) == TrainTransform()
-    cut = Validation()
-    assert ValTransform(cut.image_size, cut.resize_size, cut.interpolation, cut.antialias) == ValTransform()
-    choices = Mixing.model_json_schema()["properties"]
-    assert choices["granularity"]["enum"] == list(GRANULARITIES)
-    assert choices["partners"]["enum"] == [rule for rule in PARTNERS if rule not in FROM_LOADER]
-    interpolations = Augmentation.model_json_schema()["properties"]["interpolation"]["enum"]
-    assert interpolations == list(INTERPOLATIONS)
+def test_a_recipe_without_options_has_the_loader_s_defaults(tmp_path: Path) -> None:
+    text = """
+title: nothing of its own
+source: {model: resnet50}
+training: {epochs: 1, batch_size: 8, optimizer: {name: sgd}, learning_rate: {base: 0.1}}
+"""
+    recipe = load_recipe(written(tmp_path, text))
+    parameters = inspect.signature(train_loader).parameters
+    for name in ("policy", "order", "labels", "output", "runtime", "bad_files"):
+        assert getattr(recipe, name) == parameters[name].default, name
+    assert recipe.transform == TrainTransform() and recipe.validation.transform == ValTransform()
 
 
 def test_flat_names_every_key_once() -> None:
     keys = flat(load_recipe("deit-s"))
-    assert keys["train.crop.scale"] == [0.08, 1.0] and keys["loss.name"] == "cross-entropy"
+    assert keys["transform.scale"] == [0.08, 1.0] and keys["loss.name"] == "cross-entropy"
+    assert keys["order.kind"] == "repeated" and keys["order.times"] == 3
+    assert keys["policy.methods"][0]["method"] == "mixup"
 
 
 def test_overrides_take_the_place_of_the_recipes_values(imagenet_root: Path) -> None:
     recipe = load_recipe("rsb-a3")
     loader = recipe.train_loader(
-        imagenet_root / "train", batch_size=4, image_size=64, policy=None, device="cpu", num_threads=1
+        imagenet_root / "train",
+        batch_size=4,
+        image_size=64,
+        policy=None,
+        device="cpu",
+        runtime=Runtime(num_threads=1),
     )
     assert loader.spec.pipeline.transform.size == (64, 64) and loader.spec.policy is None
     assert loader.spec.pipeline.transform.interpolation == "bicubic"
     loader = recipe.val_loader(
-        imagenet_root / "val", batch_size=4, image_size=112, device="cpu", num_threads=1
+        imagenet_root / "val", batch_size=4, image_size=112, device="cpu", runtime=Runtime(num_threads=1)
     )
     assert (loader.spec.pipeline.transform.size, loader.spec.pipeline.transform.resize_size) == (
         (112, 112),
@@ -203,7 +255,9 @@ def test_overrides_take_the_place_of_the_recipes_values(imagenet_root: Path) -> 
 
 
 def test_what_is_not_provided_is_logged(imagenet_root: Path, caplog: pytest.LogCaptureFixture) -> None:
-    load_recipe("ffcv-rn50").train_loader(imagenet_root / "train", batch_size=4, device="cpu", num_threads=1)
+    load_recipe("ffcv-rn50").train_loader(
+        imagenet_root / "train", batch_size=4, device="cpu", runtime=Runtime(num_threads=1)
+    )
     assert "not provided here: BlurPool" in caplog.text
 
 
@@ -213,12 +267,14 @@ def test_the_schema_file_is_the_models() -> None:
     )
 
 
-def test_reading_does_not_load_torch() -> None:
+def test_reading_loads_neither_torch_nor_dali() -> None:
     code = (
-        "import sys; from dali_mixup.recipes import load_recipe; load_recipe('deit-s'); "
-        "assert 'torch' not in sys.modules"
+        "import sys; from dali_mixup.recipes import load_recipe, recipe_names; "
+        "[load_recipe(name) for name in recipe_names()]; "
+        "print([name for name in sys.modules if name.split('.')[0] in ('torch', 'nvidia')])"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_the_command(tmp_path: Path) -> None:
@@ -233,15 +289,15 @@ def test_the_command(tmp_path: Path) -> None:
     code, listed = call("list")
     assert code == 0 and all(name in listed for name in recipe_names())
     code, shown = call("show", "mixup-cifar10")
-    assert code == 0 and "source.top1: 95.8    (from memory)" in shown and "train.crop.kind: padded" in shown
+    assert code == 0 and "source.top1: 95.8    (from memory)" in shown and "transform.crop: padded" in shown
     code, text = call("diff", "deit-s", "deit-b")
     assert (code, text) == (0, "no difference\n")
     code, text = call("diff", "rsb-a1", "rsb-a2")
     assert code == 0 and "training.epochs" in text and "600" in text and "300" in text
     good = written(tmp_path, "extends: deit-s\n", "good.yaml")
-    bad = written(tmp_path, "extends: deit-s\nmixing: {prob: 2}\n", "bad.yaml")
+    bad = written(tmp_path, "extends: deit-s\npolicy: {prob: 2}\n", "bad.yaml")
     assert call("validate", str(good))[0] == 0
     code, text = call("validate", str(good), str(bad))
-    assert code == 2 and "mixing.prob: 2" in text
+    assert code == 2 and "policy: prob=2" in text
     code, text = call("schema")
     assert code == 0 and json.loads(text)["title"] == "dali-mixup recipe"
