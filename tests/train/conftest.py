@@ -11,16 +11,16 @@ from dali_mixup.bench.photographs import write_photographs
 RECIPE = """
 title: a small network on crops of photographs
 source: {model: test_resnet}
-train:
+transform:
   image_size: 48
-  crop: {scale: [0.5, 1.0]}
-mixing:
+  scale: [0.5, 1.0]
+policy:
   methods: [{method: mixup, alpha: 0.2}, {method: cutmix, alpha: 1.0}]
   prob: 0.5
   granularity: sample
   label_smoothing: 0.05
   schedule: {stop: 4}
-validation: {image_size: 48, resize_size: 48}
+validation: {transform: {image_size: 48, resize_size: 48}}
 training:
   epochs: 5
   batch_size: 16

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -80,11 +81,14 @@ def test_every_option_of_a_recipe_and_a_machine_runs(
     recipe: str, few_photographs: Path, basic: list[object], tmp_path: Path
 ) -> None:
     pytest.importorskip("tensorboard")
+    shutil.copy(recipe, tmp_path)
     other = tmp_path / "other.yaml"
     other.write_text(
-        f"extends: {recipe}\n"
-        "train: {repeats: 2, erasing: {prob: 0.5, mode: pixel, place: after_mix}, auto_augment: ta_wide}\n"
-        "mixing: {label_smoothing: 0.0}\n"
+        "extends: small.yaml\n"
+        "transform: {random_erasing: {prob: 0.5, mode: pixel, place: after_mix}, auto_augment: ta_wide}\n"
+        "order: {kind: repeated, times: 2}\nlabels: {fraction: 0.1}\nbad_files: {at_most: 3}\n"
+        "runtime: {prefetch: 1, read_ahead: 1}\n"
+        "policy: {label_smoothing: 0.0}\n"
         "loss: {name: binary-cross-entropy, target_threshold: 0.1}\n"
         "validation: {flip_average: true}\n"
         "training: {optimizer: {name: lamb}, clip_grad_norm: 1.0, drop_path: 0.1, ema: null}\n"

@@ -1,0 +1,65 @@
+"""What a run takes from its recipe, and what its options replace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from dali_mixup import MixLoader, ValTransform
+from dali_mixup._epochs.ranks import Rank
+from dali_mixup.recipes import load_recipe
+from dali_mixup.train import TrainOptions
+from dali_mixup.train.setting_up import loaders
+
+CHANGES = """
+extends: small.yaml
+transform: {image_size: {kind: size_schedule, knots: [[0, 32], [4, 64]]}}
+policy: {schedule: {start: 0, stop: 0.8, unit: fraction}}
+output: {channels_last: true}
+runtime: {num_threads: 1, prefetch: 3, read_ahead: 1}
+"""
+
+
+@pytest.fixture
+def made(recipe: str, few_photographs: Path) -> Any:
+    file = Path(recipe).with_name("changed.yaml")
+    file.write_text(CHANGES)
+
+    def make(**options: Any) -> tuple[MixLoader, MixLoader]:
+        given = TrainOptions(str(file), few_photographs, device="cpu", **options)
+        return loaders(given, load_recipe(file), Rank(0, 1, 0, 1), torch.device("cpu"), 8)
+
+    return make
+
+
+def test_the_recipe_s_output_and_runtime_are_used(made: Any) -> None:
+    for loader in made():
+        pipeline = loader.spec.pipeline
+        assert (pipeline.num_threads, pipeline.prefetch, loader.spec.read_ahead) == (1, 3, 1)
+        assert pipeline.channels_last
+
+
+def test_options_replace_single_values(made: Any) -> None:
+    for loader in made(num_threads=2, read_ahead=0):
+        pipeline = loader.spec.pipeline
+        assert (pipeline.num_threads, pipeline.prefetch, loader.spec.read_ahead) == (2, 3, 0)
+
+
+def test_validation_images_keep_the_recipe_s_proportion(made: Any) -> None:
+    assert made()[1].spec.pipeline.transform == ValTransform(48, 48)
+    train, val = made(image_size=128)  # twice the 64 pixels of the last epochs
+    assert train.spec.pipeline.transform.image_size == 128
+    assert val.spec.pipeline.transform == ValTransform(96, 96)
+
+
+@pytest.mark.parametrize(("options", "epochs"), [({}, 5), ({"epochs": 10}, 10)])
+def test_a_schedule_in_fractions_stretches_with_the_run(
+    made: Any, options: dict[str, int], epochs: int
+) -> None:
+    policy = made(**options)[0].spec.policy
+    (schedule,) = policy.schedules.members
+    on = [schedule.active(epoch, 0, None) for epoch in range(epochs)]
+    assert on == [epoch < 0.8 * epochs for epoch in range(epochs)]
