@@ -91,8 +91,8 @@ def make_folder(path: AnyPath) -> Path:
     return folder
 
 
-def cache_folder(name: str) -> Path:
-    """Where what can be made again is kept between runs: $XDG_CACHE_HOME/dali-mixup/<name>, else below ~/.cache."""
+def cache_folder(name: str = "") -> Path:
+    """Where what can be made again is kept between runs: $XDG_CACHE_HOME/dali-mixup/<name>, or below ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dali-mixup" / name
 
 

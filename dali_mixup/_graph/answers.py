@@ -9,17 +9,13 @@ import contextlib
 import fcntl
 import json
 import logging
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from dali_mixup._files import NotWritten, make_folder, write_text
+
 log = logging.getLogger("dali_mixup")
-
-
-def folder() -> Path:
-    """$XDG_CACHE_HOME/dali-mixup, or ~/.cache/dali-mixup."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dali-mixup"
 
 
 def known(file: Path, key: str) -> bool | None:
@@ -38,15 +34,11 @@ def keep(file: Path, key: str, answer: bool) -> None:
     except (OSError, ValueError):
         old = {}
     kept = {**old, key: answer} if isinstance(old, dict) else {key: answer}
-    beside = file.with_name(f"{file.name}.{os.getpid()}")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(kept, indent=1), encoding="utf-8")
-        os.replace(beside, file)
-    except OSError as error:
-        log.info("%s could not be written (%s); the next process finds out for itself", file, error)
-        with contextlib.suppress(OSError):
-            beside.unlink()
+        make_folder(file.parent)
+        write_text(file, json.dumps(kept, indent=1))
+    except NotWritten as error:
+        log.info("%s; the next process finds out for itself", error)
 
 
 @contextlib.contextmanager

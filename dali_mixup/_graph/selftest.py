@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from dali_mixup._graph.answers import folder, keep, known, one_at_a_time
+from dali_mixup._files import cache_folder
+from dali_mixup._graph.answers import keep, known, one_at_a_time
 from dali_mixup._graph.windows import CONTROL
 
 log = logging.getLogger("dali_mixup")
@@ -57,7 +58,7 @@ def window_decoding_works(gpu: int, hw_decoder_load: float) -> bool:
         gpu: index, as this process counts.
         hw_decoder_load: share in [0, 1] of the images that go to the hardware decoder.
     """
-    file, key = folder() / "window-decoding.json", _key(gpu, hw_decoder_load)
+    file, key = cache_folder() / "window-decoding.json", _key(gpu, hw_decoder_load)
     verdict = Verdict(known(file, key))
     if verdict.works is None:
         with one_at_a_time(file, 2 * TIMEOUT):
