@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> tuple[float, int]:
     policy = MixPolicy([MixUp(0.2), CutMix(1.0)], label_smoothing=0.1)
     # Made after the Accelerator: the process group that it sets up says which rank this is.
     batches = AccelerateLoader(train_loader(args.train, policy=policy, **size))
-    validation = AccelerateLoader(val_loader(args.val, **size))
+    validation = AccelerateLoader(val_loader(args.val, classes=batches.dataset, **size))
     model = torchvision.models.get_model(args.model, num_classes=batches.num_classes)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True)
     loss_of = SoftTargetCrossEntropy()

@@ -35,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> float:
         train_loader(
             args.train, policy=policy, batch_size=args.batch_size, image_size=args.image_size
         ) as batches,
-        val_loader(args.val, batch_size=args.batch_size, image_size=args.image_size) as validation,
+        val_loader(
+            args.val, classes=batches, batch_size=args.batch_size, image_size=args.image_size
+        ) as validation,
     ):
         if batches.device.type == "cuda":
             torch.cuda.set_device(batches.device)

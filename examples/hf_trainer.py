@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from transformers import ResNetConfig, ResNetForImageClassification, Trainer, TrainingArguments
 
-from dali_mixup import CutMix, MixPolicy, MixUp, SoftTargetCrossEntropy, train_loader, val_loader
+from dali_mixup import CutMix, MixPolicy, MixUp, SoftTargetCrossEntropy, open_source, train_loader, val_loader
 from dali_mixup.integrations.transformers import NamedBatches
 
 
@@ -20,14 +20,14 @@ class MixTrainer(Trainer):
     """A Trainer that takes its batches from two folders."""
 
     def __init__(self, train: str, val: str, image_size: int, **given: Any) -> None:
-        self.folders, self.image_size = (train, val), image_size
+        self.train_data, self.val_data, self.image_size = open_source(train), val, image_size
         super().__init__(**given, train_dataset=[], eval_dataset=[])
 
     def get_train_dataloader(self) -> NamedBatches:
         policy = MixPolicy([MixUp(0.2), CutMix(1.0)], label_smoothing=0.1)
         return NamedBatches(
             train_loader(
-                self.folders[0],
+                self.train_data,
                 policy=policy,
                 batch_size=self.args.per_device_train_batch_size,
                 image_size=self.image_size,
@@ -38,7 +38,8 @@ class MixTrainer(Trainer):
     def get_eval_dataloader(self, eval_dataset: Any = None) -> NamedBatches:
         return NamedBatches(
             val_loader(
-                self.folders[1],
+                self.val_data,
+                classes=self.train_data,
                 batch_size=self.args.per_device_eval_batch_size,
                 image_size=self.image_size,
                 device=self.args.device,

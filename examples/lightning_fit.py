@@ -13,7 +13,16 @@ import lightning
 import torch
 import torchvision
 
-from dali_mixup import CutMix, MixLoader, MixPolicy, MixUp, SoftTargetCrossEntropy, train_loader, val_loader
+from dali_mixup import (
+    CutMix,
+    MixLoader,
+    MixPolicy,
+    MixUp,
+    SoftTargetCrossEntropy,
+    open_source,
+    train_loader,
+    val_loader,
+)
 
 
 class ImageFolders(lightning.LightningDataModule):
@@ -21,7 +30,7 @@ class ImageFolders(lightning.LightningDataModule):
 
     def __init__(self, train: str, val: str, batch_size: int, image_size: int) -> None:
         super().__init__()
-        self.train, self.val = train, val
+        self.train, self.val = open_source(train), val
         self.arguments = {"batch_size": batch_size, "image_size": image_size}
 
     def train_dataloader(self) -> MixLoader:
@@ -29,7 +38,7 @@ class ImageFolders(lightning.LightningDataModule):
         return train_loader(self.train, policy=policy, device=self.device, **self.arguments)
 
     def val_dataloader(self) -> MixLoader:
-        return val_loader(self.val, device=self.device, **self.arguments)
+        return val_loader(self.val, classes=self.train, device=self.device, **self.arguments)
 
     @property
     def device(self) -> torch.device:

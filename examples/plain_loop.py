@@ -33,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> float:
         train_loader(
             args.train, policy=policy, batch_size=args.batch_size, image_size=args.image_size
         ) as batches,
-        val_loader(args.val, batch_size=args.batch_size, image_size=args.image_size) as validation,
+        val_loader(
+            args.val, classes=batches, batch_size=args.batch_size, image_size=args.image_size
+        ) as validation,
     ):
         model = torchvision.models.get_model(args.model, num_classes=batches.num_classes).to(batches.device)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True)

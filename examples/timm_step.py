@@ -41,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> float:
         train_loader(
             args.train, policy=policy, batch_size=args.batch_size, image_size=args.image_size
         ) as batches,
-        val_loader(args.val, batch_size=args.batch_size, image_size=args.image_size) as validation,
+        val_loader(
+            args.val, classes=batches, batch_size=args.batch_size, image_size=args.image_size
+        ) as validation,
     ):
         device = batches.device
         model = timm.create_model(args.model, num_classes=batches.num_classes).to(device)

@@ -116,6 +116,16 @@ def test_an_index_that_unpacks_to_gigabytes_is_not_unpacked(
     assert "it is compressed" in caplog.text
 
 
+def test_a_link_in_the_place_of_an_index_does_not_lead_to_another_file(shard: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"keep")
+    for target in (precious, tmp_path / "nothing yet"):
+        index_of(shard).unlink(missing_ok=True)
+        index_of(shard).symlink_to(target)
+        assert len(TarShards([shard])) == 3
+    assert precious.read_bytes() == b"keep" and not (tmp_path / "nothing yet").exists()
+
+
 def test_an_index_or_shard_that_would_block_is_not_opened(shard: Path, tmp_path: Path) -> None:
     os.mkfifo(index_of(shard))
     assert len(TarShards([shard])) == 3
