@@ -65,6 +65,22 @@ def test_photographs_come_out_as_from_torchvision(
         assert_alike(mine, of_torchvision(image, resize, size, mode), mode)
 
 
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic", "lanczos"])
+@pytest.mark.parametrize(
+    ("width", "height"), [(700, 20), (20, 700), (901, 7), (333, 1), (640, 80), (641, 80)]
+)
+def test_strips_come_out_as_from_torchvision_though_only_a_part_is_resized(
+    photographs: dict[str, Image.Image],
+    as_png: Callable[[Image.Image], bytes],
+    validated: Callable[..., list[np.ndarray]],
+    width: int,
+    height: int,
+) -> None:
+    strip = photographs["rocket"].resize((width, height), Image.Resampling.BICUBIC)
+    (ours,) = validated(ValTransform(64, 72), [as_png(strip)])
+    assert_alike(ours, of_torchvision(strip, 72, 64), "bilinear")
+
+
 @pytest.mark.parametrize(("crop_pct", "resize"), [(0.875, 256), (0.95, 235), (0.9, 248), (1.0, 224)])
 @pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
 def test_photographs_come_out_as_from_timm(
