@@ -124,7 +124,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"dali_mixup.{_HOME[name]}"), name)
-    globals()[name] = value  # the next look-up does not come here
+    globals()[name] = value  # the next look-up finds it without this function
     return value
 
 

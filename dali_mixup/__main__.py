@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """The entry point of the console script. The command's own packages are an extra; one line says so."""
+    """The entry point of the console script. It prints one line if the packages of the `cli` extra are missing."""
     try:
         import rich  # noqa: F401
         import typer  # noqa: F401

@@ -1,4 +1,4 @@
-"""Validation of numbers a user gives: one place, so that every message says what came, what was expected and where."""
+"""Validation of the numbers that users pass: every message gives the owner, the value and what was expected."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def number(
     below: float | None = None,
     at_most: float | None = None,
 ) -> float:
-    """`value` as a float if it is a finite real number inside the given bounds.
+    """`value` as a float, if it is a finite real number within the bounds.
 
     Raises:
-        TypeError: not a real number (bool counts as none).
-        ValueError: NaN, infinite or out of bounds. Both messages carry owner, name, value and what is allowed.
+        TypeError: not a real number; a bool does not count as one.
+        ValueError: NaN, infinite or out of bounds. Both messages give owner, name, value and what is allowed.
     """
     allowed = " ".join(filter(None, ("a number", _interval(above, at_least, below, at_most))))
     if isinstance(value, bool) or not isinstance(value, Real):
@@ -47,7 +47,7 @@ def number(
 
 
 def integer(owner: str, name: str, value: Any, *, at_least: int, at_most: int | None = None) -> int:
-    """`value` as an int if it is one (bool is not) inside the bounds; errors as in `number`."""
+    """`value` as an int, if it is one (a bool is not) within the bounds; errors as in `number`."""
     allowed = _interval(None, at_least, None, at_most)
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(
@@ -60,20 +60,20 @@ def integer(owner: str, name: str, value: Any, *, at_least: int, at_most: int | 
 
 
 def boolean(owner: str, name: str, value: Any) -> bool:
-    """`value` if it is True or False (NumPy's included); TypeError otherwise, since any text would count as true."""
+    """`value`, if it is True or False (NumPy's included); TypeError otherwise, since any text would count as true."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{owner}: {name}={value!r} is a {type(value).__name__}, expected True or False")
     return bool(value)
 
 
 def did_you_mean(word: str, known: Iterable[str], most: int = 1) -> str:
-    """ "did you mean 'mixup'?", with up to `most` of the known words that are like the unknown one; "" without any."""
+    """ "did you mean 'mixup'?", with up to `most` known words that resemble the unknown one; "" if none does."""
     close = get_close_matches(word, list(known), n=most)
     return f"did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def pair(owner: str, name: str, value: Any) -> tuple[int, int]:
-    """(height, width) from one number of pixels >= 1 or two; errors as in `number`."""
+    """(height, width) from one number of pixels >= 1, or from two; errors as in `number`."""
     if not isinstance(value, Sequence):
         side = integer(owner, name, value, at_least=1)
         return side, side
@@ -96,13 +96,13 @@ def table(owner: str, name: str, value: Any, kinds: str, wanted: str) -> np.ndar
 
 
 def instance(owner: str, name: str, value: Any, kind: type) -> None:
-    """TypeError unless `value` is None or of that kind."""
+    """Raise TypeError unless `value` is None or of that kind."""
     if value is not None and not isinstance(value, kind):
         raise TypeError(f"{owner}: {name}={value!r}, expected {kind.__name__}(...) or None")
 
 
 def choice(owner: str, name: str, value: Any, allowed: tuple[str, ...]) -> str:
-    """`value` if it is one of `allowed`; ValueError with the list otherwise."""
+    """`value`, if it is one of `allowed`; ValueError with the list otherwise."""
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{owner}: {name}={value!r}, expected one of {', '.join(map(repr, allowed))}")
     return value

@@ -1,4 +1,4 @@
-"""Writing files: whole or not at all, and refused before long work where that can be known."""
+"""Writing files: completely or not at all, and refused before long work where a failure can be foreseen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AnyPath = str | os.PathLike[str]
 
 
 class NotWritten(OSError):
-    """A file that could not be written; `filename` says which, `errno` and `strerror` why."""
+    """A file that could not be written. `filename` gives its path, `errno` and `strerror` the reason."""
 
     def __str__(self) -> str:
         return f"cannot write {os.fsdecode(self.filename)!r}: {self.strerror}"
@@ -22,13 +22,13 @@ class NotWritten(OSError):
 
 @contextmanager
 def replacing(path: AnyPath, *, sync: bool = False) -> Iterator[IO[bytes]]:
-    """A binary file to write into, which takes the place of `path` when the block ends without an error.
+    """A binary file to write into, which replaces `path` when the block ends without an error.
 
-    It lies beside `path` until then, so that neither a crash nor a full disk leaves half a file. What is there and not
-    a regular file, such as a pipe or /dev/null, is written to directly, and a link keeps pointing where it did.
+    Until then it is beside `path`, so neither a crash nor a full disk leaves half a file. An existing path that is not
+    a regular file, such as a pipe or /dev/null, is written to directly, and a link keeps its target.
 
     Args:
-        sync: wait until the disk has the bytes, so that a power failure leaves the old or the new file too.
+        sync: wait until the bytes are on the disk, so that a power failure leaves the old or the new file too.
 
     Raises:
         NotWritten: the folder is missing, read-only or full, or `path` is a folder.
@@ -48,7 +48,7 @@ def replacing(path: AnyPath, *, sync: bool = False) -> Iterator[IO[bytes]]:
     except OSError as error:
         _remove(partial, target)
         if error.filename not in (None, partial, path):
-            raise  # about another file, which the block read
+            raise  # the error concerns another file, which the block read
         raise NotWritten(error.errno, error.strerror or str(error), os.fspath(path)) from error
     except BaseException:
         _remove(partial, target)
@@ -56,16 +56,16 @@ def replacing(path: AnyPath, *, sync: bool = False) -> Iterator[IO[bytes]]:
 
 
 def write_text(path: AnyPath, text: str) -> None:
-    """The text as UTF-8 in the place of what was there. NotWritten as `replacing`."""
+    """Write the text as UTF-8, replacing the file. NotWritten as in `replacing`."""
     with replacing(path) as file:
         file.write(text.encode())
 
 
 def check_writable(path: AnyPath) -> None:
-    """Tries, before long work whose result goes there. An existing file keeps its contents.
+    """Check that `path` can be written, before long work whose result goes there. An existing file keeps its contents.
 
     Raises:
-        NotWritten: see `replacing`; a disk that fills up later is not foreseen.
+        NotWritten: see `replacing`. A disk that fills up later cannot be foreseen.
     """
     if _is_special(path):
         return
@@ -82,7 +82,7 @@ def check_writable(path: AnyPath) -> None:
 
 
 def make_folder(path: AnyPath) -> Path:
-    """The folder, made with its parents if it is not there. NotWritten where that is impossible."""
+    """Make the folder and its parents, if missing. NotWritten if that is impossible."""
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -92,12 +92,12 @@ def make_folder(path: AnyPath) -> Path:
 
 
 def cache_folder(name: str = "") -> Path:
-    """Where what can be made again is kept between runs: $XDG_CACHE_HOME/dali-mixup/<name>, or below ~/.cache."""
+    """The folder for reproducible results kept between runs: $XDG_CACHE_HOME/dali-mixup/<name>, else below ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dali-mixup" / name
 
 
 def _is_special(path: AnyPath) -> bool:
-    """Whether it is there, and neither a regular file nor a folder."""
+    """True if the path exists and is neither a regular file nor a folder."""
     try:
         mode = os.stat(path).st_mode
     except OSError:

@@ -1,4 +1,4 @@
-"""Short texts for dataclasses: the class and the fields that are not their defaults."""
+"""Short texts for dataclasses: the class and the fields that differ from their defaults."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def short(thing: Any) -> str:
-    """`Schedule(stop=280.0)` instead of all seven fields, nested objects likewise; other things as in `repr`."""
+    """`Schedule(stop=280.0)` instead of all seven fields, nested objects likewise; other objects as in `repr`."""
     if type(thing) in (tuple, list):
         items = ", ".join(short(item) for item in thing)
         return f"[{items}]"

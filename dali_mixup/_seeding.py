@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Purpose(IntEnum):
-    """What a stream is for. Streams of different purposes never share numbers, whatever the seed. Values are frozen:
+    """The purpose of a stream. Streams of different purposes never share numbers, whatever the seed. Values are frozen:
     changing one changes every result drawn from it."""
 
     ORDER = 1

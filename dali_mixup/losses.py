@@ -3,7 +3,7 @@
     logits (N, C)  ×  targets: (N, C) float  |  MixedTargets (N, k)  |  (N,) int64
 
 Everything is computed in float32 (float64 for float64 logits), also when the logits are half precision or autocast is
-on. No loss reads a value back from the device, with the one exception its docstring names.
+on. No loss reads a value back from the device, except as `SoftTargetBinaryCrossEntropy` documents.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def soft_binary_cross_entropy(
     target_threshold: float | None = None,
     sum_classes: bool = False,
 ) -> Tensor:
-    """One binary cross-entropy per class, with the options of timm's `BinaryCrossEntropy` and its meaning of each.
+    """One binary cross-entropy per class, with the options of timm's `BinaryCrossEntropy`, which mean the same here.
 
     Args:
         logits: (N, C), any floating dtype.
@@ -109,7 +109,7 @@ def softmax_binary_cross_entropy(logits: Tensor, targets: Targets) -> Tensor:
 
 
 def dense_targets(targets: Targets, num_classes: int) -> Tensor:
-    """(N, num_classes) soft labels of any form of target: float tensors as they are, the others float32.
+    """(N, num_classes) soft labels from targets of any form: float tensors unchanged, the others as float32.
 
     Raises:
         ValueError: a float tensor that is not (N, num_classes).
@@ -145,9 +145,9 @@ class SoftTargetCrossEntropy(nn.Module):
 
 
 class SoftTargetBinaryCrossEntropy(nn.Module):
-    """`soft_binary_cross_entropy` as a module. With a threshold, its first batch of dense targets is looked at once
-    (one read from the device): if some row has every class above the threshold it raises ValueError, because then the
-    targets were smoothed and the threshold marks all classes. The batches after it are not looked at.
+    """`soft_binary_cross_entropy` as a module. With a threshold, it checks its first batch of dense targets (one read
+    from the device): if every class of some row lies above the threshold it raises ValueError, because the targets were
+    smoothed and the threshold would mark all classes. Later batches are not checked.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Soft labels of a mixed batch: the compact form a loader hands over and the dense form losses know."""
+"""Soft labels of a mixed batch: the compact form that a loader returns and the dense form that losses expect."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import torch
 
 @dataclass(frozen=True)
 class MixedTargets:
-    """The soft labels of N mixed rows, as k class ids and k weights per row: 12 bytes per row and column,
-    whatever C is.
+    """The soft labels of N mixed rows, as k class ids and k weights per row: 12 bytes per row and column
+    for any C.
 
     Attributes:
         labels: (N, k) int64 class ids; column 0 is the row's own label, the others its partners'.
         weights: (N, k) float32 label weights, rows sum to 1. Equal labels in one row ADD their weights.
-        label_smoothing: epsilon in [0, 1), applied once, by whoever turns the targets into a loss or a dense tensor.
+        label_smoothing: epsilon in [0, 1), applied once, when the targets become a loss or a dense tensor.
 
     Example:
         >>> t = MixedTargets(torch.tensor([[2, 0]]), torch.tensor([[0.75, 0.25]]))
@@ -74,5 +74,5 @@ class MixedTargets:
         return self.labels.shape[0]
 
     def __getitem__(self, rows: slice | torch.Tensor) -> MixedTargets:
-        """The targets of some rows, named by a slice or by an index or mask tensor."""
+        """The targets of some rows, selected by a slice or by an index or mask tensor."""
         return replace(self, labels=self.labels[rows], weights=self.weights[rows])

@@ -1,4 +1,4 @@
-"""Looking at a batch: pixels from normalised images, and a picture of images with their soft labels."""
+"""Pictures of a batch: pixels from normalised images, and images drawn with their soft labels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LINE = TEXT + BAR + 6  # one class: its text, its bar, and air
 BACKGROUND = (255, 255, 255)
 TRACK = (228, 230, 234)
 INK = (30, 34, 40)
-# One colour a column of the targets, so the row's own class is blue in every tile. Okabe and Ito's palette, which
+# One colour per column of the targets, so the row's own class is blue in every tile. Okabe and Ito's palette, which
 # colour-blind readers can tell apart.
 COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 94, 0), (86, 180, 233))
 
@@ -28,17 +28,17 @@ COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 9
 def denormalise(
     images: Any, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD
 ) -> np.ndarray:
-    """The pixels of normalised images, rounded and cut off at black and white.
+    """The pixels of normalised images, rounded and clipped to black and white.
 
     Args:
         images: (N, 3, H, W) or (3, H, W) floats, a tensor on any device or an array.
         mean, std: (3,) of the normalisation, on the 0..255 scale: `loader.mean`, `loader.std`.
 
     Returns:
-        (N, H, W, 3) or (H, W, 3) uint8, as Pillow and matplotlib take it.
+        (N, H, W, 3) or (H, W, 3) uint8, as Pillow and matplotlib expect it.
 
     Raises:
-        ValueError: another shape.
+        ValueError: images of another shape.
     """
     array = _array(images).astype(np.float32)
     if array.ndim not in (3, 4) or array.shape[-3] != 3:
@@ -57,19 +57,19 @@ def to_grid(
     columns: int = 8,
     tile: int = 176,
 ) -> Image.Image:
-    """A batch as one picture: every image with its classes, their weights in percent and as bars.
+    """Draw a batch as one picture: every image with its classes and their weights, in percent and as bars.
 
     Args:
         images: (N, 3, H, W) normalised floats, a tensor on any device or an array.
-        targets: of the batch: `MixedTargets`, (N, C) dense, of which the four largest weights are drawn, (N,) class
-            ids, or None: images only.
-        classes: name of every class id, such as `loader.classes`; None: the ids.
+        targets: of the batch: `MixedTargets`; (N, C) dense, of which the four largest weights are drawn; (N,) class
+            ids; or None for images only.
+        classes: the name of every class id, such as `loader.classes`; None: show the ids.
         mean, std: (3,) of the normalisation, on the 0..255 scale: `loader.mean`, `loader.std`.
         columns: images per line, >= 1.
-        tile: pixels that an image is drawn wide, >= 1.
+        tile: width of a drawn image in pixels, >= 1.
 
     Raises:
-        ValueError: shapes that do not belong together.
+        ValueError: shapes that do not match.
 
     Example:
         >>> images, targets = loader.peek()  # doctest: +SKIP
@@ -82,7 +82,7 @@ def to_grid(
 
 
 def _array(thing: Any) -> np.ndarray:
-    """A tensor, which may be on a GPU or of a type that NumPy does not have, or anything array-like, as an array."""
+    """A tensor (possibly on a GPU, or of a type that NumPy lacks) or anything array-like, as an array."""
     if hasattr(thing, "detach"):
         thing = thing.detach().cpu()
         thing = thing.float() if thing.is_floating_point() else thing
@@ -111,17 +111,17 @@ def contact_sheet(
     columns: int = 8,
     tile: int = 176,
 ) -> Image.Image:
-    """Draws N images in rows of `columns`, and under each its classes, the weights in percent and as bars.
+    """Draw N images in rows of `columns`, and below each its classes, the weights in percent and as bars.
 
     Args:
-        images: (N, H, W, 3) uint8, N >= 1; drawn `tile` pixels wide, in proportion.
+        images: (N, H, W, 3) uint8, N >= 1; drawn `tile` pixels wide, proportions kept.
         labels: (N, k) class ids; column 0 is the image's own class.
         weights: (N, k) label weights, rows sum to 1. A bar as wide as the image is a weight of 1. Columns of the same
             class are added up, columns of weight 0 left out.
-        class_names: name of every class id; too long ones are cut short.
+        class_names: the name of every class id; names that are too long are cut.
 
     Raises:
-        ValueError: shapes that do not belong together.
+        ValueError: shapes that do not match.
     """
     n = len(images)
     if n == 0 or images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
@@ -177,7 +177,7 @@ def _draw_shares(
 
 
 def _percent(weight: float) -> str:
-    """One decimal, but what is not exactly nothing or everything never looks as if it were."""
+    """One decimal; a value that is not exactly 0 or 1 never looks as if it were."""
     if 0 < weight < 0.0005:
         return "<0.1%"
     if 0.9995 <= weight < 1:

@@ -1,1 +1,1 @@
-"""What is mixed with what, and when: pure functions of a batch's address. NumPy only."""
+"""Decisions about mixing: which rows, with which partners, when. Pure functions of a batch's address; NumPy only."""

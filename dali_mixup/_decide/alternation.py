@@ -10,7 +10,7 @@ from dali_mixup._seeding import Purpose, stream
 
 @dataclass(frozen=True)
 class Alternation:
-    """Each step is clean (nothing is mixed, the whole batch is left alone) with a given probability.
+    """With a given probability a step is clean: nothing is mixed, the whole batch is left alone.
 
     MultiMix (Venkataramanan et al. 2023) mixes inputs in some steps and embeddings in the others: the training step
     reads the batch's regime, and mixes embeddings only where the loader left the images alone.
@@ -31,6 +31,6 @@ class Alternation:
         object.__setattr__(self, "per_rank", boolean("Alternation", "per_rank", self.per_rank))
 
     def is_clean(self, *, seed: int, rank: int, epoch: int, step: int) -> bool:
-        """Whether this step is clean: a pure function of its address."""
+        """True if this step is clean; a pure function of its address."""
         rng = stream(Purpose.REGIME, seed, rank=rank if self.per_rank else 0, epoch=epoch, step=step)
         return bool(rng.random_sample() < self.clean)

@@ -1,4 +1,4 @@
-"""Which rows share a decision, by granularity."""
+"""The rows that share a decision, by granularity."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dali_mixup._decide.scatter import Rows
 
 
 def groups(granularity: str, partner: np.ndarray) -> tuple[np.ndarray, int]:
-    """((rows,) index of the decision that each row follows, how many decisions there are).
+    """((rows,) index of the decision that each row follows, number of decisions).
 
     Args:
         granularity: "batch", "pair" or "sample".
-        partner: (rows, k) partner rows; of pairs the first column is each row's other half.
+        partner: (rows, k) partner rows; for pairs, the first column is the other row of the pair.
     """
     rows = len(partner)
     if granularity == "batch":
@@ -20,12 +20,12 @@ def groups(granularity: str, partner: np.ndarray) -> tuple[np.ndarray, int]:
     if granularity == "sample":
         return np.arange(rows), rows
     own = np.arange(rows)
-    leads = own <= partner[:, 0]  # the first row of each pair, whose decision is the pair's
+    leads = own <= partner[:, 0]  # the first row of each pair, which decides for both
     return (np.cumsum(leads) - 1)[np.minimum(own, partner[:, 0])], int(leads.sum())
 
 
 def followed(granularity: str, mine: np.ndarray, group: np.ndarray) -> tuple[Rows, Rows]:
-    """The rows that follow the decisions `mine`, and which of these each follows."""
+    """The rows that follow the decisions `mine`, and the decision that each of them follows."""
     if granularity == "batch":
         return slice(None), slice(0, 1)  # one decision, broadcast
     if granularity == "sample":

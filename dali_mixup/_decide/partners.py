@@ -1,4 +1,4 @@
-"""Who is mixed with whom: rules that draw index tables for one batch, and carry the data they need."""
+"""Partner rules: they draw tables of row indices for one batch, and carry the data they need."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Name = Literal["permutation", "derangement", "flip", "roll", "same_class", "othe
 
 
 class PartnerRule(ABC):
-    """How the rows of a batch choose their partners.
+    """A rule by which the rows of a batch choose their partners.
 
     Attributes:
-        name: of a rule that needs no data; such a rule may be given by its name.
-        pairable: whether it can join the rows in pairs, each the other's partner.
-        single: whether it names one partner per row only, so that methods of more than two images cannot use it.
-        by_label: whether it looks at class ids, which must then be known before the images are decoded.
-        beyond_batch: whether the partners are not all rows of the batch: a loader reads and decodes them as well.
+        name: set for a rule that needs no data; such a rule may be given by its name.
+        pairable: whether it can join the rows in pairs, each row the partner of the other.
+        single: whether it gives only one partner per row, so that methods of more than two images cannot use it.
+        by_label: whether it needs class ids, which must then be known before the images are decoded.
+        beyond_batch: whether partners may lie outside the batch: a loader reads and decodes them as well.
     """
 
     name: ClassVar[str] = ""
@@ -40,7 +40,7 @@ class PartnerRule(ABC):
         labels: np.ndarray | None = None,
         others: np.ndarray | None = None,
     ) -> np.ndarray:
-        """(rows, count) int64 partner rows, each column drawn on its own.
+        """(rows, count) int64 partner rows, each column drawn independently.
 
         Args:
             labels: (rows,) class ids, for rules with `by_label`.
@@ -59,9 +59,9 @@ class PartnerRule(ABC):
     ) -> np.ndarray: ...
 
     def pairs(self, rng: np.random.RandomState, rows: int) -> np.ndarray:
-        """(rows, 1) partner rows in which partner[partner[i]] == i, uniform at random: for rules that are `pairable`.
+        """(rows, 1) partner rows in which partner[partner[i]] == i, uniform at random: for `pairable` rules.
 
-        The odd row of an odd batch is its own partner, so derangement and permutation mean the same here.
+        The odd row of an odd batch is its own partner, so derangement and permutation are the same here.
         """
         shuffled = rng.permutation(rows)
         partner = np.arange(rows)
@@ -83,7 +83,7 @@ class Permutation(PartnerRule):
 
 @dataclass(frozen=True)
 class Derangement(PartnerRule):
-    """Uniform among the permutations in which no row draws itself; of one row: itself."""
+    """Uniform over the permutations in which no row draws itself; a single row draws itself."""
 
     name: ClassVar[str] = "derangement"
     pairable: ClassVar[bool] = True
@@ -92,9 +92,7 @@ class Derangement(PartnerRule):
         own = np.arange(rows)
         if rows == 1:
             return own
-        while (
-            True
-        ):  # rejection from uniform permutations: e = 2.72 tries on average, whatever the number of rows
+        while True:  # rejection sampling: e = 2.72 tries on average, for any number of rows
             drawn = rng.permutation(rows)
             if not (drawn == own).any():
                 return drawn
@@ -127,7 +125,7 @@ class Roll(PartnerRule):
 
 @dataclass(frozen=True)
 class SameClass(PartnerRule):
-    """Uniform among the other rows of the same class; a row that has none draws itself."""
+    """Uniform over the other rows of the same class; a row without any draws itself."""
 
     name: ClassVar[str] = "same_class"
     by_label: ClassVar[bool] = True
@@ -138,7 +136,7 @@ class SameClass(PartnerRule):
 
 @dataclass(frozen=True)
 class OtherClass(PartnerRule):
-    """Uniform among the rows of all other classes; a row that has none draws itself."""
+    """Uniform over the rows of all other classes; a row without any draws itself."""
 
     name: ClassVar[str] = "other_class"
     by_label: ClassVar[bool] = True
@@ -149,16 +147,16 @@ class OtherClass(PartnerRule):
 
 @dataclass(frozen=True, eq=False)  # arrays have no equality
 class Neighbours(PartnerRule):
-    """Samples drawn uniformly from each row's own line of a table, such as its nearest neighbours in feature space.
+    """Samples drawn uniformly from each row's own line of a table, for example its nearest neighbours in feature space.
 
     The partners are not rows of the batch: they are read and decoded too, so a batch costs `policy.columns` times as
-    much. Loaders only.
+    much. For loaders only.
 
     Args:
-        table: (samples, m) sample indices >= 0, m >= 1: line i has the candidates of sample i.
+        table: (samples, m) sample indices >= 0, m >= 1: line i lists the candidates of sample i.
 
     Raises:
-        TypeError, ValueError: not such a table; at the loader: another number of lines than the data have samples, or
+        TypeError, ValueError: not such a table; at the loader: a number of lines other than the number of samples, or
             indices beyond them.
     """
 
@@ -175,10 +173,10 @@ class Neighbours(PartnerRule):
         return short(self)
 
     def check(self, owner: str, samples: int) -> None:
-        """ValueError unless the table fits data of so many samples."""
+        """Raise ValueError unless the table fits data of `samples` samples."""
         if len(self.table) != samples or self.table.max() >= samples:
             raise ValueError(
-                f"{owner}: partners={self!r} names samples up to {self.table.max()}; expected ({samples}, m) indices "
+                f"{owner}: partners={self!r} has samples up to {self.table.max()}; expected ({samples}, m) indices "
                 f"in [0, {samples}), one line for each of the data's samples"
             )
 
@@ -194,11 +192,11 @@ class Neighbours(PartnerRule):
 
 @dataclass(frozen=True)
 class Pool(PartnerRule):
-    """A permutation of the batch and its unlabelled samples together, of which the batch takes the first rows
-    (MixMatch, arXiv 1905.02249). Loaders with targets="compact" only: an unlabelled partner's class id is -1.
+    """A permutation of the batch and its unlabelled samples together; the batch takes the first rows (MixMatch,
+    arXiv 1905.02249). For loaders with targets="compact" only: an unlabelled partner's class id is -1.
 
     Args:
-        unlabelled: the stream the samples come from.
+        unlabelled: the stream that the samples come from.
 
     Raises:
         TypeError: not an `Unlabelled`.
@@ -217,17 +215,17 @@ class Pool(PartnerRule):
 
 _NAMED = {rule.name: rule for rule in (Permutation, Derangement, Flip, Roll, SameClass, OtherClass)}
 PARTNERS = tuple(_NAMED)
-"""The rules that may be given by name."""
+"""The rules that can be given by name."""
 
 
 def as_given(owner: str, given: Any) -> Name | PartnerRule:
-    """`partners=` in its one form: the name of a rule that has one, else the rule; errors as in `as_rule`."""
+    """`partners=` in its canonical form: the rule's name if it has one, else the rule; errors as in `as_rule`."""
     rule = as_rule(owner, given)
     return cast("Name", rule.name) if rule.name else rule
 
 
 def as_rule(owner: str, given: Any) -> PartnerRule:
-    """The rule that `partners=` names; ValueError with the list for anything else."""
+    """The rule that `partners=` names; ValueError with the list of names otherwise."""
     if isinstance(given, PartnerRule):
         return given
     if isinstance(given, str) and given in _NAMED:
@@ -239,7 +237,7 @@ def as_rule(owner: str, given: Any) -> PartnerRule:
 
 
 def _by_label(rng: np.random.RandomState, labels: np.ndarray, same: bool) -> np.ndarray:
-    """One uniform draw per row among the other rows of its own class, or among those of all other classes."""
+    """One uniform draw per row from the other rows of its own class, or from the rows of all other classes."""
     rows = len(labels)
     by_class = np.argsort(labels, kind="stable")
     _, start, group, size = np.unique(
@@ -250,8 +248,8 @@ def _by_label(rng: np.random.RandomState, labels: np.ndarray, same: bool) -> np.
     others = members - 1 if same else rows - members
     drawn = np.minimum((rng.random_sample(rows) * others).astype(np.int64), others - 1)
     position = np.arange(rows)
-    nth_after_itself = first + (position - first + 1 + drawn) % members  # around its class
-    nth_outside = np.where(drawn < first, drawn, drawn + members)  # of the rows without its class
+    nth_after_itself = first + (position - first + 1 + drawn) % members  # wrapping round within its class
+    nth_outside = np.where(drawn < first, drawn, drawn + members)  # among the rows of other classes
     chosen = np.where(others > 0, nth_after_itself if same else nth_outside, position)
     partner = np.empty(rows, dtype=np.int64)
     partner[by_class] = by_class[chosen]

@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class MixPlan:
-    """Everything that is decided about the mixing of one batch of N rows; k is the largest number of images that any
+    """All mixing decisions for one batch of N rows; k is the largest number of images that any
     of the policy's methods combines.
 
     x~_i = sum_j pixel_weights[i, j] T_j(x[partners[i, j]]) on average over the pixels, and
@@ -19,15 +19,15 @@ class MixPlan:
         partners: (N, k) int32; column 0 is the row itself.
         weights: (N, k) float32 label weights, rows sum to 1. lam is column 0.
         pixel_weights: (N, k) float32; equal to `weights` unless the method decouples them.
-        boxes: (N, 4) int32 y0, x0, y1, x1 of what was pasted, end exclusive; zeros where nothing was.
-        method: (N,) int32 index into the policy's methods, -1 where the row was left alone. A row whose partner
-            is itself is left alone: it is exactly its own image.
+        boxes: (N, 4) int32 y0, x0, y1, x1 of the pasted box, end exclusive; zeros where nothing was pasted.
+        method: (N,) int32 index into the policy's methods, -1 where the row was left alone. A row that is its
+            own partner is left alone: it is exactly its own image.
         form: (N,) int32 `methods.Form` of each row.
         regions: (N, r, 7) int32 rectangles of PASTE rows (see `methods.Draws`), or None.
         masks: (m, H, W), the distinct masks of MASK rows, float32, or uint8 if all are of 0 and 1; or None.
-        mask_of: (N,) int32 index into `masks`, -1 where a row has none.
+        mask_of: (N,) int32 index into `masks`, -1 for rows without one.
         regime: "mixed"; "clean" in a step that an `Alternation` left alone; "off" outside the schedule.
-        unpartnered: rows for which a rule by class found no partner.
+        unpartnered: number of rows for which a rule by class found no partner.
     """
 
     partners: np.ndarray
@@ -57,5 +57,5 @@ class MixPlan:
 
     @property
     def mixed(self) -> np.ndarray:
-        """(N,) bool: rows in which another sample takes part."""
+        """(N,) bool: rows in which another sample has a share."""
         return self.method >= 0

@@ -1,4 +1,4 @@
-"""MixPolicy: which method, how often, at what granularity, with which partners, when."""
+"""MixPolicy: the methods, their probabilities, the granularity, the partners and the schedule."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ GRANULARITIES = get_args(Granularity)
 
 @dataclass(frozen=True)
 class MixPolicy:
-    """What is decided for every batch, as a pure function of its address (see `plan`).
+    """The rules by which every batch is mixed; the decisions are a pure function of the batch's address (see `plan`).
 
     Args:
         methods: one method or several; one of them is chosen for each decision.
         weights: relative odds of the methods, >= 0, not all zero; None: equal.
-        prob: in [0, 1], how likely a decision mixes at all.
-        granularity: what shares one decision (whether, which method, lam, box): the whole "batch" (timm's and
-            torchvision's default), two rows that are each other's partner ("pair"), or nothing ("sample").
+        prob: in [0, 1], the probability that a decision mixes at all.
+        granularity: the rows that share one decision (whether, which method, lam, box): the whole "batch" (timm's and
+            torchvision's default), two rows that are each other's partner ("pair"), or none ("sample").
         partners: "permutation" (a row may draw itself), "derangement" (none does), "flip" (rows i and N - 1 - i, as in
             timm), "roll" (row i - 1, as in torchvision), "same_class" or "other_class"; `Neighbours(table)`, or
             `Pool(Unlabelled(data))`. Partners come from the local batch of the rank, never from padding.
-        label_smoothing: epsilon in [0, 1), whether a row is mixed or not: off = eps / K, on = 1 - eps + eps / K.
-        schedule: when mixing is on; None: always. Of several, all must be on, and one may set each number.
+        label_smoothing: epsilon in [0, 1), for mixed and unmixed rows: off = eps / K, on = 1 - eps + eps / K.
+        schedule: when mixing is on; None: always. With several, all must be on, and at most one may set each number.
         alternation: clean steps among the mixed ones; None: none.
         remix: label weights by class counts, for methods of two images; None: the method's own.
-        num_classes: classes that the targets span, >= 1, where a loader or `fn.mix` is not told; None: the data's.
+        num_classes: number of classes in the targets, >= 1, if the loader or `fn.mix` is not told; None: the data's.
 
     Raises:
         TypeError, ValueError: anything outside the above; the message says what was given and what is allowed.
@@ -112,18 +112,19 @@ class MixPolicy:
         num_classes: int | None = None,
         schedule: Schedule | Sequence[Schedule] | None = None,
     ) -> MixPolicy:
-        """timm's `Mixup` arguments in their order, with its defaults and laws (timm 1.0.31 `timm/data/mixup.py`),
-        partners flipped.
+        """Build a policy from the arguments of timm's `Mixup`, in its order and with its defaults and laws (timm 1.0.31
+        `timm/data/mixup.py`); partners are flipped.
 
-        An alpha of 0 leaves that method out; `cutmix_minmax` brings CutMix in whatever its alpha. mode "elem" is
-        granularity "sample". `switch_prob` is the odds of CutMix where both are in. Smoothing is on by default, as in
-        timm. Odd batches, which timm refuses, leave their middle row alone. `num_classes` is how many classes the
-        targets span; None: as many as the data have (timm's default is 1000). `schedule` is not timm's.
+        An alpha of 0 leaves that method out; `cutmix_minmax` enables CutMix whatever its alpha. mode "elem" is
+        granularity "sample". `switch_prob` is the probability of CutMix if both are used. Smoothing is on by default,
+        as in timm. Odd batches, which timm refuses, leave their middle row alone. `num_classes` is the number of
+        classes in the targets; None: as many as the data have (timm's default is 1000). `schedule` is not one of timm's
+        arguments.
 
         Raises:
             TypeError, ValueError: both methods left out; a mode timm's `Mixup` does not have ("half" exists only in its
-                collate function); correct_lam=False, since label weights here are always the pixels' share; or any
-                value the classes above refuse.
+                collate function); correct_lam=False, since label weights here always follow the pixels; or any
+                value that the classes above refuse.
         """
         if not boolean("MixPolicy.from_timm", "correct_lam", correct_lam):
             raise ValueError(
@@ -145,22 +146,22 @@ class MixPolicy:
 
     @property
     def schedules(self) -> Schedules:
-        """The schedule or schedules, as one."""
+        """The schedule or schedules as one object."""
         return Schedules.of(self.schedule)
 
     @property
     def all_methods(self) -> tuple[Method, ...]:
-        """`methods`, of which one may have been given alone."""
+        """`methods` as a tuple, also if a single one was given."""
         return (self.methods,) if isinstance(self.methods, Method) else tuple(self.methods)
 
     @property
     def rule(self) -> PartnerRule:
-        """How partners are chosen: `partners`, which may have been given by name."""
+        """The partner rule, also if it was given by name."""
         return as_rule("MixPolicy", self.partners)
 
     @property
     def columns(self) -> int:
-        """k: the largest number of images any of the methods combines."""
+        """k: the largest number of images that any of the methods combines."""
         return max(method.columns for method in self.all_methods)
 
     def plan(
@@ -177,21 +178,21 @@ class MixPolicy:
         steps_per_epoch: int | None = None,
         others: np.ndarray | None = None,
     ) -> MixPlan:
-        """The decisions for one batch of `rows` real samples; the same arguments give the same plan everywhere.
+        """The decisions for one batch of `rows` real samples; the same arguments give the same plan on any machine.
 
         Args:
             rows: >= 1, real samples in the batch; partners are drawn among them only. One row is left alone.
             height, width: size of the images in pixels.
             seed, rank, epoch, step: the batch's address; step counts from 0 in each epoch. Ranks draw differently.
-            labels: class ids, (rows,) or as many as there are rows to choose partners from; needed by
+            labels: class ids, (rows,) or one for every row that partners are chosen from; needed by
                 partners="same_class" and "other_class" and by remix.
-            steps_per_epoch: needed by schedules whose boundaries lie inside an epoch.
-            others: where the rows beyond the batch stand that are read as partners: with `Neighbours`
-                (rows, columns - 1) row numbers, with `Pool` (m,). The loaders give them.
+            steps_per_epoch: needed by schedules with a boundary inside an epoch.
+            others: positions of the rows beyond the batch that are read as partners: with `Neighbours`
+                (rows, columns - 1) row numbers, with `Pool` (m,). The loaders pass them.
 
         Raises:
-            TypeError, ValueError: rows, height or width < 1, negative address, a schedule value out of range, or
-                something missing that the policy needs.
+            TypeError, ValueError: rows, height or width < 1, a negative address, a schedule value out of range, or
+                a missing argument that the policy needs.
         """
         for name, given, least in (
             ("rows", rows, 1),
@@ -242,7 +243,7 @@ class MixPolicy:
             return
         mapped = [m for m in self.all_methods if getattr(m, "label_map", "identity") != "identity"]
         wrong = (
-            (self.columns > 2, f"the methods combine {self.columns} images, it weighs two labels"),
+            (self.columns > 2, f"the methods combine {self.columns} images, Remix weighs two labels"),
             (isinstance(self.rule, Pool), "the unlabelled samples of a Pool have no class to count"),
             (bool(mapped), f"{mapped} sets the label weights too"),
         )
@@ -256,13 +257,13 @@ class MixPolicy:
         rule, many = self.rule, self.columns > 2
         if self.granularity == "pair" and (many or not rule.pairable):
             raise ValueError(
-                f"MixPolicy: granularity='pair' joins rows two by two; partners={rule!r} with methods of "
+                f"MixPolicy: granularity='pair' joins rows in pairs; partners={rule!r} with methods of "
                 f"{self.columns} images cannot; expected partners='permutation', 'derangement' or 'flip' and "
                 "methods of two images"
             )
         if rule.single and many:
             raise ValueError(
-                f"MixPolicy: partners={rule!r} names one partner per row, the methods combine {self.columns} images; "
+                f"MixPolicy: partners={rule!r} gives one partner per row, the methods combine {self.columns} images; "
                 "expected partners='permutation', 'derangement' or 'roll'"
             )
 
@@ -270,17 +271,17 @@ class MixPolicy:
         if labels is None and (self.rule.by_label or self.remix is not None):
             raise ValueError(
                 f"MixPolicy.plan: partners={self.partners!r}, remix={self.remix!r} need labels. The loaders give them; "
-                "in a foreign pipeline they are not known before the images are decoded"
+                "in your own pipeline they are not known before the images are decoded"
             )
         if (others is not None) != self.rule.beyond_batch:
             raise ValueError(
                 f"MixPolicy.plan: others={'...' if others is not None else None} with partners={self.partners!r}; rows "
-                "beyond the batch belong to Neighbours and Pool, to which the loaders give them"
+                "beyond the batch belong to Neighbours and Pool; the loaders pass them"
             )
 
 
 def as_policy(owner: str, given: Any) -> MixPolicy | None:
-    """The policy that `policy=` names: a MixPolicy, a method, several methods, or None."""
+    """The policy that `policy=` describes: a MixPolicy, a method, several methods, or None."""
     if given is None or isinstance(given, MixPolicy):
         return given
     if isinstance(given, Method) or (

@@ -1,4 +1,4 @@
-"""Labels other than the data's own: corrupted deliberately, or vectors instead of class ids."""
+"""Labels other than the data's own: deliberately corrupted ones, or vectors instead of class ids."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 class CorruptLabels:
     """Replaces the labels of a share of the samples, the same ones in every epoch, on every rank and after a resume.
 
-    Which samples, and by what, depends on (seed, sample index) alone, so a larger fraction corrupts the same samples
-    and more, with the same wrong labels. Zhang et al. 2018 section 3.4 corrupt 20%, 50% and 80%.
+    The affected samples and their new labels depend on (seed, sample index) alone, so a larger fraction corrupts the
+    same samples and more, with the same wrong labels. Zhang et al. 2018 section 3.4 corrupt 20%, 50% and 80%.
 
     Args:
         fraction: in [0, 1]; each sample is corrupted independently with this probability.
-        seed: of the choice.
+        seed: seed of the choice, >= 0.
         scheme: "uniform" draws from all classes, so 1 in num_classes keeps its label by chance; "other" draws from the
             other classes only.
 
@@ -62,15 +62,15 @@ class CorruptLabels:
 class LabelVectors:
     """Targets that are vectors instead of class ids: multi-hot labels, distributions, regression values.
 
-    They are mixed by the policy's label weights, y~_i = sum_j w_ij y_j. Label smoothing depends on what the
-    vectors mean, so smooth them beforehand where they are to be: y (1 - eps) + eps / C for distributions, y (1
-    - eps) + eps / 2 for multi-hot labels (timm 1.0.31). Weights sum to 1, so mixing and smoothing may change places.
+    They are mixed by the policy's label weights, y~_i = sum_j w_ij y_j. Label smoothing depends on the meaning of the
+    vectors, so smooth them beforehand if you want it: y (1 - eps) + eps / C for distributions, y (1 - eps) + eps / 2
+    for multi-hot labels (timm 1.0.31). Weights sum to 1, so smoothing before or after mixing gives the same.
 
     Args:
-        vectors: (samples, C) numbers, line i for sample i of the data, all finite; kept as float32.
+        vectors: (samples, C) numbers, line i for sample i of the data, all finite; stored as float32.
 
     Raises:
-        TypeError, ValueError: not such a table; at the loader: another number of lines than the data have samples.
+        TypeError, ValueError: not such a table; at the loader: a number of lines other than the number of samples.
     """
 
     vectors: np.ndarray
@@ -89,13 +89,13 @@ class LabelVectors:
         return short(self)
 
     def check(self, owner: str, samples: int, policy: MixPolicy | None) -> None:
-        """ValueError unless there is a line for every sample and the policy asks for nothing that needs class ids."""
+        """Raise ValueError unless there is a line for every sample and the policy needs no class ids."""
         if policy is not None and policy.label_smoothing:
             raise ValueError(
                 f"{owner}: policy has label_smoothing={policy.label_smoothing:g} (MixPolicy.from_timm's default "
                 f"is 0.1), "
-                f"and what it does to {self!r} depends on their meaning; use label_smoothing=0 and smooth the vectors "
-                "before, which mixing leaves as they are"
+                f"and its effect on {self!r} depends on their meaning; use label_smoothing=0 and smooth the vectors "
+                "beforehand: mixing preserves the smoothing"
             )
         if policy is not None and policy.remix is not None:
             raise ValueError(
@@ -105,7 +105,7 @@ class LabelVectors:
             )
         if len(self.vectors) != samples:
             raise ValueError(
-                f"{owner}: labels={self!r}, but the data have {samples} samples; expected one line for each"
+                f"{owner}: labels={self!r}, but the data have {samples} samples; expected one line per sample"
             )
 
 
@@ -113,7 +113,7 @@ Labels = CorruptLabels | LabelVectors
 
 
 def check_labels(owner: str, given: Any) -> None:
-    """TypeError unless `labels=` is one of the above or None."""
+    """Raise TypeError unless `labels=` is one of the above or None."""
     if given is not None and not isinstance(given, Labels):
         raise TypeError(
             f"{owner}: labels={given!r}, expected CorruptLabels(...), LabelVectors(array) or None; class ids come from "

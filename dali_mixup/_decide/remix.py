@@ -12,12 +12,12 @@ from dali_mixup._checks import integer, number
 
 @dataclass(frozen=True)
 class Remix:
-    """In a pair of classes of very different size the whole label goes to the rare one, unless its image is faint.
+    """For two classes of very different size the whole label goes to the rarer one, unless its image is faint.
 
     Chou et al. 2020 (arXiv 2007.03943), equation 8, with n_i the class counts and lam the own image's weight: the own
     label's weight is 0 where n_own / n_partner >= kappa and lam < tau; 1 where n_own / n_partner <= 1 / kappa and
     1 - lam < tau; lam otherwise. Pixels are not touched. The defaults kappa = 3 and tau = 0.5 are not
-    verified against the paper's text; a reimplementation (deepimblearn) names them as the paper's suggestion.
+    verified against the paper's text; a reimplementation (deepimblearn) describes them as the paper's suggestion.
 
     Args:
         counts: samples per class, each > 0.
@@ -43,7 +43,7 @@ class Remix:
         object.__setattr__(self, "tau", number("Remix", "tau", self.tau, at_least=0, at_most=1))
 
     def check(self, owner: str, classes: int) -> None:
-        """ValueError unless there is a count for every class."""
+        """Raise ValueError unless there is a count for every class."""
         if len(self.counts) != classes:
             raise ValueError(
                 f"{owner}: policy has remix with {len(self.counts)} counts, but the data have {classes} "

@@ -1,4 +1,4 @@
-"""Writing what methods drew into the rows that follow it: from decisions to a plan."""
+"""Writing the draws of methods into the rows that follow them: from decisions to a plan."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dali_mixup.methods import Draws, Form, Method
 
 
 def alone(rows: int, k: int, regime: str) -> MixPlan:
-    """Every row by itself: partners the row, weights 1, 0, ..."""
+    """Every row alone: the partner is the row itself, weights 1, 0, ..."""
     weights = np.zeros((rows, k), dtype=np.float32)
     weights[:, 0] = 1
     return MixPlan(
@@ -34,7 +34,7 @@ def with_draws(
     draws: Draws,
     followed: tuple[Rows, Rows],
 ) -> MixPlan:
-    """The plan with a method's draws written into the rows that follow them: `followed` is (rows, draw of each)."""
+    """The plan with a method's draws written into its rows; `followed` is (rows, the draw that each follows)."""
     rows, source = followed
     k = draws.weights.shape[1]
     plan.weights[rows, :k] = draws.weights[source]
@@ -56,7 +56,7 @@ def with_draws(
 
 
 def _regions(known: np.ndarray | None, drawn: np.ndarray, rows: Rows, n: int) -> np.ndarray:
-    """Room for as many rectangles as the method with most has; the others' stay empty (height and width 0)."""
+    """Pad to the number of rectangles of the method with the most; the padding is empty (height and width 0)."""
     have = 0 if known is None else known.shape[1]
     table = np.zeros((n, max(have, drawn.shape[1]), 7), dtype=np.int32)
     if known is not None:
@@ -66,7 +66,7 @@ def _regions(known: np.ndarray | None, drawn: np.ndarray, rows: Rows, n: int) ->
 
 
 def settle(plan: MixPlan) -> MixPlan:
-    """Rows in which nobody else takes part are left alone; columns that take no part name the row itself."""
+    """Leave alone the rows in which no other sample has a share; columns without a share refer to the row itself."""
     own = np.arange(len(plan), dtype=np.int32)[:, None]
     unused = (plan.weights == 0) & (plan.pixel_weights == 0)
     np.copyto(plan.partners, own, where=unused)
@@ -83,7 +83,7 @@ def settle(plan: MixPlan) -> MixPlan:
 
 
 def extended(plan: MixPlan, rows: int) -> MixPlan:
-    """The plan of a larger batch whose further rows are left alone: partners may be among those."""
+    """The plan of a larger batch whose additional rows are left alone; they may be partners."""
     if rows == len(plan):
         return plan
     n, k = plan.partners.shape

@@ -1,4 +1,4 @@
-"""When mixing is on, and how its numbers change with the epoch."""
+"""The epochs and steps in which mixing is on, and the values that change with the epoch."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Curve = float | Sequence[tuple[float, float]] | Callable[[float], float]
 
 @dataclass(frozen=True)
 class Schedule:
-    """Mixing is on from `start` until before `stop`; off means the images are bit-identical to no mixing.
+    """Mixing is on from `start` until before `stop`; off means that images are bit-identical to those without mixing.
 
-    It is a function of the batch's address, not a flag that somebody flips, so prefetched batches and resumed runs
-    switch at exactly the same batch.
+    It is a function of the batch's address, not a flag that is switched, so prefetched batches and resumed runs
+    change at exactly the same batch.
 
     Args:
         start, stop: first position with mixing and first position without (None: never), >= 0, in `unit`.
@@ -33,12 +33,12 @@ class Schedule:
             loaders know it.
         total_epochs: > 0, only with unit="fraction".
         prob: curve in [0, 1] that replaces the policy's prob.
-        weights: one curve >= 0 a method, replacing the policy's weights.
-        alpha: one curve > 0 (or None) a method, replacing that method's alpha.
-    Curves take the whole epoch number, so their value is constant within an epoch.
+        weights: one curve >= 0 per method, replacing the policy's weights.
+        alpha: one curve > 0 (or None) per method, replacing that method's alpha.
+    Curves are evaluated at whole epoch numbers, so their value is constant within an epoch.
 
     Raises:
-        TypeError, ValueError: at construction; for a function that returns a value out of range, at the epoch that
+        TypeError, ValueError: at construction; for a function that returns a value out of range, in the epoch where it
             does.
     """
 
@@ -59,12 +59,12 @@ class Schedule:
             object.__setattr__(self, "stop", number("Schedule", "stop", self.stop, at_least=0, at_most=top))
             if self.stop < start:
                 raise ValueError(
-                    f"Schedule: stop={self.stop:g} lies before start={start:g}; expected stop >= start"
+                    f"Schedule: stop={self.stop:g} is before start={start:g}; expected stop >= start"
                 )
         if (self.unit == "fraction") != (self.total_epochs is not None):
             raise ValueError(
                 f"Schedule: total_epochs={self.total_epochs!r} with unit={self.unit!r}; "
-                "give total_epochs with unit='fraction' and only then"
+                "give total_epochs with unit='fraction' and only with it"
             )
         if self.total_epochs is not None:
             total = number("Schedule", "total_epochs", self.total_epochs, above=0)
@@ -80,7 +80,7 @@ class Schedule:
         object.__setattr__(self, "prob", _curve("prob", self.prob))
 
     def active(self, epoch: int, step: int, steps_per_epoch: int | None) -> bool:
-        """Is mixing on for this batch? step counts from 0 within the epoch.
+        """True if mixing is on for this batch. step counts from 0 within the epoch.
 
         Raises:
             ValueError: a boundary inside an epoch, and steps_per_epoch is None.
@@ -102,19 +102,19 @@ class Schedule:
                 f"Schedule: the boundary {boundary:g} ({self.unit}) lies inside an epoch; give steps_per_epoch"
             )
         steps = boundary if self.unit == "step" else boundary * steps_per_epoch
-        # A boundary between two batches belongs to the later one; the tolerance undoes 0.1 * 30 = 3.0000000000000004.
+        # A boundary between two batches belongs to the later one; the tolerance absorbs 0.1 * 30 = 3.0000000000000004.
         return epoch * steps_per_epoch + step >= math.ceil(steps - 1e-9)
 
 
 @dataclass(frozen=True)
 class Schedules:
-    """Schedules that hold together: mixing is on while all are, and one at most sets each of prob, weights, alpha."""
+    """Schedules that apply together: mixing is on while all are on; at most one sets each of prob, weights, alpha."""
 
     members: tuple[Schedule, ...] = ()
 
     @classmethod
     def of(cls, given: Schedules | Schedule | Sequence[Schedule] | None) -> Schedules:
-        """From what a policy is given. TypeError for anything but schedules."""
+        """The schedules from `schedule=`. TypeError for anything but schedules."""
         if isinstance(given, Schedules):
             return given
         members = () if given is None else (given,) if isinstance(given, Schedule) else given
@@ -123,13 +123,13 @@ class Schedules:
         return cls(tuple(members))
 
     def active(self, epoch: int, step: int, steps_per_epoch: int | None) -> bool:
-        """Is mixing on for this batch?"""
+        """True if mixing is on for this batch."""
         return all(member.active(epoch, step, steps_per_epoch) for member in self.members)
 
     def setting(
         self, methods: Sequence[Method], weights: Sequence[float], prob: float, epoch: int
     ) -> tuple[Sequence[Method], Sequence[float], float]:
-        """The methods, weights and prob of an epoch, from those that hold without a schedule."""
+        """The methods, weights and prob of an epoch, from those that apply without a schedule."""
         for member in self.members:
             if member.alpha is not None:
                 methods = [with_alpha(m, a, epoch) for m, a in zip(methods, member.alpha, strict=True)]
@@ -142,11 +142,11 @@ class Schedules:
         return methods, weights, prob
 
     def check(self, methods: Sequence[Method]) -> None:
-        """ValueError unless the schedules fit the methods and each other."""
+        """Raise ValueError unless the schedules fit the methods and each other."""
         for field in ("prob", "weights", "alpha"):
             if sum(getattr(member, field) is not None for member in self.members) > 1:
                 raise ValueError(
-                    f"MixPolicy: two schedules set {field}; expected at most one, None in the others"
+                    f"MixPolicy: two schedules set {field}; expected at most one; use None in the others"
                 )
         for member in self.members:
             for field in ("weights", "alpha"):
@@ -159,7 +159,7 @@ class Schedules:
             for method, curve in zip(methods, member.alpha or (), strict=member.alpha is not None):
                 if curve is not None and not hasattr(method, "alpha"):
                     raise ValueError(
-                        f"MixPolicy: schedule.alpha names {method.name!r}, which has no alpha; give None there"
+                        f"MixPolicy: schedule.alpha is set for {method.name!r}, which has no alpha; give None there"
                     )
 
 
@@ -173,7 +173,7 @@ def odds(name: str, given: Sequence[float], methods: int) -> tuple[float, ...]:
 
 
 def value(curve: Curve, epoch: int) -> float:
-    """The curve's value in an epoch."""
+    """The value of a curve in an epoch."""
     if callable(curve):
         return float(curve(epoch))
     if isinstance(curve, Sequence):
@@ -183,7 +183,7 @@ def value(curve: Curve, epoch: int) -> float:
 
 
 def with_alpha(method: Any, alpha: Curve | None, epoch: int) -> Any:
-    """The method with the alpha of that epoch, validated by the method itself."""
+    """The method with its alpha of that epoch, validated by the method itself."""
     return method if alpha is None else replace(method, alpha=value(alpha, epoch))
 
 
@@ -203,10 +203,12 @@ def _curve(field: str, curve: Any) -> Any:
         )
     except (TypeError, ValueError) as error:
         raise type(error)(
-            f"Schedule: {field}={curve!r} is no curve; expected a number, ((epoch, value), ...) or a function of the "
-            "epoch"
+            f"Schedule: {field}={curve!r} is not a curve; expected a number, ((epoch, value), ...) or a function of "
+            "the epoch"
         ) from error
     at = [epoch for epoch, _ in knots]
     if not at or at != sorted(at):
-        raise ValueError(f"Schedule: {field}: the knots {curve!r} must be ordered by epoch, and at least one")
+        raise ValueError(
+            f"Schedule: {field}: the knots {curve!r} must be in order of epoch, with at least one"
+        )
     return knots

@@ -1,4 +1,4 @@
-"""timm's way of naming methods and their odds."""
+"""Methods and weights from timm's arguments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def methods_of_timm(
     cutmix_minmax: tuple[float, float] | None,
     switch_prob: float,
 ) -> tuple[list[Method], tuple[float, float] | None]:
-    """The methods and their weights from the arguments of timm's `Mixup`; see `MixPolicy.from_timm`.
+    """The methods and weights that the arguments of timm's `Mixup` describe; see `MixPolicy.from_timm`.
 
     Raises:
         TypeError, ValueError: both methods left out, or values that the methods refuse.

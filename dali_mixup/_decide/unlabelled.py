@@ -10,12 +10,12 @@ from dali_mixup._checks import integer
 
 @dataclass(frozen=True, eq=False)  # data may be anything, arrays included
 class Unlabelled:
-    """Samples whose labels are ignored, read and decoded beside every batch; the stream begins anew whenever it ends.
+    """Samples whose labels are ignored, read and decoded beside every batch; the stream restarts whenever it ends.
 
     Args:
-        data: as `train_loader` takes them.
+        data: anything that `train_loader` accepts.
         batch_size: samples per rank and step, >= 1; None: the labelled batch size.
-        views: independently augmented views of every sample, >= 1. Each is decoded.
+        views: independently augmented views per sample, >= 1. Each is decoded separately.
 
     Raises:
         TypeError, ValueError: numbers outside the above; data=None.
@@ -34,5 +34,5 @@ class Unlabelled:
         object.__setattr__(self, "views", integer("Unlabelled", "views", self.views, at_least=1))
 
     def describe(self) -> dict[str, Any]:
-        """What a resumed run must have in common, but for the data, which the loader compares once opened."""
+        """The values that a resumed run must share, except the data, which the loader compares once opened."""
         return {"batch_size": self.batch_size, "views": self.views}

@@ -1,8 +1,8 @@
-"""Whether a plan can be carried out.
+"""Checks that a plan can be carried out.
 
-An index or a rectangle out of range would have a GPU kernel read memory that is not its own, and say nothing. So what
-becomes an address or a size is checked for every batch, in 0.14 ms for 256 rows; everything else that a plan promises
-only where the environment has DALI_MIXUP_CHECK=1.
+An index or a rectangle out of range would make a GPU kernel read memory that is not its own, without an error. So
+everything that becomes an address or a size is checked for every batch, in 0.14 ms for 256 rows; the other
+properties of a plan are checked only if the environment has DALI_MIXUP_CHECK=1.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ TOLERANCE = 1e-5  # of weights and means in float32
 
 
 def refuse_invalid(plan: MixPlan, height: int, width: int) -> None:
-    """ValueError for a plan that does not fit its batch of `height` x `width` images, with the first row concerned.
+    """Raise ValueError for a plan that does not fit its batch of `height` x `width` images, naming the first bad row.
 
-    Which plans come here is decided by our methods and by those that users write; theirs may have faults too.
+    Plans come from the methods of this library and from those that users write; both may have faults.
     """
     _refuse_out_of_range(plan, height, width)
     if os.environ.get(SWITCH, "") not in ("", "0"):
@@ -29,21 +29,21 @@ def refuse_invalid(plan: MixPlan, height: int, width: int) -> None:
 
 
 def _refuse_out_of_range(plan: MixPlan, height: int, width: int) -> None:
-    """Everything that becomes an address or a size."""
+    """Check everything that becomes an address or a size."""
     n = len(plan)
     _refuse((plan.partners < 0) | (plan.partners >= n), plan, f"partners outside [0, {n})")
     y0, x0, y1, x1 = plan.boxes.T
     outside = (y0 < 0) | (x0 < 0) | (y0 > y1) | (x0 > x1) | (y1 > height) | (x1 > width)
     _refuse(outside, plan, f"a box outside the image of {height} x {width} pixels")
     empty = (plan.form == Form.RESIZE) & ((y0 == y1) | (x0 == x1))
-    _refuse(empty, plan, "an empty box to resize an image into")
+    _refuse(empty, plan, "an empty box as the target of a resize")
     if plan.regions is not None:
         column, sy, sx, ty, tx, h, w = np.moveaxis(plan.regions, 2, 0)
         room_y, room_x = height - np.maximum(sy, ty), width - np.maximum(sx, tx)
         outside = (np.minimum.reduce([sy, sx, ty, tx, h, w]) < 0) | (h > room_y) | (w > room_x)
         _refuse(outside, plan, f"a region outside the image of {height} x {width} pixels")
         columns = plan.partners.shape[1]
-        _refuse((column < 0) | (column >= columns), plan, f"a region of a column outside [0, {columns})")
+        _refuse((column < 0) | (column >= columns), plan, f"a region with a column outside [0, {columns})")
     known = 0 if plan.masks is None else len(plan.masks)
     masked = plan.form == Form.MASK
     _refuse(masked & ((plan.mask_of < 0) | (plan.mask_of >= known)), plan, f"masks outside [0, {known})")
@@ -55,11 +55,11 @@ def _refuse_out_of_range(plan: MixPlan, height: int, width: int) -> None:
 
 
 def _refuse_inconsistent(plan: MixPlan, height: int, width: int) -> None:
-    """What is safe but not what a plan promises: labels that do not add up, or that the pixels do not have."""
+    """Check the properties that are safe to violate: labels that do not add up, or that do not match the pixels."""
     for name, weights in (("weights", plan.weights), ("pixel_weights", plan.pixel_weights)):
         wrong = ~np.isfinite(weights).all(1) | (weights < 0).any(1) | (abs(weights.sum(1) - 1) > TOLERANCE)
-        _refuse(wrong, plan, f"{name} that are not shares of 1")
-    _refuse(plan.partners[:, 0] != np.arange(len(plan)), plan, "a column 0 that is not the row itself")
+        _refuse(wrong, plan, f"{name} that do not sum to 1")
+    _refuse(plan.partners[:, 0] != np.arange(len(plan)), plan, "a first partner that is not the row itself")
     _refuse((plan.method < 0) & (plan.form != Form.NONE), plan, "pixels to mix, but no method")
     if plan.masks is not None:
         used = np.flatnonzero(plan.form == Form.MASK)
@@ -69,14 +69,14 @@ def _refuse_inconsistent(plan: MixPlan, height: int, width: int) -> None:
         wrong |= abs(shares - plan.pixel_weights[used, 0]) > TOLERANCE
         of_rows = np.zeros(len(plan), bool)
         of_rows[used] = wrong
-        _refuse(of_rows, plan, "a mask whose mean is not the row's own weight")
+        _refuse(of_rows, plan, "a mask whose mean differs from the row's own weight")
     resized = plan.form == Form.RESIZE
     y0, x0, y1, x1 = plan.boxes.T
     share = 1 - (y1 - y0) * (x1 - x0) / (height * width)
     _refuse(
         resized & (abs(share - plan.pixel_weights[:, 0]) > TOLERANCE),
         plan,
-        "a box of another area than its weight",
+        "a box whose area differs from its weight",
     )
 
 

@@ -1,1 +1,1 @@
-"""Which sample comes when, and where a run stands: pure arithmetic."""
+"""The order of samples, their division among ranks, and the position of a run: pure arithmetic."""

@@ -19,16 +19,16 @@ from dali_mixup._seeding import Purpose, stream
 
 @dataclass(frozen=True, eq=False)
 class FromSampler(Order):
-    """The order of a `torch.utils.data.Sampler` (or any sized iterable of indices), which all ranks share.
+    """The order of a `torch.utils.data.Sampler` (or any sized iterable of indices), shared by all ranks.
 
     A sampler with `set_epoch` is told the epoch; one with a `generator` (Random-, SubsetRandom- and
     WeightedRandomSampler) is given one seeded with (seed, epoch). While it runs, Python's, NumPy's and torch's global
-    generators are seeded with (seed, epoch) too, and put back afterwards, so a sampler that draws from them gives the
-    same order on every rank and after a resume. The loader deals the order out to the ranks itself, so do not give it a
+    generators are seeded with (seed, epoch) too, and restored afterwards, so a sampler that draws from them gives the
+    same order on every rank and after a resume. The loader divides the order among the ranks, so do not pass a
     DistributedSampler.
 
     Raises:
-        TypeError: without a length, or indices that are not integers.
+        TypeError: a sampler without a length, or indices that are not integers.
         ValueError: an empty sampler; a DistributedSampler; at the loader: indices outside [0, samples), more or fewer
             than `len(sampler)`, or another order when asked for the same epoch again.
     """
@@ -43,14 +43,14 @@ class FromSampler(Order):
             )
         if getattr(sampler, "num_replicas", 1) != 1:
             raise ValueError(
-                f"order={sampler!r} gives one rank's share only; give the order of all samples, the loader deals it out"
+                f"order={sampler!r} gives one rank's share; give the order of all samples, which the loader divides"
             )
         if len(sampler) == 0:
             raise ValueError(f"order={sampler!r} is empty; expected at least one sample index")
 
     @cached_property
     def _first(self) -> list[str | None]:
-        """A digest of epoch 0's order, once `check` has seen it: for comparing runs and ranks."""
+        """A digest of epoch 0's order, available after `check`: for comparing runs and ranks."""
         return []
 
     def length(self, samples: int, world_size: int) -> int:
@@ -60,9 +60,9 @@ class FromSampler(Order):
         first, again = self.indices(0, 0, labels), self.indices(0, 0, labels)
         if not np.array_equal(first, again):
             raise ValueError(
-                f"order={self.sampler!r} gave two different orders for the same epoch, so ranks would see samples "
-                "twice or never and a resumed run would continue elsewhere; expected a sampler that depends on "
-                "set_epoch, on its `generator` or on the global generators alone"
+                f"order={self.sampler!r} gave two orders for one epoch, so ranks would repeat or miss samples, "
+                "and a resumed run would differ; expected a sampler that depends only on set_epoch, on its "
+                "`generator` or on the global generators"
             )
         self._first[:] = [digest(first)]
 
@@ -86,7 +86,7 @@ class FromSampler(Order):
         return indices
 
     def describe(self) -> dict[str, Any]:
-        """What a resumed run and the other ranks must have in common, as JSON-able values."""
+        """The values that a resumed run and the other ranks must share, JSON-able."""
         return {
             "is": type(self.sampler).__qualname__,
             "length": len(self.sampler),
@@ -95,7 +95,7 @@ class FromSampler(Order):
 
 
 def as_order(owner: str, given: Order | Iterable[int] | None) -> Order:
-    """The order that an `order=` names; None: shuffled. TypeError or ValueError for anything else."""
+    """The order that `order=` describes; None: shuffled. TypeError or ValueError otherwise."""
     if given is None:
         return Shuffled()
     if isinstance(given, Order):
@@ -109,11 +109,11 @@ def as_order(owner: str, given: Order | Iterable[int] | None) -> Order:
 
 
 def _integers(sampler: Iterable[Any]) -> np.ndarray:
-    """(n,) int64 indices; TypeError for anything else, floats included, which would be cut off."""
+    """(n,) int64 indices; TypeError for anything else, including floats, which would be truncated."""
     try:
         indices = np.asarray(list(sampler))
     except (TypeError, ValueError) as error:
-        raise TypeError(f"order={sampler!r} gives no sample indices ({error})") from error
+        raise TypeError(f"order={sampler!r} does not give sample indices ({error})") from error
     if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):
         raise TypeError(
             f"order={sampler!r} gives values of type {indices.dtype} and shape {indices.shape}; expected one integer "
@@ -124,8 +124,8 @@ def _integers(sampler: Iterable[Any]) -> np.ndarray:
 
 @contextmanager
 def _global_generators(seed: int) -> Iterator[None]:
-    """Python's, NumPy's and torch's global generators seeded, and as they were afterwards."""
-    torch = sys.modules.get("torch")  # a sampler cannot draw from it where nobody has imported it
+    """Seed Python's, NumPy's and torch's global generators, and restore them afterwards."""
+    torch = sys.modules.get("torch")  # a sampler cannot draw from it unless it is imported
     python, numpy = random.getstate(), np.random.get_state()
     of_torch = None if torch is None else torch.random.get_rng_state()
     random.seed(seed)

@@ -1,9 +1,8 @@
-"""Steps, shares and order of one epoch: plain arithmetic that every rank does alike, without talking to the
-others.
+"""Steps, shares and order of one epoch: plain arithmetic that gives the same on every rank, without communication.
 
 All ranks agree on one global order of the samples. Step s takes the next contiguous chunk of that order, and
 rank r takes the r-th contiguous piece of the chunk. So the first s steps have consumed a prefix of the order
-on any number of ranks, and whatever is left can be laid out again for another number of ranks or another
+on any number of ranks, and the rest can be laid out again for another number of ranks or another
 batch size.
 
     order      a b c d e f g h i j k l m n      14 samples, 2 ranks, 3 per batch, drop_last=False
@@ -24,7 +23,7 @@ from dali_mixup._seeding import Purpose, stream
 
 @dataclass(frozen=True)
 class EpochLayout:
-    """Which positions of the global order each rank takes in each step of an epoch.
+    """The positions of the global order that each rank takes in each step of an epoch.
 
     samples: number of samples of the epoch over all ranks, at least 1.
     batch_size: samples per rank and step, at least 1.
@@ -61,7 +60,7 @@ class EpochLayout:
         if self.drop_last and self.samples < chunk:
             raise ValueError(
                 f"drop_last=True leaves no step at all: {self._arguments()} need {chunk} for a full step. "
-                f"Use a smaller batch, fewer ranks, drop_last=False or, where there is one, a longer sampler."
+                f"Use a smaller batch, fewer ranks, drop_last=False or a longer sampler, if you use one."
             )
         if self._is_uneven and not self.ragged:
             why = (
@@ -77,21 +76,21 @@ class EpochLayout:
 
     @property
     def steps(self) -> int:
-        """Steps of the epoch: the same on every rank, or rank 0's (the most) where the layout is ragged."""
+        """Steps of the epoch: the same on every rank, or rank 0's (the most) if the layout is ragged."""
         return self._full_steps + len(self._tail)
 
     @property
     def largest_batch(self) -> int:
-        """Samples of the largest batch that any rank takes in a step; never more than there are."""
+        """Samples of the largest batch of any rank and step; never more than the epoch has."""
         return min(self.batch_size, -(-self.samples // self.world_size))
 
     def steps_of(self, rank: int) -> int:
-        """Steps of one rank. Differs from `steps`, by one, only where `ragged` made it possible."""
+        """Steps of one rank. Differs from `steps`, by one, only if the layout is ragged."""
         self._check_rank(rank)
         return self.steps - int(self._is_uneven and rank >= self._remainder)
 
     def span(self, step: int, rank: int) -> tuple[int, int]:
-        """(start, stop) of the positions in the global order which `rank` takes in `step`; never empty."""
+        """(start, stop) of the positions in the global order that `rank` takes in `step`; never empty."""
         if not 0 <= step < self.steps_of(rank):
             raise IndexError(
                 f"step {step} of rank {rank} is outside [0, {self.steps_of(rank)}) for {self._arguments()}"
@@ -119,7 +118,7 @@ class EpochLayout:
 
     @property
     def _shares_last_step(self) -> bool:
-        """Whether a remainder too small to go round is put right by shrinking the last full step."""
+        """True if a remainder too small for every rank is balanced by shrinking the last full step."""
         too_few = not self.drop_last and 0 < self._remainder < self.world_size
         return too_few and self.batch_size >= 2 and self.samples >= self._chunk
 
@@ -134,7 +133,7 @@ class EpochLayout:
 
     @property
     def _tail(self) -> tuple[int, ...]:
-        """Samples, over all ranks, of the steps after the full ones."""
+        """Samples, over all ranks, in the steps after the full ones."""
         if self.drop_last or not self._remainder:
             return ()
         if self._shares_last_step:
@@ -153,7 +152,7 @@ def order(seed: int, epoch: int, samples: int, shuffle: bool = True) -> np.ndarr
     """The global order of an epoch: (samples,) int64, a permutation of range(samples), the same on every
     rank.
 
-    Without shuffle it is 0, 1, 2, ... A shuffled order depends on (seed, epoch, samples) and nothing else, on
+    Without shuffle it is 0, 1, 2, ... A shuffled order depends only on (seed, epoch, samples), on
     any machine and with any NumPy version (see `dali_mixup._seeding.stream`).
     """
     samples = integer("order", "samples", samples, at_least=1)

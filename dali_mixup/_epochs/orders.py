@@ -1,4 +1,4 @@
-"""The order in which an epoch takes the samples: one global order, the same on every rank, as a function of the seed
+"""The order of the samples in an epoch: one global order, the same on every rank, as a function of the seed
 and the epoch. NumPy only."""
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class Order(ABC):
 
     @abstractmethod
     def indices(self, seed: int, epoch: int, labels: np.ndarray) -> np.ndarray:
-        """(n,) int64 sample indices in [0, len(labels)), as many in every epoch, from the class ids (samples,)."""
+        """(n,) int64 sample indices in [0, len(labels)), equally many in every epoch, from the class ids (samples,)."""
 
     def length(self, samples: int, world_size: int) -> int:
-        """Positions of the order that an epoch takes, over all ranks."""
+        """Number of positions of the order that an epoch takes, over all ranks."""
         return samples
 
-    def check(self, labels: np.ndarray, batch_size: int) -> None:  # noqa: B027  most orders fit everything
-        """ValueError where the order does not fit the data or the batch size."""
+    def check(self, labels: np.ndarray, batch_size: int) -> None:  # noqa: B027  most orders fit all data
+        """Raise ValueError if the order does not fit the data or the batch size."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Sequential(Order):
 
 @dataclass(frozen=True)
 class ClassGroups(Order):
-    """A random order in which samples of one class stand together in groups, so that a batch holds mixing partners of
-    the same class, as partners="same_class" needs them.
+    """A random order in which samples of one class come in groups, so that a batch holds mixing partners of the same
+    class, as partners="same_class" needs them.
 
     Each epoch every class is shuffled and cut into groups of `size`, and the groups are shuffled; the classes' smaller
     last groups come at the end of the epoch. Every sample comes once.
@@ -65,7 +65,7 @@ class ClassGroups(Order):
         size: samples per group, >= 2; a divisor of the batch size, so that batches hold whole groups.
 
     Raises:
-        TypeError, ValueError: not such a number; at the loader: one that does not divide the batch size.
+        TypeError, ValueError: size is not such a number; at the loader: it does not divide the batch size.
     """
 
     size: int = 2
@@ -76,7 +76,7 @@ class ClassGroups(Order):
     def check(self, labels: np.ndarray, batch_size: int) -> None:
         if batch_size % self.size:
             raise ValueError(
-                f"order={self!r} and batch_size={batch_size}: groups would be torn; expected a batch_size that is a "
+                f"order={self!r} and batch_size={batch_size}: groups would be split; expected a batch_size that is a "
                 f"multiple of {self.size}"
             )
 
@@ -89,7 +89,7 @@ class ClassGroups(Order):
         within = np.arange(len(by_class)) - np.repeat(start, size)  # of each sample in its class
         whole = within < np.repeat(size // self.size * self.size, size)
         groups = rng.permutation(by_class[whole].reshape(-1, self.size)).ravel()
-        # What is left is fewer than `size` per class; the classes' rests stay together, in random order.
+        # Fewer than `size` samples per class are left; those of one class stay together, in random order.
         rest, rest_labels = by_class[~whole], sorted_labels[~whole]
         rank = rng.permutation(int(labels.max()) + 1)[rest_labels] if len(rest) else rest
         return np.concatenate([groups, rest[np.argsort(rank, kind="stable")]])
@@ -97,8 +97,8 @@ class ClassGroups(Order):
 
 @dataclass(frozen=True)
 class Repeated(Order):
-    """Repeated augmentation (Hoffer et al. 2020, arXiv:1901.09335; Berman et al. 2019, arXiv:1902.05509) as DeiT deals
-    it out: an epoch sees a third of the samples three times, each time with another window, flip and mixing.
+    """Repeated augmentation (Hoffer et al. 2020, arXiv:1901.09335; Berman et al. 2019, arXiv:1902.05509) as in DeiT: an
+    epoch sees a third of the samples three times, each time with another window, flip and mixing.
 
         order of 6 samples         a b c d e f
         3 views, an epoch of 6     a a a b b b
@@ -111,7 +111,7 @@ class Repeated(Order):
         times: views of a sample per epoch, >= 2.
 
     Raises:
-        TypeError, ValueError: not such a number.
+        TypeError, ValueError: times is not such a number.
     """
 
     times: int = 3
@@ -125,5 +125,5 @@ class Repeated(Order):
         return rounded // world_size * world_size
 
     def indices(self, seed: int, epoch: int, labels: np.ndarray) -> np.ndarray:
-        # The epoch is over before the order has come to all samples.
+        # The epoch ends before the order has reached all samples.
         return np.repeat(order(seed, epoch, len(labels)), self.times)[: len(labels)]

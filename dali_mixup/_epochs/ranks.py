@@ -1,4 +1,4 @@
-"""Which rank this process is, of how many, and which GPU is its own."""
+"""This process's rank, the number of ranks, and the GPU that belongs to the rank."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from dali_mixup._epochs.slurm import cores_here, tasks_here
 
 @dataclass(frozen=True)
 class Rank:
-    """Which process this is.
+    """The place of this process among all processes.
 
     Attributes:
         rank: in [0, world_size).
         world_size: processes in all.
-        local_rank: counts the processes of this host and picks the GPU; None: nobody said, and torch's current device
-            is taken.
+        local_rank: number of this process on its host, which picks the GPU; None: unknown, and torch's current device
+            is used.
         local_world_size: processes on this host, which share its cores.
-        host_cores: cores of this host that these processes have together; None: those that this one may use.
+        host_cores: cores of this host available to these processes together; None: those that this one may use.
     """
 
     rank: int
@@ -32,10 +32,10 @@ class Rank:
     host_cores: int | None = None
 
     def cores(self, usable: int) -> int:
-        """This process's share, >= 1, of the `usable` cores that it may run on.
+        """This process's share, >= 1, of the `usable` cores on which it may run.
 
-        torchrun ties no process to cores, so all may run on the same ones; srun may or may not: with 8 tasks on 64
-        cores a task may use all 64, of which 8 are its own, or just its own 8.
+        torchrun does not bind processes to cores, so all may share them; srun may or may not bind: with 8 tasks on 64
+        cores a task may use all 64, of which 8 are its own, or only its own 8.
         """
         here = self.local_world_size
         if self.host_cores is not None:
@@ -44,17 +44,17 @@ class Rank:
 
 
 def resolve(rank: int | None, world_size: int | None, environment: Mapping[str, str] = os.environ) -> Rank:
-    """Rank and world size from the arguments, else an initialised torch process group, else torchrun's environment
+    """Rank and world size from the arguments, then from an initialised torch process group, else torchrun's environment
     (RANK, WORLD_SIZE), else a single process.
 
     Raises:
         TypeError: arguments that are not integers.
         ValueError: only one of the two arguments given, rank outside [0, world_size), or an environment that has
-            RANK but no WORLD_SIZE, or the other way round, or that holds something else than counts.
+            RANK but no WORLD_SIZE, or WORLD_SIZE but no RANK, or values that are not counts.
     """
     if (rank is None) != (world_size is None):
         raise ValueError(
-            f"rank={rank!r} and world_size={world_size!r}: give both, or neither to find them out"
+            f"rank={rank!r} and world_size={world_size!r}: give both, or neither to have them found"
         )
     if rank is None or world_size is None:
         rank, world_size = _process_group() or _torchrun(environment) or (0, 1)
@@ -69,7 +69,7 @@ def resolve(rank: int | None, world_size: int | None, environment: Mapping[str, 
 
 
 def _process_group() -> tuple[int, int] | None:
-    # A process group can only be there if somebody has imported torch.distributed already.
+    # A process group can exist only if torch.distributed is imported already.
     distributed = sys.modules.get("torch.distributed")
     if distributed is None or not distributed.is_available() or not distributed.is_initialized():
         return None
@@ -81,9 +81,7 @@ def _torchrun(environment: Mapping[str, str]) -> tuple[int, int] | None:
     if not found:
         return None
     if len(found) == 1:
-        raise ValueError(
-            f"the environment has {found}, but RANK and WORLD_SIZE belong together; set both or neither"
-        )
+        raise ValueError(f"the environment has only {found}; set both RANK and WORLD_SIZE, or neither")
     return _count(environment, "RANK", 0), _count(environment, "WORLD_SIZE", 1)
 
 
@@ -95,5 +93,5 @@ def _count(environment: Mapping[str, str], name: str, default: int) -> int:
 
 
 def usable_cores() -> int:
-    """Logical cores that this process may run on: the machine's, or fewer where an affinity mask says so."""
+    """Logical cores on which this process may run: the machine's, or fewer under an affinity mask."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""What Slurm says about the processes that `srun` has started on this host."""
+"""Slurm's information about the processes that `srun` started on this host."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 
 def tasks_here(environment: Mapping[str, str]) -> int | None:
-    """Processes of this job step on this host; None where Slurm did not start this process, or does not say."""
+    """Processes of this job step on this host; None if Slurm did not start this process, or the number is not set."""
     if "SLURM_PROCID" not in environment:
         return None
     counts = _expanded(
@@ -19,13 +19,13 @@ def tasks_here(environment: Mapping[str, str]) -> int | None:
 
 
 def cores_here(environment: Mapping[str, str]) -> int | None:
-    """Cores of this host that belong to the job; None where Slurm does not say."""
+    """Cores of this host that belong to the job; None if Slurm does not set the number."""
     text = environment.get("SLURM_CPUS_ON_NODE", "")
     return int(text) if text.isdecimal() and int(text) else None
 
 
 def _expanded(text: str) -> list[int]:
-    """[4, 4, 3] for "4(x2),3", Slurm's way to write a count for each host; [] for anything else."""
+    """[4, 4, 3] for "4(x2),3", Slurm's notation for one count per host; [] for anything else."""
     counts: list[int] = []
     for part in text.split(",") if text else ():
         found = re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", part)

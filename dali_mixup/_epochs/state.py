@@ -1,4 +1,4 @@
-"""What a loader saves, and whether a saved state fits the loader that is to continue it. Plain values only."""
+"""The saved state of a loader, and the check that it fits the loader that is to continue it. Plain values only."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ ELASTIC = ("batch_size", "world_size")
 
 _POSITION = ("epoch", "step", "offset")
 _STATE = ("version", *_POSITION, "rank", "run", "skipped", "fingerprint", "digest")
-_LONG = 300  # characters of JSON from which on a value is saved as its digest, so that a state stays small
+_LONG = 300  # a value with more characters of JSON is saved as its digest, so that a state stays small
 
 
 def refuse_unless_fits(saved: Mapping[str, Any], mine: Mapping[str, Any], elastic: bool) -> bool:
-    """Does the state need an elastic resume? False when it continues exactly.
+    """True if the state needs an elastic resume; False if it continues exactly.
 
     Args:
         saved: the state given to `load_state_dict`.
         mine: the loader's own fingerprint.
-        elastic: whether other numbers of ranks and batch sizes are allowed.
+        elastic: whether another number of ranks or batch size is allowed.
 
     Raises:
         TypeError, ValueError: not a loader's state, another state version, or other data, seed, policy, ...; the
-            message lists every difference, saved against now.
+            message lists every difference, saved value against current one.
     """
     _check_form(saved)
     different = differences(saved["fingerprint"], mine)
@@ -52,13 +52,13 @@ def refuse_unless_fits(saved: Mapping[str, Any], mine: Mapping[str, Any], elasti
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[tuple[str, tuple[Any, Any]]]:
-    """(dotted key, (first's value, second's value)) where two fingerprints differ; None where one has no such key."""
+    """(dotted key, (first's value, second's value)) where two fingerprints differ; None if one has no such key."""
     a, b = dict(_flat(first)), dict(_flat(second))
     return [(key, (a.get(key), b.get(key))) for key in {**a, **b} if a.get(key) != b.get(key)]
 
 
 def signed(state: dict[str, Any]) -> dict[str, Any]:
-    """The state with a digest of everything in it, so that a damaged one is refused when it is loaded."""
+    """The state with a digest of its content, so that a damaged one is refused when it is loaded."""
     return {**state, "digest": _digest_of(state)}
 
 
@@ -68,11 +68,11 @@ def _digest_of(state: Mapping[str, Any]) -> str:
 
 
 def dealt_anew(saved: Mapping[str, Any], layout: EpochLayout) -> tuple[int, int]:
-    """(epoch, offset) at which a loader of another batch size or number of ranks continues a state.
+    """(epoch, offset) at which a loader with another batch size or number of ranks continues a state.
 
     Every sample that the saved run had consumed stays consumed; the rest of the epoch, from `offset` in its global
-    order on, is dealt out by `layout`. Where the rest is too small for a step and remainders are dropped, or nothing
-    is left, that is the beginning of the next epoch.
+    order on, is laid out by `layout`. If the rest is too small for a step and remainders are dropped, or if nothing is
+    left, that is the beginning of the next epoch.
 
     Raises:
         ValueError: samples are left that the ranks cannot share in equal steps, and remainders are not dropped.
@@ -98,9 +98,9 @@ def dealt_anew(saved: Mapping[str, Any], layout: EpochLayout) -> tuple[int, int]
 
 
 def described(thing: Any) -> Any:
-    """The parameters of a policy or transform as JSON-able values: equal exactly where the parameters are.
+    """The parameters of a policy or transform as JSON-able values, equal exactly if the parameters are.
 
-    A function counts by its name, since its code cannot be compared.
+    A function is represented by its name, since its code cannot be compared.
     """
     if hasattr(thing, "describe"):
         return described(thing.describe())
@@ -123,7 +123,7 @@ def described(thing: Any) -> Any:
 
 
 def _check_form(saved: Any) -> None:
-    """TypeError or ValueError for what this library did not save."""
+    """Raise TypeError or ValueError for a state that this library did not save."""
     _keys("a loader's state_dict", saved, _STATE)
     if saved["version"] != VERSION:
         raise ValueError(
@@ -144,7 +144,7 @@ def _check_form(saved: Any) -> None:
 
 
 def _check_values(saved: Mapping[str, Any]) -> None:
-    """TypeError or ValueError for a value of another kind or range."""
+    """Raise TypeError or ValueError for a value of another kind or out of range."""
     for key in (*_POSITION, "rank"):
         integer("load_state_dict", key, saved[key], at_least=0)
     if saved["run"] is not None:
@@ -173,7 +173,7 @@ def _keys(name: str, given: Any, expected: Sequence[str]) -> None:
 
 
 def _flat(thing: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of nested mappings and lists with its dotted name, so that a difference has a name."""
+    """Every value of nested mappings and lists with its dotted name, so that differences can be named."""
     if isinstance(thing, Mapping):
         for key, item in thing.items():
             yield from _flat(item, f"{name}.{key}" if name else str(key))

@@ -1,4 +1,4 @@
-"""Where the n-th batch after a start lies: pure arithmetic from a count of batches to (epoch, step, samples)."""
+"""The position of the n-th batch after a start: from a count of batches to (epoch, step, samples)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dali_mixup._epochs.layout import EpochLayout
 
 @dataclass(frozen=True)
 class Walk:
-    """The batches of one rank from a start on, epoch after epoch without end.
+    """The batches of one rank from a start onwards, epoch after epoch without end.
 
     Attributes:
-        layout: how a whole epoch is dealt to ranks and steps.
-        rank: whose batches these are.
+        layout: the division of a whole epoch among ranks and steps.
+        rank: the rank whose batches these are.
         epoch, step: address of batch 0 of the walk.
         offset: positions of `epoch`'s global order that were consumed under another number of ranks or batch size; only
             the rest of that epoch is dealt out, and `step` counts within the rest.
-        interleaved: deal the positions of a step out one by one, rank after rank, instead of in contiguous pieces.
+        interleaved: distribute the positions of a step one by one, rank after rank, instead of in contiguous pieces.
     """
 
     layout: EpochLayout
@@ -34,13 +34,13 @@ class Walk:
             )
 
     def layout_of(self, epoch: int) -> EpochLayout:
-        """The layout of the positions that are dealt out in an epoch."""
+        """The layout of the positions that are distributed in an epoch."""
         if epoch == self.epoch and self.offset:
             return replace(self.layout, samples=self.layout.samples - self.offset)
         return self.layout
 
     def steps(self, epoch: int) -> int:
-        """Batches of this rank in an epoch."""
+        """Number of batches of this rank in an epoch."""
         return self.layout_of(epoch).steps_of(self.rank)
 
     def address(self, batch: int) -> tuple[int, int]:
@@ -57,7 +57,7 @@ class Walk:
         return (start + self.offset, stop + self.offset) if epoch == self.epoch else (start, stop)
 
     def positions(self, epoch: int, step: int) -> slice:
-        """The batch's positions in the epoch's global order: as many as `span` has, dealt out as `interleaved` says."""
+        """The batch's positions in the epoch's global order: as many as `span`, distributed as `interleaved` says."""
         start, stop = self.span(epoch, step)
         if not self.interleaved:
             return slice(start, stop)

@@ -1,1 +1,1 @@
-"""What a training loop sees, and what it is made from."""
+"""The loaders: their construction, their iteration and their batches."""

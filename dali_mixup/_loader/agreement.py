@@ -1,5 +1,5 @@
-"""Whether the ranks of a run have the same loader: ranks that disagree would train on some samples twice and on others
-never, and nothing would say so."""
+"""A check that all ranks of a run have the same loader: ranks that disagree would repeat some samples and miss others,
+without an error."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _made: Counter[str] = Counter()
 
 
 def refuse_ranks_that_differ(spec: LoaderSpec, kind: str) -> None:
-    """Compares this rank's loader with those of the ranks that have asked before, through the process group's store.
+    """Compare this rank's loader with those of the ranks that asked before, through the process group's store.
 
-    Nobody waits: of any two ranks at least the later one sees the other. Ranks are compared in the order in which they
+    No rank waits: of any two ranks at least the later one sees the other. Ranks are compared in the order in which they
     begin their loaders of a `kind`, "training" or "validation". Without a process group of the loader's world size
     there is nothing to compare.
 
     Raises:
         ValueError: another seed, other data, batch size, order, policy, transform, ... on another rank, or the same
-            rank= twice; with what differs, and where.
+            rank= twice; the message gives the differences and the rank.
     """
     distributed = sys.modules.get("torch.distributed")
     if (
@@ -53,8 +53,8 @@ def refuse_ranks_that_differ(spec: LoaderSpec, kind: str) -> None:
 def _compare(own: int, mine: Mapping[str, Any], other: int, theirs: Mapping[str, Any]) -> None:
     if mine["rank"] == theirs["rank"]:
         raise ValueError(
-            f"processes {own} and {other} of the group both take the share of rank={mine['rank']}, so samples would be "
-            "seen twice and others never; leave rank= and world_size= out, or give every process its own"
+            f"processes {own} and {other} of the group both have rank={mine['rank']}, so samples would be repeated "
+            "or missed; leave rank= and world_size= out, or give every process its own"
         )
     different = differences({**theirs, "rank": None}, {**mine, "rank": None})
     if different:
@@ -63,5 +63,5 @@ def _compare(own: int, mine: Mapping[str, Any], other: int, theirs: Mapping[str,
         )
         raise ValueError(
             f"the loader of rank {own} is not that of rank {other} ({listed}); expected the same data, seed and "
-            "arguments on every rank, or samples would be seen twice and others never"
+            "arguments on every rank, or some samples would be repeated and others missed"
         )

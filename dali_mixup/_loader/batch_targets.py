@@ -1,4 +1,4 @@
-"""The targets of a batch, in the form the user asked for, on the device of its images."""
+"""The targets of a batch, in the form that the user asked for, on the device of its images."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def targets_of(batch: Batch, spec: LoaderSpec) -> torch.Tensor | MixedTargets:
     """(N,) int64 labels, `MixedTargets`, or (N, num_classes) float32, as `spec.targets` says; or mixed vectors."""
     if spec.vectors is not None:
         mixed = torch.from_numpy(_mixed_vectors(batch, spec.vectors))
-        # Class ids are few bytes, which the driver copies aside; a vector for every row is not, and unless it is pinned
-        # the host waits for all that is queued before it.
+        # Class ids are a few bytes, which the driver copies aside; vectors are larger, and unless they are pinned the
+        # host waits for all work that is queued before the copy.
         mixed = mixed.pin_memory() if spec.device.type == "cuda" else mixed
         return mixed.to(spec.device, non_blocking=True)
     labels = torch.from_numpy(batch.labels)

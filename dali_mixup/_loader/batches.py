@@ -1,4 +1,4 @@
-"""The decisions behind each batch: which samples, and how they are mixed. NumPy only; DALI calls it for every batch."""
+"""The decisions for each batch: its samples and their mixing. NumPy only; DALI calls it for every batch."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Batch:
         epoch, step: address; step counts from 0 in each epoch.
         indices: (N,) int64 samples of the source, in the batch's order; stand-ins for samples that were left out.
         labels: (N,) int64 the class ids to train on.
-        plan: how they are mixed; None without mixing.
-        row_indices, row_labels: (R,) int64 samples and class ids of all R >= N rows that a partner may be, -1 for
+        plan: the mixing plan; None without mixing.
+        row_indices, row_labels: (R,) int64 samples and class ids of all R >= N rows from which partners come, -1 for
             unlabelled ones.
         unlabelled: (M,) int64 samples of the unlabelled stream that come with the batch.
-        reads: what DALI reads for the rows, in their order: (source, indices, which of them are left out).
+        reads: the reads for the rows, in their order: (source, indices, mask of those that are left out).
     """
 
     epoch: int
@@ -50,8 +50,8 @@ class Batch:
 class BatchSource:
     """The callable behind `fn.external_source`: for the n-th batch of a walk, the files and the plan's arrays.
 
-    A pure function of the batch's number and of which samples are bad, but for three memories: the orders of the epochs
-    it is in, the batches it has handed to DALI that have not come out yet, and the last arrays.
+    A pure function of the batch's number and of the bad samples, but for three memories: the orders of its current
+    epochs, the batches handed to DALI that have not come out yet, and the last arrays.
     """
 
     def __init__(self, spec: LoaderSpec, walk: Walk, bad: BadFiles):
@@ -69,8 +69,8 @@ class BatchSource:
             batch = self._planned(self._admitted(info.iteration))
             made = self.arrays(batch)
         except Exception as error:
-            # DALI asks ahead of time. What is wrong with a later batch must not cost the ones that come before it, so
-            # the error waits for its turn, and the last arrays again keep the pipeline going until then.
+            # DALI asks ahead of time. An error in a later batch must not cost the batches before it, so the error waits
+            # for its turn, and repeating the last arrays keeps the pipeline going until then.
             self._ahead.append((batch, error))
             if self._last is None:
                 raise
@@ -81,18 +81,18 @@ class BatchSource:
 
     @property
     def read_in_dali(self) -> bool:
-        """Whether DALI opens the files; else their bytes are given to it."""
+        """True if DALI opens the files; else it is given their bytes."""
         return self.spec.source.read_in_dali
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the arrays that come with the files: those of the mixing plan, then those of the augmentation."""
+        """Names of the arrays that come with the files: those of the mixing plan, then those of the augmentation."""
         plan = () if self.feed is None else self.feed.pixel_names
         return (*plan, *(() if self.draws is None else self.draws.names))
 
     def taken(self) -> Batch:
-        """The batch whose pixels DALI has just returned. Raises the error that stopped it from being made; the batch is
-        then still under way."""
+        """The batch whose pixels DALI has just returned. Raises the error that stopped it from being made; the batch
+        then remains pending."""
         batch, error = self._ahead[0]
         if error is not None:
             raise error
@@ -111,17 +111,17 @@ class BatchSource:
         return tuple(batch for batch, _ in made if batch is not None)
 
     def restart(self) -> None:
-        """A new pipeline begins: what the last one had under way comes again."""
+        """Start a new pipeline: the pending batches of the last one come again."""
         self._ahead.clear()
         self._last = None
 
     def close(self) -> None:
-        """Ends what goes on in the background, until a batch is asked for again."""
+        """Stop the background work, until a batch is asked for again."""
         self._files.close()
         self.spec.gate.close()
 
     def places(self, number: int) -> list[Place]:
-        """Where the files lie that the walk's n-th batch reads."""
+        """The location of the files that the walk's n-th batch reads."""
         return [place for source, indices, _ in self._rows(number).reads for place in source.places(indices)]
 
     def batch(self, number: int) -> Batch:
@@ -147,7 +147,7 @@ class BatchSource:
                 refused = self.spec.gate.refused(source, indices)
                 if refused:
                     bad.meet(refused)
-                    break  # and look at what stands in for them
+                    break  # and check the samples that replace them
             else:
                 return batch
 
@@ -198,7 +198,7 @@ class BatchSource:
         )
 
     def _feed_of(self, epoch: int, step: int) -> PlanFeed:
-        """The feed for the size that this batch's images have."""
+        """The feed for the size of this batch's images."""
         assert self.feed is not None
         if self.draws is None:
             return self.feed

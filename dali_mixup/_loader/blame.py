@@ -1,4 +1,4 @@
-"""Which files of a batch DALI failed on, so that they can be named and left out."""
+"""The files of a batch on which DALI failed, so that they can be named and left out."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from dali_mixup._loader.batches import Batch, BatchSource
 from dali_mixup.sources.bad_files import BadFile, BadFiles
 
 Restored = Callable[[Batches, int], Pipeline]
-"""The pipeline as it stood before the batch, for other batches and with so many prepared ahead."""
+"""Returns the pipeline as it stood before the batch, for other batches and with that many prepared ahead."""
 
 
 def unusable(batches: BatchSource, batch: Batch, restored: Restored) -> tuple[BadFiles | None, list[BadFile]]:
     """The samples of a batch that cannot be read or decoded, all of one source, and the list that leaves them out;
-    (None, []) where no file is to blame.
+    (None, []) if no file is to blame.
 
-    Three looks, the cheapest first: at the headers; at each image decoded by itself; and at the batch itself, in the
-    pipeline that failed, with good images in the places of ever more rows. The last is what names a file of which only
-    the window of that batch does not decode, or only the GPU's decoder fails on.
+    Three attempts, the cheapest first: read the headers; decode each image by itself; run the batch itself, in the
+    pipeline that failed, with good images replacing more and more rows. The last finds a file of which only the window
+    of that batch does not decode, or on which only the GPU's decoder fails.
     """
     for source, indices, bad in batch.reads:
         found = batches.spec.gate.refused(source, indices, anew=True)
@@ -45,7 +45,7 @@ def unusable(batches: BatchSource, batch: Batch, restored: Restored) -> tuple[Ba
             files = [given if row in rows else good for row, given in enumerate(arrays[0])]
             try:
                 restored(_Altered(batches, (files, *arrays[1:])), 1).run()
-            except Exception:  # whatever DALI raises
+            except Exception:  # DALI may raise anything
                 return True
             return False
 
@@ -65,7 +65,7 @@ def _of_first_source(batch: Batch, rows: list[int]) -> tuple[BadFiles | None, li
 
 
 class _Altered:
-    """Batches that are all alike."""
+    """Batches that are all the same."""
 
     def __init__(self, batches: BatchSource, arrays: tuple[Any, ...]):
         self._batches, self._arrays = batches, arrays

@@ -19,13 +19,13 @@ from dali_mixup.sources.bad_files import BadFiles
 
 @dataclass(frozen=True)
 class HandOver:
-    """What `train_loader(handover=...)` hands over as a third item of every batch, a `MixRecord`, beside its decisions.
+    """The parts of a batch's `MixRecord`, which `train_loader(handover=...)` returns as a third item of every batch.
 
     Args:
         clean: the same augmented images before mixing, normalised alike. Costs one pass over the pixels.
-        views: how many independently augmented views of every sample there are, >= 1: the mixed one and views - 1 more,
-            which are not mixed. Each costs as much as the first: it is decoded too.
-        unlabelled: a stream of unlabelled samples; None: none but the policy's, with partners=Pool(...).
+        views: number of independently augmented views per sample, >= 1: the mixed one and views - 1 unmixed ones. Each
+            costs as much as the first, since it is decoded too.
+        unlabelled: a stream of unlabelled samples; None: only the policy's, with partners=Pool(...).
 
     Raises:
         TypeError, ValueError: values outside the above.
@@ -49,9 +49,9 @@ class Companions:
     Attributes:
         views: views of every labelled sample, the batch's own included.
         unlabelled: source of the unlabelled samples, or None.
-        unlabelled_rows: of them per step; 0 without.
-        unlabelled_views: views of each.
-        unlabelled_bad: which of them are left out.
+        unlabelled_rows: unlabelled samples per step; 0 without a stream.
+        unlabelled_views: views of each unlabelled sample.
+        unlabelled_bad: the unlabelled samples that are left out.
         pooled: whether mixing partners come from the unlabelled samples too.
         neighbours: the rule with the table of the neighbours, or None.
         neighbour_columns: partners read for every row; 0 without a table.
@@ -71,7 +71,7 @@ class Companions:
         return n * (self.views + self.neighbour_columns) + self.unlabelled_rows * self.unlabelled_views
 
     def others(self, n: int) -> np.ndarray | None:
-        """The rows beyond the batch that mixing partners may be, as `MixPolicy.plan` takes them."""
+        """Rows beyond the batch from which partners come, in the form that `MixPolicy.plan` expects."""
         if self.neighbours is not None:
             first = n + self.unlabelled_rows * self.unlabelled_views
             return first + np.arange(n * self.neighbour_columns).reshape(n, self.neighbour_columns)
@@ -130,8 +130,8 @@ def companions_of(
         bad: makes the list of samples to leave out for a source.
 
     Raises:
-        ValueError: a table of neighbours that does not fit the data; two different unlabelled streams; unlabelled data
-            that are files where the labelled are archives, or the other way round.
+        ValueError: a table of neighbours that does not fit the data; two different unlabelled streams; one of the
+            labelled and the unlabelled data in files and the other in archives.
     """
     given = handover or HandOver()
     rule = None if policy is None else policy.rule
@@ -142,7 +142,7 @@ def companions_of(
     unlabelled = None if stream_ is None else open_source(stream_.data)
     if unlabelled is not None and unlabelled.read_in_dali != source.read_in_dali:
         raise ValueError(
-            f"{owner}: the labelled data are {'files' if source.read_in_dali else 'archives'} and the unlabelled ones "
+            f"{owner}: the labelled data are {'files' if source.read_in_dali else 'archives'} and the unlabelled data "
             "are not; give both in the same form"
         )
     return Companions(

@@ -1,4 +1,4 @@
-"""Where a loader stands, as values: nothing here holds a thread, a pipeline or a file."""
+"""The position of a loader, as values: nothing here holds a thread, a pipeline or a file."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class RunState:
-    """What a pipeline needs to continue a walk exactly.
+    """The values with which a pipeline continues a walk exactly.
 
     Attributes:
-        epoch, step, offset: where the walk began.
+        epoch, step, offset: the start of the walk.
         count: batches handed out since.
         dali: DALI's checkpoint after them.
-        rank: whose pipeline it was; another rank cannot use the checkpoint.
+        rank: the rank of the pipeline; another rank cannot use the checkpoint.
     """
 
     epoch: int
@@ -30,10 +30,10 @@ class RunState:
 
 @dataclass(frozen=True)
 class Cursor:
-    """The address of a batch, and how to come there.
+    """The address of a batch, and how to reach it.
 
     Attributes:
-        epoch, step: of the batch; step counts from 0 within what is dealt out of the epoch.
+        epoch, step: of the batch; step counts from 0 within the part of the epoch that is laid out.
         offset: positions of the epoch's order that were consumed under another number of ranks or batch size.
         run: the pipeline that would hand it out next; None: a new one that starts here.
     """
@@ -46,12 +46,12 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Position:
-    """A loader's position: one value that is replaced as a whole, so a signal handler never sees half of a change.
+    """A loader's position: one value that is replaced as a whole, so a signal handler never sees a partial change.
 
     Attributes:
-        here: the batch after the last one that was handed out; this is what `state_dict` saves.
-        next: where the next `iter()` begins: `here`, unless an epoch is under way or was left half-way.
-        loaded: it came from a saved state, and no batch was handed out since.
+        here: the batch after the last one that was handed out; `state_dict` saves it.
+        next: the start of the next `iter()`: `here`, unless an epoch is under way or was left half-way.
+        loaded: whether it came from a saved state and no batch was handed out since.
     """
 
     here: Cursor
@@ -72,13 +72,13 @@ class Position:
         return replace(self, here=here, loaded=False)
 
     def finished(self, standing: Cursor) -> Position:
-        """The last batch of an epoch was handed out; its pipeline stands at the beginning of the next one."""
+        """The last batch of an epoch was handed out; its pipeline is at the beginning of the next one."""
         chosen = standing if self.next.epoch == standing.epoch else self.next
         return Position.at(chosen)
 
     def set_epoch(self, epoch: int, running: bool, standing: Cursor | None) -> Position:
-        """The next `iter()` is that epoch. What was loaded or left half-way in the same epoch is kept; so is a pipeline
-        that is `standing` at its beginning."""
+        """The next `iter()` is that epoch. A position loaded or left half-way in the same epoch is kept; so is a
+        pipeline that is `standing` at its beginning."""
         if self.next.epoch == epoch:
             following = self.next
         elif standing is not None and (standing.epoch, standing.step) == (epoch, 0):
@@ -89,7 +89,7 @@ class Position:
         return Position(self.here if kept else following, following, self.loaded and following is self.next)
 
     def discarded_by(self, epoch: int) -> str:
-        """What `set_epoch(epoch)` loses of a position that was loaded; "" where that is nothing."""
+        """The part of a loaded position that `set_epoch(epoch)` loses; "" if nothing."""
         start = self.next
         if not self.loaded or epoch == start.epoch:
             return ""
@@ -101,7 +101,7 @@ class Position:
 
 
 def to_state(cursor: Cursor, rank: int) -> dict[str, Any]:
-    """The JSON-able part of a loader's state that says where it stands."""
+    """The JSON-able part of a loader's state that describes its position."""
     run = cursor.run
     return {
         "epoch": cursor.epoch,
@@ -119,7 +119,7 @@ def to_state(cursor: Cursor, rank: int) -> dict[str, Any]:
 
 
 def from_state(state: Mapping[str, Any]) -> Cursor:
-    """The cursor that `to_state` was given; the state's form was checked before.
+    """The cursor saved by `to_state`; the form of the state was checked before.
 
     Raises:
         ValueError: text that is not base64.

@@ -13,12 +13,12 @@ from dali_mixup._loader.run import PipelineRun
 
 
 class EpochIterator(Iterator[tuple[Any, ...]]):
-    """It owns its pipeline from the first `next()` to the last batch."""
+    """Owns its pipeline from the first `next()` to the last batch."""
 
     def __init__(self, progress: Progress):
         self._progress = progress
         self._run: PipelineRun | None = None
-        # A ragged layout may give a rank nothing at all.
+        # A ragged layout may give a rank no batch at all.
         self._over = progress.spec.layout.steps_of(progress.spec.rank.rank) == 0
         self._taken = 0
         self._users: dict[str, int] = {}
@@ -32,7 +32,7 @@ class EpochIterator(Iterator[tuple[Any, ...]]):
         ):  # one operation, so two threads cannot both pass
             raise RuntimeError(
                 "another thread is inside next() of this iterator; a DALI pipeline serves one thread at a time. Take "
-                "batches in one thread and hand them to the others, through a queue.Queue for instance"
+                "batches in one thread and hand them to the others, for example through a queue.Queue"
             )
         progress, run = self._progress, self._run
         try:
@@ -45,12 +45,12 @@ class EpochIterator(Iterator[tuple[Any, ...]]):
             handed_out = progress.after(self, run, batch, first, last)
             self._taken += 1
             if last:
-                # Not at the next call: a loop that counts its steps never makes it.
+                # Not at the next call, which a loop that counts its steps never makes.
                 self._over, self._run = True, None
                 progress.keep(self, run)
             self._users.clear()
         except BaseException:
-            # The batch counts as not handed out, so nothing may continue behind it: not this iterator either.
+            # The batch counts as not handed out, so nothing may continue after it, not even this iterator.
             self._over, self._run = False, run
             self.close()
             progress.failed(self)
@@ -59,7 +59,7 @@ class EpochIterator(Iterator[tuple[Any, ...]]):
         return progress.box.append(handed_out) or item  # type: ignore[func-returns-value]  # see Progress
 
     def close(self) -> None:
-        """Ends the pipeline."""
+        """End the pipeline."""
         if self._run is not None:
             self._run.close()
 

@@ -1,4 +1,4 @@
-"""train_loader and val_loader: what a user writes instead of a dataset, transforms, a sampler and a DataLoader."""
+"""train_loader and val_loader: they replace a dataset, transforms, a sampler and a DataLoader."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def train_loader(
     """A loader of randomly cropped, flipped, mixed and normalised training batches.
 
     Every rank gets its share of one global order, new every epoch; all take the same number of steps and no sample
-    comes twice in an epoch (but for `Repeated`). Mixing partners come from the rank's own batch.
+    comes twice in an epoch (except with `Repeated`). Mixing partners come from the rank's own batch.
 
     Args:
-        data: a folder of class folders, a manifest, a list of (path, label), tar shards: see `open_source`.
-        policy: how to mix: a `MixPolicy`, or a method or several, chosen with equal odds; None: not at all.
+        data: a folder of class folders, a manifest, a list of (path, label), or tar shards; see `open_source`.
+        policy: a `MixPolicy`, or one or more methods, chosen with equal odds; None: no mixing.
         batch_size: samples per rank and step, >= 1.
         image_size: pixels, one number or (height, width), or a size that changes with the epoch or batch, as in
-            `TrainTransform`; None: the transform's, 224 without one.
+            `TrainTransform`; None: the transform's, or 224 without one.
         transform: random crop, resize, flip and augmentation; None: `TrainTransform(image_size)`.
         classes: the classes and their labels: names in the order of their labels, a mapping from name to label, or an
             object that has them: another loader, a source, a torchvision dataset. None: the data's own, such as a
@@ -77,22 +77,22 @@ def train_loader(
         targets: "dense" (N, C) float32, "compact" `MixedTargets` or "labels" (N,) int64; None: dense with a policy,
             labels without one.
         device: "auto", "cpu", "cuda", "cuda:N".
-        seed: of order, augmentation and mixing, >= 0.
-        rank, world_size: None: from an initialised process group, else torchrun's environment, else one process.
+        seed: seed of order, augmentation and mixing, >= 0.
+        rank, world_size: None: those of an initialised process group, else of torchrun's environment, else one process.
         drop_last: leave out the last, smaller step; False: every sample exactly once.
         order: `Shuffled()`, `Sequential()`, `ClassGroups(2)`, `Repeated(3)`, or a `torch.utils.data.Sampler` over all
-            samples, which the loader deals out to the ranks; None: `Shuffled()`.
-        labels: what to train on instead of the data's class ids: `CorruptLabels(...)` or `LabelVectors(array)`.
+            samples, which the loader divides among the ranks; None: `Shuffled()`.
+        labels: replaces the data's class ids: `CorruptLabels(...)` or `LabelVectors(array)`.
         output: mean, std, dtype and memory format of the images.
         runtime: threads, prefetching and decoder settings; they change no batch's content.
         bad_files: what to do with a file that cannot be read or decoded: "raise" a `BadFileError` that names it, or
             `Skip(at_most=100)`: the next good sample takes its place, everything else stays where it was.
-        handover: what else comes with every batch, as a third item, a `MixRecord`; None: batches are pairs.
+        handover: a `HandOver`: the parts of the `MixRecord` that comes as a third item; None: batches are pairs.
         elastic: allow `load_state_dict` of a state with another number of ranks or batch size.
 
     Raises:
         TypeError, ValueError: anything outside the above, before anything is built or decoded.
-        FileNotFoundError: data that are not there.
+        FileNotFoundError: data that do not exist.
     """
     owner = "train_loader"
     place = resolve_rank(rank, world_size)
@@ -171,13 +171,13 @@ def val_loader(
 ) -> MixLoader:
     """A loader of centre-cropped, normalised validation batches with (N,) int64 labels, in the data's own order.
 
-    Give it the training loader as `classes=`: a validation folder that lacks a class would shift the labels of all
+    Pass the training loader as `classes=`: a validation folder that lacks a class would shift the labels of all
     classes after it. Every sample comes exactly once over all ranks and no batch is empty. Ranks take equally
-    many steps wherever that is possible; with fewer samples than ranks, or batches of one, some take one step less.
+    many steps wherever that is possible; with fewer samples than ranks, or batches of one, some take one step fewer.
 
     Args: as `train_loader`, and
-        image_size: pixels, one number or (height, width); None: the transform's, 224 without one.
-        transform: resize and centre crop; None: `ValTransform(image_size)`, which resizes to 256 / 224 of it first.
+        image_size: pixels, one number or (height, width); None: the transform's, or 224 without one.
+        transform: resize and centre crop; None: `ValTransform(image_size)`, which first resizes to 256 / 224 of it.
 
     Raises: as `train_loader`.
     """
@@ -220,7 +220,7 @@ def _train_transform(owner: str, image_size: Any, transform: TrainTransform | No
 
 
 def _sized(owner: str, image_size: Any, transform: Any, kind: Any) -> Any:
-    """The transform, made from the image size where none is given; ValueError where the two disagree."""
+    """The transform, made from the image size if none is given; ValueError if the two disagree."""
     if image_size is None:
         return kind() if transform is None else transform
     if transform is None:
@@ -240,11 +240,11 @@ def _pair(size: ImageSize) -> Any:
 def _form_of_targets(
     owner: str, given: Any, policy: MixPolicy | None, labels: Labels | None, pooled: bool
 ) -> str:
-    """The form of the targets; ValueError for one that could not hold them."""
+    """The form of the targets; ValueError for one that could not represent them."""
     if isinstance(labels, LabelVectors):
         if given not in (None, "dense"):
             raise ValueError(
-                f"{owner}: targets={given!r} with labels=LabelVectors(...), which have no class ids; expected 'dense'"
+                f"{owner}: targets={given!r} with labels=LabelVectors(...), which has no class ids; expected 'dense'"
             )
         return "dense"
     form = given if given is not None else ("labels" if policy is None else "dense")
@@ -261,7 +261,7 @@ def _form_of_targets(
 def _num_classes(
     owner: str, given: int | None, policy: MixPolicy | None, source: Source, vectors: np.ndarray | None
 ) -> int:
-    """Columns of the targets: as given, else as the policy says, else as many as the data have classes."""
+    """Number of columns of dense targets: the argument, else the policy's, else the number of classes in the data."""
     found = source.num_classes if vectors is None else vectors.shape[1]
     told = {} if given is None else {"num_classes": integer(owner, "num_classes", given, at_least=1)}
     if policy is not None and policy.num_classes is not None:

@@ -1,4 +1,4 @@
-"""Arguments that other loaders have and these do not: what to write instead."""
+"""Arguments of other loaders that these do not have, and their replacements."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 # torch.utils.data.DataLoader's, timm.data.create_loader's and torchvision's names.
 REPLACEMENTS = {
-    "dataset": "give the data themselves, a folder for instance, as the first argument",
+    "dataset": "give the data, for example a folder, as the first argument",
     "shuffle": "training batches are shuffled anew every epoch; order=Sequential() keeps the data's own order",
     "sampler": "give the sampler as order=",
     "batch_sampler": "give batch_size= and, for the order, order=",
@@ -25,8 +25,8 @@ REPLACEMENTS = {
     "collate_fn": "batches are made by the DALI pipeline; mixing is policy=, everything else transform=",
     "pin_memory": "leave it out: batches are on the device of device= already",
     "pin_memory_device": "leave it out: batches are on the device of device= already",
-    "use_prefetcher": "leave it out: batches are prepared ahead; runtime=Runtime(prefetch=...) says how many",
-    "prefetch_factor": "runtime=Runtime(prefetch=...) says how many batches are prepared ahead",
+    "use_prefetcher": "leave it out: batches are prepared ahead; runtime=Runtime(prefetch=...) sets the number",
+    "prefetch_factor": "runtime=Runtime(prefetch=...) sets the number of batches prepared ahead",
     "persistent_workers": "leave it out: the pipeline stays alive from one epoch to the next",
     "timeout": "leave it out: there are no worker processes that could hang",
     "worker_init_fn": "leave it out: there are no worker processes; seed= seeds everything",
@@ -36,7 +36,7 @@ REPLACEMENTS = {
     "input_size": "image_size= is the size in pixels",
     "size": "image_size= is the size in pixels",
     "is_training": "train_loader and val_loader are two functions",
-    "distributed": "leave it out: the rank is found by itself; or give rank= and world_size=",
+    "distributed": "leave it out: the rank is found automatically; or give rank= and world_size=",
     "interpolation": "transform=TrainTransform(interpolation=...) or ValTransform(interpolation=...)",
     "crop_pct": "transform=ValTransform(image_size, resize_size=...)",
     "resize_size": "transform=ValTransform(image_size, resize_size=...)",
@@ -52,7 +52,7 @@ _GROUPS = {"output": Output, "runtime": Runtime}
 
 
 def says_what_replaces(function: Callable[P, R]) -> Callable[P, R]:
-    """The function with a helpful TypeError for keyword arguments that it does not have."""
+    """Wrap the function so that keyword arguments of other loaders raise a helpful TypeError."""
     known = tuple(inspect.signature(function).parameters)
 
     @functools.wraps(function)
@@ -67,7 +67,7 @@ def says_what_replaces(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def replacement(name: str, known: tuple[str, ...]) -> str:
-    """What to write instead of the argument `name`, given the names that there are."""
+    """The advice for the argument `name`, given the names that exist."""
     for group, kind in _GROUPS.items():
         if group in known and name in {field.name for field in dataclasses.fields(kind)}:
             return f"give it as {group}={kind.__name__}({name}=...)"

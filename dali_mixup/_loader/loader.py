@@ -31,7 +31,7 @@ class MixLoader:
 
     Every `iter()` is a new epoch and costs nothing before its first `next()`; `len()` is constant and exact. The order
     and the mixing of a batch depend on (seed, rank, epoch, step) alone. Nothing is built until the first batch is
-    asked for; an iterator that is dropped half-way frees its pipeline, a finished one leaves it to the next epoch.
+    asked for; an iterator that is dropped half-way frees its pipeline; a finished one leaves it to the next epoch.
 
     Images are (N, 3, H, W) of the chosen dtype on `device`; targets (N, C) float32 or `MixedTargets` with
     a policy, else (N,) int64; with `handover=` a `MixRecord` is the third item. Batches own their memory: keep as many
@@ -41,7 +41,7 @@ class MixLoader:
         dataset: the source, sized, with torchvision's `classes`, `class_to_idx`, `targets` and `samples`.
         batch_size, drop_last: as given.
         num_classes: columns of dense targets.
-        last_batch: the `LastBatch` (address, sample indices, labels, plan) of the batch handed out last; None before.
+        last_batch: the `LastBatch` (address, sample indices, labels, plan) of the last batch; None before the first.
     """
 
     def __init__(self, spec: LoaderSpec):
@@ -59,7 +59,7 @@ class MixLoader:
 
     @property
     def device(self) -> torch.device:
-        """Of the batches."""
+        """Device of the batches."""
         return self.spec.device
 
     @property
@@ -69,18 +69,18 @@ class MixLoader:
 
     @property
     def mean(self) -> tuple[float, ...]:
-        """(3,) of the normalisation, on the 0..255 scale of the pixels."""
+        """(3,) mean of the normalisation, on the 0..255 scale of the pixels."""
         return self.spec.pipeline.mean
 
     @property
     def std(self) -> tuple[float, ...]:
-        """(3,) of the normalisation, on the 0..255 scale of the pixels."""
+        """(3,) standard deviation of the normalisation, on the 0..255 scale of the pixels."""
         return self.spec.pipeline.std
 
-    # Made when asked for: as attributes they and the loader would keep each other, and its pipeline, alive.
+    # Made on access: as attributes they and the loader would keep each other, and its pipeline, alive.
     @property
     def sampler(self) -> EpochSampler:
-        """This rank's sample indices, one by one; frameworks look here for `set_epoch`."""
+        """This rank's sample indices, one by one; frameworks look for `set_epoch` here."""
         return EpochSampler(self)
 
     @property
@@ -90,7 +90,7 @@ class MixLoader:
 
     @property
     def last_batch(self) -> LastBatch | None:
-        """The address and decisions of the batch handed out last."""
+        """The address and decisions of the last batch handed out."""
         return self._progress.last_batch
 
     @property
@@ -100,12 +100,12 @@ class MixLoader:
 
     @property
     def mid_epoch(self) -> bool:
-        """Whether an epoch is running that has batches left: False once its last batch is handed out."""
+        """True while an epoch is running and has batches left; False once its last batch is handed out."""
         return self._progress.active is not None
 
     @property
     def mixup_enabled(self) -> bool:
-        """Whether the next batch is mixed: False without a policy and where its schedule is off (timm's name)."""
+        """True if the next batch is mixed; False without a policy or if its schedule is off (timm's name)."""
         policy, position = self.spec.policy, self._progress.position
         coming = position.here if self.mid_epoch else position.next
         return policy is not None and policy.schedules.active(coming.epoch, coming.step, len(self) or None)
@@ -115,7 +115,7 @@ class MixLoader:
         if wanted != self.mixup_enabled:
             raise AttributeError(
                 f"mixup_enabled={wanted!r} cannot be set: batches are prepared ahead, so a switch would act too late. "
-                "Say when mixing is on in the policy: MixPolicy(..., schedule=Schedule(stop=EPOCH)) switches it off at "
+                "Set the time in the policy: MixPolicy(..., schedule=Schedule(stop=EPOCH)) switches mixing off at "
                 "exactly that epoch"
             )
 
@@ -125,7 +125,7 @@ class MixLoader:
         return tuple(map(self.spec.source.name, self._progress.bad.indices))
 
     def __len__(self) -> int:
-        """Batches this rank yields in every epoch (an epoch resumed half-way yields the rest of them)."""
+        """Number of batches this rank yields per epoch (an epoch resumed half-way yields the rest of them)."""
         return self.spec.layout.steps_of(self.spec.rank.rank)
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
@@ -143,14 +143,14 @@ class MixLoader:
         )
 
     def set_epoch(self, epoch: int) -> None:
-        """The next `iter()` is this epoch, >= 0. Without calls epochs count up by themselves. Harmless when repeated,
+        """Make this the epoch of the next `iter()`, >= 0. Without calls epochs count up. Harmless when repeated,
         and after `load_state_dict` of a state in the same epoch, whose position is kept."""
         self._progress.set_epoch(integer("set_epoch", "epoch", epoch, at_least=0))
 
     def peek(self) -> tuple[Any, ...]:
-        """The next batch, without moving on: the loader, its epoch and its state stay as they are.
+        """The next batch, without advancing: the loader, its epoch and its state stay as they are.
 
-        It builds a pipeline for the purpose, so it costs as much as the first batch of an epoch. Use it to look at a
+        It builds a pipeline for that, so it costs as much as the first batch of an epoch. Use it to look at a
         batch or to size a model; `next(iter(loader))` would begin an epoch.
         """
         if len(self) == 0:
@@ -164,10 +164,10 @@ class MixLoader:
             run.close()
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the loader stands, counted in batches handed to the user; JSON-able, under 10 kB. Save each rank's own.
+        """The position of the loader, counted in batches handed to the user; JSON-able, under 10 kB. Save one per rank.
 
-        After the last batch of an epoch it stands at the next epoch's beginning; after a break, at the batch that would
-        have come next. It may be called from a signal handler.
+        After the last batch of an epoch it is the beginning of the next epoch; after a break, the batch that would have
+        come next. It may be called from a signal handler.
         """
         state = {"version": VERSION, **to_state(self._progress.position.here, self.spec.rank.rank)}
         return signed(
@@ -175,15 +175,15 @@ class MixLoader:
         )
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """The next `iter()` continues from a state; {} changes nothing.
+        """Make the next `iter()` continue from a state; {} changes nothing.
 
         The batches that follow are the ones the saved loader would have handed out, bit for bit on the CPU backend. The
         state of another rank continues at the same position with fresh random crops (logged).
 
         Raises:
-            TypeError, ValueError: not a state, or a damaged one; a state of other data, seed, policy, ..., with what
-                differs; other batch size or world size unless the loader was made with elastic=True, which deals out
-                exactly the samples that are left. The loader then is as it was.
+            TypeError, ValueError: not a state, or a damaged one; a state of other data, seed, policy, ..., with the
+                differences; another batch size or world size, unless the loader was made with elastic=True, which takes
+                exactly the samples that are left. The loader is then unchanged.
         """
         if isinstance(state_dict, Mapping) and not state_dict:
             return
@@ -198,11 +198,11 @@ class MixLoader:
                 len(self.dataset),
             )
             cursor = Cursor(epoch, 0, offset)
-        self.spec.walk(cursor)  # refuses a position outside the epoch here and not in the first batch
+        self.spec.walk(cursor)  # refuses a position outside the epoch now, not in the first batch
         self._progress.load(cursor, state_dict["skipped"])
 
     def close(self) -> None:
-        """Ends the pipelines and their threads. The loader stays usable: the next `iter()` builds a new one."""
+        """End the pipelines and their threads. The loader stays usable: the next `iter()` builds a new one."""
         self._progress.close()
 
     def __enter__(self) -> MixLoader:
@@ -214,5 +214,5 @@ class MixLoader:
     def __reduce__(self) -> NoReturn:
         raise TypeError(
             "a MixLoader cannot be pickled or copied: it may hold a DALI pipeline, which lives in one process. "
-            "Make it with train_loader(...) in the process that uses it, and carry its state_dict() over"
+            "Make it with train_loader(...) in the process that uses it, and transfer its state_dict()"
         )

@@ -1,4 +1,4 @@
-"""The moving part of a loader: its position, and the pipelines that are under way."""
+"""The changing part of a loader: its position, and its live pipelines."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ log = logging.getLogger("dali_mixup")
 
 
 class Progress:
-    """It changes only through `box`, one element that is replaced as a whole: (position, last batch).
+    """Changes only through `box`, one element that is replaced as a whole: (position, last batch).
 
-    An iterator appends to the box and returns its batch in one expression, so no signal handler and no Ctrl-C comes
+    An iterator appends to the box and returns its batch in one expression, so neither a signal handler nor Ctrl-C comes
     between the two.
     """
 
@@ -28,9 +28,9 @@ class Progress:
         self.spec = spec
         self.bad = spec.bad_files()
         self.box: deque[tuple[Position, LastBatch | None]] = deque([(Position.at(Cursor(0)), None)], maxlen=1)
-        # The running iterator, weakly: dropping it after a break must free its pipeline at once.
+        # A weak reference to the running iterator: dropping it after a break must free its pipeline at once.
         self._running: weakref.ref[Any] | None = None
-        # A finished epoch's pipeline, standing at the next epoch's start.
+        # A finished epoch's pipeline, at the next epoch's start.
         self._standing: PipelineRun | None = None
         self._abandoned = 0
         self._compared = False
@@ -45,19 +45,19 @@ class Progress:
 
     @property
     def active(self) -> Any:
-        """The iterator whose position this is; None between epochs."""
+        """The iterator to which this position belongs; None between epochs."""
         return None if self._running is None else self._running()
 
     def move(self, position: Position) -> None:
-        """Takes another position; what was handed out last stays."""
+        """Take another position; the last batch handed out stays."""
         self.box.append((position, self.last_batch))
 
     def set_epoch(self, epoch: int) -> None:
-        """The next iterator begins that epoch."""
+        """Make the next iterator begin that epoch."""
         lost = self.position.discarded_by(epoch)
         if lost:
             log.warning(
-                "set_epoch(%d) %s; call set_epoch(%d), the epoch that was resumed, or none at all",
+                "set_epoch(%d) %s; call set_epoch(%d), the resumed epoch, or do not call it",
                 epoch,
                 lost,
                 self.position.next.epoch,
@@ -66,14 +66,14 @@ class Progress:
         self.move(self.position.set_epoch(epoch, self.active is not None, standing))
 
     def load(self, cursor: Cursor, skipped: Any) -> None:
-        """The next iterator continues at a loaded cursor, and leaves out what was left out there."""
+        """Make the next iterator continue at a loaded cursor, leaving out the samples that were left out there."""
         bad = self.spec.bad_files(skipped)
         self.close()
         self.bad = bad
         self.move(Position(cursor, cursor, loaded=True))
 
     def begin(self, iterator: Any) -> PipelineRun:
-        """A pipeline standing where the next epoch starts; from here on the position is that iterator's."""
+        """A pipeline at the start of the next epoch; from here on the position is that iterator's."""
         if not self._compared:
             refuse_ranks_that_differ(self.spec, "validation" if self.spec.layout.ragged else "training")
             self._compared = True
@@ -93,7 +93,7 @@ class Progress:
     ) -> tuple[Position, LastBatch]:
         """The box's next content: the iterator hands out the batch that its run has just made."""
         position = self.position
-        if self.active is iterator:  # else another one has begun since, and the position is that one's
+        if self.active is iterator:  # else another one has begun since and owns the position
             position = position.began(run.cursor, batch.epoch) if first else position.moved(run.cursor)
             position = position.finished(run.cursor) if last else position
         return position, LastBatch.of(batch)
@@ -111,7 +111,7 @@ class Progress:
             self._running = None
 
     def dropped(self, batches: int) -> None:
-        """An iterator went away before its end, after so many batches."""
+        """An iterator was dropped before its end, after `count` batches."""
         if batches == 1:
             self._abandoned += 1
             if self._abandoned == 2:
@@ -121,7 +121,7 @@ class Progress:
                 )
 
     def close(self) -> None:
-        """Ends the pipelines; the position stays."""
+        """End the pipelines; the position stays."""
         active, self._running = self.active, None
         if active is not None:
             active.close()

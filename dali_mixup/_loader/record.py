@@ -1,4 +1,4 @@
-"""MixRecord: everything that was decided about a batch, for training steps that need more than images and targets."""
+"""MixRecord: all decisions about a batch, for training steps that need more than images and targets."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from dali_mixup._loader.spec import LoaderSpec
 
 @dataclass(frozen=True)
 class LastBatch:
-    """`loader.last_batch`: the address and decisions of the batch that was handed out last. Small, on the CPU.
+    """`loader.last_batch`: the address and decisions of the last batch handed out. Small, on the CPU.
 
     Attributes:
         epoch, step: address; step counts from 0 in each epoch.
         indices: (N,) int64 indices into the data, in the batch's order; stand-ins for samples that were left out.
         labels: (N,) int64 class ids to train on, before mixing.
-        plan: how the rows were mixed; None without a policy.
+        plan: the mixing plan; None without a policy.
     """
 
     epoch: int
@@ -36,14 +36,14 @@ class LastBatch:
 
     @classmethod
     def of(cls, batch: Batch) -> LastBatch:
-        """The part of a batch's decisions that loops ask for."""
+        """The parts of a batch's decisions that training loops use."""
         indices, labels = torch.from_numpy(batch.indices), torch.from_numpy(batch.labels)
         return cls(batch.epoch, batch.step, indices, labels, batch.plan)
 
 
 @dataclass(frozen=True)
 class MixRecord:
-    """The third item of a batch when `handover=` is given. N rows, k images a mixed row, M unlabelled samples.
+    """The third item of a batch when `handover=` is given. N rows, k images per mixed row, M unlabelled samples.
 
     Small arrays are on the CPU, images on the batch's device, in its dtype and memory format.
 
@@ -53,16 +53,16 @@ class MixRecord:
         regime: "mixed"; "clean" where an `Alternation` left the batch alone; "off" without a policy or outside its
             schedule. Mix hidden features only where it is not "mixed".
         sample_ids: (N,) int64 indices into the data.
-        labels, true_labels: (N,) int64 trained on, and true; they differ only with `CorruptLabels`.
-        partners: (N, k) int64 row of each image that takes part; rows >= N are unlabelled samples or neighbours.
-        partner_labels: (N, k) int64 their training labels, -1 where unlabelled.
+        labels, true_labels: (N,) int64 used in training, and true; they differ only with `CorruptLabels`.
+        partners: (N, k) int64 row of each image in the mix; rows >= N are unlabelled samples or neighbours.
+        partner_labels: (N, k) int64 training labels of the partners, -1 if unlabelled.
         weights, pixel_weights: (N, k) float32 label and pixel weights.
-        boxes: (N, 4) int64 y0, x0, y1, x1 of what was pasted.
+        boxes: (N, 4) int64 y0, x0, y1, x1 of the pasted box.
         method: (N,) int64 index into the policy's methods, -1 where the row was left alone.
-        unpartnered: rows for which a rule by class found no partner.
+        unpartnered: number of rows for which a rule by class found no partner.
         clean: (N, 3, H, W) the same augmented images before mixing, or None.
         views: further independently augmented, unmixed views, (N, 3, H, W) each.
-        unlabelled: one (M, 3, H, W) tensor a view of the unlabelled samples.
+        unlabelled: one (M, 3, H, W) tensor per view of the unlabelled samples.
         unlabelled_ids: (M,) int64 indices into the unlabelled data.
     """
 
@@ -140,10 +140,10 @@ def record_of(
 
 
 def item_of(batch: Batch, spec: LoaderSpec, images: list[torch.Tensor]) -> tuple[Any, ...]:
-    """The batch as a loop gets it: (images, targets), and the record where one is asked for.
+    """The batch as a training loop receives it: (images, targets), and the record if one is asked for.
 
     Args:
-        images: (R, 3, H, W) of all rows, mixed and, where clean images are handed over, unmixed.
+        images: (R, 3, H, W) of all rows, mixed and, if clean images are handed over, unmixed.
     """
     own = images[0][: len(batch.indices)]
     with stage("targets", spec.pipeline.device_id is not None):

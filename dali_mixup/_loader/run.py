@@ -1,4 +1,4 @@
-"""One live pipeline and where it stands: the only thing here that holds threads and memory."""
+"""One live pipeline and its position: the only object here that holds threads and memory."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from dali_mixup.sources.bad_files import BadFiles
 log = logging.getLogger("dali_mixup")
 
 MOST_FAULTLESS = 3
-"""Failures of a batch in a row, with no file to blame, after which DALI's error is shown."""
+"""Failures in a row of one batch, with no file to blame, after which DALI's error is raised."""
 
 
 class PipelineRun:
-    """A built pipeline that hands out the batches from a cursor on, one after the other.
+    """A built pipeline that hands out the batches from a cursor onwards, one after the other.
 
     Args:
-        spec: the loader's.
+        spec: the loader's specification.
         bad: samples to leave out, and the rule for new ones.
-        start: the first batch. Where it has the state of a pipeline of this rank, that run is continued exactly.
+        start: the first batch. If it has the state of a pipeline of this rank, that run is continued exactly.
     """
 
     def __init__(self, spec: LoaderSpec, bad: BadFiles, start: Cursor):
@@ -68,18 +68,18 @@ class PipelineRun:
 
     @property
     def cursor(self) -> Cursor:
-        """The address, and what another run needs to continue this one exactly from there. Before the first batch of a
-        new run that is nothing but the address: every run that starts there is the same."""
+        """The address, and the data with which another run continues this one exactly from there. Before the first
+        batch of a new run it is the address alone: every run that starts there is the same."""
         return self._cursor(self.count, self._saved)
 
     def next(self) -> tuple[Batch, list[torch.Tensor]]:
-        """The next batch and its images (R, 3, H, W), mixed and, with `clean`, unmixed; nobody overwrites them. On a
+        """The next batch and its images (R, 3, H, W), mixed and, with `clean`, unmixed; never overwritten. On a
         GPU they are ordered on torch's current stream, like the results of torch's own operators.
 
         Raises:
             RuntimeError: called in a process forked from the one that built the pipeline, or after `close`.
-            BadFileError: files of the batch cannot be decoded, and they are not to be skipped. This error, any other
-                and Ctrl-C end the run; `cursor` stays what it was.
+            BadFileError: files of the batch cannot be decoded, and they may not be skipped. This error, any other
+                and Ctrl-C end the run; `cursor` does not change.
         """
         if self._process != os.getpid():
             raise RuntimeError(
@@ -99,7 +99,7 @@ class PipelineRun:
         return batch, images
 
     def close(self) -> None:
-        """Ends DALI's threads and frees its buffers, on a GPU back to the driver, so that torch can have the memory;
+        """End DALI's threads and free its buffers, on a GPU back to the driver, so that torch can use the memory;
         batches handed out stay valid. Harmless when repeated."""
         self.batches.close()
         pipe, self._pipe = self._pipe, None
@@ -131,8 +131,8 @@ class PipelineRun:
         return tensor if tensor.dtype == self.spec.dtype else tensor.to(self.spec.dtype)
 
     def _next_outputs(self) -> tuple[Batch, Any, bytes]:
-        """The next batch, its outputs, and DALI's state after them, which is asked for after every batch (some 10
-        microseconds) because DALI's answer after an error is not that state any more."""
+        """The next batch, its outputs, and DALI's state after them. The state is asked for after every batch (about 10
+        microseconds) because after an error DALI's answer is no longer that state."""
         while True:
             if self._pipe is None:
                 raise RuntimeError(
@@ -140,8 +140,8 @@ class PipelineRun:
                     "call iter(loader) for a new one"
                 )
             try:
-                # On the GPU the batch may still be in the making: what is queued on torch's current stream from here on
-                # comes after it, and the host goes on.
+                # On the GPU the batch may still be incomplete: work queued on torch's current stream from here on comes
+                # after it, and the host continues.
                 stream = torch.cuda.current_stream(self.spec.device) if self._on_gpu else None
                 outputs = self._pipe.run(stream)
                 made = self.batches.taken(), outputs, self._pipe.checkpoint()
@@ -154,8 +154,8 @@ class PipelineRun:
                 self._pipe = self._built()
 
     def _leave_out_bad_files(self, error: Exception) -> None:
-        """Finds the files that DALI failed on. Raises `error` itself where the source failed, and where no file was to
-        blame several times in a row; before that, the batch is tried again."""
+        """Find the files on which DALI failed. Raises `error` itself if the source failed, or if no file was to blame
+        several times in a row; before that, the batch is tried again."""
         error = self.batches.due() or error
         under_way = self.batches.under_way()
         if not under_way:
@@ -170,18 +170,19 @@ class PipelineRun:
         self._faultless += 1
         if self._faultless == MOST_FAULTLESS:
             raise error
-        log.warning("a batch failed, and no file of it is to blame; trying it again. DALI: %s", error)
+        log.warning("a batch failed, and none of its files is to blame; trying it again. DALI: %s", error)
 
     def _built(self) -> Pipeline:
         self.batches.restart()
         return self._restored(self.batches, self.spec.pipeline.prefetch)
 
     def _restored(self, batches: Batches, prefetch: int) -> Pipeline:
-        """A pipeline for other batches that stands where this run does."""
+        """A pipeline for other batches at the position of this run."""
         return build(replace(self.spec.pipeline, prefetch=prefetch), batches, self._seeds(), self._saved)
 
     def _seeds(self) -> Iterator[int]:
-        """A seed for every random operator of the graph; other ranks, and runs that start elsewhere, get others."""
+        """A seed for every random operator of the graph; different for other ranks and for runs that start
+        elsewhere."""
         walk = self.walk
         rng = stream(Purpose.AUGMENT, self.spec.seed, rank=walk.rank, epoch=walk.epoch, step=walk.step)
         while True:
@@ -190,7 +191,7 @@ class PipelineRun:
 
 def _never_destroy(pipe: Pipeline) -> None:
     """A forked child has the pipeline's memory but not its threads, for which the destructor would wait forever. DALI
-    calls it in an exit handler, on the object inside its own; so both are kept from ever being freed."""
+    calls it in an exit handler, on the inner object of its own; so both are kept from ever being freed."""
     for kept in (pipe, getattr(pipe, "_pipe", None)):
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))
 

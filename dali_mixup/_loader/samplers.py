@@ -1,4 +1,4 @@
-"""The loader's order, in the shape frameworks look for: `loader.sampler` and `loader.batch_sampler`."""
+"""The loader's order in the form that frameworks look for: `loader.sampler` and `loader.batch_sampler`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 class BatchSampler:
-    """The sample indices of every batch this rank yields in the loader's next epoch. The loader decides, not this."""
+    """The sample indices of every batch that this rank yields in the loader's next epoch, as the loader decides
+    them."""
 
     def __init__(self, loader: MixLoader):
         self._loader = loader

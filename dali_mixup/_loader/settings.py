@@ -1,4 +1,4 @@
-"""A pipeline's specification from a user's options; what is chosen for the user is logged."""
+"""A pipeline's specification from a user's options; automatic choices are logged."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def pipeline_spec(
     """The pipeline's specification.
 
     Args:
-        training: whether it is a training transform, which decodes windows and has compiled kernels.
-        rows: of the largest batch.
+        training: whether the transform is for training, where windows are decoded and kernels compiled.
+        rows: rows of the largest batch.
 
     Raises:
         TypeError, ValueError: options of another kind, or that do not fit images of three colours or this machine.
@@ -49,7 +49,7 @@ def pipeline_spec(
         )
     if rows > MOST_ROWS:
         raise ValueError(
-            f"{owner}: {rows} rows per batch, with everything that accompanies it; DALI takes {MOST_ROWS}"
+            f"{owner}: {rows} rows per batch, with all accompanying rows; DALI takes at most {MOST_ROWS}"
         )
     mean, std = output.of_channels(owner, 3)
     chosen = resolve(device, rank.local_rank)

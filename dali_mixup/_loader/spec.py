@@ -1,4 +1,4 @@
-"""Everything a loader is, before anything is built."""
+"""The specification of a loader, before anything is built."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class LoaderSpec:
 
     Attributes:
         source: the samples.
-        pipeline: what happens to their pixels.
-        layout: how an epoch is dealt to ranks and steps.
-        rank: which share is this process's.
-        policy: how batches are mixed; None: not at all.
-        seed: of order, mixing and augmentation.
+        pipeline: the processing of their pixels.
+        layout: the division of an epoch among ranks and steps.
+        rank: the rank of this process.
+        policy: the rules of mixing; None: no mixing.
+        seed: seed of order, mixing and augmentation.
         order: the global order of every epoch.
         targets: "dense", "compact" or "labels" (int64 class ids).
         num_classes: columns of dense targets.
@@ -72,13 +72,13 @@ class LoaderSpec:
 
     @property
     def device(self) -> torch.device:
-        """Of the batches."""
+        """Device of the batches."""
         gpu = self.pipeline.device_id
         return torch.device("cpu") if gpu is None else torch.device("cuda", gpu)
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the images handed to the model."""
+        """dtype of the images handed to the model."""
         return getattr(torch, self.pipeline.dtype)
 
     def indices(self, epoch: int) -> np.ndarray:
@@ -86,7 +86,7 @@ class LoaderSpec:
         return self.order.indices(self.seed, epoch, self.source.labels)
 
     def walk(self, cursor: Cursor) -> Walk:
-        """The walk that the cursor's pipeline was on, so that DALI's checkpoint fits; else one that begins there.
+        """The walk of the cursor's pipeline, so that DALI's checkpoint fits; else one that begins at the cursor.
 
         Raises:
             ValueError: the loader has no such address.
@@ -96,7 +96,7 @@ class LoaderSpec:
         return Walk(self.layout, self.rank.rank, **address, interleaved=self.order.interleaved)
 
     def owns(self, cursor: Cursor) -> bool:
-        """Whether the cursor has a pipeline's state that this rank can continue."""
+        """True if the cursor has a pipeline's state that this rank can continue."""
         return cursor.run is not None and cursor.run.rank == self.rank.rank
 
     def bad_files(self, known: Any = ()) -> BadFiles:
@@ -105,12 +105,12 @@ class LoaderSpec:
 
     @cached_property
     def gate(self) -> Gate:
-        """Which samples may reach the decoder; it remembers what passed for as long as the loader lives."""
+        """The gate that samples pass before the decoder; it remembers the result as long as the loader lives."""
         return Gate(self.pipeline.max_pixels)
 
     @cached_property
     def feed(self) -> PlanFeed | None:
-        """How plans enter the graph; None without mixing. Logs where the compiled kernels cannot mix."""
+        """The form in which plans enter the graph; None without mixing. Logs if the compiled kernels cannot mix."""
         if self.policy is None:
             return None
         height, width = self.pipeline.transform.size
@@ -118,7 +118,7 @@ class LoaderSpec:
         compiled = self.pipeline.backend.compiled
         if compiled and feed.blended >= MOST_IMAGES:
             log.info(
-                "the policy mixes %d images into one and the compiled kernels at most %d: DALI's operators mix",
+                "the policy mixes %d images into one, the compiled kernels at most %d; DALI's operators do the mixing",
                 feed.blended + 1,
                 MOST_IMAGES,
             )
@@ -126,7 +126,7 @@ class LoaderSpec:
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
-        """What a saved state must agree with so that the run continues bit for bit, as JSON-able values."""
+        """The values that a saved state must share so that the run continues bit for bit, JSON-able."""
         unlabelled = self.companions.unlabelled
         return {
             "dali_mixup": __version__,
