@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,10 @@ from typing import Any
 import pytest
 import torch
 
+from dali_mixup import load_recipe
+from dali_mixup._epochs.ranks import Rank
 from dali_mixup.train import Outcome, TrainingError, TrainOptions, train
+from dali_mixup.train.setting_up import loaders
 from dali_mixup.train.trainer import Run
 
 SPEED = ("images_per_second", "stall_share")  # differ from run to run
@@ -171,12 +175,23 @@ def test_wrong_data_end_with_what_to_do(recipe: str, few_photographs: Path, tmp_
     other = tmp_path / "val"
     for folder in (few_photographs / "val").iterdir():
         if folder.name != "cat":
-            (other / folder.name).mkdir(parents=True)
-            (other / folder.name / "0.jpg").write_bytes((folder / f"{folder.name}_0.JPEG").read_bytes())
-    with pytest.raises(
-        ValueError, match=r"10 training classes and 9 validation .* only in training \['cat'\]"
-    ):
+            name = "lynx" if folder.name == "coffee" else folder.name
+            (other / name).mkdir(parents=True)
+            (other / name / "0.jpg").write_bytes((folder / f"{folder.name}_0.JPEG").read_bytes())
+    with pytest.raises(ValueError, match=r"1 of the 9 classes .* not in classes=: 'lynx'"):
         run(recipe, few_photographs, tmp_path / "a", val_data=other)
+
+
+def test_a_validation_folder_that_lacks_a_class_keeps_the_labels_of_training(
+    recipe: str, few_photographs: Path, tmp_path: Path
+) -> None:
+    folders = sorted((few_photographs / "val").iterdir())
+    for folder in folders[1:]:
+        shutil.copytree(folder, tmp_path / folder.name)
+    options = TrainOptions(recipe, few_photographs, val_data=tmp_path)
+    training, validation = loaders(options, load_recipe(recipe), Rank(0, 1, 0, 1), torch.device("cpu"), 8)
+    assert validation.classes == training.classes
+    assert set(validation.dataset.targets) == set(range(1, len(folders)))
 
 
 def test_what_this_trainer_cannot_do_is_refused(recipe: str, few_photographs: Path, tmp_path: Path) -> None:
