@@ -41,7 +41,7 @@ def test_no_validation_crop_touches_what_training_saw(
 ) -> None:
     """Paints each photograph's columns with their position, so that a crop tells where it was taken."""
     ramp = np.broadcast_to(np.linspace(0, 255, 480).astype(np.uint8)[None, :, None], (320, 480, 3))
-    monkeypatch.setattr(photographs, "_read", lambda package, file: Image.fromarray(ramp))
+    monkeypatch.setattr(photographs, "open_photograph", lambda name: Image.fromarray(ramp))
     write_photographs(tmp_path, train_per_class=8, val_per_class=8)
 
     def columns(split: str) -> list[float]:
