@@ -11,7 +11,6 @@ import pytest
 from nvidia.dali import Pipeline, fn, types
 
 from dali_mixup import HandOver, MixPolicy, Output, Runtime, Unlabelled, load_recipe, train_loader, val_loader
-from dali_mixup._graph.probe import _one_at_a_time
 from dali_mixup._graph.windows import whole_pipeline, windows_pipeline
 from dali_mixup._loader.cursor import Cursor
 from dali_mixup._loader.loader import MixLoader
@@ -188,11 +187,6 @@ def test_mix_in_a_users_pipeline(dtype: Any, layout: str, methods: list) -> None
 def test_segmentation(name: str) -> None:
     for maps in (DType.UINT8, DType.INT16):
         assert mixing(MixPolicy([REGISTRY[name]()]), DType.UINT8, "HWC", maps, num_classes=10) == []
-
-
-@pytest.mark.parametrize("read_in_dali", [True, False])
-def test_the_probe_of_bad_files(read_in_dali: bool) -> None:
-    assert problems(graph_of(lambda: _one_at_a_time(Backend(gpu=True), 0, read_in_dali))) == []
 
 
 def test_the_self_test() -> None:

@@ -35,6 +35,7 @@ def on_gpu(image_folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Pipelin
     loader = train_loader(image_folder, batch_size=4, device="cpu", policy=MixPolicy([MixUp()]))
     live = PipelineRun(loader.spec, loader._progress.bad, Cursor(0))
     live._pipe = pipe = Pipe()
+    monkeypatch.setattr(live.batches, "taken", lambda: None)
     monkeypatch.setattr(PipelineRun, "_on_gpu", True)
     monkeypatch.setattr(stages.torch.cuda.nvtx, "range", lambda name: stages.nullcontext())
     monkeypatch.setattr(run.torch.cuda, "current_stream", lambda device: f"the stream of {device}")
