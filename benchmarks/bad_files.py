@@ -110,11 +110,12 @@ def main(
     on: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER of a storage; repeatable.")] = None,
     threads: Annotated[int, typer.Option(help="DALI's threads; 0: the cores.")] = 0,
     repeats: Annotated[int, typer.Option(help="Runs of each loader, at least 5.")] = 7,
+    images: Annotated[int, typer.Option(help="Images to draw on the local disk.")] = 2000,
     out: Annotated[Path, typer.Option(help="Report to write.")] = Path(
         "benchmarks/results/cpu/bad_files.json"
     ),
 ) -> None:
-    local = str(synthetic_folder(2000))
+    local = str(synthetic_folder(images))
     storages = [("local files, warm", local, "warm")]
     storages += [
         (f"{name}, cold", folder, "cold") for name, _, folder in (each.partition("=") for each in on or [])
@@ -123,6 +124,7 @@ def main(
         "environment": environment(local),
         "batch_size": BATCH_SIZE,
         "repeats": repeats,
+        "images": images,
         "results": {},
     }
     for name, folder, state in storages:

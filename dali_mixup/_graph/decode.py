@@ -79,7 +79,18 @@ def whole_image(encoded: DataNode, backend: Backend) -> DataNode:
     return fn.decoders.image(encoded, **backend.decoder_arguments)
 
 
+def middle(encoded: DataNode, backend: Backend) -> DataNode:
+    """The middle quarter of the image, (H / 2, W / 2, 3) uint8 RGB, HWC. Windows are decoded by other code than whole
+    images, and some damage shows only there."""
+    return fn.decoders.image_slice(
+        encoded, rel_start=[0.25, 0.25], rel_shape=[0.5, 0.5], **backend.decoder_arguments
+    )
+
+
 def words(message: str) -> str:
     """The part of DALI's message that says what happened, without the graph around it."""
     said = re.search(r"encountered:\s*(.*?)\s*(?:C\+\+ context|Current pipeline|$)", message, re.DOTALL)
-    return "DALI: " + " ".join((said.group(1) if said else message).split())
+    text = " ".join((said.group(1) if said else message).split())
+    return "DALI: " + re.sub(
+        r" sample #\d+ ?:?$", "", text
+    )  # its place in a batch, which means nothing to a reader

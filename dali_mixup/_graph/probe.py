@@ -7,25 +7,26 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from nvidia.dali import Pipeline, fn
 
-from dali_mixup._graph.decode import Backend, file_content, whole_image, words
+from dali_mixup._graph.decode import Backend, file_content, middle, whole_image, words
 from dali_mixup._graph.look import UnfitError, encoded_sample, explained, good_image
 from dali_mixup._graph.options import MAX_PIXELS
 from dali_mixup.sources.bad_files import BadFile
 from dali_mixup.sources.base import Source
 
 
-def undecodable(source: Source, indices: Sequence[int]) -> list[BadFile]:
+def undecodable(source: Source, indices: Sequence[int], windows: bool) -> list[BadFile]:
     """The samples among `indices`, which passed the gate, that the CPU decoder fails on, each decoded by itself.
 
+    windows: decode a window of each, too.
     Raises RuntimeError where it also fails on an image that is good: then no file is at fault.
     """
     found, pipe = [], None
     for index in indices:
         try:
-            pipe = pipe or _one_at_a_time(source.read_in_dali)
+            pipe = pipe or _one_at_a_time(read_in_dali=source.read_in_dali, windows=windows)
             pipe.run(sample=source.feed(np.array([index])))
         except Exception as error:
-            _one_at_a_time(read_in_dali=False).run(sample=[good_image()])
+            _one_at_a_time(read_in_dali=False, windows=windows).run(sample=[good_image()])
             found.append(BadFile(int(index), source.name(int(index)), _reason(error, source, int(index))))
             pipe = None  # DALI does not promise anything for a pipeline after an error
     return found
@@ -53,12 +54,14 @@ def culprits(rows: Sequence[int], fails: Callable[[frozenset[int]], bool]) -> li
     return sorted(found)
 
 
-def _one_at_a_time(read_in_dali: bool) -> Pipeline:
+def _one_at_a_time(read_in_dali: bool, windows: bool) -> Pipeline:
     """Reading and decoding, for batches of one."""
     pipe = Pipeline(batch_size=1, num_threads=1, device_id=None, prefetch_queue_depth=1)
     with pipe:
         fed = fn.external_source(name="sample")
-        pipe.set_outputs(whole_image(file_content(fed) if read_in_dali else fed, Backend(gpu=False)))
+        encoded = file_content(fed) if read_in_dali else fed
+        backend = Backend(gpu=False)
+        pipe.set_outputs(whole_image(encoded, backend), *([middle(encoded, backend)] if windows else []))
     pipe.build()
     return pipe
 

@@ -15,7 +15,7 @@ import numpy as np
 from nvidia.dali import Pipeline, fn
 from PIL import Image
 
-from dali_mixup._graph.decode import Backend, file_content, whole_image, words
+from dali_mixup._graph.decode import Backend, file_content, middle, whole_image, words
 from dali_mixup._graph.trial import MOST_FILES, Care, Outcome
 
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
@@ -71,12 +71,7 @@ class Decoder:
                 encoded = file_content(encoded)
             outputs = [whole_image(encoded, backend)]
             if care != "whole":
-                # Some damage shows only there: windows are decoded by other code.
-                outputs.append(
-                    fn.decoders.image_slice(
-                        encoded, rel_start=[0.25, 0.25], rel_shape=[0.5, 0.5], **backend.decoder_arguments
-                    )
-                )
+                outputs.append(middle(encoded, backend))
             pipe.set_outputs(*outputs)
         pipe.build()
         return pipe

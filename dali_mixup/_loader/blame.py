@@ -28,9 +28,10 @@ def unusable(batches: BatchSource, batch: Batch, restored: Restored) -> tuple[Ba
     pipeline that failed, with good images replacing more and more rows. The last finds a file of which only the window
     of that batch does not decode, or on which only the GPU's decoder fails.
     """
+    windows = batches.spec.pipeline.backend.roi
     for source, indices, bad in batch.reads:
         found = batches.spec.gate.refused(source, indices, anew=True)
-        found = found or undecodable(source, np.unique(indices).tolist())
+        found = found or undecodable(source, np.unique(indices).tolist(), windows)
         if found:
             return bad, found
     arrays = batches.arrays(batch)

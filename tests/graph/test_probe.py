@@ -49,8 +49,16 @@ def source(tmp_path: Path) -> FileList:
 
 
 def test_samples_that_do_not_decode_are_found_with_the_reason(source: FileList) -> None:
-    (found,) = undecodable(source, range(4))
+    (found,) = undecodable(source, range(4), windows=True)
     assert found.index == 2 and "truncated" in found.reason
+
+
+def test_windows_are_decoded_where_the_pipeline_does_so(source: FileList) -> None:
+    path = Path(source.name(1))
+    path.unlink()
+    make("bmp_without_window", path)
+    assert [found.index for found in undecodable(source, range(4), windows=False)] == [2]
+    assert [found.index for found in undecodable(source, range(4), windows=True)] == [1, 2]
 
 
 def test_no_file_is_blamed_where_a_good_image_does_not_decode_either(
@@ -60,6 +68,6 @@ def test_no_file_is_blamed_where_a_good_image_does_not_decode_either(
         def run(self, **_: object) -> None:
             raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(probe, "_one_at_a_time", lambda read_in_dali: Broken())
+    monkeypatch.setattr(probe, "_one_at_a_time", lambda **_: Broken())
     with pytest.raises(RuntimeError, match="out of memory"):
-        undecodable(source, range(4))
+        undecodable(source, range(4), windows=False)
