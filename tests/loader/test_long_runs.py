@@ -49,18 +49,22 @@ def handles() -> tuple[int, int]:
 def assert_flat(work: Callable[[], None], rounds: int, warm_up: int, allowed_mb: float) -> None:
     """Memory after each round lies on no rising line: its fitted rise over all rounds is below `allowed_mb`.
 
-    threads and file descriptors are the same after every round.
+    Threads and file descriptors are no more after the last rounds than after the first. A single round may show more:
+    DALI reads the next files meanwhile.
     """
     for _ in range(warm_up):
         work()
-    memory, open_handles = [], set()
+    memory, open_handles = [], []
     for _ in range(rounds):
         work()
         memory.append(resident())
-        open_handles.add(handles())
+        open_handles.append(handles())
     slope = np.polyfit(np.arange(rounds), memory, 1)[0]
     assert slope * rounds < allowed_mb, f"{slope * rounds:.1f} MB more over {rounds} rounds: {memory[::20]}"
-    assert len(open_handles) == 1, open_handles
+    first, last = (
+        np.min(some, axis=0) for some in (open_handles[: rounds // 3], open_handles[-rounds // 3 :])
+    )
+    assert (last <= first).all(), (first, last)
 
 
 def test_200_epochs_leave_memory_threads_and_files_as_they_were(train: Any) -> None:
@@ -208,7 +212,7 @@ def test_threads_that_share_an_iterator_get_every_batch_once_or_an_error(image_f
         assert all("another thread" in said or "has ended" in said for said in errors), errors
         """
     )
-    subprocess.run([sys.executable, "-c", script, str(image_folder)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script, str(image_folder)], check=True, timeout=300)
 
 
 @pytest.mark.parametrize("moment", ["in an epoch", "after an epoch"])
@@ -240,7 +244,7 @@ def test_a_forked_child_that_just_leaves_ends(image_folder: Path, moment: str, l
         start_new_session=True,
     )
     try:
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=300) == 0
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
