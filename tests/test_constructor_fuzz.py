@@ -121,6 +121,7 @@ TIMM: dict[str, Callable[[MixPolicy, Any], bool]] = {
     "correct_lam": lambda p, x: bool(x) is True and isinstance(x, (bool, np.bool_)),
     "label_smoothing": lambda p, x: says(p.label_smoothing, x),
     "num_classes": lambda p, x: says(p.num_classes, x),
+    "multi_label": lambda p, x: isinstance(x, (bool, np.bool_)) and not (x and p.label_smoothing),
     "schedule": lambda p, x: p.schedule is x or says(p.schedule, x),
 }
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from dali_mixup._checks import boolean, choice, instance, integer, number
+from dali_mixup._checks import choice, instance, integer, number
 from dali_mixup._decide.alternation import Alternation
 from dali_mixup._decide.grouping import followed, groups
 from dali_mixup._decide.partners import Name, PartnerRule, Pool, as_given, as_rule
@@ -16,7 +16,7 @@ from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.remix import Remix
 from dali_mixup._decide.scatter import alone, settle, with_draws
 from dali_mixup._decide.schedule import Schedule, Schedules, odds
-from dali_mixup._decide.timm import methods_of_timm
+from dali_mixup._decide.timm import methods_of_timm, refuse_other_labels
 from dali_mixup._repr import short
 from dali_mixup._seeding import Purpose, stream
 from dali_mixup.methods import Method
@@ -110,6 +110,7 @@ class MixPolicy:
         correct_lam: bool = True,
         label_smoothing: float = 0.1,
         num_classes: int | None = None,
+        multi_label: bool = False,
         schedule: Schedule | Sequence[Schedule] | None = None,
     ) -> MixPolicy:
         """Build a policy from the arguments of timm's `Mixup`, in its order and with its defaults and laws (timm 1.0.31
@@ -118,19 +119,15 @@ class MixPolicy:
         An alpha of 0 leaves that method out; `cutmix_minmax` enables CutMix whatever its alpha. mode "elem" is
         granularity "sample". `switch_prob` is the probability of CutMix if both are used. Smoothing is on by default,
         as in timm. Odd batches, which timm refuses, leave their middle row alone. `num_classes` is the number of
-        classes in the targets; None: as many as the data have (timm's default is 1000). `schedule` is not one of timm's
-        arguments.
+        classes in the targets; None: as many as the data have (timm's default is 1000). With `multi_label` the labels
+        are vectors, which the loader takes as labels=LabelVectors(...). `schedule` is not one of timm's arguments.
 
         Raises:
             TypeError, ValueError: both methods left out; a mode timm's `Mixup` does not have ("half" exists only in its
-                collate function); correct_lam=False, since label weights here always follow the pixels; or any
-                value that the classes above refuse.
+                collate function); correct_lam=False, since label weights here always follow the pixels;
+                multi_label=True with label_smoothing; or any value that the classes above refuse.
         """
-        if not boolean("MixPolicy.from_timm", "correct_lam", correct_lam):
-            raise ValueError(
-                "MixPolicy.from_timm: correct_lam=False would weigh labels by the drawn lam instead of the pasted "
-                "box's share of the pixels; labels follow the pixels here, expected correct_lam=True"
-            )
+        refuse_other_labels(correct_lam, multi_label, label_smoothing)
         choice("MixPolicy.from_timm", "mode", mode, ("batch", "pair", "elem"))
         methods, weights = methods_of_timm(mixup_alpha, cutmix_alpha, cutmix_minmax, switch_prob)
         return cls(

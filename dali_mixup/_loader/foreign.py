@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from dali_mixup._checks import did_you_mean
+from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._graph.options import Output, Runtime
+from dali_mixup.augment import TrainTransform, ValTransform
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,7 +50,9 @@ REPLACEMENTS = {
     "label_smoothing": "policy=MixPolicy(..., label_smoothing=...)",
     "on_error": "bad_files=Skip(at_most=...) skips them",
 }
-_GROUPS = {"output": Output, "runtime": Runtime}
+_BOTH: tuple[tuple[str, type], ...] = (("output", Output), ("runtime", Runtime))
+_TRAINING = (*_BOTH, ("transform", TrainTransform), ("policy", MixPolicy))
+_VALIDATION = (*_BOTH, ("transform", ValTransform))
 
 
 def says_what_replaces(function: Callable[P, R]) -> Callable[P, R]:
@@ -68,9 +72,9 @@ def says_what_replaces(function: Callable[P, R]) -> Callable[P, R]:
 
 def replacement(name: str, known: tuple[str, ...]) -> str:
     """The advice for the argument `name`, given the names that exist."""
-    for group, kind in _GROUPS.items():
-        if group in known and name in {field.name for field in dataclasses.fields(kind)}:
-            return f"give it as {group}={kind.__name__}({name}=...)"
     if name in REPLACEMENTS:
         return REPLACEMENTS[name]
+    for group, kind in _TRAINING if "policy" in known else _VALIDATION:
+        if name in {field.name for field in dataclasses.fields(kind)}:
+            return f"give it as {group}={kind.__name__}({name}=...)"
     return did_you_mean(name, known) or f"expected one of {', '.join(known)}"

@@ -89,12 +89,20 @@ class BadFiles:
         samples: number of samples of the source.
         rule: leave them out; None: any bad sample is an error.
         known: indices of samples found bad before, from a saved state; they are left out whatever the rule is.
+
+    Raises:
+        ValueError: known indices outside [0, samples), or all of them.
     """
 
     def __init__(self, samples: int, rule: Skip | None, known: Iterable[int] = ()):
         self.samples, self.rule = samples, rule
         self._bad = set(known)
         self._table = np.array(sorted(self._bad), dtype=np.int64)
+        if len(self._bad) >= samples or ((self._table < 0) | (self._table >= samples)).any():
+            raise ValueError(
+                f"the state leaves out (skipped) {len(self._bad)} samples up to number {self._table.max()}, but the "
+                f"data have {samples}; expected numbers in [0, {samples}), and not all of them"
+            )
 
     @property
     def indices(self) -> list[int]:

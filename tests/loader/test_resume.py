@@ -182,6 +182,37 @@ def test_a_state_of_another_library_version_is_refused(new: Callable[..., Any], 
         new().load_state_dict(signed(state))
 
 
+@pytest.mark.parametrize("skipped", [list(range(24)), [24], [-1]], ids=["all", "one too many", "negative"])
+def test_a_state_that_leaves_out_what_it_cannot_is_refused(
+    new: Callable[..., Any], skipped: list[int]
+) -> None:
+    state = signed({**stopped(new(), 2), "skipped": skipped})
+    loader = new()
+    with pytest.raises(ValueError, match="skipped"):
+        loader.load_state_dict(state)
+    assert all_equal(list(loader), list(new())), "a refused state leaves no trace"
+
+
+def test_training_an_epoch_again_that_was_complete_is_logged(
+    new: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A loop that saves after the last batch of epoch 0 and resumes with `for epoch in range(saved, ...)`."""
+    resumed = new()
+    resumed.load_state_dict(stopped(new(), len(new())))
+    resumed.set_epoch(0)
+    assert "set_epoch(0) trains epoch 0 again, which was complete" in caplog.text
+    assert all_equal(list(resumed), list(new()))
+
+
+def test_an_epoch_that_cannot_be_planned_does_not_cost_the_one_before_it(new: Callable[..., Any]) -> None:
+    """Batches are prepared ahead: those of epoch 2 are planned while the last of epoch 1 are handed out."""
+    table = [1.0, 0.5]
+    loader = new(policy=MixPolicy(MixUp(0.8), schedule=Schedule(prob=lambda epoch: table[epoch])))
+    assert sum(len(list(loader)) for _ in table) == 2 * len(loader)
+    with pytest.raises(IndexError):
+        next(iter(loader))
+
+
 def test_the_state_of_another_rank_continues_at_the_same_place(
     new: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
