@@ -72,8 +72,6 @@ for loader in (
     "statement",
     [
         "from dali_mixup import train_loader",
-        "from dali_mixup import TrainTransform",
-        "from dali_mixup.augment import TrainTransform",
         "from dali_mixup.fn import mix",
         "import dali_mixup._loader.loader",
     ],
@@ -83,10 +81,10 @@ def test_without_dali_the_first_use_says_what_to_install(statement: str) -> None
     assert "NVIDIA DALI is not installed; pip install 'dali-mixup[cuda1" in done.stderr.splitlines()[-1]
 
 
-def test_policies_and_recipes_need_no_dali() -> None:
+def test_policies_transforms_and_recipes_need_no_dali() -> None:
     code = """
-from dali_mixup import MixPolicy, MixUp, Output, Runtime, load_recipe
-load_recipe("deit-s")
+from dali_mixup import MixPolicy, MixUp, Output, Runtime, TrainTransform, ValTransform, load_recipe
+assert load_recipe("deit-s").transform.size == TrainTransform().size == ValTransform().size
 print(MixPolicy([MixUp()]).plan(2, 8, 8, seed=0, epoch=0, step=0).partners.shape)
 """
     assert without(["nvidia.dali"], code).stdout.strip() == "(2, 2)"

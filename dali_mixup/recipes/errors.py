@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from dali_mixup._checks import did_you_mean
 from dali_mixup.recipes.alternatives import KEYS
 from dali_mixup.recipes.section_keys import keys_at
 
@@ -30,9 +30,9 @@ class Fault(ValueError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """' (did you mean "mixup"?)' for the most similar known word, '' where none is similar."""
-    close = difflib.get_close_matches(str(word)[:100], sorted(known), n=1, cutoff=0.6)
-    return f' (did you mean "{close[0]}"?)' if close else ""
+    """ " (did you mean 'mixup'?)" for the most similar known word, "" where none is similar."""
+    hint = did_you_mean(str(word)[:100], sorted(known))
+    return f" ({hint})" if hint else ""
 
 
 def listed(known: Iterable[str]) -> str:

@@ -33,7 +33,7 @@ def fault(folder: Path, text: str) -> str:
 
 def test_unknown_names_get_the_nearest_spelling() -> None:
     with pytest.raises(
-        RecipeError, match=r"no recipe 'diet-s' \(did you mean \"deit-s\"\?\); there are convnext-t, "
+        RecipeError, match=r"no recipe 'diet-s' \(did you mean 'deit-s'\?\); there are convnext-t, "
     ):
         load_recipe("diet-s")
 
@@ -48,8 +48,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("transform: {hflp: 0.5}", ["transform.hflp: unknown key", 'did you mean "hflip"?', "allowed: antialias, "]),
-        ("polcy: {}", ["polcy: unknown key", 'did you mean "policy"?']),
+        ("transform: {hflp: 0.5}", ["transform.hflp: unknown key", "did you mean 'hflip'?", "allowed: antialias, "]),
+        ("polcy: {}", ["polcy: unknown key", "did you mean 'policy'?"]),
         ("transform: {hflip: '0.5'}", ["transform.hflip: '0.5'", "write 0.5 without quotes"]),
         ("training: {learning_rate: {base: 1e-3}}", ["training.learning_rate.base: '1e-3'", "write 1.0e-3 without"]),
         ("transform: {hflip: 1.5}", ["transform: hflip=1.5", ">= 0 and <= 1"]),
@@ -57,19 +57,19 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("transform: {hflip: .nan}", ["transform.hflip: nan", "finite"]),
         ("transform: {image_size: 224.0}", ["transform.image_size: 224.0", "valid integer"]),
         ("transform: {image_size: big}", ["transform.image_size: 'big'", "an integer or a list or a section of keys"]),
-        ("transform: {interpolation: bicubik}", ["transform.interpolation: 'bicubik'", 'did you mean "bicubic"?']),
+        ("transform: {interpolation: bicubik}", ["transform.interpolation: 'bicubik'", "did you mean 'bicubic'?"]),
         ("transform: {auto_augment: rand-m9-icn1}", ["transform: auto_augment='rand-m9-icn1'"]),
         ("transform: {padding: 8}", ["transform: padding=8 belongs to the other kind of crop; crop is 'resized'"]),
         ("transform: {image_size: {knots: [[0, 160]]}}", ["transform.image_size.kind: missing", "size_schedule"]),
         ("transform: {image_size: {kind: multiscale}}", ['transform.image_size.kind: \'multiscale\' (did you mean']),
         ("transform: {random_erasing: {prob: 2.0}}", ["transform.random_erasing: prob=2.0, expected"]),
         ("validation: {transform: {resize_size: 200}}", ["validation.transform: resize_size=200 is smaller than"]),
-        ("policy: {methods: [{method: cutmx}]}", ["policy.methods[0].method: 'cutmx' (did you mean \"cutmix\"?)"]),
+        ("policy: {methods: [{method: cutmx}]}", ["policy.methods[0].method: 'cutmx' (did you mean 'cutmix'?)"]),
         ("policy: {methods: [{alpha: 1.0}]}", ["policy.methods[0].method: missing; allowed: cutmix, "]),
         ("policy: {methods: [mixup]}", ["policy.methods[0]: 'mixup'; expected a section such as {method: "]),
         (
             "policy: {methods: [{method: mixup, alfa: 1.0}]}",
-            ["policy.methods[0].alfa: unknown key (did you mean \"alpha\"?); allowed: alpha, folded, "],
+            ["policy.methods[0].alfa: unknown key (did you mean 'alpha'?); allowed: alpha, folded, "],
         ),
         ("policy: {methods: [{method: mixup, alpha: -1.0}]}", ["policy.methods[0]: alpha=-1.0", "> 0"]),
         ("policy: {weights: [1.0]}", ["policy: weights=(1.0,), expected 2 numbers"]),
@@ -78,7 +78,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
             "policy: {methods: [{method: cutmix, alpha: 0.5, minmax: [0.2, 0.8]}], weights: null}",
             ["policy.methods[0]: alpha=0.5 with minmax=(0.2, 0.8)", "give one of them"],
         ),
-        ("order: {kind: repeatd}", ["order.kind: 'repeatd' (did you mean \"repeated\"?)"]),
+        ("order: {kind: repeatd}", ["order.kind: 'repeatd' (did you mean 'repeated'?)"]),
         ("order: {kind: repeated, times: 1}", ["order: times=1, expected an integer >= 2"]),
         ("output: {mean: [0.485, 0.456, 0.406]}", ["output: mean=(0.485, 0.456, 0.406)", "mean=(123.675, 116.28, "]),
         ("output: {mean: [1.0, 2.0]}", ["output: mean=(1.0, 2.0)"]),
@@ -92,7 +92,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("loss: {target_threshold: 0.2}", ["loss: target_threshold", "binary-cross-entropy"]),
         ("training: {optimizer: {alpha: 0.9}}", ["training.optimizer: alpha is rmsprop's", "'adamw'"]),
         ("training: {learning_rate: {decay: step}}", ["training.learning_rate: milestones and decay: step belong"]),
-        ("recalled: [transform.crp]", ["recalled[1]: no key 'transform.crp'", 'did you mean "transform.crop"?']),
+        ("recalled: [transform.crp]", ["recalled[1]: no key 'transform.crp'", "did you mean 'transform.crop'?"]),
     ],
 )  # fmt: skip
 def test_a_fault_is_told_with_its_key_what_is_allowed_and_the_nearest_spelling(
@@ -124,7 +124,7 @@ def test_what_is_missing_without_a_base_is_told(tmp_path: Path) -> None:
         ("extends: deit-s\ntransform: {hflip: 0.1, hflip: 0.2}\n", "the key 'hflip' comes twice"),
         ("extends: 3\n", "extends: 3; expected the name of a published recipe, or a .yaml file"),
         ("extends: ./mine.yaml\n", "extends itself"),
-        ("extends: diet-s\n", 'did you mean "deit-s"?'),
+        ("extends: diet-s\n", "did you mean 'deit-s'?"),
     ],
 )
 def test_broken_files(tmp_path: Path, text: str, part: str) -> None:
@@ -250,7 +250,7 @@ def test_overrides_take_the_place_of_the_recipes_values(imagenet_root: Path) -> 
         (112, 112),
         118,
     )
-    with pytest.raises(TypeError, match=r"no argument 'devise' \(did you mean \"device\"\?\)"):
+    with pytest.raises(TypeError, match=r"no argument 'devise' \(did you mean 'device'\?\)"):
         recipe.train_loader(imagenet_root / "train", batch_size=4, devise="cpu")
 
 

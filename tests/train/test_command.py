@@ -62,7 +62,7 @@ def test_a_nan_is_exit_code_1(basic: list[object], monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--recipe", "diet-s", "--data", "."], 'did you mean "deit-s"?'),
+        (["--recipe", "diet-s", "--data", "."], "did you mean 'deit-s'?"),
         (["--recipe", "deit-s", "--data", "nowhere"], "does not exist"),
         (
             ["--recipe", "deit-s", "--data", ".", "--accumulate", "0"],
