@@ -1,4 +1,4 @@
-"""What a run works with, chosen from its options, its recipe and the machine."""
+"""The data, sizes and dtypes of a run, from its options, its recipe and the machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def loaders(
     """Training and validation.
 
     Raises:
-        FileNotFoundError, ValueError: data that are not there, or classes that differ.
+        FileNotFoundError, ValueError: data that do not exist, or classes that differ.
     """
     train_data, val_data = find_data(options.data, options.val_data)
     common: dict[str, Any] = {
@@ -63,7 +63,7 @@ def batch_size(options: TrainOptions, recipe: Recipe, world_size: int) -> int:
 
 
 def _stretched(policy: MixPolicy | None, epochs: int | None) -> MixPolicy | None:
-    """The policy with schedules in fractions of a training of that length; None: the recipe's."""
+    """The policy, with schedules in fractions of a training run of that length; None: the recipe's."""
     if policy is None or epochs is None:
         return policy
     schedules = [
@@ -74,19 +74,19 @@ def _stretched(policy: MixPolicy | None, epochs: int | None) -> MixPolicy | None
 
 
 def _val_size(train_size: int | None, recipe: Recipe) -> int | None:
-    """Pixels of validation images that stand to `train_size` as the recipe's two sizes do; None: the recipe's."""
+    """Pixels of validation images, in the recipe's proportion to `train_size`; None: the recipe's."""
     if train_size is None:
         return None
     return round(train_size * max(recipe.validation.transform.size) / _last_side(recipe.transform.image_size))
 
 
 def _last_side(image_size: ImageSize) -> float:
-    """Pixels of the longer side at the end of training, or the most there are."""
+    """Pixels of the longer side at the end of training, or the largest of all."""
     return image_size.knots[-1][1] if isinstance(image_size, SizeSchedule) else max(size_of(image_size))
 
 
 def precision(wanted: str, device: torch.device) -> torch.dtype | None:
-    """The dtype of autocast; None: none."""
+    """The dtype of autocast; None: no autocast."""
     if wanted == "auto":
         if device.type != "cuda":
             return None
@@ -101,9 +101,9 @@ def _refuse_other_classes(train_loader: MixLoader, val_loader: MixLoader, expect
     if ours != theirs:
         missing, foreign = sorted({*ours} - {*theirs})[:3], sorted({*theirs} - {*ours})[:3]
         raise ValueError(
-            f"train: {len(ours)} training classes and {len(theirs)} validation classes that differ: only in training "
+            f"train: {len(ours)} training and {len(theirs)} validation classes differ: only in training "
             f"{missing}, only in validation {foreign} (first three each); labels are positions in the sorted "
             "names, so both need the same class folders"
         )
     if expected is not None and len(ours) != expected:
-        raise ValueError(f"train: the data have {len(ours)} classes, num_classes={expected} was expected")
+        raise ValueError(f"train: the data have {len(ours)} classes, expected num_classes={expected}")
