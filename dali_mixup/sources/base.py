@@ -96,7 +96,7 @@ class Source(ABC):
         """
 
     def places(self, indices: np.ndarray) -> list[Place]:
-        """Where the encoded images of samples lie, for reading them before they are fed.
+        """The location of the encoded images of samples, for reading them before they are fed.
 
         Args:
             indices: (m,) int64 in [0, n).
