@@ -1,1 +1,1 @@
-"""Measurements and experiments run from a checkout; no part of the wheel."""
+"""Measurements and experiments run from a checkout; not part of the wheel."""

@@ -1,11 +1,11 @@
-"""The cost of looking at every file before it first reaches the decoder, and of reading files instead of mapping them.
+"""The cost of checking every file before it first reaches the decoder, and of reading files instead of mapping them.
 
     python benchmarks/bad_files.py                                     # 2000 drawn images on the local disk
     python benchmarks/bad_files.py --on nfs=/mnt/imagenet/train        # any other storage, beside it
 
 Two loaders take turns, each in a process of its own: the library's, and one without the gate, which maps files and lets
-the decoder parse first. The first epoch, in which every file is looked at, and the second, in which none is, are
-measured apart. `slow_storage.c` makes a folder answer late where no slow storage is at hand.
+the decoder parse first. The first epoch, in which every file is checked, and the second, in which none is, are measured
+separately. `slow_storage.c` adds latency to a folder if no slow storage is available.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LOADERS = ("with the gate", "without")
 EPOCHS = ("first epoch", "second epoch")
 
 Measured = tuple[float, float]
-"""Images a second, and milliseconds of CPU time an image."""
+"""Images per second, and milliseconds of CPU time per image."""
 
 
 def run(folder: str, state: str, threads: int, gate: bool) -> list[Measured]:
@@ -52,7 +52,7 @@ def run(folder: str, state: str, threads: int, gate: bool) -> list[Measured]:
     with train_loader(
         files[:BATCH_SIZE] if shards else [(file, 0) for file in files[:BATCH_SIZE]], **options
     ) as warm:
-        next(iter(warm))  # compiles and loads whatever is compiled and loaded once
+        next(iter(warm))  # triggers everything that is compiled and loaded once
     loader = train_loader(shards or folder, **options)
     prepare([(file, 0) for file in files], state)
     measured = []

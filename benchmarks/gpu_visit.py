@@ -1,11 +1,11 @@
-"""What only a GPU can answer, asked in one go: a JSON file per question, and a line of text.
+"""Questions that only a GPU can answer, asked in one run: a JSON file per question, and a line of text.
 
     python -m benchmarks.gpu_visit --out visit                       # every question, about 20 minutes
     python -m benchmarks.gpu_visit --out visit windows streams       # some of them
     python -m benchmarks.gpu_visit --out visit --device cpu --images 200 --batch-size 8 --threads 2
 
-The last line tries the questions themselves where there is no GPU: its answers mean nothing but that they run. Each
-question runs in a process of its own with a time limit, so a crash costs one answer. docs/gpu.md has the predictions.
+The last line tries the questions without a GPU: its answers only show that they run. Each question runs in a process of
+its own with a time limit, so a crash costs one answer. docs/gpu.md has the predictions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from benchmarks.gpu_questions import QUESTIONS, Visit
 
 
 def asked(name: str, visit: Visit, out: Path) -> str:
-    """Asks one question in a child process; one line about how it went."""
+    """Ask one question in a child process; returns one line about the result."""
     limit, begun = QUESTIONS[name].limit, time.monotonic()
     command = [
         sys.executable,
@@ -45,7 +45,7 @@ def asked(name: str, visit: Visit, out: Path) -> str:
 
 
 def answered(name: str, visit: Visit, out: Path) -> None:
-    """Answers one question in this process. What is known so far is written again and again, for questions that crash
+    """Answer one question in this process. The answer so far is saved again and again, for questions that crash
     half-way; an error is an answer too."""
 
     def save(answer: object) -> None:
@@ -67,7 +67,7 @@ def main(
     threads: Annotated[int, typer.Option(help="DALI's worker threads")] = 16,
     child: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
-    """Asks the questions, one after the other."""
+    """Ask the questions, one after the other."""
     unknown = sorted(set(names or ()) - set(QUESTIONS))
     if unknown:
         raise typer.BadParameter(f"no questions named {', '.join(unknown)}; expected {', '.join(QUESTIONS)}")

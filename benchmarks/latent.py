@@ -136,7 +136,7 @@ def measure(name: str, device: torch.device, repeats: int) -> dict[str, float]:
 
 
 def reset_peak(device: torch.device) -> int:
-    """Bytes held now; the peak counts from here."""
+    """Bytes in use now; the peak counts from here."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return torch.cuda.memory_allocated(device)

@@ -1,12 +1,12 @@
-"""What mixing costs: the time of a batch with every method, relative to the same batch only normalised.
+"""The cost of mixing: the time of a batch with every method, relative to the same batch only normalised.
 
     python benchmarks/mixing_cost.py                       measures on the CPU, writes results/mixing_cost_cpu.json
     python benchmarks/mixing_cost.py --device gpu          the same on the GPU
     python benchmarks/mixing_cost.py --table               prints the results as the table of docs/methods.md
 
-Random uint8 images lie ready in memory; nothing is read or decoded. A pipeline that mixes and one that only normalises
-take turns, so both see the same disturbances; reported are medians and quartiles of the times and of the ratios.
-Planning (NumPy, on one thread) is part of the time, and given by itself too.
+Random uint8 images are ready in memory; nothing is read or decoded. A pipeline that mixes and one that only normalises
+take turns, so both see the same disturbances; the report has medians and quartiles of the times and of the ratios.
+Planning (NumPy, on one thread) is part of the time, and also reported separately.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ RESULTS = Path(__file__).parent / "results"
 
 def passes(method: Method) -> tuple[int, int]:
     """Passes over the batch: (over uint8 pixels, over float32 pixels, four times the bytes), by the operators that
-    `dali_mixup.fn` uses for the method's form; the last float32 pass is the normalisation, there without mixing too."""
+    `dali_mixup.fn` uses for the method's form; the last float32 pass is the normalisation, needed in any case."""
     partners = method.columns - 1
     return {
         Form.BLEND: (partners, 2 * partners + 1),  # gather; times its ratio, plus the rest
@@ -44,7 +44,7 @@ def passes(method: Method) -> tuple[int, int]:
 
 
 def pipeline(policy: MixPolicy | None, images: Any, device: str, threads: int) -> Any:
-    """A built pipeline that normalises, and mixes before if there is a policy; it does nothing ahead of time."""
+    """A built pipeline that normalises, and first mixes if there is a policy; it prepares nothing ahead."""
     from nvidia.dali import fn, pipeline_def, types
 
     from dali_mixup import Output
@@ -172,7 +172,7 @@ def machine(device: str) -> dict[str, Any]:
 
 
 def table(report: dict[str, Any]) -> str:
-    """The report as Markdown: a line per method, per batch and per sample side by side."""
+    """The report as Markdown: one line per method, per batch and per sample side by side."""
     by = {(row["method"], row["granularity"]): row for row in report["results"]}
     lines = [
         "| method | uint8 passes | float32 passes | per batch: ms | times plain | per sample: ms | times plain "

@@ -1,12 +1,12 @@
-"""What `read_ahead` gains where files answer late, and what it costs where they are in memory.
+"""The gain of `read_ahead` on high-latency storage, and its cost if the files are in memory.
 
     python benchmarks/read_ahead.py                                    # 2000 drawn images on the local disk
     python benchmarks/read_ahead.py --on nfs=/mnt/imagenet/train       # any other storage, beside it
 
 Every folder given with --on NAME=FOLDER holds class folders of images, or tar shards. On each, loaders with different
 threads and `read_ahead` take turns, each in a process of its own, with the page cache cold (the kernel was asked to
-forget the files) and warm. `slow_storage.c` makes a folder answer late where no slow storage is at hand; the published
-numbers have it as
+drop the files) and warm. `slow_storage.c` adds latency to a folder if no slow storage is available; the published
+numbers used it as follows:
 
     ./slow_storage FOLDER 5 MOUNTED &
     python benchmarks/read_ahead.py --on "late files=MOUNTED/files" --on "late shards=MOUNTED/shards"
@@ -36,7 +36,7 @@ LATE = ("cold",)  # warm files are the same everywhere; they are measured on the
 
 
 def loaders(threads: int) -> dict[str, dict[str, int]]:
-    """What is compared. More of DALI's threads are the obvious thing to try instead."""
+    """The loaders to compare. More DALI threads are the obvious alternative."""
     return {
         "without": {"num_threads": threads},
         "8 times the threads": {"num_threads": 8 * threads},
@@ -46,7 +46,7 @@ def loaders(threads: int) -> dict[str, dict[str, int]]:
 
 
 def run(folder: str, state: str, arguments: dict[str, int]) -> tuple[float, float, float]:
-    """Images a second, milliseconds of CPU time an image, and MB that came from storage; in a fresh process."""
+    """Images per second, milliseconds of CPU time per image, and MB that came from storage; in a fresh process."""
     from dali_mixup import CutMix, MixPolicy, MixUp, Runtime, train_loader
 
     shards = sorted(map(str, Path(folder).glob("*.tar")))
@@ -61,7 +61,7 @@ def run(folder: str, state: str, arguments: dict[str, int]) -> tuple[float, floa
         world_size=1,
         runtime=Runtime(**arguments),
     )
-    if len(loader) < WARM_UP + BATCHES + 8:  # nothing may come twice, or it would come from memory
+    if len(loader) < WARM_UP + BATCHES + 8:  # nothing may be repeated, or it would come from memory
         raise ValueError(f"{folder} has {len(loader.dataset)} images, too few for {BATCHES} batches")
     prepare([(file, 0) for file in files], state)
     read = _from_storage()
@@ -101,7 +101,7 @@ def measured(folder: str, state: str, threads: int, repeats: int) -> dict[str, A
 
 
 def asking(folder: str) -> float:
-    """Microseconds of CPU time to ask for a file that is in memory, all threads together; in a fresh process."""
+    """Microseconds of CPU time to request a file that is in memory, over all threads; in a fresh process."""
     files = [(os.fsencode(path), 0, None) for path in sorted(Path(folder).glob("*/*"))]
     prepare([(os.fsdecode(path), 0) for path, _, _ in files], "warm")
     done: list[None] = []

@@ -1,8 +1,8 @@
-"""Puts the results of benchmarks/results into the README, between the lines `<!-- benchmark:begin -->` and
+"""Writes the results of benchmarks/results into the README, between the lines `<!-- benchmark:begin -->` and
 `<!-- benchmark:end -->`, and the plot beside them.
 
     python benchmarks/readme_table.py            # writes README.md
-    python benchmarks/readme_table.py --check    # exit code 1 where README.md is not what the results say
+    python benchmarks/readme_table.py --check    # exit code 1 if README.md does not match the results
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BEGIN, END = "<!-- benchmark:begin -->", "<!-- benchmark:end -->"
 
 
 def section(report: Report, scale: dict[str, Any] | None, plot: str) -> str:
-    """The Markdown between the markers: nothing in it that was not measured."""
+    """The Markdown between the markers; all of it was measured."""
     machine, settings, data = report["environment"], report["settings"], report["data"]
     where = f"{machine['cpu']}, {machine['usable_cores']} cores" + (
         f", {machine['gpu']}" if machine["gpu"] else ""
@@ -61,7 +61,7 @@ def _scale(scale: dict[str, Any]) -> list[str]:
 
 
 def replaced(text: str, inside: str) -> str:
-    """The text with what lies between the markers replaced; ValueError without exactly one pair of them."""
+    """The text with the part between the markers replaced; ValueError unless there is exactly one pair of them."""
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
         raise ValueError(f"expected one line {BEGIN} and after it one line {END}")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
@@ -71,7 +71,7 @@ def replaced(text: str, inside: str) -> str:
 def main(
     report: Annotated[Path, typer.Option(help="report.json of the run to show.")] = HERE
     / "results/cpu/report.json",
-    scale: Annotated[Path, typer.Option(help="What benchmarks/scale.py wrote.")] = HERE
+    scale: Annotated[Path, typer.Option(help="The output of benchmarks/scale.py.")] = HERE
     / "results/scale.json",
     readme: Path = HERE.parent / "README.md",
     check: bool = False,

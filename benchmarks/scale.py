@@ -1,4 +1,4 @@
-"""What a million files and tens of thousands of classes cost.
+"""The cost of a million files and of tens of thousands of classes.
 
     python benchmarks/scale.py --out benchmarks/results/scale.json
 
@@ -35,8 +35,8 @@ ROWS = 256
 
 
 def write_list(target: Path, images: list[str], files: int, folders: int = CLASSES) -> None:
-    """A manifest of `files` paths of ImageNet's length. Folders of links stand for the classes, so that every path is
-    another one and opens one of the images."""
+    """A manifest of `files` paths of ImageNet's length. Folders of links represent the classes, so that all paths
+    differ and each opens one of the images."""
     root = target.parent / "train"
     for label in range(folders):
         folder = root / f"n{label:08d}"
@@ -57,7 +57,7 @@ def write_list(target: Path, images: list[str], files: int, folders: int = CLASS
 
 
 def as_parquet(manifest: str) -> None:
-    """Writes the same manifest beside it as Parquet."""
+    """Write the same manifest as Parquet, beside the first."""
     from dali_mixup.sources.manifest import read_manifest, write_manifest
 
     write_manifest(Path(manifest).with_suffix(".parquet"), read_manifest(manifest))
@@ -103,7 +103,7 @@ def million(manifest: str, batch_size: int, batches: int) -> dict[str, Any]:
 
 
 def _across(loader: Any, around: int) -> tuple[float, float]:
-    """The longest wait of the `around` batches about an epoch's end, and the median of the others."""
+    """The longest wait of the `around` batches around an epoch's end, and the median of the others."""
     loader.load_state_dict(
         signed(loader.state_dict() | {"epoch": 0, "step": len(loader) - around, "run": None})
     )
@@ -209,7 +209,7 @@ def main(
             report["million_parquet"] = isolated(million, manifest, batch_size, batches, limit=600)
     report["planning"] = isolated(planning, repeats, limit=600)
     report["targets"] = isolated(targets, repeats // 5, limit=600)
-    # Compact targets are what the loader has anyway; dense ones are made of them.
+    # The loader has compact targets anyway; dense ones are made from them.
     report["targets"]["dense_share_of_batch"] = (
         report["targets"]["dense_us"] / 1e6 / report["million"]["batch_s"]
     )

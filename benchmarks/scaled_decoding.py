@@ -1,11 +1,11 @@
-"""What decoding at half the size could save: libjpeg can leave out the high frequencies of a JPEG, so that an image
-comes out at 1/2 for much less than a whole one, which is enough where the crop is at least twice the target.
+"""The possible gain of decoding at half the size: libjpeg can leave out the high frequencies of a JPEG, so that an
+image is decoded at 1/2 for much less than a whole one, which is enough if the crop is at least twice the target.
 
     python benchmarks/scaled_decoding.py
 
 DALI's decoders have no such argument, so this is an upper bound, measured with Pillow (`Image.draft`): for every target
 size the share of crops that are large enough in both dimensions, the CPU time of decoding and resizing those both ways,
-and how much of the time of all images that would save.
+and the share of the time of all images that would be saved.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def decoded(path: str, window: tuple[int, int], target: int, half: bool) -> Imag
     with Image.open(path) as image:
         width, height = image.size
         if half:
-            image.draft("RGB", (width // 2, height // 2))  # the least it may be; libjpeg rounds up
+            image.draft("RGB", (width // 2, height // 2))  # the lower limit; libjpeg rounds up
         image.load()
         if half and image.width > (width + 1) // 2:
             raise RuntimeError(f"Pillow did not decode {path} at half its size")
@@ -59,8 +59,8 @@ def decoded(path: str, window: tuple[int, int], target: int, half: bool) -> Imag
 
 
 def cpu_ms(path: str, window: list[int], target: int, half: bool = False) -> float:
-    """An image's decoding and resizing, in CPU time of this thread: the least of a few tries, because the work is the
-    same each time and what is above the least is other load on the machine."""
+    """An image's decoding and resizing, in CPU time of this thread: the minimum of a few attempts, because the work is
+    the same each time and any excess is other load on the machine."""
     times = []
     for _ in range(TRIES):
         start = time.thread_time()

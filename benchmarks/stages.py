@@ -1,9 +1,9 @@
-"""CPU time of each stage of the CPU pipeline, in microseconds an image: what is worth making faster.
+"""CPU time of each stage of the CPU pipeline, in microseconds per image: the stages that are worth optimising.
 
     python benchmarks/stages.py --out benchmarks/results/stages.json
 
 Pipelines that end after each stage take turns; medians. CPU time of the process is steadier than wall time beside other
-load. "compiled": with the kernels of `dali_mixup._cpu` in the place of DALI's operators for the same.
+load. "compiled": with the kernels of `dali_mixup._cpu` instead of DALI's operators.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> tuple[float, int]:
     accelerator = Accelerator(gradient_accumulation_steps=args.accumulate)
     size = {"batch_size": args.batch_size, "image_size": args.image_size, "device": accelerator.device}
     policy = MixPolicy([MixUp(0.2), CutMix(1.0)], label_smoothing=0.1)
-    # Made after the Accelerator: the process group that it sets up says which rank this is.
+    # Made after the Accelerator: the loaders take their rank from the process group that it sets up.
     batches = AccelerateLoader(train_loader(args.train, policy=policy, **size))
     validation = AccelerateLoader(val_loader(args.val, classes=batches.dataset, **size))
     model = torchvision.models.get_model(args.model, num_classes=batches.num_classes)
@@ -58,13 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> tuple[float, int]:
         for images, labels in validation:
             with torch.no_grad():
                 guesses = model(images).argmax(1)
-            # Ranks may differ by a row in the last batches: fill up with -1, and leave those out afterwards.
+            # Ranks may differ by a row in the last batches: pad with -1, and leave those out afterwards.
             both = accelerator.pad_across_processes((guesses, labels), pad_index=-1)
             guesses, labels = accelerator.gather_for_metrics(both)
             right += int((guesses == labels)[labels >= 0].sum())
             seen += int((labels >= 0).sum())
         accuracy = right / seen
-        accelerator.print(f"{batches.epoch} epochs done, {accuracy:.1%} of {seen} validation images right")
+        accelerator.print(f"{batches.epoch} epochs done, {accuracy:.1%} of {seen} validation images correct")
         accelerator.save_state(str(args.checkpoints))
     return accuracy, steps
 

@@ -1,8 +1,8 @@
-"""DistributedDataParallel under torchrun. The loaders find out their rank and GPU by themselves.
+"""DistributedDataParallel under torchrun. The loaders find their rank and GPU automatically.
 
     torchrun --nproc-per-node 8 examples/ddp.py imagenet/train imagenet/val
 
-Each rank saves its own loader state beside the shared checkpoint: only so is a resume exact on every rank.
+Each rank saves its own loader state beside the shared checkpoint: otherwise a resume is not exact on every rank.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
             accuracy = validate(model.module, validation)
             torch.save(batches.state_dict(), mine)
             if dist.get_rank() == 0:
-                print(f"{batches.epoch} epochs done, {accuracy:.1%} of the validation images right")
+                print(f"{batches.epoch} epochs done, {accuracy:.1%} of the validation images correct")
                 torch.save({"model": model.module.state_dict(), "optimizer": optimizer.state_dict()}, shared)
             dist.barrier()
     return accuracy
@@ -72,7 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> float:
 
 @torch.no_grad()
 def validate(model: torch.nn.Module, validation: object) -> float:
-    """Exact on any number of ranks: every image is judged once. The model without DDP: ranks may differ by a step."""
+    """Exact on any number of ranks: every image counts once. The model is used without DDP: ranks may differ by a
+    step."""
     model.eval()
     counts = torch.zeros(2, device=next(model.parameters()).device)
     for images, labels in validation:

@@ -48,7 +48,7 @@ class MixTrainer(Trainer):
 
 
 def soft_loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
-    """The Trainer's own loss would take soft labels for independent binary ones."""
+    """The Trainer's own loss would treat soft labels as independent binary ones."""
     if labels.dim() == 1:
         return torch.nn.functional.cross_entropy(outputs.logits, labels)
     return SoftTargetCrossEntropy()(outputs.logits, labels)

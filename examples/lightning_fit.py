@@ -1,4 +1,4 @@
-"""Lightning: a DataModule that hands out our loaders. They are resumed with Lightning's own checkpoints.
+"""Lightning: a DataModule that returns the loaders. They are resumed with Lightning's own checkpoints.
 
 python examples/lightning_fit.py imagenet/train imagenet/val --devices 8
 """
@@ -26,7 +26,8 @@ from dali_mixup import (
 
 
 class ImageFolders(lightning.LightningDataModule):
-    """Rank, world size and GPU come from the process group that the trainer has set up by the time it asks."""
+    """Rank, world size and GPU come from the process group, which the trainer has set up before it asks for the
+    loaders."""
 
     def __init__(self, train: str, val: str, batch_size: int, image_size: int) -> None:
         super().__init__()

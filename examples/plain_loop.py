@@ -1,4 +1,4 @@
-"""The plainest loop: train with MixUp and CutMix, validate, save, and go on where it stopped when started again.
+"""A plain loop: train with MixUp and CutMix, validate, save, and continue after an interruption when started again.
 
 python examples/plain_loop.py imagenet/train imagenet/val --checkpoint run.pt
 """
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
                 if steps == args.stop_after:
                     return accuracy
             accuracy = validate(model, validation)
-            print(f"{batches.epoch} epochs done, {accuracy:.1%} of the validation images right")
+            print(f"{batches.epoch} epochs done, {accuracy:.1%} of the validation images correct")
     return accuracy
 
 

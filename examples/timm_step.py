@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
                 with torch.no_grad():
                     (right,) = accuracy(average.module(images), labels, topk=(1,))
                 top1.update(float(right), len(labels))
-            print(f"{epoch + 1} epochs done, {top1.avg:.1f}% of {top1.count} validation images right")
+            print(f"{epoch + 1} epochs done, {top1.avg:.1f}% of {top1.count} validation images correct")
     return top1.avg
 
 

@@ -63,7 +63,7 @@ def claims(
 
 
 def _need(*packages: str) -> None:
-    """ModuleNotFoundError with what to do about it, before anything is imported or trained."""
+    """Raise ModuleNotFoundError with the remedy, before anything is imported or trained."""
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
         raise ModuleNotFoundError(f"{', '.join(missing)} not installed; run `make claims`")

@@ -1,4 +1,4 @@
-"""Zhang et al. 2018, section 3.8: which part of mixup matters, the pairing, the pixels or the labels."""
+"""Zhang et al. 2018, section 3.8: the part of mixup that matters, the pairing, the pixels or the labels."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Ablation(Claim):
     or nearest neighbours (KNN), images and labels mixed or the images alone.
 
     Args:
-        training: of every arm.
-        neighbours: of the training digits, in pixel space, from which KNN partners are drawn.
+        training: the training of every arm.
+        neighbours: number of nearest training digits, in pixel space, from which KNN partners are drawn.
         smoothing: label smoothing's epsilon.
         noise: standard deviation of Gaussian noise on pixels in [0, 1].
     """
@@ -100,7 +100,7 @@ class Ablation(Claim):
         return scores(arms | batch | same | near, digits, test)
 
     def _of_one_stream(self, seed: int) -> dict[str, Arm]:
-        """All arms that see AC+RP pixels with a lam for each sample, or unmixed ones."""
+        """All arms that see AC+RP pixels with a lam per sample, or unmixed ones."""
 
         def policy(label_map: LabelMap = "identity", smoothing: float = 0.0) -> MixPolicy:
             return MixPolicy(

@@ -22,7 +22,7 @@ from dali_mixup.losses import Targets, soft_cross_entropy
 
 @dataclass(frozen=True)
 class View:
-    """What one arm sees of a batch: images (N, 3, 8, 8), targets, and whether they are mixed."""
+    """The part of a batch that one arm sees: images (N, 3, 8, 8), targets, and whether they are mixed."""
 
     images: Tensor
     targets: Targets
@@ -31,7 +31,7 @@ class View:
 
 
 See = Callable[[Tensor, Targets, MixRecord], View]
-"""From what the loader yields to what an arm sees."""
+"""From the loader's batch to an arm's."""
 
 
 def as_mixed(images: Tensor, targets: Targets, record: MixRecord) -> View:
@@ -45,7 +45,7 @@ def unmixed(images: Tensor, targets: Targets, record: MixRecord) -> View:
 
 
 def through(policy: MixPolicy, steps_per_epoch: int) -> See:
-    """What a loader with this policy would yield, from one whose policy mixes the same pixels.
+    """The batches that a loader with this policy would yield, from one whose policy mixes the same pixels.
 
     Raises (when called):
         ValueError: the two mix different pixels, or differ in the partners.
@@ -101,7 +101,7 @@ def cross_entropy(model: nn.Module, view: View) -> Tensor:
 
 @dataclass
 class Arm:
-    """A network in training, what it sees and what it minimises.
+    """A network in training, with its view of the batches and its loss.
 
     Attributes:
         after: called after every step of the optimiser.
@@ -138,7 +138,7 @@ def adam(model: nn.Module, lr: float) -> tuple[torch.optim.Optimizer, torch.opti
 
 
 def train(loader: MixLoader, arms: Sequence[Arm], epochs: int) -> Iterator[int]:
-    """Trains all arms on one stream and yields after each epoch, counted from 0; networks are in train mode then."""
+    """Train all arms on one stream and yield after each epoch, counted from 0; networks are in train mode then."""
     for arm in arms:
         arm.model.train()
     with loader:

@@ -1,4 +1,4 @@
-"""What every claim has in common."""
+"""The common interface of all claims."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ Arms = dict[str, dict[str, float]]
 """One seed's result: arm -> metric -> value."""
 
 Tick = Callable[[], None]
-"""Called `Claim.ticks` times a seed, for the progress bar."""
+"""Called `Claim.ticks` times per seed, for the progress bar."""
 
 
 class Claim(ABC):
     """A claim of a paper and the experiment that tries it. Subclasses are frozen dataclasses; fields are the settings.
 
     Attributes:
-        name: on the command line.
+        name: its name on the command line.
         source: the paper.
-        statement: what it claims, in our words.
+        statement: the claim, paraphrased.
         metrics: name -> unit or meaning, in the order of the plot's panels.
-        seeds: how many by default.
+        seeds: default number of seeds.
     """
 
     name: ClassVar[str]
@@ -36,13 +36,13 @@ class Claim(ABC):
     @property
     @abstractmethod
     def directions(self) -> tuple[Direction, ...]:
-        """What is claimed about the numbers."""
+        """The claims about the numbers."""
 
     @property
     @abstractmethod
     def ticks(self) -> int:
-        """How often `measure` calls tick, >= 1."""
+        """Number of calls of `tick` in `measure`, >= 1."""
 
     @abstractmethod
     def measure(self, seed: int, digits: Digits, tick: Tick) -> Arms:
-        """Every arm with one seed; the same seed gives the same data, first weights and mixing."""
+        """Measure every arm with one seed; the same seed gives the same data, first weights and mixing."""

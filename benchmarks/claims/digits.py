@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits as image files, and as our loaders read them."""
+"""scikit-learn's handwritten digits as image files, and as this library's loaders read them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ TEST = 797  # of the 1797 digits; up to 1000 are left to train on
 
 @dataclass(frozen=True)
 class Digits:
-    """All 1797 digits: their files, labels (1797,) int64, and what the validation pipeline makes of them,
-    images (1797, 3, 8, 8) float32 in [0, 1]."""
+    """All 1797 digits: their files, labels (1797,) int64, and the output of the validation pipeline, images (1797, 3,
+    8, 8) float32 in [0, 1]."""
 
     paths: tuple[Path, ...]
     labels: Tensor
@@ -64,7 +64,7 @@ def split(seed: int, train: int) -> tuple[np.ndarray, np.ndarray]:
     """Indices of `train` digits to train on and of `TEST` others; with the same seed, fewer are some of more.
 
     Raises:
-        ValueError: more to train on than there are.
+        ValueError: more training digits than there are.
     """
     order = np.random.RandomState(seed).permutation(1797)
     if not 0 < train <= 1797 - TEST:
@@ -73,7 +73,7 @@ def split(seed: int, train: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def digits(folder: Path) -> Digits:
-    """Draws the digits into the folder, where they are not there already, and reads them through `val_loader`.
+    """Draw the digits into the folder, if they are not there already, and read them through `val_loader`.
 
     Raises:
         ModuleNotFoundError: scikit-learn is not installed.

@@ -1,4 +1,4 @@
-"""What a claim says about the numbers: one arm is higher than another by a margin, or two are as good as equal."""
+"""The content of a claim: one arm is higher than another by a margin, or two are about equal."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Direction:
 
     Args:
         margin: in the metric's units; below 0: `high` may even be that much lower.
-        reproduces: whether we found it to hold at this scale. The slow tests assert those that do; the others are what
-            a paper reports and we do not see.
+        reproduces: whether it was found to hold at this scale. The slow tests assert those that do; the others are
+            reported by a paper but not seen here.
     """
 
     metric: str
@@ -48,7 +48,7 @@ class Verdict:
 
 
 def judge(direction: Direction, seeds: Seeds) -> Verdict:
-    """Looks at the mean of the paired difference alone; its interval is there for the reader.
+    """Judge by the mean of the paired difference alone; its interval is for the reader.
 
     Raises:
         KeyError: an arm or a metric that was not measured.

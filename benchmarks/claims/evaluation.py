@@ -1,4 +1,4 @@
-"""What is measured of a trained network."""
+"""The measures of a trained network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BINS = 15
 
 @torch.no_grad()
 def outputs(model: nn.Module, images: Tensor) -> Tensor:
-    """(N, C) logits in eval mode; the model's mode is put back."""
+    """(N, C) logits in eval mode; the model's mode is restored."""
     training = model.training
     model.eval()
     logits: Tensor = model(images)

@@ -1,7 +1,7 @@
 """The feature-noise model of Zou et al. 2023 and its two-layer network, trained by gradient descent in closed form.
 
 A sample has three patches in R^d: its class's feature, which is a common one for most samples and a rare one for few; a
-weak common feature of a random class; Gaussian noise. The network has m filters a class with square activation,
+weak common feature of a random class; Gaussian noise. The network has m filters per class with square activation,
 
     F_k(x) = sum_r sum_p <w_kr, x_p>²,   loss = cross-entropy of softmax(F).
 
@@ -25,8 +25,8 @@ class FeatureNoise:
     """The model's numbers.
 
     Args:
-        samples: of the training set, half of each class.
-        rare: of them, with the rare feature of their class.
+        samples: size of the training set, half of each class.
+        rare: number of samples with the rare feature of their class.
         dimensions: d.
         noise: expected squared norm of the noise patch; features have norm 1.
         weak: factor of the weak common feature.

@@ -19,7 +19,7 @@ class KWay(Claim):
     """Mixtures of k images with weights ~ Dirichlet(1, ..., 1), each k from a stream of its own.
 
     Args:
-        ks: how many images a mixture has.
+        ks: numbers of images in a mixture.
     """
 
     training: Training = field(default_factory=lambda: Training(epochs=100))

@@ -1,4 +1,4 @@
-"""Chaudhry et al. 2022: what mixup does to the linearity of the layers, with labels and without."""
+"""Chaudhry et al. 2022: the effect of mixup on the linearity of the layers, with labels and without."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Linearity(Claim):
     fewer labelled digits with and without the unsupervised loss of ICT on mixtures of others.
 
     Args:
-        training: of the first part.
-        few: of the second part.
+        training: training of the first part.
+        few: training of the second part.
         pool: labelled and unlabelled digits of the second part together.
-        unlabelled_batch: unlabelled digits a step.
+        unlabelled_batch: unlabelled digits per step.
         consistency: the unsupervised loss's weight after its ramp of a quarter of the epochs.
-        ks: how many unlabelled digits a mixture has.
+        ks: numbers of unlabelled digits in a mixture.
     """
 
     training: Training = field(default_factory=Training)

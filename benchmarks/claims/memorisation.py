@@ -1,4 +1,4 @@
-"""Zhang et al. 2018, section 3.4: mixup with a large alpha hardly memorises corrupted labels, ERM does."""
+"""Zhang et al. 2018, section 3.4: mixup with a large alpha hardly memorises corrupted labels; ERM does."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ UNSEEN = (STRONG, "pixels 0 to 1")
 class Memorisation(Claim):
     """A wide perceptron on 1000 digits of which a share has random labels, uniform over all ten classes.
 
-    Pixels are standardised with the training digits' mean and standard deviation, as is usual for images: how much ERM
-    memorises depends on their scale, and where it memorises nothing there is nothing to resist. At one share of
-    corrupted labels there are arms that show on what the effect depends: a strong weight decay, with it pixels in
-    [0, 1], and Adam without decay, long and with one lam a batch, where mixup memorises too.
+    Pixels are standardised with the training digits' mean and standard deviation, as is usual for images: the
+    memorisation of ERM depends on their scale, and without memorisation there is nothing to resist. At one share of
+    corrupted labels some arms show the conditions of the effect: a strong weight decay, the same with pixels in [0, 1],
+    and Adam without decay, for long and with one lam per batch, with which mixup memorises too.
 
     Args:
-        fractions: of corrupted labels.
-        alphas: of mixup, one lam for each sample.
+        fractions: shares of corrupted labels.
+        alphas: mixup's alphas, with one lam per sample.
         example: the member of `fractions` at which the arms of the last sentence are trained; their alpha is the
-            largest.
+            largest one.
         widths, train, epochs, batch_size, lr, weight_decay: of network and training, SGD with momentum 0.9.
         strong_decay: the strong weight decay.
-        adam_lr, adam_epochs: of Adam.
+        adam_lr, adam_epochs: learning rate and epochs of Adam.
     """
 
     fractions: tuple[float, ...] = (0.2, 0.5, 0.8)
@@ -120,7 +120,7 @@ def named(fraction: float, alpha: float | None = None, *more: str) -> str:
 
 
 def in_order(arm: str) -> tuple[str, str, float]:
-    """Sorts arms by the share of wrong labels, then what they depend on, then alpha."""
+    """Sort key of arms: the share of wrong labels, then the conditions, then alpha."""
     plain, _, more = arm.partition(", ")
     share, method = plain.split()
     return share, more, float(method.removeprefix("alpha=")) if "=" in method else 0.0
@@ -135,7 +135,7 @@ class Noisy:
 
 
 class Run:
-    """One seed: its data, and what was found in the arms trained so far.
+    """One seed: its data, and the results of the arms trained so far.
 
     Attributes:
         found: arm -> metric -> value.
@@ -171,7 +171,7 @@ class Run:
         return Noisy(Arm(model, relabelled(labels, see), *how), labels)
 
     def fit(self, arms: Mapping[str, Noisy], alpha: float, granularity: Granularity, epochs: int) -> None:
-        """Trains the arms on one stream and measures them."""
+        """Train the arms on one stream and measure them."""
         claim, digits = self.claim, self.digits
         # The loader corrupts too; the arms with smaller shares take their labels from the same rule.
         loader = digits.loader(

@@ -25,9 +25,9 @@ class MultiMixEffects(Claim):
     """MultiMix on the unmixed batches of one stream: alone, or alternating with input mixup at even odds.
 
     Args:
-        training: of every arm; B, the local batch, is its batch_size.
+        training: training of every arm; B, the local batch, is its batch_size.
         n, m: rows per step and samples per row of the arms in which the other number changes; m = None is B.
-        ns, ms: the other numbers that are tried.
+        ns, ms: the other values that are tried.
     """
 
     training: Training = field(default_factory=Training)

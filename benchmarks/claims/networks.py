@@ -14,7 +14,7 @@ class Perceptron(nn.Module):
     """Fully connected layers with ReLU; (N, 3, 8, 8) grey images to (N, 10) logits.
 
     Attributes:
-        blocks: one module a hidden layer; outputs are after the ReLU. The last one's are the embeddings.
+        blocks: one module per hidden layer; outputs are after the ReLU. The last one's are the embeddings.
         head: the linear classifier.
     """
 
@@ -38,7 +38,7 @@ class Perceptron(nn.Module):
         return [f"blocks.{i}" for i in range(len(self.blocks))]
 
     def embed(self, images: Tensor) -> Tensor:
-        """(N, widths[-1]): what the classifier is given."""
+        """(N, widths[-1]): the classifier's input."""
         x = images[:, 0].flatten(1)  # the three channels of a grey image are equal
         for block in self.blocks:
             x = block(x)

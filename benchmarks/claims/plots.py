@@ -1,4 +1,4 @@
-"""A claim's result as a picture: one panel a metric, one row an arm, means with their intervals."""
+"""A claim's result as a picture: one panel per metric, one row per arm, means with their intervals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dali_mixup._files import replacing
 
 
 def plot(result: Result, path: Path) -> None:
-    """Writes a PNG. Seeds are small grey dots, so that a mean of few can be seen for what it is."""
+    """Write a PNG. Seeds are small grey dots, so that a mean of few is recognisable as such."""
     claim, arms = result.claim, list(result.summary)
     figure = Figure(figsize=(2.6 + 2.6 * len(claim.metrics), 1.5 + 0.27 * len(arms)), layout="constrained")
     panels = figure.subplots(1, len(claim.metrics), sharey=True, squeeze=False)[0]

@@ -34,11 +34,11 @@ class RareFeatures(Claim):
     Args:
         model: the regime in which the effect is seen: noise stronger than the number of rare samples per class.
         weak_noise: squared norm of the noise in the arms that show where the effect vanishes.
-        steps: of gradient descent, a multiple of 100.
+        steps: steps of gradient descent, a multiple of 100.
         stops: steps after which the early-stopped arms no longer mix.
-        lam: of mixup, constant as in the paper's analysis.
+        lam: mixup's lam, constant as in the paper's analysis.
         label: weight of the own label in the arm with decoupled weights.
-        fresh: rare samples to test on.
+        fresh: number of rare samples to test on.
     """
 
     model: FeatureNoise = field(default_factory=FeatureNoise)
@@ -140,7 +140,7 @@ class Run:
 
 
 def pair_weights(law: MixUp, rng: np.random.RandomState, n: int) -> Weights:
-    """One draw for each of the n² pairs."""
+    """One draw per pair of the n² pairs."""
     draws = law.draw(rng, n * n, 1, 1)
     pixels = draws.weights if draws.pixel_weights is None else draws.pixel_weights
     return Weights(pixels[:, 0].reshape(n, n), draws.weights[:, 0].reshape(n, n))

@@ -1,4 +1,4 @@
-"""The claims by name. A claim's module, and torch and DALI with it, is imported when the claim is asked for."""
+"""The claims by name. A claim's module, and torch and DALI with it, is imported only when the claim is requested."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CLASSES = {
 def claim_named(name: str) -> Claim:
     """The claim with its default settings. ValueError with the known names otherwise."""
     if name not in CLASSES:
-        raise ValueError(f"claims: {name!r} is no claim; expected some of {', '.join(CLASSES)}")
+        raise ValueError(f"claims: {name!r} is not a claim; expected some of {', '.join(CLASSES)}")
     module = import_module(f"benchmarks.claims.{name}")
     claim: Claim = getattr(module, CLASSES[name])()
     return claim

@@ -1,4 +1,4 @@
-"""Running a claim over its seeds, and what it came to."""
+"""Running a claim over its seeds, and the result."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from dali_mixup.bench.environment import environment
 
 @dataclass(frozen=True)
 class Result:
-    """A claim, what every seed measured, and how long that took.
+    """A claim, the measurements of every seed, and the time they took.
 
     Attributes:
-        seconds: of all seeds together, wall time.
+        seconds: wall time of all seeds together.
     """
 
     claim: Claim
@@ -45,14 +45,14 @@ class Result:
 
 
 def run(claim: Claim, seeds: int, digits: Digits, advance: Callable[[], None]) -> Result:
-    """The claim with seeds 0, 1, ..., seeds - 1; `advance` is called `claim.ticks` times for each."""
+    """Run the claim with seeds 0, 1, ..., seeds - 1; `advance` is called `claim.ticks` times for each."""
     start = time.perf_counter()
     measured = tuple(claim.measure(seed, digits, advance) for seed in range(seeds))
     return Result(claim, measured, time.perf_counter() - start)
 
 
 def write(result: Result, path: Path, folder: Path) -> None:
-    """The result as JSON, with the environment it was made in; `folder` holds the images."""
+    """The result as JSON, with its environment; `folder` holds the images."""
     claim = result.claim
     found: dict[str, Any] = {
         "claim": claim.name,

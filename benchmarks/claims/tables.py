@@ -9,7 +9,7 @@ from benchmarks.claims.statistics import Interval
 
 
 def means(result: Result) -> Table:
-    """One row an arm, one column a metric."""
+    """One row per arm, one column per metric."""
     table = Table(title=f"{result.claim.name}: {result.claim.statement}", title_justify="left")
     table.add_column("arm")
     for metric in result.claim.metrics:
@@ -20,7 +20,7 @@ def means(result: Result) -> Table:
 
 
 def directions(result: Result) -> Table:
-    """One row a direction: the paired difference, and whether it was seen."""
+    """One row per direction: the paired difference, and whether it was seen."""
     table = Table(title="directions", title_justify="left")
     for column in ("claimed", "difference over the seeds", "seen", "expected at this scale"):
         table.add_column(column)
@@ -33,7 +33,7 @@ def directions(result: Result) -> Table:
 
 
 def shown(found: Interval) -> str:
-    """The mean and half the width of its interval, with as many digits as make sense."""
+    """The mean and half the width of its interval, with a sensible number of digits."""
     digits = 1 if abs(found.mean) >= 10 else 2 if abs(found.mean) >= 1 else 3
     half = "" if found.half is None else f" ± {found.half:.{digits}f}"
     return f"{found.mean:.{digits}f}{half}"

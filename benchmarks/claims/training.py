@@ -24,8 +24,8 @@ class Training:
 
     Args:
         train: digits to train on; 797 others are for testing.
-        epochs, batch_size, lr, weight_decay: of the optimiser.
-        widths: of the hidden layers.
+        epochs, batch_size, lr, weight_decay: settings of the optimiser.
+        widths: widths of the hidden layers.
     """
 
     train: int = 200
@@ -56,7 +56,7 @@ class Training:
         )
 
     def fit(self, loader: MixLoader, arms: Mapping[str, Arm], tick: Tick) -> None:
-        """Trains the arms of one stream to the end."""
+        """Train the arms of one stream to the end."""
         for _ in train(loader, list(arms.values()), self.epochs):
             tick()
 

@@ -14,9 +14,9 @@ __all__ = ["QUESTIONS", "Question", "Visit"]
 
 @dataclass(frozen=True)
 class Question:
-    """A question, and after how many seconds its process is ended.
+    """A question, and the time limit of its process in seconds.
 
-    `ask` gets the visit and a function that keeps what is known so far.
+    `ask` gets the visit and a function that saves the answer so far.
     """
 
     ask: Callable[[Visit, Callable[[object], None]], Any]

@@ -1,4 +1,4 @@
-"""How fast, and what takes the time?"""
+"""Speed: rates, kernels and copies."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ POLICIES = {
 
 
 def environment(visit: Visit, save: Save) -> Any:
-    """Software and hardware, and what a copy on the GPU reaches."""
+    """Software and hardware, and the speed of a copy on the GPU."""
     answer: dict[str, Any] = {"software": software(visit.folder())}
     if visit.gpu:
         answer["gpu"] = str(torch.cuda.get_device_properties(0))
@@ -45,7 +45,7 @@ def environment(visit: Visit, save: Save) -> Any:
 
 
 def speed(visit: Visit, save: Save) -> Any:
-    """Images a second: the decoder's settings, then mixing off and on. Everything twice, to see the noise."""
+    """Images per second: the decoder's settings, then mixing off and on. Everything twice, to see the noise."""
     answer: dict[str, dict[str, list[float]]] = {"decoder": {}, "mixing": {}}
     for _ in range(2):
         for windows in (False, True):
@@ -79,7 +79,7 @@ def _rate(visit: Visit, loader: Iterable[Any]) -> float:
 
 
 def profile(visit: Visit, save: Save) -> Any:
-    """Kernels and copies of a batch, and their time."""
+    """Kernels and copies per batch, and their time."""
     answer: dict[str, Any] = {}
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if visit.gpu else [])]
     batches = visit.scaled(5, 1)

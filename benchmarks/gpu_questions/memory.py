@@ -1,4 +1,4 @@
-"""Does memory hold what it should, as long as it should?"""
+"""Memory: races, growth and captures."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Save = Callable[[object], None]
 
 def streams(visit: Visit, save: Save) -> Any:
     """Rows whose pixels change under load. The reference is a quiet run; then the GPU is kept busy, and batches are
-    read late, freed while they are still read, and used on a side stream. Anything but zeros is a race: of the
-    hardware JPEG decoder (docs/gpu.md), or of how batches are handed over."""
+    read late, freed while they are still read, and used on a side stream. Any non-zero count is a race: of the hardware
+    JPEG decoder (docs/gpu.md), or of the way batches are handed over."""
     answer: dict[str, Any] = {}
     for load in (0.0, 0.65, 1.0):
         quiet = _sums(visit, load, busy=False, side=False)

@@ -1,4 +1,4 @@
-"""Are the pixels right? Windows against the CPU's, every method against the CPU's graph, options that must work."""
+"""Correct pixels: windows against the CPU's, every method against the CPU's graph, options that must work."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOADS = (0.0, 0.65, 1.0)  # shares of the hardware JPEG decoder
 
 
 def selftest(visit: Visit, save: Save) -> Any:
-    """What the self-test of window decoding finds, for each share of the hardware decoder, and the share chosen."""
+    """The verdict of the self-test of window decoding for each share of the hardware decoder, and the share chosen."""
     answer: dict[str, Any] = {"chosen hw_decoder_load": hw_decoder_load(None, 0 if visit.gpu else None)}
     for load in LOADS:
         verdict = judged(0, load)
@@ -36,7 +36,7 @@ def selftest(visit: Visit, save: Save) -> Any:
 
 
 def windows(visit: Visit, save: Save) -> Any:
-    """How far the GPU's pixels are from the CPU's on 64 JPEGs of all kinds: whole images and windows."""
+    """Differences of the GPU's pixels from the CPU's on 64 JPEGs of all kinds: whole images and windows."""
     files, answer = mixed_jpegs(), {}
     for name, make in (("whole", whole_pipeline), ("windows", windows_pipeline)):
         expected = decoded(make(files, None, Backend(gpu=False)), 2)

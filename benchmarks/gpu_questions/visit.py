@@ -1,4 +1,4 @@
-"""Where the questions are asked, and the loader they are asked of."""
+"""The device and size of a visit, and the loader that the questions use."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Visit:
         return self.device == "cuda"
 
     def scaled(self, on_gpu: int, on_cpu: int) -> int:
-        """How often to repeat something."""
+        """Number of repetitions."""
         return on_gpu if self.gpu else on_cpu
 
     def folder(self) -> str:
@@ -42,13 +42,13 @@ class Visit:
         return str(synthetic_folder(self.images))
 
     def loader(self, policy: MixPolicy | None = None, **options: Any) -> MixLoader:
-        """A training loader with DALI's own operators; whole images are decoded unless `runtime` says otherwise."""
+        """A training loader with DALI's own operators; whole images are decoded unless `runtime` differs."""
         runtime = {"num_threads": self.threads, "cpu_kernels": "dali", "roi_decoding": False}
         runtime |= options.pop("runtime", {})
         given = {"batch_size": self.batch_size, "device": self.device, "policy": policy} | options
         return train_loader(self.folder(), runtime=Runtime(**runtime), **given)
 
     def wait(self) -> None:
-        """Until the GPU has done all that is queued."""
+        """Wait until the GPU has finished all queued work."""
         if self.gpu:
             torch.cuda.synchronize()

@@ -1,7 +1,7 @@
 """Fused pixel kernels for DALI's CPU backend, compiled by Numba, an optional dependency.
 
 DALI's own CPU operators for resizing, blending and normalising take several passes and several times as long (see
-docs/benchmarking.md). `kernels` is the arithmetic, `abi` how DALI calls it, `operators` the graph.
+docs/benchmarking.md). `kernels` is the arithmetic, `abi` its calling convention, `operators` the graph.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from dali_mixup._checks import choice
 
 log = logging.getLogger("dali_mixup")
 
-MOST_IMAGES = 5  # that are mixed into one: DALI's Numba operator has six inputs, one is for the weights
+MOST_IMAGES = (
+    5  # that can be mixed into one: DALI's Numba operator has six inputs, one of them for the weights
+)
 
 
 def use_compiled(owner: str, given: str, gpu: bool) -> bool:
-    """Whether to use the compiled kernels: given = "numba", "dali" (its own operators) or "auto", numba where it works;
-    never on a GPU.
+    """True if the compiled kernels are to be used: given = "numba", "dali" (its own operators) or "auto", numba if it
+    works; never on a GPU.
 
     Raises:
-        TypeError, ValueError: another value; "numba" where it does not work, with the reason.
+        TypeError, ValueError: another value; "numba" if it does not work, with the reason.
     """
     choice(owner, "cpu_kernels", given, ("auto", "numba", "dali"))
     if gpu or given == "dali":
@@ -43,9 +45,9 @@ def use_compiled(owner: str, given: str, gpu: bool) -> bool:
 
 @cache
 def unusable() -> str:
-    """Why the compiled kernels cannot be used, "" where they can."""
+    """The reason why the compiled kernels cannot be used, or ""."""
     try:
         from dali_mixup._cpu import operators  # noqa: F401
-    except Exception as error:  # not there, or no match for this NumPy, LLVM or DALI
+    except Exception as error:  # not installed, or incompatible with this NumPy, LLVM or DALI
         return f"{type(error).__name__}: {error}"
     return ""

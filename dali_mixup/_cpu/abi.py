@@ -1,6 +1,6 @@
-"""How DALI's Numba operator calls a C function, and Numba's side of it.
+"""The interface between DALI's Numba operator and C functions, and Numba's side of it.
 
-The public `numba_function` compiles anew for every pipeline, for a second or more; an entry point of this module is
+The public `numba_function` compiles again for every pipeline, for a second or more; an entry point of this module is
 compiled once and kept on disk.
 """
 
@@ -23,11 +23,11 @@ RUN = types.void(*_POINTERS, types.int32, *_POINTERS, types.int32)
 SETUP = types.void(
     types.uint64, types.uint64, types.int32, types.uint64, types.uint64, types.int32, types.int32
 )
-"""(shapes, dimensions, count) of the outputs, to be filled, then of the inputs, and how many samples."""
+"""(shapes, dimensions, count) of the outputs, to be filled, then of the inputs, and the number of samples."""
 
 
 def check_convention(operator: Any) -> None:
-    """ImportError where DALI's operator class does not call entry points as they are written here: none of this is
+    """Raise ImportError if DALI's operator class does not call entry points as they are written here: none of this is
     DALI's public interface."""
     try:
         known = (operator._run_fn_sig(None), operator._setup_fn_sig(None)) == (RUN, SETUP)
@@ -58,8 +58,8 @@ def entry_point(signature: Any, function: Callable[..., None]) -> Any:
     """A compiled C function. It must be kept as long as a pipeline uses its `address`."""
     try:
         return numba.cfunc(signature, cache=True)(function)
-    except RuntimeError as error:  # no folder to write to
-        log.info("compiled anew in every process: %s", error)
+    except RuntimeError as error:  # no writable folder
+        log.info("the kernels are compiled again in every process: %s", error)
         return numba.cfunc(signature)(function)
 
 

@@ -2,8 +2,8 @@
 
 No fast-math: every sum has one order, so all machines give the same pixels.
 
-What DALI calls is at the end, in this file too: Numba keeps compiled code on disk and looks at the file of the entry
-point, and at no other, to see whether that code is still good.
+The functions that DALI calls are at the end of this file: Numba keeps compiled code on disk and looks only at the file
+of the entry point to see whether that code is still valid.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ compiled = numba.njit(error_model="numpy")
 
 
 RADIUS = {"bilinear": 1.0, "bicubic": 2.0, "lanczos": 3.0}
-"""How far an interpolation reaches, in pixels of the smaller of the two images; it stands for its name here."""
+"""The reach of an interpolation, in pixels of the smaller of the two images; here it identifies the interpolation."""
 
 
 @compiled
@@ -36,8 +36,8 @@ def influence(x: float, radius: float) -> float:
 
 @compiled
 def taps(before: int, after: int, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which pixels a resized one is made of: (first (after,), how many (after,), weights (after, most) float32, each
-    row of sum 1). Widened by the ratio of the sizes where the image shrinks, as in Pillow's Image.resize."""
+    """The source pixels of a resized one: (first (after,), how many (after,), weights (after, most) float32, each row
+    of sum 1). Widened by the ratio of the sizes if the image shrinks, as in Pillow's Image.resize."""
     ratio = before / after
     width = max(ratio, 1.0)
     reach = radius * width
@@ -71,7 +71,7 @@ def resize(image: np.ndarray, flipped: bool, out: np.ndarray, radius: float) -> 
     line = np.empty(3 * width, np.float32)
     top = np.float32(255.0)
     for y in range(rows):
-        # Rows first: this loop runs along memory and is the one that meets every pixel of the image.
+        # Rows first: this loop runs along memory and is the one that visits every pixel of the image.
         start = first_y[y]
         weight = weight_y[y, 0]
         for i in range(3 * width):
@@ -82,7 +82,7 @@ def resize(image: np.ndarray, flipped: bool, out: np.ndarray, radius: float) -> 
                 line[i] += weight * lines[start + t, i]
         for x in range(columns):
             i = 3 * first_x[x]
-            red = green = blue = np.float32(0.5)  # cutting off after that rounds
+            red = green = blue = np.float32(0.5)  # truncating after that rounds
             for t in range(count_x[x]):
                 weight = weight_x[x, t]
                 red += weight * line[i]

@@ -15,7 +15,7 @@ from dali_mixup._cpu.abi import CompiledFunction
 
 UINT8, INT32, FLOAT = types.DALIDataType.UINT8, types.DALIDataType.INT32, types.DALIDataType.FLOAT
 
-# For the life of the process: DALI holds their addresses only.
+# Kept as long as the process lives: DALI holds only their addresses.
 _resize_entry = cache(kernels.resize_entry)
 _normalise_entry = cache(kernels.normalise_entry)
 _setup = cache(kernels.setup)
@@ -28,7 +28,7 @@ def resized(
     right.
 
     Args:
-        size: (h, w), or a node of (2,) numbers where it changes with the batch.
+        size: (h, w), or a node of (2,) numbers if it changes with the batch.
         interpolation: "bilinear", "bicubic" or "lanczos".
         flipped: () int32, not 0 where a sample is flipped; None: none is.
     """

@@ -1,1 +1,1 @@
-"""What DALI runs: decoding, mixing and normalising as operators of one graph."""
+"""The DALI graph: decoding, mixing and normalising as operators."""

@@ -1,4 +1,4 @@
-"""Answers that hold for a machine and its versions, kept in a file so that each is found out once.
+"""Answers that hold for a machine and its versions, kept in a file so that each is found only once.
 
 Processes that want the same answer at the same time, such as the ranks of one machine, wait for the first one's.
 """
@@ -19,7 +19,7 @@ log = logging.getLogger("dali_mixup")
 
 
 def known(file: Path, key: str) -> bool | None:
-    """The answer kept under `key`; None where there is none, or no readable file."""
+    """The answer kept under `key`; None if there is none, or no readable file."""
     try:
         answer = json.loads(file.read_text(encoding="utf-8")).get(key)
     except (OSError, ValueError, AttributeError):
@@ -28,7 +28,7 @@ def known(file: Path, key: str) -> bool | None:
 
 
 def keep(file: Path, key: str, answer: bool) -> None:
-    """Adds an answer, in one step for readers; what cannot be written is found out anew next time."""
+    """Add an answer, atomically for readers; an answer that cannot be written is found again next time."""
     try:
         old = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -38,12 +38,12 @@ def keep(file: Path, key: str, answer: bool) -> None:
         make_folder(file.parent)
         write_text(file, json.dumps(kept, indent=1))
     except NotWritten as error:
-        log.info("%s; the next process finds out for itself", error)
+        log.info("%s; the next process finds the answer again", error)
 
 
 @contextlib.contextmanager
 def one_at_a_time(file: Path, patience: float) -> Iterator[None]:
-    """The block in one process at a time; after `patience` seconds, or where files cannot be locked, all the same."""
+    """Run the block in one process at a time; after `patience` seconds, or if files cannot be locked, run it anyway."""
     handle = None
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def one_at_a_time(file: Path, patience: float) -> Iterator[None]:
 
 
 def _locked(file: int) -> bool:
-    """Locks an open file unless another process has done so."""
+    """Lock an open file unless another process has done so."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

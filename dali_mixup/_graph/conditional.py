@@ -1,7 +1,7 @@
-"""Samples of a batch dealt to two branches of a graph, and collected again.
+"""Samples of a batch split between two branches of a graph, and merged again.
 
 The operators are those behind DALI's own `if`. They copy no pixels, need no `enable_conditionals`, and a branch that
-gets no sample launches nothing. They are not DALI's public interface, so this module alone names them.
+gets no sample launches nothing. They are not DALI's public interface, so only this module uses them.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ ARGUMENTS = {"_conditional__Split": ("predicate", "_if_stmt"), "_conditional__Me
 
 
 def check_operators(schema_of: Any) -> None:
-    """ImportError where DALI has no such operators, or others than those called here.
+    """Raise ImportError if DALI lacks these operators, or has them with other arguments.
 
     Args:
-        schema_of: gives an operator's schema by name, or None.
+        schema_of: returns an operator's schema by name, or None.
     """
     for name, arguments in ARGUMENTS.items():
         schema = schema_of(name)
@@ -38,9 +38,9 @@ check_operators(backend.TryGetSchema)
 def deal(
     nodes: Mapping[str, DataNode], predicate: DataNode, here: Collection[str], there: Collection[str]
 ) -> tuple[dict[str, DataNode], dict[str, DataNode]]:
-    """The nodes named in `here` for the samples where the predicate holds, and those in `there` for the others.
+    """The nodes named in `here` for the samples for which the predicate holds, and those in `there` for the others.
 
-    Everything a branch reads has to be dealt to it: inside a branch even a constant would have the whole batch's rows.
+    Everything that a branch reads must be split too: inside a branch even a constant would have the whole batch's rows.
 
     Args:
         predicate: () bool, on the CPU.

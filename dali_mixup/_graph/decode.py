@@ -20,14 +20,14 @@ INTERPOLATIONS = {
 
 @dataclass(frozen=True)
 class Backend:
-    """Where images are decoded and processed, and the decoder settings that matter there.
+    """The place of decoding and processing, and the decoder settings for it.
 
     Attributes:
         gpu: decode with device="mixed" and process on the GPU.
         roi: decode only the window that a random crop keeps. False decodes whole images and crops after it: for
             GPUs on which nvImageCodec's window decoding crashes.
         hw_decoder_load: share in [0, 1] of the images given to the hardware JPEG decoder, GPU only.
-        memory_padding: bytes preallocated for decoding, a thread, on device and host each (0: grow on demand), GPU
+        memory_padding: bytes preallocated for decoding per thread, on device and host each (0: grow on demand), GPU
             only.
         compiled: resize and normalise with the compiled kernels of `dali_mixup._cpu`, CPU only.
     """
@@ -40,9 +40,9 @@ class Backend:
 
     @property
     def decoder_arguments(self) -> dict[str, Any]:
-        """Arguments every decoder here gets. EXIF rotation is not applied, as in torchvision; chroma is upsampled the
-        way libjpeg-turbo and Pillow do it: the CPU decoder does so in any case, bit by bit and at no cost (70.1 against
-        69.9 ms for 64 photographs), the GPU's has to be told."""
+        """Arguments of every decoder. EXIF rotation is not applied, as in torchvision; chroma is upsampled as in
+        libjpeg-turbo and Pillow: the CPU decoder does so in any case, bit by bit and at no cost (70.1 against 69.9 ms
+        for 64 photographs), the GPU's needs to be told."""
         common: dict[str, Any] = {"adjust_orientation": False, "jpeg_fancy_upsampling": True}
         if not self.gpu:
             return common | {"device": "cpu"}
@@ -57,7 +57,7 @@ class Backend:
 def file_content(path: DataNode) -> DataNode:
     """(bytes,) uint8 of the files at the paths.
 
-    They are read and not mapped: the process dies of a mapped file that another one cuts short (SIGBUS). Reading costs
+    They are read and not mapped: the process dies if another one truncates a mapped file (SIGBUS). Reading costs
     no more: 95.9 against 101.1 ms of CPU time for a batch of 64 photographs of 40 kB, from the page cache.
     """
     return fn.io.file.read(path, dont_use_mmap=True)
@@ -66,8 +66,8 @@ def file_content(path: DataNode) -> DataNode:
 def parsed_first(encoded: DataNode) -> DataNode:
     """The encoded images themselves, but no operator that takes them runs before the headers of all were parsed.
 
-    Where one does not parse, `peek_image_shape` ends in an error, and a decoder kills the process
-    (docs/upstream/bad-file-crash.md). Every file was looked at before, so this is for those that changed since.
+    If one does not parse, `peek_image_shape` ends in an error, and a decoder kills the process
+    (docs/upstream/bad-file-crash.md). Every file was checked before, so this is for those that have changed since.
     """
     shape = fn.peek_image_shape(encoded, adjust_orientation=False)
     one = fn.slice(shape, start=[0], shape=[1], axes=[0]) * 0 + 1
@@ -88,7 +88,7 @@ def middle(encoded: DataNode, backend: Backend) -> DataNode:
 
 
 def words(message: str) -> str:
-    """The part of DALI's message that says what happened, without the graph around it."""
+    """The part of DALI's message that describes the problem, without the graph around it."""
     said = re.search(r"encountered:\s*(.*?)\s*(?:C\+\+ context|Current pipeline|$)", message, re.DOTALL)
     text = " ".join((said.group(1) if said else message).split())
     return "DALI: " + re.sub(

@@ -1,4 +1,4 @@
-"""How many images the GPU's hardware JPEG decoder gets, where the user has not said."""
+"""The share of images for the GPU's hardware JPEG decoder, if the user has not set it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ log = logging.getLogger("dali_mixup")
 USUAL = 0.65  # DALI's own default
 # On H100, nvJPEG's batched hardware decoding was seen to write its output before the caller's stream got there, over
 # images of an earlier batch that were still being read (meta-pytorch/torchcodec pull request 1634, pytorch/vision pull
-# request 9606; not on A100). DALI's decoder uses the same unit, and nobody has shown it to be free of this.
+# request 9606; not on A100). DALI's decoder uses the same unit, and it has not been shown to be free of this.
 RACING = (9, 0)
 
 
@@ -28,7 +28,7 @@ def hw_decoder_load(given: float | None, gpu: int | None) -> float:
         return USUAL
     _say_once(
         f"hw_decoder_load=0 was chosen for GPU {gpu} (compute capability 9.0): its hardware JPEG decoder may overwrite "
-        f"images that are still being read. hw_decoder_load={USUAL} uses it all the same"
+        f"images that are still being read. hw_decoder_load={USUAL} uses it anyway"
     )
     return 0.0
 

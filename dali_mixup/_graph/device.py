@@ -1,4 +1,4 @@
-"""Where the pipeline runs: a GPU that both DALI and torch can use, or DALI's CPU backend."""
+"""The device of a pipeline: a GPU that both DALI and torch can use, or DALI's CPU backend."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 NVIDIA, DISPLAY = "0x10de", "0x03"  # PCI vendor, and the class of display and 3D controllers
-HIDDEN = ("", "-1", "NoDevFiles")  # what CUDA_VISIBLE_DEVICES is set to so that no GPU is used
+HIDDEN = ("", "-1", "NoDevFiles")  # values of CUDA_VISIBLE_DEVICES with which no GPU is used
 
 log = logging.getLogger("dali_mixup")
 
@@ -19,21 +19,21 @@ log = logging.getLogger("dali_mixup")
 def resolve(device: str | int | torch.device, local_rank: int | None) -> torch.device:
     """The device of a pipeline.
 
-    "auto" is the GPU with the local rank's number where torch and DALI both see one, else the CPU; one log line per
-    process says which and why, as a warning where the machine has an NVIDIA GPU that nobody has hidden. "cuda" without
-    an index is the local rank's too. Where nobody has said what the local rank is (None), torch's current device is
-    taken: launchers that set no LOCAL_RANK set that one.
+    "auto" is the GPU with the local rank's number if torch and DALI both see one, else the CPU; one log line per
+    process gives the choice and the reason, as a warning if the machine has an NVIDIA GPU that is not hidden. "cuda"
+    without an index is also the local rank's GPU. If the local rank is unknown (None), torch's current device is used:
+    launchers that set no LOCAL_RANK set that one.
 
     Raises:
-        ValueError: not "auto", "cpu", "cuda", "cuda:N", an index or a torch.device of those kinds; or a GPU asked for
-            that is not there.
+        ValueError: not "auto", "cpu", "cuda", "cuda:N", an index or a torch.device of those kinds; or a GPU that does
+            not exist.
     """
     if isinstance(device, str) and device == "auto":
         reason = _no_gpu_because()
         chosen = torch.device("cpu") if reason else torch.device("cuda", _own(local_rank))
         line, level = f"device='auto' chose {chosen}" + (f": {reason}" if reason else ""), logging.INFO
         if reason and has_card() and os.environ.get("CUDA_VISIBLE_DEVICES") not in HIDDEN:
-            line += ", although this machine has an NVIDIA GPU; device='cpu' says that this is meant"
+            line += ", although this machine has an NVIDIA GPU; pass device='cpu' if this is intended"
             level = logging.WARNING
         _say_once(line, level)
         return _existing(chosen)
@@ -60,7 +60,7 @@ def _existing(device: torch.device) -> torch.device:
     if device.type == "cuda" and device.index >= torch.cuda.device_count():
         raise ValueError(
             f"{device} was asked for (LOCAL_RANK picks the GPU), but this process sees {torch.cuda.device_count()}; "
-            "start one process per GPU, or give device= yourself"
+            "start one process per GPU, or pass device="
         )
     return device
 
@@ -81,7 +81,7 @@ def _no_gpu_because() -> str | None:
 
 
 def has_card(root: Path = Path("/")) -> bool:
-    """Whether the machine has an NVIDIA GPU, with a driver or without: its device files, or a display controller of
+    """True if the machine has an NVIDIA GPU, with or without a driver: its device files, or a display controller of
     that vendor on the PCI bus."""
     if any((root / "dev").glob("nvidia[0-9]*")):
         return True

@@ -1,6 +1,6 @@
-"""A plan as the arrays that an external source hands to the graph. NumPy only.
+"""A plan as the arrays that an external source passes to the graph. NumPy only.
 
-Which arrays there are depends on the policy alone, because a DALI graph is fixed when it is built.
+The set of arrays depends on the policy alone, because a DALI graph is fixed when it is built.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class PlanFeed:
     """The names of the arrays, and the arrays of a plan in that order.
 
     Args:
-        policy: decides which arrays are needed.
+        policy: determines the arrays that are needed.
         mean, std: (C,) of the normalisation, in pixel units; folded into BLEND rows.
         height, width: size of the images in pixels.
         compiled: BLEND rows are mixed by `dali_mixup._cpu` together with everything that is only normalised.
@@ -44,38 +44,38 @@ class PlanFeed:
 
     @property
     def gathered(self) -> int:
-        """How many partners' images a row needs beside its own (PASTE rows read them in place)."""
+        """Number of partners' images that a row needs beside its own (PASTE rows read them in place)."""
         in_place = (Form.PASTE, Form.BLEND) if self.partner_is_pasted else (Form.PASTE,)
         return max((m.columns - 1 for m in self.policy.all_methods if m.form not in in_place), default=0)
 
     @property
     def partner_is_pasted(self) -> bool:
-        """Whether pasting, which copies an image for every row anyway, copies the partner's for BLEND rows."""
+        """True if pasting, which copies an image for every row anyway, copies the partner's for BLEND rows."""
         return self.compiled and Form.PASTE in self.forms and self.blended == 1
 
     @property
     def blended(self) -> int:
-        """How many partners the policy's BLEND methods take in."""
+        """Number of partners that the policy's BLEND methods combine."""
         return max((m.columns - 1 for m in self.policy.all_methods if m.form == Form.BLEND), default=0)
 
     @property
     def masks_are_shared(self) -> bool:
-        """Whether rows can have a mask in common."""
+        """True if several rows can share a mask."""
         return self.policy.granularity != "sample"
 
     @property
     def masks_are_hard(self) -> bool:
-        """Whether no mask averages pixels, so that uint8 images stay uint8."""
+        """True if no mask averages pixels, so that uint8 images stay uint8."""
         return all(method.hard for method in self.policy.all_methods if method.form == Form.MASK)
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """What mixing labels needs."""
+        """Names of the arrays that mixing labels needs."""
         return ("weights", *(f"partner{j}" for j in range(1, self.policy.columns)))
 
     @property
     def pixel_names(self) -> tuple[str, ...]:
-        """What mixing pixels needs."""
+        """Names of the arrays that mixing pixels needs."""
         names = [f"partner{j}" for j in range(1, self.gathered + 1)]
         if self.compiled:
             names += ["coefficients"]
@@ -109,9 +109,9 @@ class PlanFeed:
         return tuple(made[name] for name in names)
 
     def _coefficients(self, plan: MixPlan) -> np.ndarray:
-        """(R, blended + 2, 3) of (sum_j w_j x_j - mean) / std: what each image is multiplied with, and what is added.
-        The pasted image comes first, which is the row's own but for a BLEND row of `partner_is_pasted`; rows of other
-        forms are that image with weight 1."""
+        """(R, blended + 2, 3) of (sum_j w_j x_j - mean) / std: the factor of each image, and the summand. The pasted
+        image comes first; it is the row's own except for BLEND rows with `partner_is_pasted`. Rows of other forms are
+        that image with weight 1."""
         weights = np.zeros((len(plan), self.blended + 1), np.float64)
         weights[:, 0] = 1.0
         mine = plan.form == Form.BLEND
@@ -150,7 +150,7 @@ class PlanFeed:
             ids[blended, 0] = plan.partners[blended, 1]
         geometry = np.concatenate([whole, regions[:, :, 1:]], axis=1)
         # Empty rectangles come first, under the whole image: DALI 2.4's GPU kernel never closes one, and would copy its
-        # image over all that lies below it or to its right.
+        # image over everything below it or to its right.
         full = (geometry[:, :, 4:] > 0).all(2, keepdims=True)
         order = np.argsort(full, axis=1, kind="stable")
         geometry = np.take_along_axis(geometry * full, order, axis=1)
@@ -163,8 +163,8 @@ class PlanFeed:
         }
 
     def _resize(self, plan: MixPlan) -> dict[str, np.ndarray]:
-        """The whole own image, then the partner's, which was resized to exactly the rectangle's size and stands where
-        the rectangle is, on a canvas that begins at `resize_start` seen from it."""
+        """The whole own image, then the partner's, which was resized to exactly the rectangle's size and is placed at
+        the rectangle, on a canvas that begins at `resize_start` relative to it."""
         mine = plan.form == Form.RESIZE
         boxes = plan.boxes
         size = np.where(mine[:, None], boxes[:, 2:] - boxes[:, :2], 1)
@@ -180,7 +180,7 @@ class PlanFeed:
 
     def _mask(self, plan: MixPlan) -> dict[str, np.ndarray | list[np.ndarray]]:
         """Each distinct mask once, at the first MASK row that has it, and one number at the others: a float32 mask for
-        every row would be 51 MB for a batch of 256 x 224 x 224. `mask_at` is where a row finds its own, counted among
+        every row would be 51 MB for a batch of 256 x 224 x 224. `mask_at` is the place of a row's mask, counted among
         MASK rows, because only these reach the branch that reads it."""
         mine = plan.form == Form.MASK
         rows = np.flatnonzero(mine)
@@ -196,15 +196,15 @@ class PlanFeed:
 
 
 def normalising(mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
-    """(2, C) float32: what a pixel is multiplied with, and what is then added, for (x - mean) / std."""
+    """(2, C) float32: the factor and the summand of a pixel for (x - mean) / std."""
     return np.stack([1.0 / np.asarray(std), -np.asarray(mean) / np.asarray(std)]).astype(np.float32)
 
 
 def channels(
     owner: str, mean: Sequence[float] | float, std: Sequence[float] | float
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """mean and std as tuples of equal length, at least one number each; TypeError or ValueError if they are no numbers,
-    do not match, or a std is not > 0."""
+    """mean and std as tuples of equal length, at least one number each; TypeError or ValueError if they are not
+    numbers, do not match, or a std is not > 0."""
     means, stds = (_numbers(owner, name, given) for name, given in (("mean", mean), ("std", std)))
     if len(means) != len(stds) or not means or min(stds) <= 0:
         raise ValueError(

@@ -16,16 +16,16 @@ from dali_mixup.sources.base import Source
 
 TRIED = frozenset({"JPEG2000"})
 """Formats whose header says too little: their damage can kill the process that decodes. Of 6,000 damaged images of
-other formats, decoded beside good ones, none did, nor of 19,500 of which windows were decoded."""
+other formats, decoded beside good ones, none did, nor did any of 19,500 of which windows were decoded."""
 
 _SLOW, _THREADS = 1e-3, 8
-"""Seconds per file from which on the storage, and not the processor, is waited for; and the threads that then wait."""
+"""Seconds per file from which the storage, not the processor, is the bottleneck; and the threads that then wait."""
 
 
 class Gate:
-    """Which samples may reach the decoder, of any number of sources.
+    """The samples, of any number of sources, that may reach the decoder.
 
-    max_pixels: of an image.
+    max_pixels: limit for an image.
     """
 
     def __init__(self, max_pixels: int):
@@ -34,10 +34,10 @@ class Gate:
         self._trial = Trial(threads=1)
 
     def refused(self, source: Source, indices: np.ndarray, *, anew: bool = False) -> list[BadFile]:
-        """The samples among `indices` that must not reach the decoder, in rising order.
+        """The samples among `indices` that must not reach the decoder, in ascending order.
 
-        anew: look at those that passed before too: they may have changed.
-        Raises StorageError where samples cannot be read at present, and are not to blame.
+        anew: check the samples that passed before too: they may have changed.
+        Raises StorageError if samples cannot be read at present and are not to blame.
         """
         passed = self._passed.setdefault(source, np.zeros(len(source), dtype=bool))
         if anew:
@@ -57,11 +57,11 @@ class Gate:
         return refused
 
     def close(self) -> None:
-        """Ends the process that tries samples, until it is needed again."""
+        """End the process that tries samples, until it is needed again."""
         self._trial.close()
 
     def _looks(self, source: Source, indices: Sequence[int]) -> list[Look | UnfitError]:
-        """What the headers say. On storage that answers late many are waited for at once; elsewhere threads would only
+        """Read the headers. On high-latency storage many threads wait for files at once; elsewhere threads would only
         wait for each other."""
 
         def one(index: int) -> Look | UnfitError:
@@ -81,7 +81,8 @@ class Gate:
             return looks + list(threads.map(one, rest))
 
     def _tried(self, source: Source, index: int, found: Look) -> str | None:
-        """Why a sample cannot be decoded, where only trying tells; None where it can, or where there is no need."""
+        """The reason why a sample cannot be decoded, if only a trial can tell; None if it can, or if no trial is
+        needed."""
         if found.format not in TRIED:
             return None
         (outcome,) = self._trial.decode(source.feed(np.array([index])), source.read_in_dali, "window")

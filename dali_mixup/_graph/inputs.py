@@ -1,4 +1,4 @@
-"""Checks of what `fn.mix` is given, batch by batch: a graph knows neither shapes nor types when it is built."""
+"""Checks of the inputs of `fn.mix`, batch by batch: a graph knows neither shapes nor types when it is built."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from nvidia.dali.data_node import DataNode
 def checked(
     labels: DataNode, images: DataNode, layout: str, height: int, width: int, num_classes: int | None
 ) -> DataNode:
-    """The same labels; a batch that cannot be mixed ends the run, where DALI would mix something else and say nothing:
-    boxes would lie outside the images, and one_hot would give a row of off values for a class it does not have.
+    """The same labels; a batch that cannot be mixed ends the run, where DALI would mix something else without an error:
+    boxes would be outside the images, and one_hot would give a row of off values for a class it does not have.
 
     Args:
-        labels: on the CPU.
-        images: on any device, in `layout`; only their shapes are looked at.
-        height, width: what the plans are made for.
-        num_classes: of class ids; None: the labels are vectors.
+        labels: labels on the CPU.
+        images: images on any device, in `layout`; only their shapes are read.
+        height, width: size for which the plans are made.
+        num_classes: number of classes for class ids; None: the labels are vectors.
     """
     check = _Inputs(layout, height, width, num_classes)
     return fn.python_function(labels, images.shape(device="cpu"), function=check, batch_processing=True)

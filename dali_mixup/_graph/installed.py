@@ -9,20 +9,20 @@ from __future__ import annotations
 from importlib import metadata, util
 
 PACKAGES = ("nvidia-dali-cuda110", "nvidia-dali-cuda120", "nvidia-dali-cuda130")
-OFFERED = ("12", "13")  # for which there are extras, the older first
+OFFERED = ("12", "13")  # versions for which there are extras, the older first
 
 
 def require_dali(packages: tuple[str, ...], importable: bool, cuda: str | None) -> None:
-    """Refuses an environment that has no DALI, or two.
+    """Refuse an environment that has no DALI, or two.
 
     Args:
-        packages: those of DALI that are installed.
-        importable: whether there is a `nvidia.dali`, from whatever package.
-        cuda: torch's version of CUDA, such as "13.0"; None: torch is built without.
+        packages: the installed distributions of DALI.
+        importable: whether `nvidia.dali` exists, from any package.
+        cuda: torch's version of CUDA, such as "13.0"; None: torch is built without CUDA.
 
     Raises:
-        ModuleNotFoundError: there is none.
-        ImportError: there are two.
+        ModuleNotFoundError: DALI is not installed.
+        ImportError: two are installed.
     """
     extra = f"cuda{_offered(cuda)}"
     because = (
@@ -30,7 +30,7 @@ def require_dali(packages: tuple[str, ...], importable: bool, cuda: str | None) 
     )
     if len(packages) > 1:
         raise ImportError(
-            f"{' and '.join(packages)} are both installed; they write the same files, so neither is whole. Remove both "
+            f"{' and '.join(packages)} are both installed and write the same files, so neither is intact. Remove both "
             f"and install one ({because}): pip uninstall -y {' '.join(packages)}; pip install 'dali-mixup[{extra}]'"
         )
     if not importable:
@@ -40,8 +40,8 @@ def require_dali(packages: tuple[str, ...], importable: bool, cuda: str | None) 
 
 
 def _offered(cuda: str | None) -> str:
-    """The major version of CUDA whose DALI goes with torch's. DALI brings its own CUDA libraries, and a driver for a
-    later CUDA runs those of an earlier one, so for versions without an extra the nearest is taken."""
+    """The major version of CUDA whose DALI matches torch's. DALI brings its own CUDA libraries, and a driver for a
+    later CUDA runs those of an earlier one, so for versions without an extra the nearest is used."""
     major = OFFERED[0] if cuda is None else cuda.partition(".")[0]
     return major if major in OFFERED else OFFERED[int(major) > int(OFFERED[0])]
 
@@ -60,7 +60,7 @@ def _installed() -> tuple[str, ...]:
 def _importable() -> bool:
     try:
         return util.find_spec("nvidia.dali") is not None
-    except ModuleNotFoundError:  # not even a `nvidia`
+    except ModuleNotFoundError:  # not even the package `nvidia`
         return False
 
 

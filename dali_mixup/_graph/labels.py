@@ -9,7 +9,7 @@ from nvidia.dali.data_node import DataNode
 
 
 def compact(labels: DataNode, columns: int, nodes: Mapping[str, DataNode]) -> DataNode:
-    """(k,) int64 class ids a row, own first, from class ids () or (1,)."""
+    """(k,) int64 class ids per row, own first, from class ids () or (1,)."""
     own = fn.reshape(fn.cast(labels, dtype=types.DALIDataType.INT64), shape=[1])
     partners = [fn.permute_batch(own, indices=nodes[f"partner{j}"]) for j in range(1, columns)]
     return fn.cat(own, *partners, axis=0)

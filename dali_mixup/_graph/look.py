@@ -1,7 +1,7 @@
-"""The look that every encoded image gets before a decoder does: what its header says, or why it is unfit.
+"""The check of every encoded image before the decoder: its header, or the reason why it is unfit.
 
 DALI parses the headers of a batch of 32 or more in blocks on its thread pool, and a header that does not parse kills
-the process (docs/upstream/bad-file-crash.md). The same parser is at hand in Python, in a library that DALI needs
+the process (docs/upstream/bad-file-crash.md). The same parser is available in Python, in a library that DALI needs
 anyway, for a few microseconds of CPU time per image.
 """
 
@@ -28,14 +28,14 @@ FORMATS = {
     "pnm": "PPM",
     "jpeg2k": "JPEG2000",
 }
-"""Pillow's names of the formats that DALI decodes, by nvImageCodec's."""
+"""nvImageCodec's names of the formats that DALI decodes, and Pillow's."""
 
 _MOST_CHANNELS = 4
 _SAMPLES = (np.dtype(np.uint8), np.dtype(np.uint16))
 
 
 class Problem(Enum):
-    """Why a file is unfit for training. The value is what exclude lists say."""
+    """The reason why a file is unfit for training. The value is the text in exclude lists."""
 
     MISSING = "missing"
     EMPTY = "empty"
@@ -50,12 +50,12 @@ class Problem(Enum):
 
 @dataclass(frozen=True)
 class Look:
-    """What the header of an image says that DALI can decode.
+    """The header of an image that DALI can decode.
 
-    format: Pillow's name of it, one of the values of `FORMATS`.
-    width, height: as stored, in pixels; not turned by EXIF.
+    format: Pillow's name of the format, one of the values of `FORMATS`.
+    width, height: as stored, in pixels; not rotated by EXIF.
     channels: as stored.
-    bytes: of the encoded image.
+    bytes: size of the encoded image.
     """
 
     format: str
@@ -69,8 +69,8 @@ class UnfitError(ValueError):
     """An image that must not reach the decoder.
 
     Attributes:
-        problem: its kind.
-        detail: what was found.
+        problem: the kind of problem.
+        detail: the details.
     """
 
     def __init__(self, problem: Problem, detail: str):
@@ -79,7 +79,7 @@ class UnfitError(ValueError):
 
 
 def look(encoded: bytes | np.ndarray, max_pixels: int) -> Look:
-    """What the header says. Raises UnfitError for what must not reach the decoder."""
+    """Parse the header. Raises UnfitError for an image that must not reach the decoder."""
     if not len(encoded):
         raise UnfitError(Problem.EMPTY, "0 bytes")
     try:
@@ -88,7 +88,7 @@ def look(encoded: bytes | np.ndarray, max_pixels: int) -> Look:
             FORMATS[stream.codec_name], stream.width, stream.height, stream.num_channels, len(encoded)
         )
         samples = np.dtype(stream.dtype)
-    except Exception as error:  # whatever a parser says to bytes that may be anything
+    except Exception as error:  # a parser may raise anything for arbitrary bytes
         raise explained(encoded, max_pixels, f"DALI's parser: {_first_line(error)}") from None
     if found.width * found.height > max_pixels:
         raise UnfitError(
@@ -97,7 +97,7 @@ def look(encoded: bytes | np.ndarray, max_pixels: int) -> Look:
         )
     if not found.width or not found.height:
         raise UnfitError(Problem.UNDECODABLE, f"{found.width} x {found.height} pixels")
-    # Integers of 32 bits end the decoder badly, and nobody knows the scale of floating-point samples.
+    # Integers of 32 bits crash the decoder, and the scale of floating-point samples is unknown.
     if samples not in _SAMPLES or not 1 <= found.channels <= _MOST_CHANNELS:
         raise UnfitError(
             Problem.UNSUPPORTED,
@@ -108,7 +108,7 @@ def look(encoded: bytes | np.ndarray, max_pixels: int) -> Look:
 
 
 def look_at(source: Source, index: int, max_pixels: int) -> Look:
-    """What the header of a sample says.
+    """Parse the header of a sample.
 
     Raises:
         UnfitError: the sample cannot be read or must not reach the decoder.
@@ -118,10 +118,10 @@ def look_at(source: Source, index: int, max_pixels: int) -> Look:
 
 
 def encoded_sample(source: Source, index: int, max_pixels: int) -> bytes | np.ndarray:
-    """The encoded image of a sample. Raises as `look_at`."""
+    """Read the encoded image of a sample. Raises as `look_at`."""
     try:
         if source.read_in_dali:
-            # Eight bytes per pixel are 16-bit RGBA without compression; the rest is for whatever else a file holds.
+            # Eight bytes per pixel are 16-bit RGBA without compression; the rest is for other contents of a file.
             return read_file(source.name(index), 8 * max_pixels + 2**26)
         return patiently(lambda: source.feed(np.array([index]))[0], source.name(index))
     except StorageError:
@@ -137,7 +137,8 @@ def encoded_sample(source: Source, index: int, max_pixels: int) -> bytes | np.nd
 
 
 def explained(encoded: bytes | np.ndarray, max_pixels: int, reason: str) -> UnfitError:
-    """Why DALI, which says `reason`, cannot decode an image, with Pillow's help: it knows more formats."""
+    """The reason why DALI, with its message `reason`, cannot decode an image; Pillow helps, since it knows more
+    formats."""
     content = bytes(encoded)
     try:
         image = _opened(content)
@@ -159,7 +160,7 @@ def explained(encoded: bytes | np.ndarray, max_pixels: int, reason: str) -> Unfi
 
 
 def good_image() -> np.ndarray:
-    """(bytes,) uint8 of an encoded image that any decoder takes."""
+    """(bytes,) uint8 of an encoded image that any decoder accepts."""
     buffer = io.BytesIO()
     Image.new("RGB", (64, 64), (120, 120, 120)).save(buffer, "JPEG")
     return np.frombuffer(buffer.getvalue(), np.uint8)

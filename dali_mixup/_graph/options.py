@@ -1,4 +1,4 @@
-"""What a batch's images look like, and how they are made: the two groups of options that every loader shares."""
+"""The two groups of options that all loaders share: the form of a batch's images, and the way they are made."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ IMAGENET_MEAN = (123.675, 116.28, 103.53)  # 255 * (0.485, 0.456, 0.406)
 IMAGENET_STD = (58.395, 57.12, 57.375)  # 255 * (0.229, 0.224, 0.225)
 MAX_PIXELS = 2**28  # decoded, these are 805 MB
 
-MOST_THREADS = 1024  # where a process may have fewer, DALI ends it without a word
+MOST_THREADS = 1024  # if a process may have fewer, DALI ends it without a message
 
 Dtype = Literal["float32", "float16", "bfloat16", "uint8"]
 
 
 @dataclass(frozen=True)
 class Output:
-    """The images that the model gets.
+    """The form of the images that the model receives.
 
     Args:
         mean, std: (channels,) or one number for all, on the pixels' own scale, which is 0..255 for uint8 images;
@@ -50,7 +50,7 @@ class Output:
 
     @property
     def on_unit_scale(self) -> bool:
-        """Whether mean or std can only be meant for images in 0..1: no image in 0..255 is so dark or so even."""
+        """True if mean or std can only be meant for images in 0..1: no image in 0..255 is so dark or so uniform."""
         mean, std = (np.atleast_1d(np.asarray(given)) for given in (self.mean, self.std))
         return bool((std < 1).any() or 0 < mean.max() <= 1)
 
@@ -72,7 +72,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Runtime:
-    """How the batches are made. Nothing here changes which samples, crops or mixes there are.
+    """The resources and the implementation. Nothing here changes the samples, crops or mixes of a batch.
 
     `dali-mixup tune` measures these on your machine and prints the object to use.
 
@@ -80,15 +80,15 @@ class Runtime:
         num_threads: DALI's worker threads, 1 to 1024; None: this process's share of the usable cores.
         prefetch: batches prepared ahead, >= 1.
         read_ahead: batches whose files are read into the page cache before they are due, >= 0. For high-latency
-            storage: a network file system, cold disks. Costs a little CPU time where the files are cached already.
-        roi_decoding: GPU only: decode just the window of the crop; "auto": where a self-test in a subprocess passes.
+            storage: a network file system, cold disks. Costs a little CPU time if the files are cached already.
+        roi_decoding: GPU only: decode just the window of the crop; "auto": if a self-test in a subprocess passes.
         hw_decoder_load: GPU only: share in [0, 1] of the images decoded by the hardware JPEG units; None: DALI's own
             0.65, but 0 on compute capability 9.0 (H100, H200), whose units may overwrite images; see docs/gpu.md.
         memory_padding: GPU only: bytes preallocated for decoding, >= 0.
         max_pixels: height times width that a stored image may have, >= 1; a larger one is a bad file. Decoding takes 3
             bytes of memory per pixel, for a whole batch at a time.
         cpu_kernels: CPU only: which implementation resizes, blends and normalises: "numba", kernels compiled for the
-            purpose; "dali", its own operators; "auto": numba where it is installed.
+            purpose; "dali", its own operators; "auto": numba if it is installed.
 
     Raises:
         TypeError, ValueError: values outside the above.
@@ -125,7 +125,7 @@ def _rounded(values: Sequence[float]) -> tuple[float, ...]:
 
 
 def dtype_name(owner: str, given: Any) -> str:
-    """ "float16" for "float16" and for torch.float16; neither torch nor DALI is loaded to find out."""
+    """ "float16" for "float16" and for torch.float16; neither torch nor DALI is imported for this."""
     name = given if isinstance(given, str) else str(given).removeprefix("torch.")
     of_torch = isinstance(given, str) or type(given).__module__ == "torch"
     if not of_torch or name not in get_args(Dtype):

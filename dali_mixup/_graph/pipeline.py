@@ -28,7 +28,7 @@ class Draws(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the arrays."""
+        """Names of the arrays."""
 
     def arrays(self, rows: int, seed: int, rank: int, epoch: int, step: int) -> tuple[np.ndarray, ...]:
         """The arrays of `names` for one batch, each with one entry per row."""
@@ -38,18 +38,18 @@ class Draws(Protocol):
 
 
 class Transform(Protocol):
-    """From encoded bytes to the images that are mixed, and from mixed to finished ones."""
+    """From encoded bytes to the images that are mixed, and from mixed images to finished ones."""
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) of the result, the largest where it changes."""
+        """(height, width) of the result, the largest if it changes."""
 
     @property
     def draws(self) -> Draws | None: ...
 
     @property
     def erases_after_mix(self) -> bool:
-        """Whether `after_mix` needs float32."""
+        """True if `after_mix` needs float32."""
 
     def graph(
         self,
@@ -65,42 +65,42 @@ class Transform(Protocol):
     def after_mix(
         self, images: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode], layout: str
     ) -> DataNode:
-        """Normalised images with what comes after mixing."""
+        """Normalised images after the operations that follow mixing."""
 
 
 class Batches(Protocol):
-    """The source of a pipeline's batches, which DALI calls with the batch's info."""
+    """The source of a pipeline's batches, called by DALI with the batch's info."""
 
     @property
     def read_in_dali(self) -> bool:
-        """Whether files are named, rather than their bytes given."""
+        """True if the source gives file names rather than their bytes."""
 
     @property
     def feed(self) -> PlanFeed | None: ...
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the arrays that come with the files."""
+        """Names of the arrays that come with the files."""
 
     def __call__(self, info: Any) -> tuple[Any, ...]: ...
 
 
 @dataclass(frozen=True)
 class PipelineSpec:
-    """Everything a pipeline is built from, apart from the batches.
+    """The parts from which a pipeline is built, apart from the batches.
 
     Attributes:
-        transform: what happens to each image before mixing.
+        transform: the processing of each image before mixing.
         backend: the device, and the decoder's settings.
         mean, std: (3,) of the normalisation, in units of uint8 pixels.
-        dtype: of the images handed to the model, a key of `DTYPES`.
+        dtype: dtype of the images handed to the model, a key of `DTYPES`.
         channels_last: end in HWC order in memory, which is (N, 3, H, W) in torch's channels_last format without a copy.
         device_id: GPU index, None for DALI's CPU backend.
         num_threads: DALI's worker threads, >= 1.
         prefetch: batches prepared ahead, >= 1.
-        batch_size: the most rows of a batch.
-        clean: also put out the images before mixing.
-        max_pixels: of an image that reaches the decoder.
+        batch_size: the maximum number of rows of a batch.
+        clean: whether to output the images before mixing too.
+        max_pixels: limit for an image that reaches the decoder.
     """
 
     transform: Transform
@@ -118,13 +118,13 @@ class PipelineSpec:
 
     @property
     def draws(self) -> Draws | None:
-        """What the transform decides for each batch outside the graph."""
+        """The decisions of the transform that are made for each batch outside the graph."""
         return self.transform.draws
 
 
 def build(spec: PipelineSpec, batches: Batches, seeds: Iterator[int], checkpoint: bytes | None) -> Pipeline:
-    """The pipeline, built; its outputs are the images and, with `spec.clean`, those before mixing. Restored from
-    `checkpoint` where one is given.
+    """The built pipeline; its outputs are the images and, with `spec.clean`, those before mixing. Restored from
+    `checkpoint` if one is given.
 
     Passes over the pixels: decode writes the window in uint8, resize writes uint8 (P), flip P, then mixing and
     normalising as counted in `fn.mix`. With the compiled kernels resize and flip are one pass, blending and normalising

@@ -1,7 +1,7 @@
-"""The pixel part of a plan as DALI operators: one branch a form, each ending in the same normalisation.
+"""The pixel part of a plan as DALI operators: one branch per form, each ending in the same normalisation.
 
-Rows are dealt to the branches (see `conditional`), so a batch without a form costs nothing for it. With the compiled
-kernels blending and normalising are one operator, and BLEND needs no branch.
+Rows are split between the branches (see `conditional`), so a form that a batch does not use costs nothing. With the
+compiled kernels blending and normalising are one operator, and BLEND needs no branch.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _branches(forms: Sequence[Form], nodes: Nodes, feed: PlanFeed, output: dict[
         return _blended_or_left(nodes, feed, output)
     form, rest = forms[0], forms[1:]
     predicate = nodes[f"is_{form.name.lower()}"]
-    # The later branches lie inside this one's "else": what they read, their predicates included, passes through here.
+    # The later branches lie inside this one's "else": everything they read, including their predicates, passes here.
     passed_on = _wanted_last(feed).union(*({f"is_{f.name.lower()}"} | _wanted(f, feed) for f in rest))
     mine, others = deal(nodes, predicate, _wanted(form, feed), passed_on)
     # Each branch normalises its own rows. One step after collecting would force float32 on rows that are still uint8,
@@ -59,7 +59,7 @@ def _branches(forms: Sequence[Form], nodes: Nodes, feed: PlanFeed, output: dict[
 
 
 def _blended_or_left(nodes: Nodes, feed: PlanFeed, output: dict[str, Any]) -> DataNode:
-    """The rows of no branch: pasted or left alone, and blended ones if there are compiled kernels."""
+    """The rows of no branch: pasted or left alone, and blended ones if the compiled kernels are used."""
     if not feed.compiled:
         return fn.crop_mirror_normalize(nodes["pasted"], mean=list(feed.mean), std=list(feed.std), **output)
     from dali_mixup._cpu.operators import normalised
@@ -76,14 +76,14 @@ def _summed(feed: PlanFeed) -> list[str]:
 
 
 def _wanted_last(feed: PlanFeed) -> set[str]:
-    """The nodes that `_blended_or_left` reads."""
+    """Names of the nodes that `_blended_or_left` reads."""
     if not feed.compiled:
         return {"pasted"}
     return {"coefficients", *_summed(feed)}
 
 
 def _wanted(form: Form, feed: PlanFeed) -> set[str]:
-    """The nodes a branch reads."""
+    """Names of the nodes that a branch reads."""
     if form == Form.BLEND:
         partners = range(1, feed.blended + 1)
         return {"images", "mean", "std"}.union(*({f"image{j}", f"ratio{j}"} for j in partners))
@@ -93,7 +93,7 @@ def _wanted(form: Form, feed: PlanFeed) -> set[str]:
 
 
 def _blend(nodes: Nodes, feed: PlanFeed) -> DataNode:
-    """x_0 + sum_j r_j x_j in float32, two passes a partner; w_0 is folded into the normalisation (`PlanFeed._blend`).
+    """x_0 + sum_j r_j x_j in float32, two passes per partner; w_0 is folded into the normalisation (`PlanFeed._blend`).
     The own image is added last so that it stays uint8 until then."""
     terms = [nodes[f"image{j}"] * nodes[f"ratio{j}"] for j in range(1, feed.blended + 1)]
     total = terms[0]
@@ -103,7 +103,7 @@ def _blend(nodes: Nodes, feed: PlanFeed) -> DataNode:
 
 
 def paste(images: DataNode, nodes: Nodes) -> DataNode:
-    """One pass: the own image and every rectangle, copied bit by bit from the batch itself."""
+    """One pass: the own image and every rectangle, copied exactly from the batch itself."""
     return fn.multi_paste(
         images,
         in_ids=nodes["paste_ids"],
@@ -139,7 +139,7 @@ def paste_resized(nodes: Nodes, interpolation: types.DALIInterpType) -> DataNode
 def _mask(nodes: Nodes) -> DataNode:
     """mask * x_0 + (1 - mask) * x_1: exact x_0 where the mask is 1, exact x_1 where it is 0. In float32, but hard masks
     of uint8 keep uint8 images uint8."""
-    # Only the masks of this branch go to the GPU, and once for both products.
+    # Only the masks of this branch go to the GPU, once for both products.
     mask = nodes["mask"].gpu() if nodes["images"].device == "gpu" else nodes["mask"]
     if "mask_at" in nodes:
         mask = fn.permute_batch(mask, indices=nodes["mask_at"])

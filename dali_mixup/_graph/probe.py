@@ -1,4 +1,4 @@
-"""Which samples make DALI fail. Its own errors often do not say."""
+"""The samples that make DALI fail, which its own errors often do not name."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from dali_mixup.sources.base import Source
 
 
 def undecodable(source: Source, indices: Sequence[int], windows: bool) -> list[BadFile]:
-    """The samples among `indices`, which passed the gate, that the CPU decoder fails on, each decoded by itself.
+    """The samples among `indices`, which passed the gate, on which the CPU decoder fails, each decoded by itself.
 
     windows: decode a window of each, too.
-    Raises RuntimeError where it also fails on an image that is good: then no file is at fault.
+    Raises RuntimeError if it also fails on a good image: then no file is at fault.
     """
     found, pipe = [], None
     for index in indices:
@@ -28,16 +28,16 @@ def undecodable(source: Source, indices: Sequence[int], windows: bool) -> list[B
         except Exception as error:
             _one_at_a_time(read_in_dali=False, windows=windows).run(sample=[good_image()])
             found.append(BadFile(int(index), source.name(int(index)), _reason(error, source, int(index))))
-            pipe = None  # DALI does not promise anything for a pipeline after an error
+            pipe = None  # DALI guarantees nothing for a pipeline after an error
     return found
 
 
 def culprits(rows: Sequence[int], fails: Callable[[frozenset[int]], bool]) -> list[int]:
     """The rows of a batch, in rising order, that make it fail.
 
-    fails: whether the batch fails with only these rows as they are and good images in the others' places. It is asked
-        about ever smaller parts. A batch that fails without any of its rows, or no longer fails with all of them, has
-            no culprit.
+    fails: whether the batch fails with only these rows unchanged and good images replacing the others. It is called for
+        smaller and smaller parts. A batch that fails without any of its rows, or no longer fails with all of them, has
+        no culprit.
     """
     if fails(frozenset()) or not fails(frozenset(rows)):
         return []
@@ -49,7 +49,7 @@ def culprits(rows: Sequence[int], fails: Callable[[frozenset[int]], bool]) -> li
             found += part
             continue
         half = len(part) // 2
-        # Rows that fail together only, as where memory is short, are nobody's fault.
+        # Rows that fail only together, for example if memory is short, are not at fault.
         parts += [some for some in (part[:half], part[half:]) if fails(frozenset(some))]
     return sorted(found)
 
@@ -70,5 +70,5 @@ def _reason(error: Exception, source: Source, index: int) -> str:
     said = words(str(error))
     try:
         return str(explained(encoded_sample(source, index, MAX_PIXELS), MAX_PIXELS, said))
-    except UnfitError as unfit:  # it changed meanwhile
+    except UnfitError as unfit:  # it has changed meanwhile
         return str(unfit)

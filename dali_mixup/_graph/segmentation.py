@@ -1,4 +1,4 @@
-"""Segmentation maps, mixed as their images were: copied, never averaged."""
+"""Segmentation maps, mixed like their images: copied, never averaged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dali_mixup.methods import Form
 
 
 def refuse_averaging(policy: MixPolicy) -> None:
-    """ValueError for a policy with a method that averages pixels: two class ids have no average."""
+    """Raise ValueError for a policy with a method that averages pixels: two class ids have no average."""
     averaging = [m.name for m in policy.all_methods if m.form not in (Form.PASTE, Form.RESIZE)]
     if averaging:
         raise ValueError(

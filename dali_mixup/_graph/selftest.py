@@ -1,4 +1,4 @@
-"""Whether the GPU decodes windows of JPEGs rightly, found out where a crash does no harm.
+"""A self-test of window decoding on the GPU, in a child process where a crash does no harm.
 
 Some nvImageCodec versions crash on Hopper GPUs when a random crop is decoded as a window (NVIDIA/nvImageCodec
 issue 55): on some machines as an error, on others as a segmentation fault, which no exception handler survives. So a
@@ -41,7 +41,7 @@ NOT_THE_DECODER = re.compile(
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the child found: True or False, or None where it could not tell, and why."""
+    """The child's result: True or False, or None if it could not tell, and the reason."""
 
     works: bool | None
     reason: str = ""
@@ -49,20 +49,20 @@ class Verdict:
 
 @functools.cache
 def window_decoding_works(gpu: int, hw_decoder_load: float) -> bool:
-    """Whether windows may be decoded on this GPU; if not, one warning says why.
+    """True if windows may be decoded on this GPU; if not, one warning gives the reason.
 
     A verdict is kept in a file for this GPU's model, the driver and the decoders' versions, and shared by the ranks of
-    a machine. A test that could not tell (the GPU is full, or in exclusive use) counts as False here and is not kept.
+    a machine. An inconclusive test (the GPU is full, or in exclusive use) counts as False and is not kept.
 
     Args:
-        gpu: index, as this process counts.
+        gpu: index of the GPU as this process numbers them.
         hw_decoder_load: share in [0, 1] of the images that go to the hardware decoder.
     """
     file, key = cache_folder() / "window-decoding.json", _key(gpu, hw_decoder_load)
     verdict = Verdict(known(file, key))
     if verdict.works is None:
         with one_at_a_time(file, 2 * TIMEOUT):
-            verdict = Verdict(known(file, key))  # found out by another rank meanwhile
+            verdict = Verdict(known(file, key))  # found by another rank meanwhile
             if verdict.works is None:
                 verdict = judged(gpu, hw_decoder_load)
                 if verdict.works is not None:
@@ -73,7 +73,7 @@ def window_decoding_works(gpu: int, hw_decoder_load: float) -> bool:
 
 
 def judged(gpu: int, hw_decoder_load: float) -> Verdict:
-    """Runs the test. The child gets this process's import path, whatever the script has done to it."""
+    """Run the test. The child gets this process's import path, even if the script has changed it."""
     path = [entry or os.getcwd() for entry in sys.path]
     command = [sys.executable, "-c", CHILD, json.dumps(path), str(gpu), str(hw_decoder_load)]
     child = subprocess.Popen(
@@ -100,13 +100,15 @@ def judged(gpu: int, hw_decoder_load: float) -> Verdict:
 def _said(gpu: int, verdict: Verdict, file: Path) -> str:
     advice = "whole images are decoded instead, which costs more. roi_decoding=True or False skips this test"
     if verdict.works is None:
-        return f"no telling whether GPU {gpu} decodes windows of JPEGs rightly ({verdict.reason}); {advice}"
-    reason = verdict.reason or f"found out before; to test again, delete {file}"
+        return (
+            f"cannot tell whether GPU {gpu} decodes windows of JPEGs correctly ({verdict.reason}); {advice}"
+        )
+    reason = verdict.reason or f"found earlier; to test again, delete {file}"
     return f"decoding windows of JPEGs on GPU {gpu} fails ({reason}); {advice}"
 
 
 def _key(gpu: int, hw_decoder_load: float) -> str:
-    """Everything an answer depends on, as text."""
+    """Everything on which an answer depends, as text."""
     import torch
 
     properties = torch.cuda.get_device_properties(gpu) if torch.cuda.is_available() else None

@@ -1,4 +1,4 @@
-"""The stages of a batch in the loop's thread as ranges in a profiler's timeline (`nsys profile --trace=cuda,nvtx`).
+"""The stages of a batch in the loop's thread, as ranges in a profiler's timeline (`nsys profile --trace=cuda,nvtx`).
 
 DALI names its own operators there. The plan is drawn inside "wait for the pipeline", where DALI asks for it.
 """
@@ -11,5 +11,5 @@ import torch
 
 
 def stage(name: str, gpu: bool) -> AbstractContextManager[None]:
-    """A range "dali_mixup: <name>" around a block; nothing on the CPU, which has no such timeline."""
+    """A range "dali_mixup: <name>" around a block; no effect on the CPU, which has no such timeline."""
     return torch.cuda.nvtx.range(f"dali_mixup: {name}") if gpu else nullcontext()

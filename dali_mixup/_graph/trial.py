@@ -1,7 +1,7 @@
-"""Decoding in a process that may die of it.
+"""Decoding in a process that may crash.
 
-A damaged JPEG 2000 image can kill the process that decodes it although its header is in order, and nobody knows all
-decoders' last bugs. The process that trains is too dear for finding out.
+A damaged JPEG 2000 image can kill the process that decodes it although its header is valid, and other decoders may have
+such bugs too. The training process must not be put at risk.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ import numpy as np
 from dali_mixup._graph.look import good_image
 
 MOST_FILES = 31
-"""Samples of a batch. With fewer than 32 DALI parses all headers in one thread, where an error is safe."""
+"""Samples per batch. With fewer than 32 DALI parses all headers in one thread, where an error is safe."""
 
 TIMEOUT = 120.0
-"""Seconds after which a child that does not answer is given up."""
+"""Seconds after which an unresponsive child is given up."""
 
 Care = Literal["whole", "window", "compare"]
-"""How samples are tried: decoded whole, also as a window, also compared with Pillow's pixels."""
+"""The care of a trial: decoded whole, also as a window, also compared with Pillow's pixels."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a sample decoded.
+    """The result of decoding a sample.
 
-    error: why it did not, or None.
-    remark: the JPEG library's remark on compressed data that are not in order, of a sample that did, or None.
-    difference: with care="compare", in what its pixels differ from Pillow's, or None.
+    error: the reason why it failed, or None.
+    remark: the JPEG library's remark on damaged compressed data of a sample that decoded, or None.
+    difference: with care="compare", the difference of its pixels from Pillow's, or None.
     """
 
     error: str | None = None
@@ -46,9 +46,9 @@ class Outcome:
 
 
 class Trial:
-    """A child process that decodes, started when it is first needed and again after it died.
+    """A child process that decodes, started when it is first needed and again after it has died.
 
-    threads: of its decoder.
+    threads: threads of its decoder.
     timeout: seconds that a request may take.
     """
 
@@ -57,11 +57,11 @@ class Trial:
         self._child: _Child | None = None
 
     def decode(self, samples: Sequence[np.ndarray], named: bool, care: Care) -> list[Outcome]:
-        """How these samples, at most `MOST_FILES`, decode: as a batch, but one by one with more care than "whole", and
-        where the batch kills the child.
+        """The results for these samples, at most `MOST_FILES`: decoded as a batch, but one by one with more care than
+        "whole", and if the batch kills the child.
 
-        samples: what `Source.feed` gives. named: these are paths, which the child reads.
-        Raises RuntimeError where the child also dies of a good image.
+        samples: as from `Source.feed`. named: these are paths, which the child reads.
+        Raises RuntimeError if the child also dies of a good image.
         """
         if care == "whole" and len(samples) > 1:
             together = self._ask(samples, named, care)
@@ -70,7 +70,7 @@ class Trial:
         return [self._alone(sample, named, care) for sample in samples]
 
     def close(self) -> None:
-        """Ends the child. Harmless when repeated; the next request starts another."""
+        """End the child. Harmless when repeated; the next request starts another."""
         child, self._child = self._child, None
         if child is not None:
             child.end()
@@ -88,7 +88,7 @@ class Trial:
         return Outcome(error=answer)
 
     def _ask(self, samples: Sequence[np.ndarray], named: bool, care: Care) -> list[Outcome] | str:
-        """The outcomes, or what became of the child."""
+        """The outcomes, or the reason why the child was lost."""
         child = self._child = self._child or _Child(self.threads)
         try:
             return child.ask(([sample.tobytes() for sample in samples], named, care), self.timeout)
@@ -116,7 +116,7 @@ class _Child:
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for the process that trains, which then ends this one
+                start_new_session=True,  # Ctrl-C is for the training process, which then ends this one
             )
         self.end = weakref.finalize(self, _ended, self._process, self._ours, os.getpid())
 

@@ -1,4 +1,4 @@
-"""The process behind `Trial`: decodes as training does, and says how that went."""
+"""The process behind `Trial`: decodes as training does, and reports the results."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from dali_mixup._graph.trial import MOST_FILES, Care, Outcome
 
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 _MEAN, _MOST = 1.0, 16
-"""Differences from Pillow's pixels that are rounding: the mean and the largest, of 255."""
+"""Differences from Pillow's pixels that count as rounding: the mean and the largest, of 255."""
 
 
 class Decoder:
     """Decodes on the CPU.
 
-    threads: of DALI.
+    threads: DALI's threads.
     named: samples are paths, not encoded images.
     """
 
@@ -35,7 +35,7 @@ class Decoder:
         self._pipes: dict[Care, Pipeline] = {}
 
     def decode(self, samples: Sequence[np.ndarray], care: Care) -> list[Outcome]:
-        """How the samples decode."""
+        """The results of decoding the samples."""
         error, remark, pixels = self._run(samples, care)
         if error is None and remark is None:
             if care != "compare":
@@ -57,7 +57,7 @@ class Decoder:
                 if care == "compare":
                     pixels = np.array(outputs[0].at(0))
             except Exception as failure:
-                self._pipes.pop(care, None)  # DALI promises nothing for a pipeline after an error
+                self._pipes.pop(care, None)  # DALI guarantees nothing for a pipeline after an error
                 error = words(str(failure))
         remark = re.search(r"Corrupt JPEG data.*", "".join(said))
         return error, remark and remark.group(), pixels
@@ -87,7 +87,7 @@ class Decoder:
 
 
 def difference(ours: np.ndarray, theirs: np.ndarray) -> str | None:
-    """In what (H, W, 3) uint8 pixels differ from others by more than rounding; None: in nothing."""
+    """The difference of (H, W, 3) uint8 pixels from others beyond rounding; None if there is none."""
     if ours.shape != theirs.shape:
         (h, w, _), (u, v, _) = ours.shape, theirs.shape
         return f"{w} x {h} pixels instead of {v} x {u}"
@@ -107,7 +107,7 @@ def rgb(image: Image.Image) -> np.ndarray:
 
 @contextmanager
 def _stderr() -> Iterator[list[str]]:
-    """What is written to stderr meanwhile, by the decoders' C libraries too, instead of letting it through.
+    """Capture the text written to stderr in the block, including that of the decoders' C libraries.
 
     Their lines name no file. The list is filled at the end.
     """
@@ -126,8 +126,8 @@ def _stderr() -> Iterator[list[str]]:
 
 
 def main(descriptor: int, threads: int) -> None:
-    """Answers requests until the other side closes."""
-    Image.MAX_IMAGE_PIXELS = None  # sizes were looked at before
+    """Answer requests until the other side closes."""
+    Image.MAX_IMAGE_PIXELS = None  # sizes were checked before
     decoders: dict[bool, Decoder] = {}
     with Connection(descriptor) as asked:
         while True:

@@ -1,8 +1,8 @@
-"""Windows of JPEGs decoded on the GPU and on the CPU, and how far apart they are.
+"""Windows of JPEGs decoded on the GPU and on the CPU, and the differences between them.
 
 Runs in the child process of `selftest`, which may not survive it. Exit codes: 0 the pixels agree, 1 they do not,
-anything else an error. `CONTROL` on the standard output says that whole images could be decoded on the GPU before, so
-that what fails afterwards is the decoding of windows.
+anything else an error. `CONTROL` on the standard output means that whole images could be decoded on the GPU before, so
+a later failure is due to the decoding of windows.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dali_mixup._graph.decode import Backend, whole_image
 CONTROL = "whole images can be decoded"
 BATCHES = 4
 # Two decoders round differently, and upsample colour differently at a window's edge. A wrong window, a grey image taken
-# for colour, or memory that nobody wrote to is tens of levels off all over. Not measured on a GPU yet.
+# for colour, or uninitialised memory is tens of levels off all over. Not measured on a GPU yet.
 MEAN_APART = 3.0  # grey levels, of any image
 FAR = 24  # grey levels
 FAR_SHARE = 0.02  # of any image's values
@@ -45,7 +45,7 @@ def main(gpu: int, hw_decoder_load: float) -> int:
 
 
 def mixed_jpegs(count: int = 64) -> list[np.ndarray]:
-    """`count` JPEG files (bytes as uint8) with what decoders trip over: wide and tall, of odd sizes, grey, baseline and
+    """`count` JPEG files (bytes as uint8) that are hard for decoders: wide and tall, of odd sizes, grey, baseline and
     progressive, with all three usual chroma subsamplings."""
     files = []
     for i in range(count):
@@ -84,7 +84,7 @@ def _pipeline(files: list[np.ndarray], gpu: int | None, decode: Callable[[DataNo
 
 
 def decoded(pipe: Pipeline, batches: int) -> list[np.ndarray]:
-    """The pixels of so many batches."""
+    """The pixels of `batches` batches."""
     pipe.build()
     images = []
     for _ in range(batches):
@@ -111,7 +111,7 @@ def apart(ours: list[np.ndarray], theirs: list[np.ndarray]) -> list[str]:
 
 
 def run(arguments: list[str]) -> None:
-    """`main` for a command line of (GPU, hw_decoder_load). Ends the process without DALI's and CUDA's own clean-up,
+    """`main` for a command line of (GPU, hw_decoder_load). Ends the process without the clean-up of DALI and CUDA,
     which has been seen to abort after all the work was done."""
     code = main(int(arguments[0]), float(arguments[1]))
     sys.stdout.flush()

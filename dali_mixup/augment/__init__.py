@@ -1,4 +1,4 @@
-"""What happens to an image before it is mixed: decode, crop, resize, flip, and random augmentation.
+"""The processing of an image before it is mixed: decode, crop, resize, flip, and random augmentation.
 
 The transforms are descriptions that load without DALI; the modules ending in `_graph` are their operators.
 """

@@ -42,7 +42,7 @@ class AutoAugment:
 
     @classmethod
     def from_string(cls, text: str) -> AutoAugment:
-        """From "original", "v0-mstd0.5" and the like.
+        """From "original", "v0-mstd0.5" and similar strings.
 
         Raises:
             ValueError: naming the part that is not understood.

@@ -1,4 +1,4 @@
-"""Colour jitter and lighting noise: random colours, one decision an image."""
+"""Colour jitter and lighting noise: random colours, one decision per image."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ColourJitter:
     Attributes:
         amounts: of brightness, contrast, saturation (>= 0: factor uniform in [max(0, 1 - x), 1 + x]) and hue (in
             [0, 0.5]: turns uniform in [-x, x]). A component of 0 is left out.
-        prob: in [0, 1], how likely an image is jittered at all.
+        prob: in [0, 1], the probability that an image is jittered at all.
     """
 
     amounts: tuple[float, float, float, float]

@@ -17,8 +17,8 @@ INT64 = types.DALIDataType.INT64
 def random_window(
     encoded: DataNode, backend: Backend, scale: tuple[float, float], ratio: tuple[float, float], seed: int
 ) -> DataNode:
-    """A window of a random area and aspect ratio, (H, W, 3) uint8 HWC, to be resized. 10 tries, as in torchvision; if
-    none fits the image, the largest of a fitting ratio, whose place is random where torchvision's is the centre.
+    """A window of a random area and aspect ratio, (H, W, 3) uint8 HWC, to be resized. 10 attempts, as in torchvision;
+    if none fits the image, the largest window of a valid ratio, at a random place, where torchvision takes the centre.
 
     Both ways give the same pixels. `fn.random_resized_crop` would not: its filter also reads pixels outside the window.
     """
@@ -43,7 +43,7 @@ def padded_window(
     seed: int,
 ) -> DataNode:
     """torchvision's Resize(max(size)) and RandomCrop(size, padding) on black: every window position is equally likely.
-    An image of that size already is not resampled."""
+    An image that already has this size is not resampled."""
     before, shape = shorter_side(encoded, max(size))
     positions = shape + 2 * padding + 1 - types.Constant(np.array(size, np.int64), device="cpu")
     chance = fn.random.uniform(range=[0.0, 1.0], shape=[2], seed=seed)

@@ -1,5 +1,5 @@
-"""Every decision of a training transform that is not the window or the flip: drawn on the CPU in NumPy for a whole
-batch, fed to the graph as arrays. A pure function of the batch's address, like a mixing plan."""
+"""The random decisions of a training transform other than the window and the flip: drawn on the CPU in NumPy for a
+whole batch, fed to the graph as arrays. A pure function of the batch's address, like a mixing plan."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from dali_mixup.augment.stage import Stage
 
 @dataclass(frozen=True)
 class Draws:
-    """The arrays of a batch, and their names, which depend on the transform alone.
+    """The arrays of a batch, and their names, which depend only on the transform.
 
     Attributes:
-        size: (height, width), or what tells it.
-        stages: in the order of their application.
-        cutout, random_erasing: None: not wanted.
+        size: (height, width), or an object that gives it.
+        stages: the stages, in order of application.
+        cutout, random_erasing: None: off.
     """
 
     size: tuple[int, int] | SizeSchedule | MultiScale
@@ -43,7 +43,7 @@ class Draws:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the arrays: "size" if it changes, "<layer>.<Actions field>", "<rectangle>.<Rectangles field>"."""
+        """Names of the arrays: "size" if it changes, "<layer>.<Actions field>", "<rectangle>.<Rectangles field>"."""
         size = () if isinstance(self.size, tuple) else ("size",)
         actions = (f"{i}.{name}" for i, layer in enumerate(self.layers) for name in parameters_of(layer))
         rectangles = (f"{name}.{field}" for name in self.rectangles for field in self._fields_of(name))
@@ -70,7 +70,7 @@ class Draws:
         return tuple(made)
 
     def _fields_of(self, rectangle: str) -> tuple[str, ...]:
-        """Of `Rectangles`; a constant needs no colour."""
+        """Names of the arrays of `Rectangles`; a constant needs no colour."""
         coloured = (
             rectangle != "cutout" and self.random_erasing is not None and self.random_erasing.mode == "rand"
         )

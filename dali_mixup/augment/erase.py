@@ -1,4 +1,4 @@
-"""Rectangles erased in the graph. Images without one are not touched."""
+"""Rectangles erased in the graph. Images without a rectangle are not touched."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ INT32 = types.DALIDataType.INT32
 
 @dataclass(frozen=True)
 class Noise:
-    """Normal noise, each pixel and channel on its own, rounded to and cut off at what `dtype` holds.
+    """Normal noise, independent for each pixel and channel, rounded and clipped to the range of `dtype`.
 
     Attributes:
         mean, std: (3,) in the images' units.
-        seeds: (3,) of the channels' generators.
+        seeds: (3,) seeds of the channels' generators.
         dtype, layout: of the images, "HWC" or "CHW".
     """
 
@@ -46,13 +46,13 @@ def erase(
     fill: Sequence[float] | DataNode | Noise,
     size: tuple[int, int] | None,
 ) -> DataNode:
-    """One rectangle of each image replaced. Passes, only over the images that have one: 1, or 3 with noise.
+    """One rectangle of each image replaced. Passes, only over the images with a rectangle: 1, or 3 with noise.
 
     Args:
         images: uint8 or float32 (DALI's GPU kernel takes no float16), HWC or CHW.
         nodes: on the CPU, the fields erased, start and shape of `erasing.Rectangles`, and "size", (2,) float32, if it
             changes with the batch.
-        fill: a colour (3,) for all, one for each image, or noise; in the images' units.
+        fill: one colour (3,) for all images, one colour per image, or noise; in the images' units.
         size: (height, width) of the images; None: `nodes["size"]`.
     """
     wanted = {"images": images, "start": nodes["start"], "shape": nodes["shape"]}

@@ -37,15 +37,15 @@ class RandomErasing:
     its position is uniform. If none fits, the image stays as it is.
 
     Args:
-        prob: in [0, 1], how likely an image is erased.
-        mode: "const": 0 after normalisation (timm's const, torchvision's value=0); "rand": a normal colour a
+        prob: in [0, 1], the probability that an image is erased.
+        mode: "const": 0 after normalisation (timm's const, torchvision's value=0); "rand": a normal colour per
             rectangle; "pixel": normal noise, both of mean 0 and deviation 1 after normalisation.
         area: (low, high), 0 < low <= high <= 1, share of the image's area; of all its rectangles together.
         ratio: (low, high), 0 < low <= high, height / width.
-        count: >= 1, most rectangles an image; their number is uniform in 1..count.
+        count: >= 1, maximum number of rectangles per image; the number is uniform in 1..count.
         place: "before_mix": erased images are mixed, as in DeiT, Swin, ConvNeXt and torchvision; "after_mix": mixed
             images are erased, as with timm's prefetcher. Before mixing, pixels are uint8, so the constant is the
-            rounded mean, and noise is cut off at black and white.
+            rounded mean, and noise is clipped to black and white.
 
     Raises:
         TypeError, ValueError: values outside the above.
@@ -93,11 +93,11 @@ class RandomErasing:
 class Cutout:
     """Cutout (DeVries and Taylor 2017, arXiv:1708.04552): a square of 0 after normalisation, before mixing.
 
-    Its centre is any pixel with equal probability, and what would lie outside the image is left out.
+    Its centre is any pixel with equal probability, and the part outside the image is left out.
 
     Args:
         size: side of the square in pixels, >= 1.
-        prob: in [0, 1], how likely an image is cut out.
+        prob: in [0, 1], the probability that an image is cut out.
 
     Raises:
         TypeError, ValueError: values outside the above.

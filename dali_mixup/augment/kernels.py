@@ -1,6 +1,6 @@
-"""The kernels of `operations.py` as DALI operators, each image by its own.
+"""The kernels of `operations.py` as DALI operators; each image gets its own.
 
-Images are dealt to the kernels (see `_graph.conditional`), so a kernel that no image of a batch drew costs nothing, and
+Images are split between the kernels (see `_graph.conditional`), so an unused kernel costs nothing, and
 unlike `nvidia.dali.auto_aug` none of this needs `enable_conditionals`. All kernels take and return uint8 HWC, on the
 CPU or the GPU; their parameters stay on the CPU.
 """
@@ -24,12 +24,12 @@ INT32 = types.DALIDataType.INT32
 
 @dataclass(frozen=True)
 class Canvas:
-    """What an affine map needs to know beside its matrix.
+    """The parameters of an affine map beside its matrix.
 
     Attributes:
-        size: (height, width) of the images; None where it changes with the batch: then `nodes["size"]`, (2,) float32.
+        size: (height, width) of the images; None if it changes with the batch: then `nodes["size"]`, (2,) float32.
         fill: (3,) colour 0..255 of pixels that come from outside the image.
-        interpolation: NN or LINEAR, all that DALI's warp has.
+        interpolation: NN or LINEAR, the only ones that DALI's warp offers.
     """
 
     size: tuple[int, int] | None
@@ -49,7 +49,7 @@ def _select(kernels: Sequence[Kernel], nodes: Mapping[str, DataNode], canvas: Ca
     """A binary tree of splits: an image passes through about log2(len(kernels)) of them."""
     if len(kernels) == 1:
         return _run(kernels[0], nodes, canvas)
-    # Images left alone are split off first: they are the most frequent, half of them in timm's RandAugment.
+    # Images left alone are split off first: they are the most frequent, half of all images in timm's RandAugment.
     middle = 1 if kernels[0] == Kernel.NONE else len(kernels) // 2
     predicate = nodes["kernel"] < int(kernels[middle])
     halves = (kernels[:middle], kernels[middle:])
@@ -58,7 +58,7 @@ def _select(kernels: Sequence[Kernel], nodes: Mapping[str, DataNode], canvas: Ca
 
 
 def _wanted(kernels: Sequence[Kernel], canvas: Canvas) -> set[str]:
-    """The nodes that these kernels read."""
+    """Names of the nodes that these kernels read."""
     names = {PARAMETER[kernel] for kernel in kernels if kernel in PARAMETER} | {"images"}
     if Kernel.AFFINE in kernels and canvas.size is None:
         names.add("size")
@@ -86,7 +86,7 @@ def _run(kernel: Kernel, nodes: Mapping[str, DataNode], canvas: Canvas) -> DataN
         inverted = images >= fn.cast(
             amount, dtype=types.DALIDataType.INT16
         )  # a threshold of 256 inverts nothing
-        return images ^ (inverted * types.Constant(255, dtype=UINT8))  # 255 - x is x with every bit turned
+        return images ^ (inverted * types.Constant(255, dtype=UINT8))  # 255 - x is x with every bit inverted
     if kernel == Kernel.SOLARIZE_ADD:
         return images + (images < types.Constant(128, dtype=UINT8)) * fn.cast(amount, dtype=UINT8)
     if kernel == Kernel.AUTOCONTRAST:
@@ -97,8 +97,8 @@ def _run(kernel: Kernel, nodes: Mapping[str, DataNode], canvas: Canvas) -> DataN
 
 
 def _affine(images: DataNode, nodes: Mapping[str, DataNode], canvas: Canvas) -> DataNode:
-    """DALI's warp has one number for what lies outside, or repeats the border. So a border of the right colour is
-    put around the image first, and repeated."""
+    """DALI's warp fills the outside with one number, or repeats the border. So a border of the right colour is put
+    around the image first, and repeated."""
     size: Any = list(canvas.size) if canvas.size else nodes["size"]
     framed = fn.slice(
         images,
@@ -120,15 +120,15 @@ def _affine(images: DataNode, nodes: Mapping[str, DataNode], canvas: Canvas) -> 
 
 
 def _contrast(images: DataNode, factor: DataNode) -> DataNode:
-    """factor * x + (1 - factor) * mean luma: Pillow's ImageEnhance.Contrast, but for rounding the mean."""
+    """factor * x + (1 - factor) * mean luma: Pillow's ImageEnhance.Contrast, except that the mean is not rounded."""
     means = fn.reductions.mean(images, axis_names="HW", keep_dims=True)
     mean = fn.coord_transform(means, M=LUMA.tolist())
     return fn.cast(images * factor + (mean * (1.0 - factor) - TRUNCATE), dtype=UINT8)
 
 
 def _sharpness(images: DataNode, factor: DataNode) -> DataNode:
-    """factor * x + (1 - factor) * blurred: Pillow's ImageEnhance.Sharpness, but for the outermost pixels, which
-    Pillow leaves unblurred, and rounding to the nearest."""
+    """factor * x + (1 - factor) * blurred: Pillow's ImageEnhance.Sharpness, except for the outermost pixels, which
+    Pillow leaves unblurred, and for rounding to the nearest."""
     # Pillow's ImageFilter.SMOOTH is (1 1 1, 1 5 1, 1 1 1) / 13.
     around = (1.0 - factor) / 13.0
     centre = factor + around * 5.0

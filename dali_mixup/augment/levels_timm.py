@@ -1,4 +1,4 @@
-"""timm's scales: what a magnitude of 0..10 means for each of its operations. NumPy only.
+"""timm's scales: the meaning of a magnitude of 0..10 for each of its operations. NumPy only.
 
 Each entry of `LEVELS` turns (fraction, sign, uniform, height, width) into the operation's values: fraction is
 magnitude / 10, sign is +1 or -1 with equal probability, uniform is in [0, 1); (N,) arrays all three.
@@ -70,7 +70,7 @@ def magnitudes(
     rng: np.random.RandomState, centre: float, std: float, highest: float, rows: int
 ) -> np.ndarray:
     """(rows,) fractions magnitude / 10: the magnitude is `centre`, or normal around it with `std`, or, with an
-    infinite std, uniform between 0 and it; then cut to [0, highest]."""
+    infinite std, uniform between 0 and it; then clipped to [0, highest]."""
     if std == float("inf"):
         return np.minimum(rng.random_sample(rows) * centre, highest) / 10
     return np.clip(centre + std * rng.standard_normal(rows), 0, highest) / 10

@@ -14,9 +14,9 @@ class Scale:
     Attributes:
         operation: a name of `operations.OPERATIONS`.
         bins: the strengths to choose from; None for an operation without one.
-        signed: half of the time the strength is negated.
+        signed: whether the strength is negated half of the time.
         around: added after that; 1 where the value is a factor whose neutral value is 1.
-        whole: the value is cut to a whole number.
+        whole: whether the value is truncated to a whole number.
     """
 
     operation: str

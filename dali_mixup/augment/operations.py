@@ -1,6 +1,6 @@
-"""Single-image operations as numbers: what each named operation means for an image, before any image is touched.
+"""Single-image operations as numbers: the effect of each named operation, before any image is touched.
 
-NumPy only. An operation ("Rotate", "Color", ...) and its value become a kernel, which is what the graph can run
+NumPy only. An operation ("Rotate", "Color", ...) and its value become a kernel, which the graph can run
 (`kernels.py`), and that kernel's parameters. Several operations share a kernel: every shear, shift and rotation is one
 affine map, every change of saturation and hue one colour matrix.
 """
@@ -13,15 +13,15 @@ from enum import IntEnum
 
 import numpy as np
 
-# Pillow and torchvision cut a blend's fraction off, DALI rounds to the nearest. Whole numbers survive this shift
-# on every backend, and other values are cut off unless their fraction is above 0.999.
+# Pillow and torchvision truncate a blend, DALI rounds to the nearest. Whole numbers survive this shift on every
+# backend, and other values are truncated unless their fraction is above 0.999.
 TRUNCATE = 0.499
 
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R 601, as Pillow's "L"
 
 
 class Kernel(IntEnum):
-    """What the graph can do to an image. The comment names the parameter."""
+    """The operations that the graph can apply to an image. The comment names the parameter."""
 
     NONE = 0
     AFFINE = 1  # affine
@@ -78,7 +78,7 @@ class Actions:
         )
 
     def put(self, where: np.ndarray, operation: str, values: np.ndarray, height: int, width: int) -> None:
-        """Sets the operation of some images.
+        """Set the operation of some images.
 
         Args:
             where: (N,) bool.
@@ -94,7 +94,7 @@ class Actions:
 
 
 def kernels_of(operations: Iterable[str]) -> frozenset[Kernel]:
-    """The kernels these operations need."""
+    """The kernels that these operations need."""
     return frozenset(OPERATIONS[name][0] for name in operations)
 
 
@@ -119,7 +119,7 @@ def _matrix(matrices: np.ndarray, shift: np.ndarray | float) -> np.ndarray:
 
 
 def _color(factor: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Blend of the image and its luma, which Pillow rounds; so at factor 0 nothing is cut off."""
+    """Blend of the image and its luma, which Pillow rounds; so at factor 0 nothing is truncated."""
     grey = np.tile(LUMA, (3, 1))
     f = factor[:, None, None]
     return _matrix(f * np.eye(3) + (1 - f) * grey, np.where(factor == 0, 0.0, -TRUNCATE))

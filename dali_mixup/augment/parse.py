@@ -1,4 +1,4 @@
-"""The auto-augmentation that a string names."""
+"""The auto-augmentation that a string describes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from dali_mixup.augment.stage import Stage
 from dali_mixup.augment.trivial_augment import TrivialAugmentWide
 
 TIMM_FILL = (124, 116, 104)  # ImageNet's mean colour, which timm fills with
-BLACK = (0, 0, 0)  # what torchvision fills with
+BLACK = (0, 0, 0)  # torchvision's fill
 
 
 def auto_augmentation(text: str) -> tuple[Stage, tuple[int, int, int]]:
-    """What `text` names, and the colour (r, g, b) of pixels that a rotation, shear or shift of it brings in.
+    """The augmentation described by `text`, and the colour (r, g, b) of pixels that its rotations, shears or shifts
+    bring in.
 
     Args:
         text: "rand-..." (timm's RandAugment), "original", "originalr", "v0", "v0r", "3a", all with an optional
@@ -23,7 +24,7 @@ def auto_augmentation(text: str) -> tuple[Stage, tuple[int, int, int]]:
 
     Raises:
         TypeError: not a string.
-        ValueError: naming the part that is not understood, and the nearest spelling.
+        ValueError: a part that is not understood; the message names it and the nearest spelling.
     """
     if not isinstance(text, str):
         raise TypeError(f"auto_augment={text!r}, expected a string such as 'rand-m9-mstd0.5-inc1' or None")

@@ -33,7 +33,7 @@ ORIGINAL: Policy = (
     (("Equalize", 0.8, 8), ("Equalize", 0.6, 3)),
 )
 
-# The policy of TensorFlow's EfficientNet code for TPUs, which no paper has.
+# The policy of TensorFlow's EfficientNet code for TPUs, which is in no paper.
 V0: Policy = (
     (("Equalize", 0.8, 1), ("ShearY", 0.8, 4)),
     (("Color", 0.4, 9), ("Equalize", 0.6, 3)),

@@ -41,8 +41,8 @@ THREE_WEIGHTED = {
 _NUMBER = r"\d+(?:\.\d+)?"
 SECTIONS = {
     "m": ("m, a whole number: the magnitude", r"m(\d+)"),
-    "n": ("n, a whole number >= 1: operations an image", r"n(\d+)"),
-    "p": ("p, a number in [0, 1]: how likely each operation is applied", rf"p({_NUMBER})"),
+    "n": ("n, a whole number >= 1: operations per image", r"n(\d+)"),
+    "p": ("p, a number in [0, 1]: the probability that each operation is applied", rf"p({_NUMBER})"),
     "mstd": ("mstd, a number: deviation of the magnitude, over 100 for a uniform one", rf"mstd({_NUMBER})"),
     "mmax": ("mmax, a whole number >= 1: the largest magnitude", r"mmax(\d+)"),
     "inc": ("inc0 or inc1: operations whose strength grows with the magnitude", r"inc([01])"),
@@ -52,14 +52,14 @@ SECTIONS = {
 
 @dataclass(frozen=True)
 class RandAugment:
-    """`count` operations an image, each chosen at random and applied with probability `prob`.
+    """`count` operations per image, each chosen at random and applied with probability `prob`.
 
     Attributes:
         magnitude: >= 0, on timm's scale of 0..10.
         std: >= 0 (inf allowed), of the magnitude; inf draws it uniformly from [0, magnitude].
-        highest: >= 1, magnitudes above are cut to it.
-        count: operations an image, >= 1.
-        prob: in [0, 1]. timm's 0.5 holds unless a string says otherwise: half of the operations are left out.
+        highest: >= 1, larger magnitudes are clipped to it.
+        count: operations per image, >= 1.
+        prob: in [0, 1]. timm's 0.5 applies unless a string sets another: half of the operations are left out.
         increasing: the set of operations whose strength grows with the magnitude.
         operations: "" for that set, or "weights", "3a", "3aw".
 
@@ -81,7 +81,7 @@ class RandAugment:
             number("RandAugment", "std", self.std, at_least=0)
         integer("RandAugment", "highest", self.highest, at_least=1)
         choice("RandAugment", "operations", self.operations, ("", "weights", "3a", "3aw"))
-        # Weighted choice is without replacement, so there are only so many different operations.
+        # Weighted choice is without replacement, so the number of different operations is limited.
         most = len(self.names) if self.weights is not None else None
         integer("RandAugment", "count", self.count, at_least=1, at_most=most)
         number("RandAugment", "prob", self.prob, at_least=0, at_most=1)
@@ -136,7 +136,7 @@ class RandAugment:
         return (kernels_of(LEVELS[name][0] for name in self.names),) * self.count
 
     def choices(self, rng: np.random.RandomState, rows: int) -> np.ndarray:
-        """(rows, count) indices into `names`: with replacement where all have the same chance, else without."""
+        """(rows, count) indices into `names`: with replacement if all have the same chance, else without."""
         if self.weights is None:
             return rng.randint(len(self.names), size=(rows, self.count))
         # The largest of log w + Gumbel noise, in falling order, are a weighted draw without replacement (Vieira 2014).

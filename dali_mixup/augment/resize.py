@@ -29,10 +29,10 @@ def resized_and_flipped(
     """(h, w, 3) uint8 HWC images.
 
     Args:
-        size: (h, w), or a CPU node of (2,) float32 where it changes with the batch.
+        size: (h, w), or a CPU node of (2,) float32 if it changes with the batch.
         flipped: () int32 on the CPU, 1 where a sample is flipped left to right; None: none is.
     """
-    # Without a low-pass DALI's bicubic kernel is another one, and "nearest" has nothing to gain.
+    # Without a low-pass DALI's bicubic kernel is a different one, and "nearest" has nothing to gain.
     if backend.compiled and antialias and interpolation != "nearest":
         from dali_mixup._cpu.operators import resized
 
@@ -49,7 +49,7 @@ def resized_and_flipped(
 def shorter_side(encoded: DataNode, shorter: int) -> tuple[DataNode, DataNode]:
     """((H, W), (h, w)) int64 on the CPU: an image's size as stored, and with a shorter side of `shorter` pixels.
 
-    torchvision cuts the longer side's fraction off, int(shorter * longer / shorter before), where DALI's
+    torchvision truncates the longer side, int(shorter * longer / shorter before), where DALI's
     resize_shorter would round it: a pixel more for half of all photographs, and other pixels everywhere.
     """
     stored = fn.peek_image_shape(encoded, adjust_orientation=False, dtype=INT64)
@@ -68,9 +68,9 @@ def resized_for_window(
     """(images, shape, start): images (H, W, 3) uint8 HWC resized from `before` to `shape`, of which a window at `start`
     will be kept; their (H, W) and the window's (y, x), int64 on the CPU.
 
-    Of strips only the part in the window is resized: a line of 20000 pixels, 256 pixels high, would be a picture of 1.3
-    billion. All other images are resized whole, which gives torchvision's pixels exactly; a part may differ by one grey
-    level.
+    For strips only the part in the window is resized: a line of 20000 pixels, 256 pixels high, would be a picture of
+    1.3 billion. All other images are resized whole, which gives torchvision's pixels exactly; a part may differ by one
+    grey level.
     """
     size = types.Constant(np.array(window, np.int64), device="cpu")
     low = math.clamp(start, 0, shape - 1)

@@ -36,7 +36,7 @@ class SizeSchedule:
             given = tuple((epoch, side) for epoch, side in self.knots)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"SizeSchedule: knots={self.knots!r}, expected ((epoch, side), ...), one at least"
+                f"SizeSchedule: knots={self.knots!r}, expected ((epoch, side), ...), with at least one knot"
             ) from error
         knots = tuple(
             (
@@ -50,7 +50,7 @@ class SizeSchedule:
         epochs = [epoch for epoch, _ in knots]
         if not knots or epochs != sorted(epochs):
             raise ValueError(
-                f"SizeSchedule: knots={self.knots!r}, expected them ordered by epoch, one at least"
+                f"SizeSchedule: knots={self.knots!r}, expected at least one knot, in order of epoch"
             )
         object.__setattr__(self, "knots", knots)
 

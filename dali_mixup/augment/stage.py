@@ -1,4 +1,4 @@
-"""What a random single-image augmentation is: a few layers, in each of which every image draws one operation."""
+"""The interface of a random single-image augmentation: a few layers; in each, every image draws one operation."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from dali_mixup.augment.operations import OPERATIONS, Actions, Kernel, kernels_o
 
 
 class Stage(Protocol):
-    """Decides; the graph applies what it decided. NumPy only. Settings are fields of the transform that makes it."""
+    """Draws decisions, which the graph applies. NumPy only. Settings are fields of the transform that makes it."""
 
     @property
     def layers(self) -> tuple[frozenset[Kernel], ...]:
-        """The kernels that each layer may draw, see `kernels_of`; none where the stage is off. A graph is built from
+        """The kernels that each layer may draw, see `kernels_of`; none if the stage is off. A graph is built from
         these, so they do not depend on chance."""
 
     def draw(self, rng: np.random.RandomState, rows: int, height: int, width: int) -> list[Actions]:
-        """One action a layer and row, for images of this size."""
+        """One action per layer and row, for images of this size."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Chance:
 
 
 def check_stages(owner: str, stages: Any) -> None:
-    """TypeError for anything but a tuple of objects that have what a `Stage` has."""
+    """Raise TypeError for anything but a tuple of objects with the attributes of a `Stage`."""
     if not isinstance(stages, tuple):
         raise TypeError(f"{owner}: stages={stages!r}, expected a tuple")
     for stage in stages:

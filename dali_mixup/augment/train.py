@@ -1,5 +1,5 @@
-"""The training transform: a random window of each image, resized, flipped and augmented by chance. A description,
-which needs NumPy only; `train_graph` has the operators."""
+"""The training transform: a random window of each image, resized, flipped and augmented at random. A description,
+which needs only NumPy; `train_graph` has the operators."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainTransform:
-    """torchvision's RandomResizedCrop and RandomHorizontalFlip, with its laws and defaults, and what else is asked for.
+    """torchvision's RandomResizedCrop and RandomHorizontalFlip, with its laws and defaults, and further options.
 
     The order is that of the fields: crop, flip, auto_augment, color_jitter, grayscale, solarize, gaussian_blur,
     lighting, cutout, random_erasing before mixing; then mixing and normalising; then random_erasing after mixing.
@@ -40,16 +40,17 @@ class TrainTransform:
         padding: border of a padded crop in pixels, >= 0.
         interpolation: "nearest", "bilinear", "bicubic" or "lanczos"; of auto_augment bilinear for the last two.
         antialias: low-pass before shrinking, as Pillow does and torchvision does by default.
-        hflip: in [0, 1], how likely an image is flipped left to right.
+        hflip: in [0, 1], the probability that an image is flipped left to right.
         auto_augment: timm's "rand-m9-mstd0.5-inc1" and relatives, see `auto_augmentation`; None: none.
         fill: (r, g, b) in 0..255 of pixels that auto_augment brings in; None: as the string's own library does.
         color_jitter: brightness, contrast, saturation and optionally hue as in torchvision's ColorJitter, >= 0, hue at
             most 0.5; one number x stands for (x, x, x). timm leaves it out beside auto_augment, this does not.
-        color_jitter_prob: in [0, 1], how likely an image is jittered.
-        grayscale, solarize, gaussian_blur: in [0, 1], how likely an image is made grey, inverted from 128 on, blurred.
+        color_jitter_prob: in [0, 1], the probability that an image is jittered.
+        grayscale, solarize, gaussian_blur: in [0, 1], the probability that an image is made grey, inverted from 128 on,
+            blurred.
         blur_sigma: (low, high), 0 < low <= high, pixels, uniform.
         lighting: deviation of AlexNet's PCA noise, >= 0; 0.1 in the papers.
-        cutout, random_erasing: see there; None: none.
+        cutout, random_erasing: a `Cutout`, a `RandomErasing`; None: none.
 
     Raises:
         TypeError, ValueError: values outside the above.
@@ -116,7 +117,7 @@ class TrainTransform:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """What may happen to each image between flip and cutout, in this order; one that is off has no layers.
+        """The augmentations between flip and cutout, in this order; one that is off has no layers.
 
         A subclass adds its own: `(*super().stages, Chance("Invert", self.invert))`.
         """
@@ -132,7 +133,7 @@ class TrainTransform:
 
     @cached_property
     def draws(self) -> Draws:
-        """What is decided for each batch outside the graph."""
+        """The decisions that are made for each batch outside the graph."""
         size = self.image_size if isinstance(self.image_size, SizeSchedule | MultiScale) else self.size
         used = tuple(stage for stage in self.stages if stage.layers)
         return Draws(size, used, self.cutout, self.random_erasing)
@@ -160,19 +161,19 @@ class TrainTransform:
     def after_mix(
         self, images: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode], layout: str
     ) -> DataNode:
-        """Normalised images with what comes after mixing; float32 where `erases_after_mix`."""
+        """Normalised images after the operations that follow mixing; float32 if `erases_after_mix`."""
         from dali_mixup.augment.train_graph import after_mix
 
         return after_mix(self, images, seeds, nodes, layout)
 
     @property
     def erases_after_mix(self) -> bool:
-        """Whether `after_mix` needs float32."""
+        """True if `after_mix` needs float32."""
         return self.random_erasing is not None and self.random_erasing.place == "after_mix"
 
 
 def _jitter(owner: str, given: Any) -> tuple[float, float, float, float]:
-    """(brightness, contrast, saturation, hue), zeros where nothing is wanted."""
+    """(brightness, contrast, saturation, hue), zeros for those that are off."""
     if given is None:
         return 0.0, 0.0, 0.0, 0.0
     amounts = tuple(given) if isinstance(given, tuple | list) else (given,) * 3

@@ -31,7 +31,7 @@ SCALES: dict[str, Scale] = {
 
 @dataclass(frozen=True)
 class TrivialAugmentWide:
-    """One operation an image, all equally likely, at one of 31 equally likely strengths."""
+    """One operation per image, all equally likely, at one of 31 equally likely strengths."""
 
     @property
     def layers(self) -> tuple[frozenset[Kernel], ...]:

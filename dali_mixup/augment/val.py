@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class ValTransform:
     """torchvision's Resize(resize_size) and CenterCrop(image_size), to the pixel in size and position.
 
-    A resize_size other than 256 / 224 of the training size and a larger image_size are how FixRes (Touvron et al. 2019,
-    arXiv:1906.06423) validates.
+    A resize_size other than 256 / 224 of the training size and a larger image_size are the settings with which FixRes
+    (Touvron et al. 2019, arXiv:1906.06423) validates.
 
     Args:
         image_size: height and width of the result in pixels, one number or (height, width).
@@ -79,7 +79,7 @@ class ValTransform:
         std: Sequence[float],
     ) -> tuple[DataNode, dict[str, Any]]:
         """(H, W, 3) uint8 HWC images whose shorter side is `resize_size`, and the centre as arguments of
-        `fn.crop_mirror_normalize`, of which the crop is a part."""
+        `fn.crop_mirror_normalize`, which does the cropping."""
         from dali_mixup.augment.val_graph import resized_and_centred
 
         return resized_and_centred(self, encoded, backend)
@@ -87,5 +87,5 @@ class ValTransform:
     def after_mix(
         self, images: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode], layout: str
     ) -> DataNode:
-        """The images: nothing comes after the crop."""
+        """The images: no operation follows the crop."""
         return images

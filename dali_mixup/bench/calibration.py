@@ -1,4 +1,4 @@
-"""Images that give away what was done to them: how much of them a crop kept, which one it is, what was mixed in."""
+"""Images that reveal their processing: the part that a crop kept, the image it came from, and what was mixed in."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ COLOURS = 16
 
 
 def ramps(folder: Path) -> list[tuple[str, int]]:
-    """`RAMPS` images, a class each: red rises from left to right, green from top to bottom, so a crop's slopes tell how
-    much of the width and height it kept, and the sign of red's whether it was flipped; blue tells which image it is."""
+    """`RAMPS` images, one per class: red rises from left to right, green from top to bottom, so a crop's slopes show
+    the share of the width and height that it kept, and the sign of red's slope shows a flip; blue identifies the
+    image."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     red, green = 255 * (x + 0.5) / WIDTH, 255 * (y + 0.5) / HEIGHT
     images = [np.stack([red, green, np.full_like(red, blue_of(i))], axis=2) for i in range(RAMPS)]
@@ -24,12 +25,12 @@ def ramps(folder: Path) -> list[tuple[str, int]]:
 
 
 def blue_of(number: int) -> float:
-    """Blue of the ramp image of that number: seven levels apart from the next one's."""
+    """Blue of the ramp image of that number: seven levels from the next one's."""
     return 16.0 + 7.0 * number
 
 
 def scenes(folder: Path) -> list[tuple[str, int]]:
-    """`SCENES` images, a class each, full of edges and fine grain: resizing without antialiasing shows."""
+    """`SCENES` images, one per class, full of edges and fine grain, which show resizing without antialiasing."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     images = []
     for i in range(SCENES):
@@ -47,7 +48,7 @@ def scenes(folder: Path) -> list[tuple[str, int]]:
 
 
 def colours(folder: Path) -> list[tuple[str, int]]:
-    """`COLOURS` images, a class each, of one colour each: see `palette`."""
+    """`COLOURS` images, one per class, of one colour each: see `palette`."""
     return _written(folder, [np.broadcast_to(colour, (HEIGHT, WIDTH, 3)) for colour in palette()])
 
 

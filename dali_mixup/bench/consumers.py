@@ -1,4 +1,4 @@
-"""What takes the batches: something that only touches them, or a network that learns from them."""
+"""The consumers of batches: one that only touches them, and a network that learns from them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Consumer(Protocol):
 
 
 class Drain:
-    """Reads one number of every image and the last target, so that no loader can hand over what it has not made."""
+    """Reads one number of every image and the last target, so that no loader can hand over an unfinished batch."""
 
     def __init__(self) -> None:
         self.sum: torch.Tensor | float = 0.0

@@ -1,4 +1,4 @@
-"""Where a measurement was made, and on which images: what a reader needs to compare it with another."""
+"""The environment of a measurement and its images, which a reader needs to compare it with another."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SUBSAMPLING = {(2, 2): "4:2:0", (2, 1): "4:2:2", (1, 1): "4:4:4", (1, 2): "4:4:0
 
 
 def environment(data: str) -> dict[str, Any]:
-    """Hardware, software and load of this machine now; `data` is a path on the storage that is read."""
+    """Current hardware, software and load of this machine; `data` is a path on the storage that is read."""
     return {
         "cpu": _cpu_model(),
         "physical_cores": psutil.cpu_count(logical=False),
@@ -81,7 +81,7 @@ def image_statistics(samples: Samples) -> dict[str, Any]:
 
 
 def _kind(image: Image.Image) -> str:
-    """Such as "JPEG RGB 4:2:0"."""
+    """A description such as "JPEG RGB 4:2:0"."""
     layers = getattr(image, "layer", None)
     factors = (layers[0][1], layers[0][2]) if layers and len(layers) == 3 else None
     subsampling = "" if factors is None else " " + SUBSAMPLING.get(factors, str(factors))
@@ -119,7 +119,7 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """Of the checkout this package lies in, "-dirty" where its code differs from the commit; None elsewhere."""
+    """The commit of the checkout that contains this package, with "-dirty" if its code differs; None elsewhere."""
     here = Path(__file__).parent.parent
     command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"]
     try:

@@ -1,8 +1,8 @@
-"""Whether a contender does the work: what it makes of images that give it away, and what that says.
+"""A check that a contender does the work, by its results on images that reveal their processing.
 
 Three questions, on images of `calibration`: is the crop drawn by torchvision's law, every sample taken once (ramps)?
-Are the pixels those of Pillow when the crop is the whole image (scenes)? Do targets name what was mixed into the
-pixels, whatever the method (colours)?
+Are the pixels those of Pillow when the crop is the whole image (scenes)? Do targets name the classes that were mixed
+into the pixels, for any method (colours)?
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ CHANCE = (
 
 @dataclass(frozen=True)
 class Facts:
-    """What was seen of a contender. Differences are in levels of 255, `None` for what it does not do.
+    """Observations of a contender. Differences are in levels of 255; `None` for what it does not do.
 
     Attributes:
-        shape, dtype, contiguous, device: of the images.
-        target_shape, target_dtype: of the targets.
+        shape, dtype, contiguous, device: properties of the images.
+        target_shape, target_dtype: properties of the targets.
         batches, samples: of one epoch; samples are the different ones seen.
         right_labels: every target named the image that came with it.
         area_p, ratio_p: p-values of the crop's area and of its width / height against torchvision's draws.
@@ -83,7 +83,7 @@ class Facts:
 
 
 def faults(facts: Facts, work: Work) -> list[str]:
-    """What is not the work's, in words; nothing where the work is equal."""
+    """The deviations from the work, in words; none if the work is equal."""
     size = (BATCH, 3, work.image_size, work.image_size)
     found = []
     expected = {
@@ -114,7 +114,7 @@ def faults(facts: Facts, work: Work) -> list[str]:
 def _mixing_faults(facts: Facts) -> list[str]:
     found = []
     if facts.row_sums is None or facts.row_sums > 1e-5:
-        found.append(f"rows of the targets sum to 1 up to {facts.row_sums} only")
+        found.append(f"rows of the targets differ from a sum of 1 by up to {facts.row_sums}")
     if facts.named is None or facts.named > 2:
         found.append(f"{facts.named} classes in one row, expected at most 2")
     if facts.colour is None or facts.colour > COLOUR:
@@ -126,10 +126,10 @@ def _mixing_faults(facts: Facts) -> list[str]:
 
 
 def examine(contender: Contender, work: Work, folder: Path) -> Facts:
-    """Watches the contender at work on calibration images, which are written to `folder`.
+    """Observe the contender at work on calibration images, which are written to `folder`.
 
-    Batches are of 8 there and classes are the calibration images', whatever the work's; everything else is the work's.
-    Crops and pixels are looked at with mixing off: what they become is then seen in every image by itself.
+    There, batches are of 8 and classes are the calibration images', for any work; everything else is the work's. Crops
+    and pixels are observed with mixing off, when every image shows them by itself.
     """
     plain = replace(work, batch_size=BATCH, classes=max(RAMPS, work.classes), mixed=False)
     whole = replace(plain, scale=(1.0, 1.0), ratio=(WIDTH / HEIGHT, WIDTH / HEIGHT), hflip=0.0)
@@ -193,7 +193,7 @@ def _mixtures(contender: Contender, work: Work, samples: Samples) -> dict[str, A
     sums, named, colour, blended, pasted = 0.0, 0, 0.0, 0, 0
     for epoch in _epochs(contender, work, samples, MIX_EPOCHS):
         for images, targets in epoch:
-            if targets.ndim != 2:  # nothing was mixed, and the shape says so
+            if targets.ndim != 2:  # nothing was mixed, as the shape shows
                 return {"target_shape": tuple(targets.shape), "target_dtype": str(targets.dtype)}
             pixels, weights = _levels(images), targets.double().cpu().numpy()
             sums = max(sums, float(np.abs(weights.sum(axis=1) - 1).max()))
@@ -220,7 +220,7 @@ def _levels(images: torch.Tensor) -> np.ndarray:
 
 
 def _slope(profiles: np.ndarray) -> np.ndarray:
-    """(N,) least-squares slopes of (N, L) profiles, in levels a pixel."""
+    """(N,) least-squares slopes of (N, L) profiles, in levels per pixel."""
     x = np.arange(profiles.shape[1]) - (profiles.shape[1] - 1) / 2
     return profiles @ x / (x @ x)
 

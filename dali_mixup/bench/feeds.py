@@ -1,4 +1,4 @@
-"""Where the batches of a mode come from: the loader, a few of its batches over and over, or one made-up batch."""
+"""The sources of batches for each mode: the loader, a few of its batches repeated, or one made-up batch."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from dali_mixup.bench.contenders import Batch, Loader
 from dali_mixup.bench.work import Work
 
 MODES = ("loader", "training", "replay", "synthetic")
-"""loader: the loader's batches, only touched. training: the loader's batches, a training step each. replay: batches the
-loader made before, a training step each: the same step without the loader. synthetic: one made-up batch that stays on
-the device, a training step each: the device's ceiling."""
+"""loader: the loader's batches, only touched. training: the loader's batches, one training step each. replay: batches
+that the loader made before, one training step each: the same step without the loader. synthetic: one made-up batch that
+stays on the device, one training step each: the device's ceiling."""
 
 REPLAYED = 4  # batches kept
 

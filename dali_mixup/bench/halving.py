@@ -12,7 +12,7 @@ Candidate = TypeVar("Candidate", bound=Hashable)
 
 
 def rounds(candidates: int, budget: int) -> list[tuple[int, int]]:
-    """(how many candidates, batches for each) of every round.
+    """(number of candidates, batches for each) of every round.
 
     Half of the candidates, rounded up, goes on to the next round, until one is left after the last; each round spends
     about the same share of `budget`, a number of batches, and every candidate at least one batch.
@@ -28,11 +28,11 @@ def rounds(candidates: int, budget: int) -> list[tuple[int, int]]:
 def best(
     candidates: Sequence[Candidate], budget: int, rate: Callable[[Candidate, int], float]
 ) -> tuple[Candidate, list[dict[Candidate, float]]]:
-    """The candidate that wins, and what each round measured.
+    """The winning candidate, and the measurements of each round.
 
     Args:
         candidates: without duplicates, at least one.
-        budget: batches to spend in all.
+        budget: total number of batches to spend.
         rate: rate(candidate, batches) measures it; higher is better; -inf takes it out.
 
     Raises:

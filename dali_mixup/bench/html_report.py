@@ -31,7 +31,7 @@ def page(report: Report, pictures: dict[str, bytes]) -> str:
         f"<p>{settings['threads'][0]} threads or worker processes, batches of {settings['batch_sizes'][0]}, "
         f"{settings['repeats']} interleaved repeats of {settings['batches']} batches after "
         f"warm-up, each in a fresh process; page cache: {escape(report['cache'])}. Intervals hold the median with at "
-        "least 90% and assume no distribution; where they overlap nothing is ranked. The dashed line is the rate of "
+        "least 90% and assume no distribution; overlapping intervals are not ranked. The dashed line is the rate of "
         "decoding alone, measured in the same run.</p>",
         _section("Throughput", tables.throughput(report), images["throughput"]),
         _section("Waits and phases", tables.waiting(report), images["waits"] + images["phases"]),

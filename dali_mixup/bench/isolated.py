@@ -1,4 +1,4 @@
-"""Running a function in a fresh process, with a time limit, and learning how it went wrong."""
+"""Running a function in a fresh process, with a time limit, and reporting how it failed."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 # A server forks every process from one that has imported torch and started nothing: no seconds of importing in each
-# run, and no threads, no memory and no CUDA of the runs before.
+# run, and no threads, memory or CUDA of earlier runs.
 _context = get_context("forkserver")
 _context.set_forkserver_preload(["torch", "torchvision.transforms.v2"])
 
 
 class RunFailed(RuntimeError):
-    """The function raised, its process died, or its time was over; the message says which."""
+    """The function raised, its process died, or its time was up; the message says which."""
 
 
 def isolated(function: Callable[..., Result], *arguments: Any, limit: float) -> Result:
-    """function(*arguments), both picklable, in a process of its own, which is killed after `limit` seconds.
+    """Call function(*arguments), both picklable, in its own process, which is killed after `limit` seconds.
 
     Raises:
         RunFailed: in every case without a result.
@@ -51,7 +51,7 @@ def isolated(function: Callable[..., Result], *arguments: Any, limit: float) -> 
 def _run(
     sender: Connection, start_method: str, function: Callable[..., Any], arguments: tuple[Any, ...]
 ) -> None:
-    # A process's children inherit how it was started; workers of a DataLoader must start the way a user's do.
+    # A process's children inherit its start method; workers of a DataLoader must start the way a user's do.
     set_start_method(start_method, force=True)
     try:
         answer = True, function(*arguments)

@@ -1,4 +1,4 @@
-"""One measurement of one contender: build, first batch, warm-up, steady state, epoch turn-over, apart."""
+"""One measurement of one contender: build, first batch, warm-up, steady state and epoch turn-over, timed separately."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from dali_mixup.bench.work import Samples, Work
 
 @dataclass(frozen=True)
 class Task:
-    """What to measure.
+    """The measurement to make.
 
     Attributes:
         contender: its name.
         mode: one of `feeds.MODES`.
-        work: what every batch must be.
-        samples: of an epoch, see `epoch_length`.
-        warmup, steady: batches after the first that count for nothing, and those that are measured.
+        work: the specification of every batch.
+        samples: samples of an epoch, see `epoch_length`.
+        warmup, steady: batches after the first that are not measured, and those that are.
         model: network of the training step.
     """
 
@@ -57,15 +57,15 @@ class Measurement:
         first: from then to the first batch.
         warmup: seconds of the warm-up batches.
         steady: seconds of the steady batches, from device synchronisation to device synchronisation.
-        images: in the steady batches.
+        images: number of images in the steady batches.
         waits: seconds of each steady batch between asking for it and having it (queued on the device, on a GPU).
         turnover: from asking for a batch after the epoch's last one to having the next epoch's first; less than a
-            batch's usual wait where the loader works ahead across the border.
+            batch's usual wait if the loader works ahead across the border.
         cpu: CPU seconds of the process and its workers in the steady state.
         host, on_device: peak bytes (`PeakMemory`) from the build to the end of the warm-up and after the steady state;
             the device's above those of an idle process with a CUDA context.
-        read: bytes that came from storage from the build to the end of the steady state; -1 where unknown.
-        processes, os_threads: at the end of the steady state.
+        read: bytes that came from storage from the build to the end of the steady state; -1 if unknown.
+        processes, os_threads: their number at the end of the steady state.
     """
 
     build: float
@@ -84,16 +84,16 @@ class Measurement:
 
     @property
     def rate(self) -> float:
-        """Images a second in the steady state."""
+        """Images per second in the steady state."""
         return self.images / self.steady
 
 
 def measure(task: Task) -> Measurement:
-    """Runs the task here. Call it in a process of its own: memory and threads of what ran before would count too."""
+    """Run the task. Call it in a fresh process: memory and threads of earlier work would count too."""
     work = task.work
     for module in CONTENDERS[task.contender].modules:
         import_module(module)
-    torch.empty(1, device=work.device)  # the CUDA context is nobody's memory
+    torch.empty(1, device=work.device)  # the CUDA context counts as nobody's memory
     before, on_device = usage(), device_memory(work.device)
     with PeakMemory(work.device) as peak:
         start = time.perf_counter()

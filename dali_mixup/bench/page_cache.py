@@ -1,4 +1,4 @@
-"""What of the data is in memory before a run: brought there, or thrown out."""
+"""The state of the data in the page cache before a run: brought into memory, or evicted."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import os
 from dali_mixup.bench.work import Samples
 
 STATES = ("warm", "cold", "as-is")
-"""warm: every file is read right before each run. cold: the kernel is asked to forget every file right before each run
-(posix_fadvise DONTNEED, which needs no privileges; the bytes that come from storage tell whether it did). as-is: left
-alone."""
+"""warm: every file is read right before each run. cold: the kernel is asked to drop every file right before each run
+(posix_fadvise DONTNEED, which needs no privileges; the bytes that come from storage show whether it did). as-is:
+unchanged."""
 
 
 def prepare(samples: Samples, state: str) -> None:
-    """Brings the samples' files into a state of `STATES`."""
+    """Bring the samples' files into a state of `STATES`."""
     if state == "as-is":
         return
     for path in {path for path, _ in samples}:
@@ -22,7 +22,7 @@ def prepare(samples: Samples, state: str) -> None:
             while os.read(file, 1 << 22):
                 pass
         else:
-            os.fsync(file)  # pages that are not on the disk yet cannot be forgotten
+            os.fsync(file)  # pages that are not yet on the disk cannot be dropped
             os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
         os.close(file)
 

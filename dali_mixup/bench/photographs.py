@@ -1,4 +1,4 @@
-"""A small labelled image set made of real photographs that other packages carry."""
+"""A small labelled image set made of real photographs that other packages contain."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from dali_mixup._files import make_folder, replacing
 
-# Name -> (package, file). All of them ship inside the packages' wheels. In the demo each is a class.
+# Name -> (package, file). All of them ship inside the packages' wheels. In the demo each photograph is a class.
 PHOTOGRAPHS = {
     "astronaut": ("skimage", "data/astronaut.png"),
     "brick": ("skimage", "data/brick.png"),
@@ -28,9 +28,9 @@ TRAIN_SHARE = 0.62  # of the width; the rest is for validation, so no pixel is i
 
 
 def write_photographs(root: Path, *, train_per_class: int = 64, val_per_class: int = 16) -> None:
-    """Writes crops of the photographs as JPEGs in ImageNet's layout: root/{train,val}/<class>/<class>_<number>.JPEG.
+    """Write crops of the photographs as JPEGs in ImageNet's layout: root/{train,val}/<class>/<class>_<number>.JPEG.
 
-    Training crops come from the left of a photograph and validation crops from the right, 96 to 160 pixels a side.
+    Training crops come from the left of a photograph and validation crops from the right, 96 to 160 pixels wide.
     The same crops every time; about 10 MB at most.
 
     Raises:

@@ -18,7 +18,7 @@ OURS_COLOUR = "#1f6feb"
 
 
 def plots(report: Report) -> dict[str, bytes]:
-    """{file name without suffix: PNG}; scaling curves only along what was varied.
+    """{file name without suffix: PNG}; scaling curves only along the values that were varied.
 
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
@@ -102,7 +102,7 @@ def _scaling(
 
 
 def _error(rate: Spread) -> tuple[float, float]:
-    """Lengths of the error bar; none where the interval is unknown."""
+    """Lengths of the error bar; none if the interval is unknown."""
     return (rate.median - rate.low, rate.high - rate.median) if rate.known else (0.0, 0.0)
 
 

@@ -1,4 +1,4 @@
-"""What a measurement uses up: CPU time, memory and reads of a process and of the workers it starts."""
+"""The resources used by a measurement: CPU time, memory and reads of a process and of the workers it starts."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import torch
 
 @dataclass(frozen=True)
 class Usage:
-    """Sums over this process and its descendants, those that have ended included.
+    """Sums over this process and its descendants, including those that have ended.
 
     Attributes:
         cpu: seconds of user and system time.
-        read: bytes that came from storage, not from the page cache; -1 where the kernel does not say.
-        processes, threads: how many there are now.
+        read: bytes that came from storage, not from the page cache; -1 if the kernel does not report it.
+        processes, threads: their current numbers.
     """
 
     cpu: float
@@ -55,7 +55,7 @@ def host_memory() -> int:
 
 
 def device_memory(device: str) -> int:
-    """Bytes in use on the GPU by everybody; 0 for the CPU. The difference of two calls is what was added between."""
+    """Bytes in use on the GPU by all processes; 0 for the CPU. The difference of two calls is the growth."""
     if device == "cpu":
         return 0
     free, total = torch.cuda.mem_get_info()
@@ -63,9 +63,9 @@ def device_memory(device: str) -> int:
 
 
 class PeakMemory:
-    """The largest host and device memory while the block runs, looked at every `interval` seconds from a thread.
+    """The largest host and device memory while the block runs, sampled every `interval` seconds from a thread.
 
-    Looking costs some milliseconds of CPU time, so keep timed work out of the block or the interval long.
+    Sampling costs some milliseconds of CPU time, so keep timed work out of the block or the interval long.
     """
 
     def __init__(self, device: str, interval: float = 0.25):

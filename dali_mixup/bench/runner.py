@@ -1,4 +1,4 @@
-"""Runs a benchmark and gathers what came of it."""
+"""Running a benchmark and gathering its results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dali_mixup.bench.page_cache import named, prepare
 from dali_mixup.bench.schedule import Run, interleaved, points
 from dali_mixup.bench.work import Samples, Work, epoch_of
 
-FORMAT = 1  # of the report
+FORMAT = 1  # version of the report
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,16 @@ class Plan:
 
     Attributes:
         samples: every image of the data.
-        work: at the main point; the threads and batch sizes of the other points replace its own.
-        contenders: names; every other one is listed as left out.
-        modes: of `feeds.MODES`.
+        work: the work at the main point; the threads and batch sizes of the other points replace its own.
+        contenders: names; all others are listed as left out.
+        modes: modes of `feeds.MODES`.
         threads, batch_sizes: the main value first.
-        repeats: of every measurement; fewer than five cannot be ranked.
+        repeats: number of repeats of every measurement; fewer than five cannot be ranked.
         batches, warmup: measured batches, and the fewest of warm-up, of a run.
         cache: one of `page_cache.STATES`.
         model: network of the training step.
         limit: seconds after which a run counts as failed.
-        command: how to run it again.
+        command: the command line that repeats it.
     """
 
     samples: Samples
@@ -57,7 +57,7 @@ class Plan:
 
 
 def run(plan: Plan, progress: Callable[[int, int, str], None]) -> dict[str, Any]:
-    """The report, JSON-able. progress(done, of, what is next) is called before every step.
+    """Run the plan. Returns the report, JSON-able. progress(done, total, next step) is called before every step.
 
     A contender that is missing, does unequal work or fails is listed with the reason and left out from there on.
     """
@@ -97,7 +97,7 @@ def run(plan: Plan, progress: Callable[[int, int, str], None]) -> dict[str, Any]
 
 
 def _schedule(names: Sequence[str], plan: Plan) -> list[Run]:
-    """The runs in their order; a network cannot train on what a roofline makes."""
+    """The runs in their order; a network cannot train on the output of a roofline."""
     if not names:
         return []
     runs = interleaved(names, plan.modes, points(plan.threads, plan.batch_sizes), plan.repeats)
@@ -125,7 +125,7 @@ def _examined(name: str, plan: Plan) -> tuple[dict[str, Any], str]:
 def _measured(turn: Run, plan: Plan) -> Measurement:
     mixed = CONTENDERS[turn.contender].role == "contender"
     work = replace(plan.work, threads=turn.threads, batch_size=turn.batch_size, seed=turn.repeat, mixed=mixed)
-    warmup = max(plan.warmup, work.under_way)  # until then the loader only fills its queues
+    warmup = max(plan.warmup, work.under_way)  # before that the loader only fills its queues
     samples = epoch_of(plan.samples, epoch_length(work, warmup, plan.batches) * turn.batch_size)
     prepare(samples, plan.cache)
     task = Task(turn.contender, turn.mode, work, samples, warmup, plan.batches, plan.model)

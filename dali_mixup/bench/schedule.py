@@ -1,4 +1,4 @@
-"""What is measured in which order."""
+"""The order of the measurements."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ def points(threads: Sequence[int], batch_sizes: Sequence[int]) -> list[tuple[int
 def interleaved(
     contenders: Sequence[str], modes: Sequence[str], places: Sequence[tuple[int, int]], repeats: int
 ) -> list[Run]:
-    """All contenders once, then all again: a slow spell of the machine hits all alike. Each repeat begins with another
+    """All contenders once, then all again: a slow spell of the machine affects all alike. Each repeat begins with
+    another
     contender, so that none always follows the same one.
 
-    Modes beside "loader" are run at the main point only; "synthetic", in which no loader takes part, once a repeat,
+    Modes other than "loader" are run at the main point only; "synthetic", which needs no loader, once per repeat,
     under the first contender's name.
     """
     runs = []

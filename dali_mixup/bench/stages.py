@@ -1,4 +1,4 @@
-"""The loader cut off after each stage, to see what each one costs."""
+"""The loader cut off after each stage, to measure the cost of each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dali_mixup.bench.work import Samples, Work
 
 STAGES = ("read", "decode", "augment", "mix", "copy")
 """read: bytes from the files. decode: pixels of the crop. augment: resize, flip, normalise. mix: the mixed batch on the
-device of the pipeline. copy: the batch on the device that trains, where that is another one."""
+device of the pipeline. copy: the batch on the device that trains, if that is another one."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Stage:
     """A stage to time: the pipeline up to and including it.
 
     Attributes:
-        name: of `STAGES`, or "consumer": a training step on a batch that is there already.
+        name: of `STAGES`, or "consumer": a training step on a batch that exists already.
         pipeline: "cpu" or "cuda", where the pipeline runs; `work.device` is where training happens.
     """
 
@@ -39,7 +39,7 @@ class Stage:
 
 
 def seconds_a_batch(stage: Stage) -> float:
-    """Time of a batch when everything up to the stage runs as fast as it can; call it in a process of its own."""
+    """Time per batch when everything up to the stage runs as fast as it can; call it in a process of its own."""
     step = _step_of(stage)
     for _ in range(1 + stage.settings.prefetch):
         step()

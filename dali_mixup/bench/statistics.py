@@ -1,4 +1,4 @@
-"""Numbers of a benchmark from measurements: pure functions over plain sequences."""
+"""Statistics of a benchmark's measurements: pure functions of plain sequences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Spread:
     """A median and the interval that holds the true median with at least `CONFIDENCE`.
 
     low and high are order statistics of the repeats, so nothing is assumed of their distribution; they are -inf and inf
-    where there are too few repeats to say anything.
+    if there are too few repeats for an interval.
     """
 
     median: float
@@ -47,21 +47,21 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
-    """ours / theirs, repeat by repeat: neighbours in time share the state of the machine, which so cancels.
+    """ours / theirs, repeat by repeat: neighbours in time share the state of the machine, which thus cancels.
 
     Raises:
         ValueError: different numbers of repeats, or a rate that is not > 0.
     """
     a, b = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
     if a.shape != b.shape:
-        raise ValueError(f"ratio: {len(a)} and {len(b)} repeats; expected as many of one as of the other")
+        raise ValueError(f"ratio: {len(a)} and {len(b)} repeats; expected equal numbers")
     if (a <= 0).any() or (b <= 0).any():
         raise ValueError("ratio: expected rates > 0")
     return spread((a / b).tolist())
 
 
 def ranks(rates: Mapping[str, Spread]) -> dict[str, tuple[int, int]]:
-    """(best, worst) rank that each contender can claim; equal where the rank is certain.
+    """(best, worst) rank that each contender can claim; equal if the rank is certain.
 
     Only a contender whose whole interval lies above another's is faster than that one; overlapping intervals are not
     ranked against each other.
@@ -82,8 +82,8 @@ def waits(seconds: Sequence[float]) -> dict[str, float]:
 
 
 def stall_share(training: float, replay: float) -> float:
-    """Share of the training time that goes when batches are ready in memory: (training - replay) / training, in
-    seconds per step; 0 where replay is no faster."""
+    """Share of the training time that would be saved if batches were ready in memory: (training - replay) / training,
+    in seconds per step; 0 if replay is no faster."""
     return max(0.0, (training - replay) / training)
 
 

@@ -21,14 +21,14 @@ class Row:
     Attributes:
         name, title, role: of the contender.
         rate: images per second.
-        rank: (best, worst) it can claim among the ranked contenders; None for the others.
+        rank: (best, worst) possible among the ranked contenders; None for the others.
         against: our rate / its rate, repeat by repeat; None for our own row.
         waits: p50, p95, p99 and max over all repeats together.
         build, first, warmup, turnover: seconds of the phases.
-        cpu: CPU seconds a thousand images.
+        cpu: CPU seconds per thousand images.
         host, on_device: bytes.
         read: bytes that came from storage.
-        processes, os_threads: how many.
+        processes, os_threads: their numbers.
     """
 
     name: str
@@ -122,8 +122,8 @@ def training(report: Report) -> list[Training]:
 
 
 def scaling(report: Report, axis: str) -> dict[str, list[tuple[int, Spread]]]:
-    """{contender: [(value, rate), ...]} along "threads" or "batch_size", the other one at its main value; empty where
-    only one value was measured."""
+    """{contender: [(value, rate), ...]} along "threads" or "batch_size", the other one at its main value; empty if only
+    one value was measured."""
     other = {"threads": "batch_size", "batch_size": "threads"}[axis]
     main = {"threads": report["settings"]["threads"][0], "batch_size": report["settings"]["batch_sizes"][0]}
     curves: dict[str, list[tuple[int, Spread]]] = {}

@@ -1,4 +1,4 @@
-"""JPEGs that cost about as much to decode as ImageNet's, drawn from real photographs that other packages carry."""
+"""JPEGs with about the decoding cost of ImageNet's, drawn from real photographs that other packages contain."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ SIZES = {
 BYTES = 110_000  # the mean of a 500x375 image; larger and smaller ones in proportion to their pixels
 BYTES_SIGMA = 0.30  # of the logarithm of the bytes
 CLASSES = 100
-VERSION = 1  # of what is drawn; another one goes to another folder
+VERSION = 1  # version of the drawing; each has its own folder
 
 
 def synthetic_folder(count: int, progress: Callable[[int], None] = lambda drawn: None) -> Path:
-    """The folder of `count` images in class folders, below $XDG_CACHE_HOME or ~/.cache; drawn where they are not there
-    yet, about 70 images per second and core, the same ones every time.
+    """The folder of `count` images in class folders, below $XDG_CACHE_HOME or ~/.cache; missing ones are drawn, about
+    70 images per second and core, the same ones every time.
 
     progress is called with the number of images that exist.
 
@@ -81,7 +81,7 @@ def image_like(number: int) -> bytes:
 
 
 def _encoded(image: Image.Image, wanted: float) -> bytes:
-    """Bisection over the quality, which the size grows with."""
+    """Bisect the quality, with which the size grows."""
     low, high = 40, 98
     while low < high:
         middle = (low + high) // 2

@@ -54,7 +54,7 @@ def waiting(report: Report) -> Table:
 
 
 def resources(report: Report) -> Table:
-    """What a contender uses."""
+    """The resources that a contender uses."""
     head = ["", "CPU s / 1000 images", "host MB", "device MB", "read MB", "processes", "threads"]
     body = [
         [
@@ -87,13 +87,13 @@ def trained(report: Report) -> Table:
 
 
 def absent(report: Report) -> Table:
-    """Contenders that were not measured, and why."""
+    """Contenders that were not measured, and the reasons."""
     left_out = [entry for entry in report["contenders"] if entry["absent"]]
     return ["", "not measured"], [[e["title"], e["absent"].splitlines()[0]] for e in left_out]
 
 
 def equal_work(report: Report) -> Table:
-    """The evidence that the measured contenders do the same."""
+    """The evidence that the measured contenders do equal work."""
     head = [
         "",
         "mean difference from Pillow, levels",

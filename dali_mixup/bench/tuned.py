@@ -1,4 +1,4 @@
-"""The settings that `dali-mixup tune` searches: the `Runtime` of a loader, which changes its speed and nothing else."""
+"""The settings that `dali-mixup tune` searches: the `Runtime` of a loader, which affects only its speed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dali_mixup._graph.options import Runtime
 
 def candidates(cores: int, device: str, window_decoding: bool) -> list[Runtime]:
     """The settings to try: half the cores to twice as many threads (some of which wait for files), 1 to 4 batches
-    ahead; on a GPU also the hardware decoder's share, and whether only the crop's window is decoded where that works.
+    ahead; on a GPU also the hardware decoder's share, and, if it works, decoding only the crop's window.
 
     The first one is the loader's default.
     """
@@ -30,7 +30,7 @@ def candidates(cores: int, device: str, window_decoding: bool) -> list[Runtime]:
 
 
 def chosen(runtime: Runtime) -> dict[str, Any]:
-    """The fields that are not the default's."""
+    """The fields that differ from the defaults."""
     default = Runtime()
     return {
         field.name: getattr(runtime, field.name)

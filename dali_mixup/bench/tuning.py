@@ -1,4 +1,4 @@
-"""The search for the fastest settings, and the look at what binds then."""
+"""The search for the fastest settings, and the bottleneck that remains with them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dali_mixup.bench.work import Samples, Work, epoch_of
 @dataclass(frozen=True)
 class Search:
     """Attributes:
-    samples: of the data.
+    samples: samples of the data.
     work: its device is where training happens, its threads and prefetch are not used.
     pipeline: "cpu" or "cuda", DALI's backend.
     candidates: settings to try, the default first.
@@ -47,7 +47,7 @@ class Found:
     settings: the fastest.
     rate, default_rate: images per second of it and of the default, measured in the same last round's length.
     history: what each round measured.
-    verdict: what binds with these settings.
+    verdict: the bottleneck with these settings.
     """
 
     settings: Runtime
@@ -58,7 +58,7 @@ class Found:
 
 
 def search(plan: Search, progress: Callable[[int, int, str], None]) -> Found:
-    """Runs the search. progress(done, of, what is next) is called before every trial.
+    """Run the search. progress(done, total, next step) is called before every trial.
 
     Raises:
         ValueError: no setting could be run.

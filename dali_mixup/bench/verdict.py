@@ -1,4 +1,4 @@
-"""Which stage binds, from the time of a batch at each stage: pure arithmetic."""
+"""The bottleneck, from the time per batch at each stage: pure arithmetic."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Verdict:
     """Attributes:
     binds: the stage to speed up first: of `STAGES`, or "consumer".
     added: seconds that each stage adds to a batch, >= 0.
-    reason: in words.
+    reason: the reason in words.
     """
 
     binds: str
@@ -25,8 +25,9 @@ def verdict(seconds: Mapping[str, float]) -> Verdict:
     """Args:
         seconds: {stage: seconds per batch of the pipeline cut off after it}, for stages of `STAGES` and "consumer".
 
-    The loader works while the consumer does, so the slower of the two sets the pace. Where that is the loader, the
-    stage that adds most binds; where stages run side by side, adding a faster one costs nothing and shows as nothing.
+    The loader works while the consumer does, so the slower of the two sets the pace. If that is the loader, the stage
+    that adds most is the bottleneck; if stages run side by side, adding a faster one costs nothing and shows as
+    nothing.
     """
     added, before = {}, 0.0
     for stage in STAGES:
@@ -35,10 +36,12 @@ def verdict(seconds: Mapping[str, float]) -> Verdict:
             before = max(before, seconds[stage])
     consumer = seconds.get("consumer")
     if consumer is not None and consumer >= before:
-        reason = f"a training step takes {1000 * consumer:.1f} ms, the loader {1000 * before:.1f} ms a batch"
+        reason = (
+            f"a training step takes {1000 * consumer:.1f} ms, the loader {1000 * before:.1f} ms per batch"
+        )
         return Verdict("consumer", added, reason)
     largest = max(added, key=lambda stage: added[stage])
     share = added[largest] / before
     return Verdict(
-        largest, added, f"{1000 * added[largest]:.1f} of {1000 * before:.1f} ms a batch ({share:.0%})"
+        largest, added, f"{1000 * added[largest]:.1f} of {1000 * before:.1f} ms per batch ({share:.0%})"
     )

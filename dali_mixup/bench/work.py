@@ -1,4 +1,4 @@
-"""The work every contender must do, so that rates can be compared at all."""
+"""The work that every contender must do, so that rates can be compared at all."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Work:
     """JPEG files in, normalised batches with soft labels on a device out.
 
     Every epoch takes every sample once in a new random order and leaves the last, smaller batch out. An image is
-    decoded to RGB, cropped by RandomResizedCrop's law, resized with antialiased bilinear interpolation, flipped by
-    chance, normalised, and leaves as contiguous float32 NCHW. Each batch is mixed by MixUp or by CutMix with equal
-    odds, with one lam a batch; targets are dense float32.
+    decoded to RGB, cropped by RandomResizedCrop's law, resized with antialiased bilinear interpolation, flipped at
+    random, normalised, and leaves as contiguous float32 NCHW. Each batch is mixed by MixUp or by CutMix with equal
+    odds, with one lam per batch; targets are dense float32.
 
     Attributes:
         batch_size: images per batch, >= 2.
@@ -27,11 +27,11 @@ class Work:
         classes: columns of the targets.
         device: "cpu" or "cuda", where the batches must arrive.
         image_size: pixels of the square result.
-        mixed: False for the references that do not mix and give (N,) int64 labels.
+        mixed: False for the references that do not mix and return (N,) int64 labels.
         mixup_alpha, cutmix_alpha: of lam ~ Beta(alpha, alpha).
         scale, ratio, hflip: the crop's share of the area, its width / height, and the odds of a flip.
         prefetch: batches prepared ahead, by each worker where workers prepare whole batches.
-        seed: of everything random.
+        seed: seed of all random numbers.
     """
 
     batch_size: int
@@ -62,7 +62,7 @@ class Work:
 
     @property
     def under_way(self) -> int:
-        """The most batches that a loader works on ahead of its consumer: `prefetch` in each worker."""
+        """The maximum number of batches that a loader prepares ahead of its consumer: `prefetch` in each worker."""
         return self.threads * self.prefetch
 
     def steps(self, samples: int) -> int:

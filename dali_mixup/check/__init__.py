@@ -1,4 +1,4 @@
-"""Whether data are fit for training: every file looked at before a run, not in the middle of it.
+"""A check that data are fit for training: every file is examined before a run, not in the middle of it.
 
 source ─▶ headers (DALI's parser) ─▶ trials (DALI's decoder, in a child process) ─▶ Report ─▶ manifest, exclude list
 """

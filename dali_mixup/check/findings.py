@@ -1,4 +1,4 @@
-"""What the check finds out about one file."""
+"""The findings of the check about one file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dali_mixup._graph.look import Problem
 
 @dataclass(frozen=True)
 class Header:
-    """What the beginning of an image file says, without its pixels.
+    """The contents of an image file's header, without its pixels.
 
     format: Pillow's name of it, such as "JPEG".
     width, height: as stored, in pixels; not turned by EXIF.
@@ -28,7 +28,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Finding:
-    """One unfit sample: its index and key in the source, what is wrong, and the decoder's own words."""
+    """One unfit sample: its index and key in the source, the problem, and the decoder's message."""
 
     index: int
     key: str

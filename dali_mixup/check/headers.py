@@ -1,4 +1,4 @@
-"""The header of a sample, read as the loaders read it, and Pillow's words for a sample that cannot be decoded."""
+"""The header of a sample, read as the loaders read it, and Pillow's message for a sample that cannot be decoded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _UPRIGHT = 1
 
 
 def read_header(source: Source, index: int, max_pixels: int) -> Header | Finding:
-    """The header of a sample, or why it must not reach the decoder. Raises StorageError as `look_at`."""
+    """The header of a sample, or the reason why it must not reach the decoder. Raises StorageError as `look_at`."""
     try:
         encoded = encoded_sample(source, index, max_pixels)
         found = look(encoded, max_pixels)
@@ -28,7 +28,7 @@ def read_header(source: Source, index: int, max_pixels: int) -> Header | Finding
 
 
 def undecodable(source: Source, index: int, max_pixels: int, reason: str) -> Finding:
-    """The finding for a sample that DALI fails to decode with `reason`; Pillow says whether it is cut short."""
+    """The finding for a sample that DALI fails to decode with `reason`; Pillow tells whether it is truncated."""
     try:
         error = explained(encoded_sample(source, index, max_pixels), max_pixels, reason)
     except UnfitError as changed:
@@ -46,5 +46,5 @@ def _is_rotated(encoded: bytes | np.ndarray) -> bool:
                 return int(image.getexif().get(_ORIENTATION, _UPRIGHT)) != _UPRIGHT
     except (
         Exception
-    ):  # a damaged EXIF block, or an image that Pillow does not take, says nothing about the pixels
+    ):  # a damaged EXIF block, or an image that Pillow does not accept, says nothing about the pixels
         return False

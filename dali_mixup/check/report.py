@@ -1,4 +1,4 @@
-"""What a scan says about the data as a whole. Nothing here reads a file of the data."""
+"""The findings of a scan about the data as a whole. Nothing here reads a file of the data."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ IMAGENET_IMAGES = {"training": 1_281_167, "validation": 50_000}
 class Report:
     """The judgement on a data set.
 
-    samples: how many there are.
+    samples: number of samples.
     findings: those unfit for training.
     rotated: keys of the images that EXIF asks to turn. They are fit: neither torchvision nor this library turns them.
-    damaged: keys of images that decode with a complaint about damaged data, to a picture that is wrong in part, and the
-    complaint. Damage that the decoder does not notice is not here either.
+    damaged: keys of images that decode with a complaint about damaged data, to a partly wrong picture, and the
+    complaint. Damage that the decoder does not notice is not listed here either.
     per_class: (num_classes,) int64, fit samples of each class.
     classes: their names.
     formats: samples of each image format.
     sizes: (n, 3) int64, width, height and bytes of the fit samples.
-    same_name: file names that occur more than once, wherever, with their keys; a hint at copies.
-    imagenet: remarks where the classes look like ImageNet's, else none.
-    remarks: what the source itself has to say, such as a folder that is hardly a class.
+    same_name: file names that occur more than once, in any folders, with their keys; a hint at copies.
+    imagenet: remarks if the classes look like ImageNet's, else none.
+    remarks: remarks of the source itself, for example on a folder that is probably not a class.
     """
 
     samples: int
@@ -69,18 +69,18 @@ class Report:
 
     @property
     def fit(self) -> bool:
-        """Whether the data can be trained on as they are: no unfit file, no class without fit images, and no class
-        that is hardly meant as one."""
+        """True if the data can be trained on as they are: no unfit file, no class without fit images, and no folder
+        that is probably not meant as a class."""
         return not (self.findings or self.empty_classes or any(remark.unfit for remark in self.remarks))
 
     @property
     def empty_classes(self) -> tuple[str, ...]:
-        """Classes without a fit image. They would take a label that no image ever has."""
+        """Classes without a fit image. Their labels would belong to no image."""
         return tuple(self.classes[label] for label in np.flatnonzero(self.per_class == 0))
 
 
 def imagenet_remarks(classes: tuple[str, ...], samples: int) -> tuple[str, ...]:
-    """How class names that are WordNet ids compare with ImageNet-1k; nothing where any is not one.
+    """A comparison with ImageNet-1k for class names that are WordNet ids; empty if any is not one.
 
     Only the sorted list of all 1000 gives every class the label that published models use for it.
     """

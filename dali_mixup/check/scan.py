@@ -1,4 +1,4 @@
-"""Looks at every sample of a source."""
+"""The examination of every sample of a source."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _CHUNK = 512
 
 @dataclass(frozen=True)
 class Scan:
-    """What every sample turned out to be.
+    """The result for every sample.
 
-    headers: for each sample its header, None where it has none.
+    headers: for each sample its header, None if it has none.
     findings: the unfit samples, in the order of the source.
     damaged: remarks on samples that decode although their compressed data are not in order, by index.
     """
@@ -41,14 +41,14 @@ def scan(
     max_pixels: int = MAX_PIXELS,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Scan:
-    """Looks at the header of every sample as the loaders do, and decodes it with DALI's CPU decoder, many at a time, in
-    a process of its own: an image that kills it costs nothing but that process.
+    """Check the header of every sample as the loaders do, and decode it with DALI's CPU decoder, many at a time, in a
+    process of its own: an image that kills the process does no other harm.
 
-    threads: how many threads read and decode; None takes as many as the process may use.
-    max_pixels: of an image; larger ones are unfit, as for `Runtime(max_pixels=...)`.
-    progress: called now and then with the number of further samples that are done.
+    threads: number of threads that read and decode; None: as many as the process may use.
+    max_pixels: limit for an image; larger ones are unfit, as for `Runtime(max_pixels=...)`.
+    progress: called repeatedly with the number of further samples that are done.
 
-    Raises StorageError where data cannot be read at present and no file is to blame.
+    Raises StorageError if data cannot be read at present and no file is to blame.
     """
     threads = threads or usable_cores()
     headers: list[Header | None] = []

@@ -13,7 +13,7 @@ _EXAMPLES = 5
 
 
 def summary(report: Report) -> Iterator[str]:
-    """The lines of a report: every file that has something to it by name, then the data as a whole."""
+    """The lines of a report: every file with a finding, by name, then the data as a whole."""
     for finding in report.findings:
         yield f"{finding.problem.value}: {printable(finding.key)} ({finding.detail})"
     for key, remark in report.damaged.items():
@@ -34,7 +34,7 @@ def summary(report: Report) -> Iterator[str]:
 
 
 def printable(name: str) -> str:
-    """A name as it is, or escaped where it holds line breaks or bytes that are no text."""
+    """A name unchanged, or escaped if it contains line breaks or bytes that are not text."""
     return name if name.isprintable() else repr(name)
 
 

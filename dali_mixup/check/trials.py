@@ -1,4 +1,4 @@
-"""How carefully a sample is tried, and with which others."""
+"""The care with which a sample is tried, and the batch it is tried in."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dali_mixup._graph.trial import MOST_FILES, Care
 from dali_mixup.check.findings import Header
 
 MOST_PIXELS = 100_000_000
-"""Bound of a batch: decoded images take three bytes per pixel, all of a batch at once."""
+"""Limit of a batch: decoded images take three bytes per pixel, all of a batch at once."""
 
 _PLAIN = frozenset({"JPEG", "PNG"})
 _LIKE_PILLOW = _PLAIN | {"WEBP"}
 
 
 def care_for(header: Header) -> Care:
-    """How a sample of that kind is tried. Of JPEG, PNG and WebP all kinds were compared with Pillow but for JPEGs of
+    """The care for a sample of that kind. Of JPEG, PNG and WebP all kinds were compared with Pillow except JPEGs of
     four channels, which come with many markings; of the other formats too many kinds exist."""
     if header.format not in _LIKE_PILLOW or (header.format == "JPEG" and header.channels == 4):
         return "compare"
@@ -23,7 +23,7 @@ def care_for(header: Header) -> Care:
 
 
 def trials(headers: Mapping[int, Header]) -> Iterator[tuple[Care, list[int]]]:
-    """The samples in batches of equal care, within the bounds; a huge image goes alone."""
+    """The samples in batches of equal care, within the limits; a huge image is a batch of its own."""
     for care in ("whole", "window", "compare"):
         batch: list[int] = []
         held = 0

@@ -52,4 +52,4 @@ def _options(
     ] = False,
 ) -> None:
     logging.basicConfig(format="%(message)s")
-    logging.getLogger("dali_mixup").setLevel(logging.INFO)  # what was chosen for the user, such as the device
+    logging.getLogger("dali_mixup").setLevel(logging.INFO)  # automatic choices, such as the device

@@ -23,31 +23,40 @@ def bench(
     synthetic: Annotated[
         int,
         typer.Option(
-            help="Instead of data: draw so many ImageNet-like JPEGs once, into a cache folder.", min=0
+            help="Instead of data: draw this many ImageNet-like JPEGs once, into a cache folder.", min=0
         ),
     ] = 0,
     out: Annotated[Path, typer.Option(help="Folder for report.json, report.html and the plots.")] = Path(
         "bench"
     ),
-    device: Annotated[str, typer.Option(help="Where batches must arrive: auto, cpu or cuda.")] = "auto",
-    threads: Annotated[
-        str, typer.Option(help="Threads or worker processes, such as 8,4,2,1: the first is the main value.")
+    device: Annotated[
+        str, typer.Option(help="Device on which batches must arrive: auto, cpu or cuda.")
     ] = "auto",
-    batch_sizes: Annotated[str, typer.Option(help="Such as 64,32,256: the first is the main value.")] = "64",
-    only: Annotated[str, typer.Option(help="Contenders, such as dali-mixup,timm; all: every one.")] = "all",
-    modes: Annotated[str, typer.Option(help="Of loader, training, replay, synthetic.")] = "loader",
+    threads: Annotated[
+        str,
+        typer.Option(help="Threads or worker processes, for example 8,4,2,1; the first is the main value."),
+    ] = "auto",
+    batch_sizes: Annotated[
+        str, typer.Option(help="For example 64,32,256; the first is the main value.")
+    ] = "64",
+    only: Annotated[str, typer.Option(help="Contenders, for example dali-mixup,timm; or all.")] = "all",
+    modes: Annotated[
+        str, typer.Option(help="One or more of loader, training, replay, synthetic.")
+    ] = "loader",
     model: Annotated[
         str, typer.Option(help="Network of torchvision.models for the training step.")
     ] = "resnet50",
     repeats: Annotated[int, typer.Option(help="Fewer than 5 are not ranked.", min=1)] = 5,
-    batches: Annotated[int, typer.Option(help="Steady batches of a run.", min=2)] = 40,
-    warmup: Annotated[int, typer.Option(help="Batches after the first that count for nothing.", min=1)] = 5,
+    batches: Annotated[int, typer.Option(help="Measured batches per run.", min=2)] = 40,
+    warmup: Annotated[int, typer.Option(help="Batches after the first that are not measured.", min=1)] = 5,
     cache: Annotated[str, typer.Option(help="Page cache before each run: warm, cold or as-is.")] = "warm",
-    classes: Annotated[int, typer.Option(help="Columns of the targets, at least the data's.", min=1)] = 1000,
+    classes: Annotated[
+        int, typer.Option(help="Columns of the targets, at least the data's classes.", min=1)
+    ] = 1000,
     image_size: Annotated[int, typer.Option(help="Pixels.", min=16)] = 224,
     limit: Annotated[float, typer.Option(help="Seconds after which a run counts as failed.", min=1)] = 600,
 ) -> None:
-    """Measure every installed loader that does the same work, in turns, and rank them where the spread allows it."""
+    """Measure every installed loader that does equal work, in turn, and rank them as far as the spread allows."""
     from dali_mixup._checks import choice
     from dali_mixup._epochs.ranks import usable_cores
     from dali_mixup._graph.device import resolve
@@ -91,7 +100,7 @@ def bench(
             check_writable(out / name)
     with tracked("benchmark") as progress:
         report = run(plan, progress)
-    # Shown before anything is written: a disk that is full by now costs the files, not the numbers.
+    # Printed before anything is written: if the disk is full, the numbers are not lost.
     if report["runs"]:
         typer.echo(tables.markdown(tables.throughput(report)))
     for title, reason in tables.absent(report)[1]:

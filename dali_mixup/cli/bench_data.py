@@ -1,4 +1,4 @@
-"""The images a benchmark or a search for settings runs on, from what the user said."""
+"""The images for a benchmark or a search for settings, from the user's arguments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def samples_of(data: str | None, synthetic: int) -> tuple[Samples, int]:
     from dali_mixup.sources import open_source
 
     if (data is None) == (synthetic == 0):
-        raise ValueError("give the path of the data, or --synthetic N for drawn ones")
+        raise ValueError("give the path of the data, or --synthetic N to draw images")
     if data is None:
         with tracked("drawing images") as progress:
             data = str(synthetic_folder(synthetic, lambda drawn: progress(drawn, synthetic, "")))

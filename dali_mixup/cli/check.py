@@ -1,4 +1,4 @@
-"""`dali-mixup check`: whether a data set is fit for training, file by file."""
+"""`dali-mixup check`: a check of every file of a data set, before training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def check(
     data: Annotated[
-        str, typer.Argument(help="What train_loader takes: a folder of class folders, a list, shards, ...")
+        str, typer.Argument(help="Data as for train_loader: a folder of class folders, a list, shards, ...")
     ],
     manifest: Annotated[
         Path | None, typer.Option(help="Write the fit files to this .jsonl or .parquet, for train_loader.")
@@ -31,10 +31,10 @@ def check(
     ] = None,
     max_pixels: Annotated[
         int | None,
-        typer.Option(help="Larger images are unfit. Default: that of Runtime(max_pixels=...), 2**28.", min=1),
+        typer.Option(help="Larger images are unfit. Default: 2**28, as for Runtime(max_pixels=...).", min=1),
     ] = None,
 ) -> None:
-    """Decode every file and name those that are unfit. Exit code: 0 fit, 1 not fit, 2 the check cannot be made."""
+    """Decode every file and list those that are unfit. Exit code: 0 fit, 1 not fit, 2 the check is impossible."""
     from dali_mixup.check import Report
     from dali_mixup.check.summary import summary
     from dali_mixup.sources import StorageError
@@ -57,14 +57,14 @@ def check(
 def _open(data: str) -> Source:
     from dali_mixup.sources import image_folder, open_source
 
-    # An empty class folder is something to report here, not a reason to stop.
+    # An empty class folder is a finding to report here, not a reason to stop.
     return (
         image_folder(data, allow_empty=True) if os.path.isdir(os.path.expanduser(data)) else open_source(data)
     )
 
 
 def _check_targets(source: Source, manifest: Path | None, exclude: Path | None) -> None:
-    """Refuses before the long work what would fail after it."""
+    """Raise before the long work for arguments that would fail after it."""
     from dali_mixup.sources.manifest import MANIFEST_SUFFIXES
 
     if manifest is not None and manifest.suffix not in MANIFEST_SUFFIXES:

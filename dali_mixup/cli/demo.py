@@ -1,4 +1,4 @@
-"""`dali-mixup demo`: the whole library in under a minute, on whatever machine there is."""
+"""`dali-mixup demo`: the whole library in under a minute, on any machine."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ def demo(
     ),
     epochs: Annotated[int, typer.Option(help="Passes over the 640 training images.", min=1)] = 8,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Of order, augmentation, mixing and the network.", min=0)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of order, augmentation, mixing and the network.", min=0)
+    ] = 0,
 ) -> None:
-    """Train a small network on mixed crops of real photographs, and draw what it was shown."""
+    """Train a small network on mixed crops of real photographs, and draw a batch of them."""
     import torch
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

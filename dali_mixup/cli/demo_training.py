@@ -16,12 +16,12 @@ from dali_mixup.losses import soft_cross_entropy
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What one epoch of training came to.
+    """The results of one epoch of training.
 
     Attributes:
         loss: mean over all rows.
         images: rows seen.
-        mixed: rows that carry some of another image.
+        mixed: rows with a share of another image.
         seconds: of reading, mixing and training together.
     """
 
@@ -51,7 +51,7 @@ def train_epoch(
     schedule: torch.optim.lr_scheduler.LRScheduler,
     on_step: Callable[[float], None],
 ) -> EpochReport:
-    """One epoch over a loader of compact targets; `on_step` is called with the loss of every step."""
+    """Train for one epoch on a loader of compact targets; `on_step` is called with the loss of every step."""
     model.train()
     total, images, mixed, start = 0.0, 0, 0, time.perf_counter()
     for batch, targets in loader:
@@ -69,7 +69,7 @@ def train_epoch(
 
 @torch.inference_mode()
 def accuracy(model: nn.Module, loader: MixLoader) -> float:
-    """Share of a validation loader's images whose class the model finds."""
+    """The share of a validation loader's images that the model classifies correctly."""
     model.eval()
     right = count = 0
     for batch, labels in loader:

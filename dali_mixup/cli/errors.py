@@ -1,4 +1,4 @@
-"""How a subcommand reports that it was asked for something impossible, or cannot write its result."""
+"""Reports of impossible requests and of results that cannot be written."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dali_mixup._files import NotWritten
 
 
 class Commands(TyperGroup):
-    """The subcommands. Whichever of them cannot write its result ends in one line and exit code 2: a full disk is no
-    bug, so it needs no traceback."""
+    """The subcommands. Any of them that cannot write its result ends with one line and exit code 2: a full disk is not
+    a bug, so it needs no traceback."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         try:
@@ -25,10 +25,10 @@ class Commands(TyperGroup):
 
 @contextmanager
 def usage_errors() -> Iterator[None]:
-    """Turns an error of our own constructors into one line on stderr and exit code 2, without a traceback.
+    """Turn an error of the library's constructors into one line on stderr and exit code 2, without a traceback.
 
-    Put it around the construction of what the user's arguments describe and around nothing else: an error in the work
-    itself is a bug, and a bug needs its traceback.
+    Put it only around the construction of the objects that the user's arguments describe: an error in the work itself
+    is a bug, and a bug needs its traceback.
     """
     try:
         yield

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SIZE = 224
 COLUMNS = 5
-SEEDS = 1000  # tried for each method
+SEEDS = 1000  # number of seeds tried per method
 TITLE = 20  # height of the line with the method's name
 
 # Settings that look different from the method's defaults, drawn after them.
@@ -38,10 +38,7 @@ def gallery(
     second: Annotated[Path, typer.Argument(help="Another.")],
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("gallery.png"),
 ) -> None:
-    """Draw what every mixing method makes of two photographs: the images, mixed by DALI, and their label weights.
-
-    Decisions are random; of the first seeds, the one is shown in which both photographs are well visible.
-    """
+    """Draw the effect of every mixing method on two photographs: the images, mixed by DALI, and their label weights."""
     from PIL import Image, ImageOps
 
     from dali_mixup.methods import REGISTRY
@@ -102,8 +99,8 @@ def mixed(batch: np.ndarray, method: Method) -> tuple[np.ndarray, np.ndarray, np
 
 
 def visible(policy: Any, height: int, width: int) -> int:
-    """The first seed with which the own photograph has 40 to 65% of row 0, and every image of it at least 10%; for a
-    method that never does that, the one with which the own photograph is nearest to a half."""
+    """The first seed with which the own photograph has 40 to 65% of row 0, and every image of it at least 10%; if there
+    is none, the seed with which the own photograph is nearest to a half."""
     nearest, distance = 0, float("inf")
     for seed in range(SEEDS):
         plan = policy.plan(2, height, width, seed=seed, epoch=0, step=0)

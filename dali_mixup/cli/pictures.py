@@ -1,4 +1,4 @@
-"""Pictures that a subcommand writes, in the format that the file's name ends in."""
+"""Pictures that a subcommand writes, in the format given by the file's suffix."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def check_picture(path: Path) -> None:
-    """Before the work: whether a picture can be written there.
+    """Check, before the work, that a picture can be written there.
 
     Raises:
-        ValueError: the name ends in no format that Pillow writes.
+        ValueError: the suffix is not a format that Pillow writes.
         NotWritten: see `check_writable`.
     """
     _format(path)
@@ -23,7 +23,7 @@ def check_picture(path: Path) -> None:
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:
-    """Writes the picture; raises as `check_picture`."""
+    """Write the picture; raises as `check_picture`."""
     with replacing(path) as file:
         picture.save(file, _format(path))
 

@@ -1,4 +1,4 @@
-"""`dali-mixup preview`: what the mixed batches of a data set look like."""
+"""`dali-mixup preview`: a picture of the mixed batches of a data set."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from dali_mixup.cli.pictures import check_picture, save_picture
 
 def preview(
     data: Annotated[
-        str, typer.Argument(help="What train_loader takes: a folder of class folders, a list, ...")
+        str, typer.Argument(help="Data as for train_loader: a folder of class folders, a list, ...")
     ],
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("preview.png"),
     mixup: Annotated[float, typer.Option(help="Alpha of MixUp; 0 leaves it out.")] = 0.8,
     cutmix: Annotated[float, typer.Option(help="Alpha of CutMix; 0 leaves it out.")] = 1.0,
-    images: Annotated[int, typer.Option(help="How many images to draw.", min=1)] = 24,
+    images: Annotated[int, typer.Option(help="Number of images to draw.", min=1)] = 24,
     image_size: Annotated[int, typer.Option(help="Pixels.", min=1)] = 224,
-    seed: Annotated[int, typer.Option(help="Another seed, another batch.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the batch.", min=0)] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
-    """Draw a contact sheet of one mixed batch: under each image its classes, their weights in percent and as bars."""
+    """Draw a contact sheet of one mixed batch: each image with its classes and weights, in percent and as bars."""
     from dali_mixup import CutMix, MixPolicy, MixUp, open_source, train_loader
     from dali_mixup.methods import Method
     from dali_mixup.viewing import to_grid

@@ -18,7 +18,7 @@ from rich.progress import (
 
 @contextmanager
 def tracked(title: str) -> Iterator[Callable[[int, int, str], None]]:
-    """Shows a bar on stderr; call what it gives with (steps done, of how many, what is next)."""
+    """Show a bar on stderr; call the function it gives with (steps done, total, next step)."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

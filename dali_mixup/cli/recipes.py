@@ -1,4 +1,4 @@
-"""`dali-mixup recipes`: what the published recipes say, and whether a file of your own is one."""
+"""`dali-mixup recipes`: the published recipes, and validation of your own."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def list_recipes() -> None:
 
 @app.command()
 def show(name: Name) -> None:
-    """Every value a recipe stands for, with a mark on those that are not certain."""
+    """Print every value of a recipe, marking those that are uncertain."""
     from dali_mixup.recipes import flat
 
     recipe = _load(name)
@@ -55,7 +55,7 @@ def show(name: Name) -> None:
 
 @app.command()
 def diff(first: Name, second: Name) -> None:
-    """What two recipes do differently, key by key."""
+    """Print the differences between two recipes, key by key."""
     from dali_mixup.recipes import difference
 
     differences = difference(_load(first), _load(second))
@@ -65,7 +65,7 @@ def diff(first: Name, second: Name) -> None:
 
 @app.command()
 def validate(files: Annotated[list[Path], typer.Argument(help="YAML files.")]) -> None:
-    """Check recipe files; every fault is printed with its key, and the exit code is 2 if there is one."""
+    """Check recipe files. Every error is printed with its key; the exit code is 2 if there is one."""
     for file in files:
         recipe = _load(str(file) if file.suffix in (".yaml", ".yml") else f"./{file}")
         typer.echo(f"{file}: {recipe.title}: valid")
@@ -73,14 +73,14 @@ def validate(files: Annotated[list[Path], typer.Argument(help="YAML files.")]) -
 
 @app.command()
 def schema() -> None:
-    """The JSON Schema of a recipe file, for editors."""
+    """Print the JSON Schema of a recipe file, for editors."""
     from dali_mixup.recipes import json_schema
 
     typer.echo(json.dumps(json_schema(), indent=2))
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their longest cell: for a terminal, a pipe and `column -t` alike."""
+    """Columns as wide as their longest cell, for a terminal, a pipe or `column -t`."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)

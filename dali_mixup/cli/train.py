@@ -1,4 +1,4 @@
-"""`dali-mixup train`: a recipe on your data, on one process or under torchrun."""
+"""`dali-mixup train`: train with a recipe on your data, in one process or under torchrun."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import typer
 
 from dali_mixup.cli.errors import usage_errors
 
-STOPPED = 130  # what a shell expects of a program that Ctrl-C ended
+STOPPED = 130  # the exit code that a shell expects after Ctrl-C
 
 
 def train(
     recipe: Annotated[str, typer.Option(help="A recipe's name (dali-mixup recipes list) or a YAML file.")],
     data: Annotated[str, typer.Option(help="Folder with train and val, or the training data.")],
-    val_data: Annotated[str | None, typer.Option(help="Validation data, where --data has none.")] = None,
+    val_data: Annotated[str | None, typer.Option(help="Validation data, if --data has none.")] = None,
     output: Annotated[Path, typer.Option(help="Folder for checkpoint and metrics.")] = Path("runs/train"),
     model: Annotated[str | None, typer.Option(help="A timm model; default: the recipe's.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Length; schedules stretch with it.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Samples a process and forward pass.")] = None,
-    accumulate: Annotated[int, typer.Option(help="Forward passes an optimiser step.")] = 1,
+    batch_size: Annotated[int | None, typer.Option(help="Samples per process and forward pass.")] = None,
+    accumulate: Annotated[int, typer.Option(help="Forward passes per optimiser step.")] = 1,
     learning_rate: Annotated[
         float | None, typer.Option(help="Default: the recipe's, scaled with the batch.")
     ] = None,
@@ -33,23 +33,25 @@ def train(
     amp: Annotated[str, typer.Option(help="auto, off, bf16 or fp16.")] = "auto",
     channels_last: Annotated[bool, typer.Option("--channels-last", help="Memory format.")] = False,
     compile_model: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = False,
-    seed: Annotated[int, typer.Option(help="Of weights, order, augmentation and mixing.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of weights, order, augmentation and mixing.")] = 0,
     num_threads: Annotated[
         int | None, typer.Option(help="DALI's worker threads; default: the recipe's.")
     ] = None,
     read_ahead: Annotated[
         int | None,
-        typer.Option(help="Batches read early, for high-latency storage; default: the recipe's."),
+        typer.Option(help="Batches read in advance, for high-latency storage; default: the recipe's."),
     ] = None,
     checkpoint_every: Annotated[int, typer.Option(help="Optimiser steps between checkpoints.")] = 1000,
-    log_every: Annotated[int, typer.Option(help="Optimiser steps between looks at the loss.")] = 20,
-    max_steps: Annotated[int | None, typer.Option(help="Stop after so many steps, ready to resume.")] = None,
+    log_every: Annotated[int, typer.Option(help="Optimiser steps between reports of the loss.")] = 20,
+    max_steps: Annotated[
+        int | None, typer.Option(help="Stop after this many steps, ready to resume.")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the checkpoint in --output.")
     ] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard files too.")] = False,
 ) -> None:
-    """Train a timm model the way a recipe says.
+    """Train a timm model by a recipe.
 
     Several GPUs: torchrun --nproc-per-node 8 -m dali_mixup train --recipe deit-s --data imagenet
     """

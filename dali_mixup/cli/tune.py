@@ -1,4 +1,4 @@
-"""`dali-mixup tune`: the loader's fastest settings on this machine, and what keeps it from being faster."""
+"""`dali-mixup tune`: the loader's fastest settings on this machine, and its bottleneck."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def tune(
     synthetic: Annotated[
         int,
         typer.Option(
-            help="Instead of data: draw so many ImageNet-like JPEGs once, into a cache folder.", min=0
+            help="Instead of data: draw this many ImageNet-like JPEGs once, into a cache folder.", min=0
         ),
     ] = 0,
     out: Annotated[Path, typer.Option(help="The YAML file to write.")] = Path("tuned.yaml"),
     batch_size: Annotated[int, typer.Option(help="The best settings depend on it.", min=2)] = 256,
-    device: Annotated[str, typer.Option(help="Where the pipeline runs: auto, cpu or cuda.")] = "auto",
+    device: Annotated[str, typer.Option(help="Device of the pipeline: auto, cpu or cuda.")] = "auto",
     image_size: Annotated[int, typer.Option(help="Pixels.", min=16)] = 224,
     model: Annotated[
         str,
-        typer.Option(help="Network of torchvision.models that trains on the batches; none: leave it out."),
+        typer.Option(help="Network of torchvision.models that trains on the batches; or none."),
     ] = "none",
     budget: Annotated[int, typer.Option(help="Batches to spend on the search.", min=10)] = 240,
     limit: Annotated[float, typer.Option(help="Seconds after which a trial counts as failed.", min=1)] = 600,
@@ -67,6 +67,6 @@ def tune(
     text = as_yaml(found.settings, comments)
     typer.echo(text, nl=False)
     for stage, seconds in found.verdict.added.items():
-        typer.echo(f"{stage:8} adds {1000 * seconds:7.1f} ms a batch")
+        typer.echo(f"{stage:8} adds {1000 * seconds:7.1f} ms per batch")
     write_text(out, text)
     typer.echo(f"written to {out}")

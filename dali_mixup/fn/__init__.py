@@ -1,4 +1,4 @@
-"""Mixing inside anybody's DALI pipeline: `mix(images, labels, policy, ...)` on DataNodes."""
+"""Mixing inside your own DALI pipeline: `mix(images, labels, policy, ...)` on DataNodes."""
 
 from __future__ import annotations
 
@@ -53,33 +53,33 @@ def mix(
     targets: Literal["dense", "compact"] = "dense",
     segmentation: DataNode | None = None,
 ) -> tuple[Any, ...]:
-    """Mix a batch by a policy and normalise it, on the device its images are on.
+    """Mix a batch by a policy and normalise it, on the device of its images.
 
     Call it in a `pipeline_def` function, with or without `enable_conditionals`, outside any `if`. The decisions are
     `policy.plan` of (seed, rank, epoch, step), so the same seed decides the same on CPU and GPU; a checkpoint of the
-    pipeline restores them. Every row of the batch is a mixing partner, so let the reader's last batch be dropped or
-    wrapped rather than padded with copies; the loaders of this package know which rows are real.
+    pipeline restores them. Every row of the batch is a mixing partner, so have the reader's last batch dropped or
+    wrapped rather than padded with copies; the loaders of this package know the real rows.
 
-    Passes over the full batch, P a pass over uint8 pixels, F over float32 (four times the bytes):
+    Passes over the full batch, P per pass over uint8 pixels, F over float32 (four times the bytes):
     CutMix rows: 1 P (paste) + 1 F (normalise). MixUp rows: 1 P (gather the partner) + 2 F (partner times its ratio,
-    plus own) + 1 F (normalise, which the own weight is folded into). Rows left alone: 1 F, or as CutMix where the
-    policy has it. Mixing after normalising would be 1 F + 1 F (gather) + 3 F. CHW images add 1, half images 1.
+    plus own) + 1 F (normalise, which includes the own weight). Rows left alone: 1 F, or as CutMix if the policy has it.
+    Mixing after normalising would be 1 F + 1 F (gather) + 3 F. CHW images add 1, half images 1.
 
     Args:
         images: (H, W, C) or (C, H, W) by `layout`, uint8 or float32, or float16 with half_images=True; all of one size.
         labels: class ids () or (1,) of an integer type on the CPU, as DALI's readers give them; with
             num_classes=None float vectors (C,): multi-hot or regression targets.
-        policy: how to mix: a `MixPolicy`, or a method or several, chosen with equal odds.
-        image_size: of the images in pixels, one number or (height, width).
-        num_classes: > 0 for class ids; None: the policy's, and without one the labels are float vectors.
-        seed, rank: give each rank its own rank and all the same seed.
-        steps_per_epoch: batches per epoch; needed where the policy has a schedule. Without it the epoch is DALI's,
+        policy: a `MixPolicy`, or one or more methods, chosen with equal odds.
+        image_size: size of the images in pixels, one number or (height, width).
+        num_classes: > 0 for class ids; None: the policy's; if that is None too, the labels are float vectors.
+        seed, rank: each rank passes its own rank, and all the same seed.
+        steps_per_epoch: batches per epoch; needed if the policy has a schedule. Without it the epoch is DALI's,
             which advances only on a reset of the pipeline.
         output: mean, std and dtype of the returned images ("uint8" rounds MixUp), and whether they are (H, W, C) or
             (C, H, W); None: not normalised, float32, in `layout`.
         half_images: the images are float16. DALI's paste takes none, so they become float32 first.
         targets: "dense" or "compact".
-        segmentation: (H, W) or (H, W, 1) class ids a pixel, uint8, int16 or (but for ResizeMix) int32, on the images'
+        segmentation: (H, W) or (H, W, 1) class ids per pixel, uint8, int16 or (but for ResizeMix) int32, on the images'
             device, to be mixed alike; only with methods that paste (CutMix, ResizeMix, RICAP, Mosaic).
 
     Returns:
@@ -93,12 +93,10 @@ def mix(
     """
     mixing = as_policy("mix", policy)
     if mixing is None:
-        raise TypeError(
-            "mix: policy=None, expected a MixPolicy (without mixing you do not need this function)"
-        )
+        raise TypeError("mix: policy=None, expected a MixPolicy (this function is for mixing only)")
     if mixing.rule.beyond_batch:
         raise ValueError(
-            f"mix: partners={mixing.partners!r} are read beside the batch, which only the loaders do; expected "
+            f"mix: partners={mixing.partners!r} are read in addition to the batch, which only the loaders do; expected "
             "partners of the batch, such as 'permutation'"
         )
     if not isinstance(images, DataNode) or not isinstance(labels, DataNode):
@@ -107,7 +105,7 @@ def mix(
         )
     if labels.device == "gpu":
         raise ValueError(
-            "mix: labels are on the GPU; give the reader's CPU labels, the targets come out on the images' device"
+            "mix: labels are on the GPU; pass the reader's CPU labels; the targets are returned on the images' device"
         )
     choice("mix", "layout", layout, ("HWC", "CHW"))
     choice("mix", "targets", targets, ("dense", "compact"))
@@ -121,14 +119,14 @@ def mix(
     num_classes = _num_classes(num_classes, mixing)
     if num_classes is None and targets == "compact":
         raise ValueError(
-            "mix: targets='compact' names classes; give num_classes, or targets='dense' for float vectors"
+            "mix: targets='compact' consists of class ids; give num_classes, or targets='dense' for float vectors"
         )
     if mixing.label_smoothing and (num_classes is None or targets == "compact"):
         raise ValueError(
             f"mix: policy has label_smoothing={mixing.label_smoothing:g}, but "
             + (
-                "what it does to vectors depends on their meaning; use label_smoothing=0 and smooth the labels before, "
-                "which mixing leaves as they are"
+                "its effect on vectors depends on their meaning; use label_smoothing=0 and smooth the labels before: "
+                "mixing preserves the smoothing"
                 if num_classes is None
                 else "compact targets hold no smoothing; use label_smoothing=0 and smooth in the loss, or "
                 "targets='dense'"
@@ -139,7 +137,7 @@ def mix(
     elif mixing.schedule is not None:
         raise ValueError(
             f"mix: policy has schedule={short(mixing.schedule)} without steps_per_epoch; DALI's iterators do not tell "
-            "a pipeline when an epoch ends, so the schedule would never act. "
+            "a pipeline when an epoch ends, so the schedule would have no effect. "
             "Give steps_per_epoch, the batches per epoch"
         )
     integer("mix", "seed", seed, at_least=0)
@@ -196,14 +194,15 @@ def _targets(
 
 
 class PlanSource:
-    """What DALI calls for the plan of a batch: a pure function of the batch's info, so that checkpoints restore it."""
+    """The callable that gives DALI the plan of a batch: a pure function of the batch's info, so checkpoints restore
+    it."""
 
     def __init__(self, feed: PlanFeed, rows: int, seed: int, rank: int, steps_per_epoch: int | None):
         self.feed, self.rows, self.seed, self.rank, self.steps = feed, rows, seed, rank, steps_per_epoch
         self.names = tuple(dict.fromkeys(feed.label_names + feed.pixel_names))
 
     def __call__(self, info: types.BatchInfo) -> tuple[np.ndarray | list[np.ndarray], ...]:
-        # DALI counts iterations on across epochs unless the pipeline is reset, which advances its epoch instead.
+        # DALI continues to count iterations across epochs unless the pipeline is reset, which advances its epoch.
         epoch, step = divmod(info.iteration, self.steps) if self.steps else (0, info.iteration)
         feed = self.feed
         plan = feed.policy.plan(

@@ -1,4 +1,5 @@
-"""Hugging Face Accelerate: `prepare` passes over what is no torch DataLoader, so nobody tells it that an epoch ends."""
+"""Hugging Face Accelerate: `prepare` ignores loaders that are not torch DataLoaders, so it misses the end of an
+epoch."""
 
 from __future__ import annotations
 
@@ -12,17 +13,17 @@ from dali_mixup._loader.loader import MixLoader
 
 class AccelerateLoader:
     """A loader that tells Accelerate when its last batch is out, so that the last, shorter window of accumulated
-    gradients is applied; `gather_for_metrics` then cuts nothing off, because no sample is there twice.
+    gradients is applied; `gather_for_metrics` then removes nothing, because no sample is repeated.
 
     Args:
-        loader: a train or validation loader; its other attributes are reachable through this one.
+        loader: a train or validation loader; its other attributes are available on this one.
 
     Example:
         >>> batches = AccelerateLoader(train_loader(...))                       # doctest: +SKIP
         >>> accelerator.register_for_checkpointing(batches)                     # doctest: +SKIP
     """
 
-    remainder = 0  # rows that Accelerate would have to cut off the last batch: none
+    remainder = 0  # rows that Accelerate would have to remove from the last batch: none
     end_of_dataloader = False
 
     def __init__(self, loader: MixLoader):

@@ -11,11 +11,11 @@ from dali_mixup._loader.loader import MixLoader
 
 
 class NamedBatches:
-    """A loader whose batches are {"pixel_values": images, "labels": targets}, as the models of transformers take them.
+    """A loader whose batches are {"pixel_values": images, "labels": targets}, as the models of transformers expect.
 
     Args:
-        loader: a train loader of dense targets, or a validation loader; its other attributes are reachable through
-            this one, `set_epoch` among them, which the Trainer calls.
+        loader: a train loader of dense targets, or a validation loader; its other attributes are available on
+            this one, including `set_epoch`, which the Trainer calls.
     """
 
     def __init__(self, loader: MixLoader):

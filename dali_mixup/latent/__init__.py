@@ -1,6 +1,6 @@
-"""Mixing inside the network: what a loader cannot do, because it needs activations, predictions or a second model.
+"""Mixing inside the network, which a loader cannot do because it needs activations, predictions or a second model.
 
-Each of these is called in the training step with UNMIXED images and the targets of the batch, and gives rows and
+Each of these is called in the training step with UNMIXED images and the targets of the batch, and returns rows and
 targets for `dali_mixup.losses`, or a loss. Draws come from an explicit `torch.Generator` (see `step_generator`).
 """
 

@@ -1,4 +1,4 @@
-"""Where in a feature map the evidence is: one weight per position, for DenseMultiMix."""
+"""The location of the evidence in a feature map: one weight per position, for DenseMultiMix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forward passes that use the batch's statistics and leave the running ones alone."""
+"""Forward passes that use the batch's statistics and do not change the running ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 @contextmanager
 def running_statistics_kept(model: nn.Module) -> Iterator[None]:
-    """Inside, BatchNorm layers in train mode normalise by the batch as usual but do not update their running mean and
+    """Inside the block, BatchNorm layers in train mode normalise by the batch as usual but do not update their running
+    mean and
     variance. In eval mode nothing changes."""
     layers = [
         m for m in model.modules() if isinstance(m, _BatchNorm) and m.track_running_stats and m.training

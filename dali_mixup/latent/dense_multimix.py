@@ -70,7 +70,7 @@ class DenseMultiMix:
 
         Returns:
             MixedTuples of r * n rows, row j * n + k being tuple k at position j; with mixed=True the B samples'
-            positions as they are (row j * B + i). Give the features, or the classifier's output on them, and the
+            positions unchanged (row j * B + i). Pass the features, or the classifier's output on them, and the
             targets to `soft_cross_entropy`: its mean is the mean over tuples and positions.
         """
         flat = flat_positions(features)

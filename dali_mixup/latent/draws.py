@@ -18,7 +18,7 @@ def step_generator(
 ) -> torch.Generator:
     """A generator for the draws of one training step, from the step's address alone.
 
-    Nothing about it has to be stored: a run that resumes at (epoch, step) draws what it would have drawn. Ranks draw
+    Nothing about it has to be stored: a run that resumes at (epoch, step) draws the same numbers. Ranks draw
     differently; pass rank=0 on all of them for equal draws.
     """
     bits = stream(Purpose.LATENT, seed, rank=rank, epoch=epoch, step=step).randint(
@@ -43,13 +43,13 @@ def dirichlet(
 
     Args:
         alpha: > 0, a number or a 0-d tensor.
-        shape: of the result; the last axis is the simplex.
-        device, dtype: of the result.
+        shape: shape of the result; the last axis is the simplex.
+        device, dtype: device and dtype of the result.
         generator: see the module's device rule.
     """
     where = torch.device(device) if generator is None else generator.device
     concentration = torch.as_tensor(alpha, dtype=torch.float64, device=where).expand(shape)
-    # The public torch.distributions.Dirichlet takes no generator; this is the sampler it calls itself.
+    # The public torch.distributions.Dirichlet takes no generator; this is the sampler that it calls.
     gammas = torch._standard_gamma((concentration + 1.0).contiguous(), generator=generator)
     uniforms = 1.0 - torch.rand(shape, dtype=torch.float64, device=where, generator=generator)  # in (0, 1]
     logs = gammas.log() + uniforms.log() / concentration

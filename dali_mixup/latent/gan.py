@@ -1,4 +1,4 @@
-"""Mixup for adversarial training: the discriminator tells how much of a mixed sample is real."""
+"""Mixup for adversarial training: the discriminator predicts the share of the real sample in a mixture."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class GanMixLoss:
         max_g min_d E[ BCE(d(lam x + (1 - lam) g(z)), lam) ],   lam ~ Beta(alpha, alpha) per sample
 
     The discriminator minimises the value with `fake.detach()`; the generator minimises its negative. Manifold Mixup's
-    authors report that this form did not work well for them: it is a form to study, not a promise of stability.
+    authors report that this form did not work well for them: use it for study; stability is not guaranteed.
 
     Args:
-        alpha: of the Beta law, > 0 (0.2 in the paper's two-dimensional example).
+        alpha: parameter of the Beta law, > 0 (0.2 in the paper's two-dimensional example).
 
     Example:
         >>> mix = GanMixLoss(alpha=0.2)
@@ -46,7 +46,7 @@ class GanMixLoss:
         Args:
             discriminator: from (B, ...) to B logits, (B,) or (B, 1).
             real, fake: (B, ...) of one shape.
-            generator: of random numbers, see `dali_mixup.latent.draws`.
+            generator: generator of random numbers, see `dali_mixup.latent.draws`.
         """
         if real.shape != fake.shape:
             raise ValueError(

@@ -30,13 +30,13 @@ class InterpolationConsistency:
       batch, target sum_j w_ij softmax(g(u_{P_ij})).
 
     Chaudhry et al. (arXiv 2210.16413) mix more than two points; k > 2 is the first form with one w ~ Dir(alpha, ..,
-    alpha) per batch and k - 1 random permutations. That this is their law is our reading.
+    alpha) per batch and k - 1 random permutations. The paper leaves the law open; this is an interpretation.
 
     Multiply the loss by a ramped weight: `w * sigmoid_ramp(epoch, epochs / 4)` with w up to 100 in the first form.
 
     Args:
-        alpha: of the Beta or Dirichlet law, > 0 (1.0 for CIFAR-10 and 0.1 for SVHN in the first form).
-        mode: which form.
+        alpha: parameter of the Beta or Dirichlet law, > 0 (1.0 for CIFAR-10 and 0.1 for SVHN in the first form).
+        mode: the form, "logits" or "probs".
         k: samples in a mixture, >= 2; exactly 2 with "probs".
 
     Raises:
@@ -92,7 +92,7 @@ class InterpolationConsistency:
         return torch.stack([own, own.flip(0)], dim=1), torch.stack([lam, 1.0 - lam], dim=1)
 
     def target(self, teacher_logits: Tensor, partners: Tensor, weights: Tensor) -> Tensor:
-        """(B, C) probabilities the student should predict at the mixed points."""
+        """(B, C) probabilities that the student should predict at the mixed points."""
         if self.mode == "logits":
             return F.softmax(mix_tuples(teacher_logits, partners, weights), dim=1)
         return mix_tuples(F.softmax(teacher_logits, dim=1), partners, weights)

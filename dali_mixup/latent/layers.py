@@ -1,4 +1,4 @@
-"""Naming the layers of a model: by their dotted names, or by a function that picks them."""
+"""Names of a model's layers: dotted names, or a function that picks modules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def resolve_layers(owner: str, model: nn.Module, layers: Layers) -> dict[str, nn
         layers: dotted names as in `model.named_modules()`, or a function from the model to a sequence of its modules.
 
     Raises:
-        ValueError: an unknown name (the message suggests near ones), a module that is not part of the model, or the
+        ValueError: an unknown name (the message suggests similar ones), a module that is not part of the model, or the
             same layer twice.
         TypeError: a single string instead of a sequence of them.
     """
@@ -39,5 +39,5 @@ def resolve_layers(owner: str, model: nn.Module, layers: Layers) -> dict[str, nn
             hint = did_you_mean(str(name), named, most=3) or "see model.named_modules()"
             raise ValueError(f"{owner}: layers contains {name!r}, expected the name of a submodule: {hint}")
     if len(set(names)) != len(names):
-        raise ValueError(f"{owner}: layers={names!r} names a layer twice, expected each once")
+        raise ValueError(f"{owner}: layers={names!r} contains a layer twice; expected each once")
     return {name: named[name] for name in names}

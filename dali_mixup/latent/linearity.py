@@ -1,4 +1,4 @@
-"""How linear each layer is between training points."""
+"""The linearity of each layer between training points."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SOFTMAX = "softmax"
 
 
 class LinearityProbe:
-    """The linearity gap of every layer, over as many batches as it is shown:
+    """The linearity gap of every layer, over all batches passed to `update`:
 
         g_l = sqrt( E_i |h_l(sum_j w_ij x_{P_ij}) - sum_j w_ij h_l(x_{P_ij})|²  /  E_{i != j} |h_l(x_i) - h_l(x_j)|² )
 
     0 is linear on these points; the denominator, over all pairs of a batch, makes layers comparable. Mixtures may have
-    any number k of parts. The question is that of Chaudhry et al. (arXiv 2210.16413); this normalisation is ours. The
+    any number k of parts. The question is that of Chaudhry et al. (arXiv 2210.16413); the normalisation is new. The
     softmax of the model's output is measured too, under the name "softmax".
 
     Args:
@@ -48,13 +48,13 @@ class LinearityProbe:
 
     @torch.no_grad()
     def update(self, images: Tensor, partners: Tensor, weights: Tensor, mixed: Tensor | None = None) -> None:
-        """Measures one batch: two forward passes in eval mode, without gradient. The model's modes are put back.
+        """Measures one batch: two forward passes in eval mode, without gradient. The model's modes are restored.
 
         Args:
             images: (B, ...) clean.
             partners: (N, k) int64, rows of `images`.
             weights: (N, k) floating, rows sum to 1.
-            mixed: (N, ...) the mixtures, if something else (the loader) made them; by default they are made here.
+            mixed: (N, ...) the mixtures, if they were made elsewhere (by the loader); by default they are made here.
         """
         if partners.shape != weights.shape or partners.dim() != 2:
             raise ValueError(

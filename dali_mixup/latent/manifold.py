@@ -42,8 +42,8 @@ class ManifoldMixup:
     Args:
         model: the bare model.
         layers: names of the submodules whose OUTPUT may be mixed, or a function from the model to such modules.
-        alpha: of the Beta law, > 0.
-        include_input: the model's input is one of the candidates.
+        alpha: parameter of the Beta law, > 0.
+        include_input: whether the model's input is one of the candidates.
 
     Raises:
         ValueError, TypeError: unknown layers, no candidate at all, or alpha <= 0.
@@ -84,11 +84,11 @@ class ManifoldMixup:
             forward: the model, or its DDP or compiled wrapper.
             inputs: (B, ...), NOT mixed by the loader.
             targets: (B,) int64, (B, C) floating or MixedTargets of B rows.
-            generator: on the CPU (the layer is a decision of the host; anything else would wait for the device).
+            generator: on the CPU (the host decides the layer; a GPU generator would make it wait for the device).
 
         Returns:
-            The model's output and the mixed targets: dense if they came dense, MixedTargets otherwise. Give both to
-            `soft_cross_entropy`, or to `softmax_binary_cross_entropy` for the published code's loss.
+            The model's output and the mixed targets: dense if they were dense, MixedTargets otherwise. Pass both to
+                `soft_cross_entropy`, or to `softmax_binary_cross_entropy` for the published code's loss.
         """
         draw = self.draw(len(inputs), generator=generator)
         lam = draw.lam.to(inputs.device, non_blocking=True)
@@ -104,14 +104,14 @@ class ManifoldMixup:
         if generator is not None and generator.device.type != "cpu":
             raise ValueError(
                 f"ManifoldMixup: generator on {generator.device}, expected one on the CPU: the layer is chosen by the "
-                "host, and reading the choice back would wait for the device"
+                "host, and reading the choice back from a GPU would wait for it"
             )
         layer = int(torch.randint(len(self.layers), (), generator=generator))
         lam = beta(self.alpha, (), generator=generator)
         return ManifoldDraw(self.layers[layer], lam, permutation(batch, generator=generator))
 
     def remove(self) -> None:
-        """Takes the hooks off the model."""
+        """Remove the hooks from the model."""
         for handle in self._handles:
             handle.remove()
 

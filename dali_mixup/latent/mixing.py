@@ -1,7 +1,7 @@
 """The arithmetic of mixing: rows of any tensor, and targets of any form, with given weights. No draws here.
 
 All of it is computed in float32 (float64 for float64 values) with autocast off, so that weights of 1/256 survive half
-precision, and handed back in the dtype that came.
+precision, and returned in the input's dtype.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def mix_tuples(values: Tensor, partners: Tensor, weights: Tensor) -> Tensor:
 
 
 def mix_pair_targets(targets: Targets, lam: Tensor, partners: Tensor) -> Targets:
-    """The targets of `mix_pairs`, in the form they came: dense stays dense, the others become MixedTargets with twice
-    the columns. Label smoothing is carried, not applied, so it still happens once."""
+    """The targets of `mix_pairs`, in the form of the input: dense stays dense, the others become MixedTargets with
+    twice the columns. Label smoothing is kept, not applied, so it is still applied once."""
     if isinstance(targets, Tensor) and targets.is_floating_point():
         return mix_pairs(targets, lam, partners)
     if isinstance(targets, Tensor):

@@ -35,14 +35,14 @@ class MixMatchStep:
     3. supervised = mean CE on the rows that were labelled, unsupervised = mean over rows and classes of the squared
        error on the others.
 
-    The published code runs the pool in K + 1 batches and INTERLEAVES them, so that each holds as many labelled rows as
-    every other and BatchNorm sees alike batches; only the first of them, and no guess, updates the running statistics.
-    So it is here.
+    The published code runs the pool in K + 1 batches and INTERLEAVES them, so that each holds the same number of
+    labelled rows and BatchNorm sees similar batches; only the first of them, and no guess, updates the running
+    statistics. This class does the same.
 
     Args:
         num_classes: C.
         temperature: T, in (0, 1]; 1 does not sharpen.
-        alpha: of the Beta law, > 0.
+        alpha: parameter of the Beta law, > 0.
         interleave: False runs the whole pool as one batch instead (one forward pass of (K + 1) B rows).
 
     Example:
@@ -78,7 +78,7 @@ class MixMatchStep:
             generator: see `dali_mixup.latent.draws`.
 
         Raises:
-            ValueError: no views, views of different shapes, or, with interleave, another batch size than the images'.
+            ValueError: no views, views of different shapes, or, with interleave, a batch size other than the images'.
         """
         self._check(images, views)
         guess = self.guess(model, views)
@@ -120,8 +120,8 @@ class MixMatchStep:
             )
         if self.interleave and len(images) != len(views[0]):
             raise ValueError(
-                f"MixMatchStep: {len(images)} labelled and {len(views[0])} unlabelled samples, expected as many "
-                "of each; or set interleave=False"
+                f"MixMatchStep: {len(images)} labelled and {len(views[0])} unlabelled samples, expected equal "
+                "numbers; or set interleave=False"
             )
 
 

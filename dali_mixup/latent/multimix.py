@@ -17,11 +17,11 @@ Alpha = float | tuple[float, float]
 
 
 class MixedTuples(NamedTuple):
-    """What mixing a batch gave: rows ready for the classifier and `soft_cross_entropy`, and the weights behind them.
+    """The result of mixing a batch: rows ready for the classifier and `soft_cross_entropy`, and their weights.
 
     features: (n, d), or (r * n, d) from DenseMultiMix.
     targets: (n, C) or (r * n, C), floating, rows sum to 1.
-    weights: (n, B) or (r, n, B); `SelfDistillation` interpolates the teacher's predictions with the same ones.
+    weights: (n, B) or (r, n, B); `SelfDistillation` interpolates the teacher's predictions with the same weights.
     """
 
     features: Tensor
@@ -40,14 +40,14 @@ class MultiMix:
     B is the local batch.
 
     Symmetric Dirichlet weights over many samples are nearly uniform (E[sum lam²] = (alpha + 1) / (m alpha + 1)), so
-    m = B gives every row almost the same target. The paper alternates with input mixup. Hand `mixed`, the loader's
+    m = B gives every row almost the same target. The paper alternates with input mixup. Pass `mixed`, the loader's
     regime flag, to every call: rows that were mixed in input space already pass through unchanged.
 
     Args:
         num_classes: C.
         n: interpolated rows per step, >= 1 (the paper's default is 1000).
         m: samples per row, 2..B; None is the whole batch, the paper's default.
-        alpha: of the Dirichlet law, > 0, or (low, high) to draw it from U[low, high] anew in every step.
+        alpha: parameter of the Dirichlet law, > 0, or (low, high) to draw it from U[low, high] anew in every step.
 
     Raises:
         ValueError, TypeError: at construction for bad numbers; at the call for m > B or shapes that do not fit.
@@ -78,12 +78,12 @@ class MultiMix:
         Args:
             features: (B, d) embeddings before the classifier, or (B, C) logits of a linear classifier.
             targets: (B,) int64, (B, C) floating or MixedTargets of B rows; label smoothing is applied here, once.
-            mixed: the loader's regime flag: True if this batch was mixed in input space. None says that there is no
+            mixed: the loader's regime flag: True if this batch was mixed in input space. None means that there is no
                 alternation (and warns once when m = B).
             generator: see `dali_mixup.latent.draws`.
 
         Returns:
-            MixedTuples with n rows; with mixed=True the B rows as they are, with identity weights.
+            MixedTuples with n rows; with mixed=True the B unchanged rows, with identity weights.
         """
         if features.dim() != 2:
             raise ValueError(f"MultiMix: features of shape {tuple(features.shape)}, expected (B, d)")
@@ -97,7 +97,7 @@ class MultiMix:
 
 
 class TupleLaw:
-    """How the weights of tuples are drawn: n, m and alpha. Shared by MultiMix and DenseMultiMix."""
+    """The law of the tuples' weights: n, m and alpha. Shared by MultiMix and DenseMultiMix."""
 
     def __init__(self, owner: str, n: int, m: int | None, alpha: Alpha) -> None:
         self.owner = owner
@@ -123,7 +123,7 @@ class TupleLaw:
         )
 
     def warn_if_alone(self, batch: int, mixed: bool | None) -> None:
-        """Warns once if whole-batch tuples are all the model ever trains on."""
+        """Warn once if the model is only ever trained on whole-batch tuples."""
         if mixed is None and not self._warned and self.m in (None, batch):
             self._warned = True
             warnings.warn(
@@ -142,5 +142,5 @@ def checked_targets(owner: str, targets: Targets, features: Tensor, num_classes:
 
 
 def identity(features: Tensor) -> Tensor:
-    """(B, B): the weights of rows that are left as they are."""
+    """(B, B): the weights of unchanged rows."""
     return torch.eye(len(features), device=features.device, dtype=compute_dtype(features))

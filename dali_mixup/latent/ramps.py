@@ -1,4 +1,4 @@
-"""Weights that grow over training, for losses that need a teacher worth listening to. Plain numbers, no tensors."""
+"""Weights that grow during training, for losses that need a reliable teacher. Plain numbers, no tensors."""
 
 from __future__ import annotations
 

@@ -18,23 +18,23 @@ class EMATeacher(nn.Module):
 
         theta' <- d_t theta' + (1 - d_t) theta,   d_t = min(1 - 1 / (t + 1), decay)
 
-    where t = 1, 2, .. counts updates, so the teacher is the plain average of what it has seen until the decay takes
+    where t = 1, 2, .. counts updates, so the teacher is the plain average of the students so far until the decay takes
     over. Its forward pass records no gradient.
 
-    Under DistributedDataParallel every rank keeps its own teacher; wrap nothing. All have the same weights. Without
-    SyncBatchNorm their BatchNorm statistics may differ, as the students' do after a step: rank 0's is the one to keep.
+    Under DistributedDataParallel every rank keeps its own teacher, unwrapped. All have the same weights. Without
+    SyncBatchNorm their BatchNorm statistics may differ, as the students' do after a step: keep rank 0's.
 
     Args:
-        model: the student; the teacher starts as its copy. A DDP or compiled wrapper is copied as what it wraps.
+        model: the student; the teacher starts as its copy. Of a DDP or compiled wrapper, the wrapped model is copied.
         decay: in [0, 1).
-        buffers: what happens to BatchNorm statistics and other buffers. "copy" takes the student's (the teacher is in
+        buffers: the treatment of BatchNorm statistics and other buffers. "copy" takes the student's (the teacher is in
             eval mode); "average" averages floating ones like weights and copies the others (eval mode); "own" leaves
             them to the teacher's own forward passes in train mode, as the published mean-teacher and ICT code does.
 
-    The number of updates travels in `state_dict()`.
+    The number of updates is part of `state_dict()`.
 
     Raises:
-        ValueError: bad decay or buffers; in `update`, a student with other parameters than the teacher.
+        ValueError: bad decay or buffers; in `update`, a student whose parameters differ from the teacher's.
     """
 
     def __init__(self, model: nn.Module, *, decay: float = 0.999, buffers: Buffers = "copy") -> None:
@@ -50,13 +50,14 @@ class EMATeacher(nn.Module):
         return self.model(*args, **kwargs)
 
     def train(self, mode: bool = True) -> EMATeacher:
-        """Keeps the mode that `buffers` asks for, also when the teacher is part of a larger module."""
+        """Keep the mode that `buffers` needs, also when the teacher is part of a larger module."""
         self.training = mode
         return self
 
     @torch.no_grad()
     def update(self, student: nn.Module) -> None:
-        """Moves the teacher towards the student; call it after the optimiser's step. It reads nothing back."""
+        """Move the teacher towards the student; call it after the optimiser's step. It reads nothing from the
+        device."""
         self.updates += 1
         weight = 1.0 - min(1.0 - 1.0 / (self.updates + 1), self.decay)
         bare = _bare(student)
@@ -65,7 +66,7 @@ class EMATeacher(nn.Module):
         if [p.shape for p in mine] != [p.shape for p in theirs]:
             raise ValueError(
                 f"EMATeacher: the student has {len(theirs)} parameter tensors, the teacher {len(mine)}, or their "
-                "shapes differ; expected the model the teacher was made from"
+                "shapes differ; expected the model that the teacher was made from"
             )
         _follow(mine, theirs, weight)
         if self.buffer_rule == "own":
@@ -91,7 +92,7 @@ def _follow(mine: list[Tensor], theirs: list[Tensor], weight: float) -> None:
 
 
 def _bare(model: nn.Module) -> nn.Module:
-    """What DistributedDataParallel and torch.compile wrap."""
+    """The model inside a DistributedDataParallel or torch.compile wrapper."""
     if isinstance(model, (nn.parallel.DistributedDataParallel, nn.DataParallel)):
         model = model.module
     return getattr(model, "_orig_mod", model)

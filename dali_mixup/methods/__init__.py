@@ -1,4 +1,4 @@
-"""The mixing methods, one to a file, and the registry that recipes name them by. NumPy only."""
+"""The mixing methods, one per file, and the registry by which recipes name them. NumPy only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dali_mixup.methods.smoothmix import SmoothMix as SmoothMix
 from dali_mixup.methods.tokenmix import TokenMix as TokenMix
 from dali_mixup.methods.vhmixup import VHMixUp as VHMixUp
 
-# A line above registers a method: every class of methods imported here, by the name it gives itself.
+# A line above registers a method: every class of methods imported here, by the value of its `name`.
 REGISTRY: dict[str, type[Method]] = {
     item.name: item
     for item in list(globals().values())

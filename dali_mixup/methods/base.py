@@ -1,4 +1,5 @@
-"""What a mixing method is: a law that draws independent decisions, and the pixel form those decisions take."""
+"""The interface of a mixing method: a law that draws independent decisions, and the form in which they act on
+pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import numpy as np
 
 
 class Form(IntEnum):
-    """How a method touches the pixels. The DALI graph knows these forms, never a method's name."""
+    """The way in which a method changes pixels. The DALI graph knows these forms, never a method's name."""
 
     NONE = 0  # the row is left alone
     BLEND = 1  # sum_j pixel_weights[j] * x_j
@@ -27,7 +28,7 @@ class Draws:
     Attributes:
         weights: (n, k) float64 label weights, rows sum to 1.
         pixel_weights: (n, k) float64 share of each column in the pixels; None where it equals `weights`.
-        boxes: (n, 4) int y0, x0, y1, x1 of what was pasted (end exclusive); None where the method pastes nothing.
+        boxes: (n, 4) int y0, x0, y1, x1 of the pasted box (end exclusive); None if the method pastes nothing.
         regions: (n, r, 7) int (column, source y, source x, target y, target x, height, width) of PASTE methods,
             applied in order over the row's own image.
         masks: (n, height, width) float32 in [0, 1], the own image's weight per pixel, of MASK methods.
@@ -44,8 +45,8 @@ class Method(ABC):
     """A mixing method: a frozen dataclass whose fields are its parameters, each with a default, checked when made.
 
     Attributes:
-        name: in lower case, as recipes write it.
-        form: what the graph does with the draws.
+        name: its name in recipes, in lower case.
+        form: the way in which the graph applies the draws.
     """
 
     name: ClassVar[str]
@@ -58,12 +59,12 @@ class Method(ABC):
 
     @property
     def hard(self) -> bool:
-        """Whether every pixel of a mask comes from one image: masks of 0 and 1, in uint8."""
+        """True if every pixel of a mask comes from one image: masks of 0 and 1, in uint8."""
         return False
 
     @abstractmethod
     def draw(self, rng: np.random.RandomState, n: int, height: int, width: int) -> Draws:
-        """n independent decisions for images of height x width pixels. Pure but for the stream's position."""
+        """n independent decisions for images of height x width pixels. Pure except for the stream's position."""
 
 
 def two(lam: np.ndarray) -> np.ndarray:

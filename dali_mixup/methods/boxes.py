@@ -48,7 +48,7 @@ def minmax(
     sides = []
     for extent in (height, width):
         first, end = int(extent * low), int(extent * high)
-        # An extent so small that no integer lies in the range keeps the one size it names.
+        # If an extent is so small that no integer lies in the range, one size remains.
         sides.append(first + below(rng, np.full(n, max(end - first, 1))))
     y0 = below(rng, height - sides[0] + 1)
     x0 = below(rng, width - sides[1] + 1)

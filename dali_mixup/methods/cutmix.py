@@ -23,7 +23,7 @@ class CutMix(Method):
 
     Args:
         alpha: > 0; not together with `minmax`.
-        minmax: (low, high), 0 <= low < high <= 1: instead, each side is drawn on its own as that fraction of the
+        minmax: (low, high), 0 <= low < high <= 1: instead, each side is drawn separately as that fraction of the
             image's, anywhere inside it.
         sampling: "centre", the paper's, or "uniform", Composer's: every pixel is equally likely to be pasted over,
             where the paper's law favours the middle. Boxes are clipped more often, so at alpha = 1 E[lam] is 0.84.

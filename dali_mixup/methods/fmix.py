@@ -29,7 +29,7 @@ class FMix(Method):
         max_soft: in [0, 0.5], the share of pixels on either side of the contour over which the mask falls evenly from
             1 to 0; at most min(lam, 1 - lam).
         reformulate: lam ~ Beta(alpha + 1, alpha) instead, which keeps more of the row's own image.
-        lam: in [0, 1]: this share every time, of the pixels and so of the label; alpha has no effect.
+        lam: in [0, 1]: a fixed share, of the pixels and so of the label; alpha has no effect.
 
     Raises:
         TypeError, ValueError: anything outside the above.
@@ -71,7 +71,7 @@ class FMix(Method):
 
 
 def spectrum(height: int, width: int, decay: float) -> np.ndarray:
-    """(H, W // 2 + 1) float64 amplitudes max(f, 1 / max(H, W))^-decay, f the frequency in cycles a pixel."""
+    """(H, W // 2 + 1) float64 amplitudes max(f, 1 / max(H, W))^-decay, f the frequency in cycles per pixel."""
     f = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :])
     return np.maximum(f, 1.0 / max(height, width)) ** -decay
 
@@ -111,7 +111,7 @@ def clouds(
 
 
 def limit(amplitude: np.ndarray, width: int) -> int | None:
-    """The highest frequency needed, in periods per image, down and across; None where leaving some out does not pay.
+    """The highest frequency needed, in periods per image, down and across; None if leaving some out does not pay.
 
     A contour lies where the cloud has some value, so an error e moves it by about e / |gradient|, here with both taken
     as their root mean squares over the image.

@@ -18,8 +18,8 @@ class GMix(Method):
     """The image with less weight shows through G = exp(-pi d^2 / (m H W)), m = min(lam0, 1 - lam0).
 
     Park et al. 2022 (arXiv 2208.09913): lam0 ~ Beta(alpha, alpha), the centre uniform over the pixels. G has the volume
-    m H W before the border clips it; the label weight is the exact mean of what is left, so where lam0 < 1/2 lam =
-    mean(G), else lam = 1 - mean(G). The authors' code does square images only.
+    m H W before the border clips it; the label weight is the exact mean of the rest, so for lam0 < 1/2 lam =
+    mean(G), else lam = 1 - mean(G). The authors' code handles square images only.
 
     Args:
         alpha: > 0. Raises TypeError or ValueError otherwise.

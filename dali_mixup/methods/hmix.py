@@ -17,12 +17,12 @@ class HMix(Method):
     """A box of r of the partner's share shows the partner alone; the rest is blended so that the label weight is lam.
 
     Park et al. 2022 (arXiv 2208.09913): lam ~ Beta(alpha, alpha), a CutMix box of side sqrt(r (1 - lam)), clipped, and
-    outside it x_i with weight lam / (1 - area / (H W)). So the weight is exactly lam, however much was clipped, and
+    outside it x_i with weight lam / (1 - area / (H W)). So the weight is exactly lam for any amount of clipping, and
     unlike CutMix's it is Beta distributed.
 
     Args:
         alpha: > 0.
-        r: in [0, 1]; 0 is MixUp, 1 CutMix whose clipped part is made up for by blending. The paper's figures use 0.5,
+        r: in [0, 1]; 0 is MixUp, 1 CutMix, with blending for the clipped part. The paper's figures use 0.5,
             the authors' code 1 by default.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Validation of (low, high) parameters: one place, so that every message says what came and what was expected."""
+"""Validation of (low, high) parameters: every message gives the value and what was expected."""
 
 from __future__ import annotations
 

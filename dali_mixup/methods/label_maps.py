@@ -1,13 +1,13 @@
 """Label weights that differ from the pixels': lam' = g(lam), as in The Benefits of Mixup for Feature Learning.
 
 Zou et al. 2023 (arXiv 2303.08433) train with x~ = lam x_i + (1 - lam) x_j and y~ = lam' y_i + (1 - lam') y_j, lam' not
-equal to lam. A map is named by a string, by a tuple of a string and its numbers, or is any function of an array:
+equal to lam. A map is a string, a tuple of a string and its numbers, or any function of an array:
 
     "identity"                   lam
     "smoothstep"                 3 lam^2 - 2 lam^3
     "majority"                   1 for the image with most pixel weight, 0 for the others (mixing of the inputs only)
     ("polynomial", c0, c1, ...)  c0 + c1 lam + c2 lam^2 + ...
-    ("constant", c)              c, whatever lam
+    ("constant", c)              c, for any lam
     ("independent", alpha)       another draw from Beta(alpha, alpha)
     ("same_side", alpha)         another draw, reflected to the side of 1/2 that lam is on
 """
@@ -31,7 +31,7 @@ _GRID = np.linspace(0.0, 1.0, 1001)
 
 
 def checked(owner: str, given: Any) -> LabelMap:
-    """The map, lists turned to tuples.
+    """The map, with lists converted to tuples.
 
     Raises:
         TypeError, ValueError: no such map, wrong numbers, or a g that leaves [0, 1] somewhere on [0, 1].
@@ -58,7 +58,7 @@ def mapped(owner: str, label_map: LabelMap, rng: np.random.RandomState, lam: np.
     """lam' (n,) float64 for lam (n,); `majority` is not one of them, because it takes any number of images.
 
     Raises:
-        ValueError: a function returned something else than n numbers in [0, 1].
+        ValueError: a function returned something other than n numbers in [0, 1].
     """
     if callable(label_map):
         other = np.asarray(label_map(lam), dtype=np.float64)
@@ -66,12 +66,12 @@ def mapped(owner: str, label_map: LabelMap, rng: np.random.RandomState, lam: np.
         return other
     if label_map == "identity":
         return lam
-    if isinstance(label_map, str):  # the one other map of lam alone, "smoothstep"
+    if isinstance(label_map, str):  # the only other map of lam alone, "smoothstep"
         return lam * lam * (3.0 - 2.0 * lam)
     name, *values = label_map
     numbers = [float(value) for value in values]
     if name == "polynomial":
-        # Clipped: the polynomial was checked at construction, what is left is rounding.
+        # Clipped: the polynomial was checked at construction, only rounding remains.
         return np.clip(np.polynomial.polynomial.polyval(lam, numbers), 0.0, 1.0)
     if name == "constant":
         return np.full(lam.shape, numbers[0])
@@ -82,14 +82,15 @@ def mapped(owner: str, label_map: LabelMap, rng: np.random.RandomState, lam: np.
 
 
 def majority(weights: np.ndarray) -> np.ndarray:
-    """(n, k) with 1 where a row of `weights` is largest; of equal ones the first, so the row's own."""
+    """(n, k) with 1 where a row of `weights` is largest; the first of equal ones, so the row's own."""
     hard = np.zeros_like(weights)
     hard[np.arange(len(weights)), weights.argmax(axis=1)] = 1.0
     return hard
 
 
 def _extremes(coefficients: list[float]) -> np.ndarray:
-    """Where on [0, 1] a polynomial can be largest or smallest: the ends and the roots of its derivative."""
+    """The points of [0, 1] at which a polynomial can be largest or smallest: the ends and the roots of its
+    derivative."""
     slope = np.trim_zeros(np.polynomial.polynomial.polyder(coefficients), "b")
     roots = np.polynomial.polynomial.polyroots(slope) if len(slope) > 1 else np.zeros(0)
     real = roots[np.abs(roots.imag) < 1e-12].real if len(roots) else np.zeros(0)
@@ -100,7 +101,7 @@ def _inside(owner: str, given: Any, lam: np.ndarray, other: np.ndarray) -> None:
     if other.shape != lam.shape:
         raise ValueError(
             f"{owner}: label_map={given!r} returned shape {other.shape} for lam of shape {lam.shape}; "
-            "expected one weight for each lam"
+            "expected one weight per lam"
         )
     bad = np.flatnonzero(~((other >= -1e-12) & (other <= 1.0 + 1e-12)))
     if len(bad):

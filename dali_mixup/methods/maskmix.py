@@ -1,4 +1,4 @@
-"""MaskMix: every block of the image comes from the one or the other."""
+"""MaskMix: every block of the image comes from one of the two images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class MaskMix(Method):
     """ceil(lam0 T) of the T blocks of the image, chosen at random, are the row's own, the others the partner's.
 
     The masks of MixPro (Zhao et al. 2023, arXiv 2304.12043), without its attention labels. Blocks at the right and
-    bottom border are cut where the block does not divide the image; lam is the exact share of own pixels, where the
+    bottom border are cut while the block does not divide the image; lam is the exact share of own pixels, where the
     published code uses the share of own blocks.
 
     Args:

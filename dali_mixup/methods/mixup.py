@@ -22,16 +22,16 @@ class MixUp(Method):
     (`label_map="majority"`).
 
     Args:
-        alpha: > 0, or (low, high): then uniform between them, drawn once for each call of `draw`, that is once a batch.
-        k: >= 2 images in a row, weights ~ Dirichlet(alpha, ..., alpha).
+        alpha: > 0, or (low, high): then uniform between them, drawn once per call of `draw`, that is, once per batch.
+        k: >= 2 images per row, weights ~ Dirichlet(alpha, ..., alpha).
         folded: the row's own image gets the largest weight: lam becomes max(lam, 1 - lam) (MixMatch, arXiv
             1905.02249).
-        lam: in [0, 1], k = 2 only: this weight every time; alpha has no effect.
-        label_map: how the label weights follow from the pixel weights, see `label_maps`; with k > 2 only "identity" and
+        lam: in [0, 1], k = 2 only: a fixed weight; alpha has no effect.
+        label_map: the map from pixel weights to label weights, see `label_maps`; with k > 2 only "identity" and
             "majority".
 
     Raises:
-        TypeError, ValueError: anything outside the above, also a label_map that leaves [0, 1].
+        TypeError, ValueError: anything outside the above, including a label_map that leaves [0, 1].
     """
 
     alpha: float | tuple[float, float] = 0.2
@@ -97,7 +97,7 @@ def dirichlet(rng: np.random.RandomState, alpha: float, n: int, k: int) -> np.nd
 
 
 def own_largest(weights: np.ndarray) -> np.ndarray:
-    """The same rows with the largest weight moved to column 0 and what was there in its place."""
+    """The same rows with the largest weight swapped into column 0."""
     folded = weights.copy()
     rows, largest = np.arange(len(weights)), weights.argmax(axis=1)
     folded[rows, largest] = weights[:, 0]

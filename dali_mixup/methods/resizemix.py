@@ -1,4 +1,4 @@
-"""ResizeMix: the partner's whole image, made small, pasted over a part of the row's own."""
+"""ResizeMix: the partner's whole image, shrunk, pasted over a part of the row's own."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ LAWS: tuple[Law, ...] = get_args(Law)
 class ResizeMix(Method):
     """The partner resized to about tau H x tau W and pasted; labels weighted by the exact share of pixels.
 
-    Qin et al. 2020 (arXiv 2012.11101). Three laws go by this name, and they mix differently strongly (E[lam] at 224
+    Qin et al. 2020 (arXiv 2012.11101). Three laws go by this name, and they mix to different degrees (E[lam] at 224
     pixels, default arguments):
 
     "official"    tau ~ U(scope), centre uniform, the patch shifted inside: lam = 1 - tau^2, E = 0.76.
-    "openmixup"   tau ~ U(scope), centre uniform, the box clipped and the partner squeezed into what is left: E = 0.83.
+    "openmixup"   tau ~ U(scope), centre uniform, the box clipped and the partner squeezed into the rest: E = 0.83.
     "mmpretrain"  lam0 = Beta(alpha, alpha) scaled to scope, a CutMix box of side sqrt(1 - lam0), clipped, the partner
                   squeezed into it: E = 0.65.
 

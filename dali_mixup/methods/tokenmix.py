@@ -27,8 +27,8 @@ class TokenMix(Method):
     Args:
         lam: in [0, 1], or None: lam0 ~ Beta(alpha, alpha), as OpenMixup does.
         alpha: > 0; no effect unless lam is None.
-        tokens: (rows, columns) >= 1 of the grid, stretched over the image whatever its size.
-        minimum: >= 0, tokens the partner gets at least.
+        tokens: (rows, columns) >= 1 of the grid, stretched over an image of any size.
+        minimum: >= 0, minimum number of the partner's tokens.
         shape: "block", unions of rectangles, or "random", single tokens.
 
     Raises:
@@ -75,7 +75,7 @@ class TokenMix(Method):
 
 def rectangles(rng: np.random.RandomState, count: int, rows: int, columns: int) -> np.ndarray:
     """(rows, columns) bool with at most `count` True: a union of rectangles, none of which takes more new tokens than
-    are still missing. Fewer than `count` where `TRIES` attempts in a row found no place for one."""
+    are still missing. Fewer than `count` if `TRIES` attempts in a row found no place for one."""
     mask = np.zeros((rows, columns), dtype=bool)
     missing = count
     while missing > 0:
@@ -92,7 +92,7 @@ def rectangles(rng: np.random.RandomState, count: int, rows: int, columns: int) 
 
 
 def _rectangle(rng: np.random.RandomState, most: int, rows: int, columns: int) -> tuple[int, int, int, int]:
-    """(top, left, height, width); height 0 where what was drawn does not fit inside the grid."""
+    """(top, left, height, width); height 0 if the rectangle drawn does not fit in the grid."""
     area, log_aspect, down, across = rng.random_sample(4)
     area = 1.0 + area * (most - 1)
     aspect = math.exp(math.log(ASPECT) * (1.0 - 2.0 * log_aspect))

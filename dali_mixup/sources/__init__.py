@@ -1,4 +1,4 @@
-"""Where encoded images and their labels come from."""
+"""The sources of encoded images and their labels."""
 
 from dali_mixup.sources.bad_files import BadFile, BadFileError, Skip
 from dali_mixup.sources.base import Place, Source

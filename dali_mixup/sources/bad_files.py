@@ -1,4 +1,4 @@
-"""Samples that cannot be read or decoded: which ones are known, what stands in for them, when to give up.
+"""Samples that cannot be read or decoded: the known ones, their substitutes, and the limit.
 
 Nothing here decodes anything (see `probe`).
 """
@@ -23,10 +23,10 @@ class Skip:
     bad one, and everything else stays where it was.
 
     Args:
-        at_most: how many different samples may be left out before the loader raises all the same, >= 0.
+        at_most: number of different samples that may be left out before the loader raises after all, >= 0.
 
     Raises:
-        TypeError, ValueError: not such a number.
+        TypeError, ValueError: at_most is not such a number.
     """
 
     at_most: int = 100
@@ -36,7 +36,7 @@ class Skip:
 
 
 def as_rule(owner: str, given: Any) -> Skip | None:
-    """The rule that `bad_files` names: None for "raise"; TypeError or ValueError for anything else."""
+    """The rule that `bad_files` describes: None for "raise"; TypeError or ValueError otherwise."""
     if isinstance(given, Skip):
         return given
     if isinstance(given, str) and given == "raise":
@@ -56,9 +56,9 @@ class BadFile:
     """One sample that cannot be used.
 
     Attributes:
-        index: of the sample in its source.
+        index: index of the sample in its source.
         name: the path of its file.
-        reason: what went wrong, as far as it is known.
+        reason: the error, as far as it is known.
     """
 
     index: int
@@ -67,7 +67,7 @@ class BadFile:
 
 
 class BadFileError(RuntimeError):
-    """Samples of a batch cannot be read or decoded. Where DALI tried to, its own error is the `__cause__`.
+    """Samples of a batch cannot be read or decoded. If DALI tried to, its own error is the `__cause__`.
 
     Attributes:
         files: the samples, as `BadFile`.
@@ -79,16 +79,16 @@ class BadFileError(RuntimeError):
 
 
 class BadFiles:
-    """The samples a loader leaves out, and what takes their places.
+    """The samples that a loader leaves out, and their substitutes.
 
-    A bad sample's place goes to the next sample of the source that is not bad (after the last comes the first): a
+    A bad sample is replaced by the next sample of the source that is not bad (after the last comes the first): a
     function of the set of bad samples alone, so a resumed run chooses the same ones, and in a folder mostly of the same
     class.
 
     Args:
         samples: number of samples of the source.
         rule: leave them out; None: any bad sample is an error.
-        known: indices of samples found bad before, from a saved state; they are left out whatever the rule is.
+        known: indices of samples found bad before, from a saved state; they are left out under any rule.
 
     Raises:
         ValueError: known indices outside [0, samples), or all of them.
@@ -106,11 +106,11 @@ class BadFiles:
 
     @property
     def indices(self) -> list[int]:
-        """The samples left out, in rising order."""
+        """The samples left out, in ascending order."""
         return self._table.tolist()
 
     def replaced(self, indices: np.ndarray) -> np.ndarray:
-        """`indices` with a good sample in the place of every bad one; the same array where none is bad."""
+        """`indices` with a good sample instead of every bad one; the same array if none is bad."""
         if not self._bad:
             return indices
         rows = np.flatnonzero(np.isin(indices, self._table))
@@ -120,10 +120,10 @@ class BadFiles:
         return indices
 
     def meet(self, found: Sequence[BadFile]) -> None:
-        """Samples turned out bad: they are left out from now on, and logged.
+        """Record bad samples: they are left out from now on, and logged.
 
         Raises:
-            BadFileError: without a rule, beyond its `at_most`, or where no good sample is left.
+            BadFileError: without a rule, beyond its `at_most`, or if no good sample is left.
         """
         named = "; ".join(f"{file.name}: {file.reason}" for file in found[:10])
         more = f" and {len(found) - 10} more" if len(found) > 10 else ""
@@ -145,7 +145,7 @@ class BadFiles:
         self._bad, self._table = bad, np.array(sorted(bad), dtype=np.int64)
         for file in found:
             log.warning(
-                "leaving out %s: %s (sample %d stands in; %d of at most %d)",
+                "leaving out %s: %s (replaced by sample %d; %d of at most %d)",
                 file.name,
                 file.reason,
                 self._stand_in(file.index),

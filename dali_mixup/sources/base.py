@@ -1,4 +1,4 @@
-"""What every source of encoded images and labels offers to the loader."""
+"""The interface between a source of encoded images and labels and the loader."""
 
 from __future__ import annotations
 
@@ -25,32 +25,33 @@ if TYPE_CHECKING:
 Self = TypeVar("Self", bound="Source")
 
 Place = tuple[bytes, int, int | None]
-"""Where the bytes of an image lie: the file's path, the first byte, and how many; None: to the file's end."""
+"""The location of an image's bytes: the file's path, the first byte, and the number of bytes; None: to the file's
+end."""
 
 
 class Source(ABC):
     """Encoded images, each with a class: random access by index, no decoding, neither DALI nor torch.
 
     A subclass calls this constructor and writes `feed`; it sets `read_in_dali`, and overrides `places` where its images
-    lie in files. It may keep whatever it likes per sample: `subset` and `exclude` hand it the indices of the samples as
-    it was constructed with them.
+    lie in files. It may keep any data per sample: `subset` and `exclude` pass it the indices of the samples as it was
+    constructed with them.
 
     Args:
-        names: the full name of every sample, which begins with `root` and goes on behind it.
+        names: the full name of every sample, which begins with `root` and continues after it.
         labels: (n,) whole numbers in [0, number of classes).
         classes: the name of every class: label i means classes[i]. Names may repeat (ImageNet has two "crane"). None:
-            the labels are all that is known, and the classes are named "0", "1", ... up to the highest label.
-        root: what all names begin with; a slash is added at its end if it has none. "": the names are relative already.
-            The rest of a name, the sample's key, is the same wherever the data lie, so keys stand in exclude lists,
-            manifests and fingerprints.
-        remarks: what is odd about the data; logged as warnings.
+            only the labels are known, and the classes are named "0", "1", ... up to the highest label.
+        root: the common beginning of all names; a slash is added at its end if it has none. "": the names are relative
+            already. The rest of a name, the sample's key, does not depend on the location of the data, so keys are used
+            in exclude lists, manifests and fingerprints.
+        remarks: oddities of the data; logged as warnings.
 
     Attributes:
         labels: (n,) int32, read-only.
         classes: the name of every class.
         class_map: names and labels of the classes.
         classes_named: whether the data, or the user, named the classes.
-        root: what all names begin with.
+        root: the common beginning of all names.
         remarks: as given.
 
     Raises:
@@ -85,7 +86,7 @@ class Source(ABC):
 
     @abstractmethod
     def feed(self, indices: np.ndarray) -> list[np.ndarray]:
-        """What DALI is given for samples.
+        """The input of DALI for samples.
 
         Args:
             indices: (m,) int64 in [0, n); they may repeat.
@@ -95,13 +96,13 @@ class Source(ABC):
         """
 
     def places(self, indices: np.ndarray) -> list[Place]:
-        """Where the encoded images of samples lie, for reading them before they are fed.
+        """The location of the encoded images of samples, for reading them before they are fed.
 
         Args:
             indices: (m,) int64 in [0, n).
 
         Returns:
-            One place per index, or none at all where the images do not lie in files.
+            One place per index, or an empty list if the images do not lie in files.
         """
         return []
 
@@ -125,7 +126,7 @@ class Source(ABC):
 
     @property
     def kind(self) -> str:
-        """What sort of source this is, for messages."""
+        """The kind of source, for messages."""
         return type(self).__name__
 
     @property
@@ -137,7 +138,7 @@ class Source(ABC):
         """The label of every class name.
 
         Raises:
-            ValueError: a name that stands for several labels.
+            ValueError: a name that has several labels.
         """
         for name in self.classes:
             self.class_map.label(name)
@@ -184,7 +185,7 @@ class Source(ABC):
             return file.read()
 
     def fingerprint(self) -> str:
-        """Hex digest (SHA-256) of keys, labels and classes, in order; not of the images, nor of where they lie."""
+        """Hex digest (SHA-256) of keys, labels and classes, in order; not of the images or their location."""
         if self._fingerprint is None:
             digest = hashlib.sha256(json.dumps(self.classes).encode() + b"\0")
             digest.update(self.labels.astype("<i4").tobytes())
@@ -196,16 +197,16 @@ class Source(ABC):
     def with_classes(self: Self, classes: Classes) -> Self:
         """The same samples with the labels that `classes` gives their classes.
 
-        Where the data name their classes (folders, manifests), a class keeps its name and takes the label that this
-        name has in `classes`; classes of which there is no sample here are fine. Where the data hold only numbers
-        (lists, shards), the numbers are the labels, and `classes` names them.
+        If the data name their classes (folders, manifests), a class keeps its name and takes the label that this name
+        has in `classes`; classes without a sample here are allowed. If the data hold only numbers (lists, shards), the
+        numbers are the labels, and `classes` names them.
 
         Args:
             classes: see `class_map`.
 
         Raises:
-            ValueError: a class, or a number, that `classes` does not have.
-            TypeError: what `class_map` raises.
+            ValueError: a class, or a number, that is not in `classes`.
+            TypeError: as in `class_map`.
         """
         wanted = class_map(classes)
         rest = copy.copy(self)
@@ -226,7 +227,7 @@ class Source(ABC):
 
         Raises:
             IndexError: an index outside [0, n).
-            ValueError: nothing is left.
+            ValueError: no sample is left.
             TypeError: indices that are not whole numbers.
         """
         rows = np.asarray(indices)
@@ -238,13 +239,13 @@ class Source(ABC):
         return self._part(rows.astype(np.int64))
 
     def exclude(self, unwanted: Iterable[Any]) -> Source:
-        """All samples but some. Classes keep their labels.
+        """All samples except some. Classes keep their labels.
 
         Args:
             unwanted: samples by index, by key or by full name.
 
         Raises:
-            ValueError: a name that is not here (a stale list must not pass unnoticed), or nothing is left.
+            ValueError: a name that is not in the data (a stale list must not go unnoticed), or no sample is left.
             TypeError: anything that is neither a name nor an index in [0, n).
         """
         if isinstance(unwanted, (str, bytes)):
@@ -284,7 +285,7 @@ class Source(ABC):
 
 
 class _Part(Source):
-    """Some samples of another source, which is asked for them by its own indices: it need not know of parts."""
+    """Some samples of another source, which is asked for them by its own indices: it need not know about subsets."""
 
     def __init__(self, whole: Source, rows: np.ndarray) -> None:
         self._whole, self._rows = whole, rows
@@ -306,12 +307,12 @@ class _Part(Source):
 
 def _packed(names: Sequence[str] | PackedNames, root: str) -> PackedNames:
     if not len(names):
-        raise ValueError("the data hold no samples")
+        raise ValueError("no samples found")
     if isinstance(names, PackedNames):
         return names
     foreign = next((name for name in names if not name.startswith(root) or name == root), None)
     if foreign is not None:
-        raise ValueError(f"the name {foreign!r} must begin with the root {root!r} and go on behind it")
+        raise ValueError(f"the name {foreign!r} must begin with the root {root!r} and continue after it")
     return PackedNames.pack(names)
 
 
@@ -353,7 +354,7 @@ def _checked_range(array: np.ndarray, classes: tuple[str, ...], names: PackedNam
 
 
 def whole_numbers(labels: Any) -> np.ndarray:
-    """Labels as an array of integers, whatever they came in.
+    """Labels as an array of integers, from any form.
 
     Raises:
         TypeError: anything else.

@@ -1,4 +1,4 @@
-"""Shell braces in names of shards, such as train-{0000..0127}.tar, as webdataset and timm write them."""
+"""Shell braces in names of shards, such as train-{0000..0127}.tar, as in webdataset and timm."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)(?:\.\.(-?\d+))?")
 
 
 def expanded(pattern: str) -> list[str]:
-    """The names that a pattern stands for, by the rules of a shell; without braces, the pattern itself.
+    """The names that a pattern denotes, by the rules of a shell; without braces, the pattern itself.
 
     `{a,b}` gives each part in turn, `{00..12}` and `{0..12..4}` the numbers from the first to the last, padded with
-    zeros where either is. Other braces stay as they are.
+    zeros if either is. Other braces stay as they are.
 
     Args:
         pattern: the text; braces may be nested.
@@ -26,7 +26,7 @@ def expanded(pattern: str) -> list[str]:
     for name in _expanded(pattern):
         names.append(name)
         if len(names) > MOST_NAMES:
-            raise ValueError(f"the pattern {pattern!r} stands for more than {MOST_NAMES} names")
+            raise ValueError(f"the pattern {pattern!r} expands to more than {MOST_NAMES} names")
     return names
 
 
@@ -42,7 +42,7 @@ def _expanded(pattern: str) -> Iterator[str]:
 
 
 def _pairs(pattern: str) -> Iterator[tuple[int, int]]:
-    """Where braces open and close again, from the left."""
+    """Positions at which braces open and close again, from the left."""
     for start in (at for at, letter in enumerate(pattern) if letter == "{"):
         depth = 0
         for at in range(start, len(pattern)):
@@ -53,7 +53,7 @@ def _pairs(pattern: str) -> Iterator[tuple[int, int]]:
 
 
 def _alternatives(inside: str) -> Iterator[str] | None:
-    """What a pair of braces stands for; None where it stands for itself."""
+    """The expansion of a pair of braces; None if it stands for itself."""
     if numbers := _RANGE.fullmatch(inside):
         return _numbers(*numbers.groups())
     parts = _parts(inside)
@@ -69,7 +69,7 @@ def _numbers(first: str, last: str, step: str | None) -> Iterator[str]:
 
 
 def _parts(inside: str) -> list[str]:
-    """The text cut at the commas that stand in no inner braces."""
+    """The text split at the commas that are not in inner braces."""
     parts, depth, start = [], 0, 0
     for at, letter in enumerate(inside):
         depth += {"{": 1, "}": -1}.get(letter, 0)

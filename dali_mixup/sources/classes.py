@@ -1,4 +1,4 @@
-"""Which class has which label: stated by the user, so that two data sets agree on it."""
+"""The classes and their labels as stated by the user, so that two data sets agree on them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Classes: TypeAlias = "Sequence[str] | Mapping[str, int] | Any"
 torchvision dataset."""
 
 MOST_CLASSES = 10_000_000
-"""More than any data set has, and few enough to hold a name for each."""
+"""More than any data set has, and few enough to store a name for each."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ClassMap:
 
     Attributes:
         names: the name of every label. They may repeat (ImageNet has two "crane").
-        labels: the label of every name that stands for one label only.
+        labels: the label of every name that has only one label.
     """
 
     names: tuple[str, ...]
@@ -31,7 +31,7 @@ class ClassMap:
 
     @classmethod
     def of(cls, names: tuple[str, ...]) -> ClassMap:
-        """The map in which every name has its place as its label."""
+        """The map in which the position of every name is its label."""
         labels = {name: label for label, name in enumerate(names)}
         if len(labels) < len(names):
             counts = Counter(names)
@@ -39,21 +39,19 @@ class ClassMap:
         return cls(names, labels)
 
     def label(self, name: str) -> int | None:
-        """The label of a name; None where it has none.
+        """The label of a name; None if it has none.
 
         Raises:
-            ValueError: the name stands for several labels.
+            ValueError: the name has several labels.
         """
         label = self.labels.get(name)
         if label is None and self.names.count(name) > 1:
             places = [at for at, other in enumerate(self.names) if other == name]
-            raise ValueError(
-                f"classes: the name {name!r} stands for the labels {places}; expected different names"
-            )
+            raise ValueError(f"classes: the name {name!r} has the labels {places}; expected different names")
         return label
 
     def relabelled(self, labels: np.ndarray, own: Sequence[str], where: str) -> np.ndarray:
-        """Labels that mean `own` class names, as labels of this map.
+        """Labels of the `own` class names, converted to labels of this map.
 
         Args:
             labels: (n,) integers in [0, len(own)).
@@ -76,13 +74,13 @@ class ClassMap:
         if unknown:
             raise ValueError(
                 f"{len(unknown)} of the {len(used)} classes of {where} are not in classes=: {few(unknown)}; "
-                f"classes= names {len(self.names)}: {few(self.names)}"
+                f"classes= has {len(self.names)}: {few(self.names)}"
             )
         return table[labels]
 
 
 def class_map(classes: Classes) -> ClassMap:
-    """The classes that a user means.
+    """The classes that the user's argument describes.
 
     Args:
         classes: names in the order of their labels; a mapping from name to label, in which several names may share a
@@ -91,7 +89,7 @@ def class_map(classes: Classes) -> ClassMap:
 
     Raises:
         TypeError: none of these.
-        ValueError: no class at all, or a label outside [0, 10 000 000).
+        ValueError: no class, or a label outside [0, 10 000 000).
     """
     if isinstance(classes, ClassMap):
         return classes
@@ -131,7 +129,7 @@ def _of_mapping(mapping: Mapping[Any, Any]) -> ClassMap:
     checked_names(tuple(mapping))
     if not labels:
         raise ValueError("classes must hold at least one name, got an empty mapping")
-    # A label that no name has, as in ImageNet-R's 200 of 1000, goes by its number.
+    # A label that no name has, as in ImageNet-R's 200 of 1000, is named by its number.
     return ClassMap(
         tuple(", ".join(names.get(label, [str(label)])) for label in range(max(names) + 1)), labels
     )
@@ -141,7 +139,7 @@ def checked_names(names: Sequence[Any]) -> tuple[str, ...]:
     """Class names; torchvision's ImageNet has tuples of synonyms, which are joined.
 
     Raises:
-        TypeError: one that is not text.
+        TypeError: a name that is not text.
     """
     texts = tuple(", ".join(name) if _is_synonyms(name) else name for name in names)
     for place, name in enumerate(texts):

@@ -1,6 +1,6 @@
-"""Dataset objects that people hold: torchvision's ImageFolder and its kind, and `torch.utils.data.Subset` of them.
+"""Dataset objects of users: torchvision's ImageFolder and similar ones, and `torch.utils.data.Subset` of them.
 
-They are known by what they have, so that torchvision is not needed here.
+They are recognised by their attributes, so torchvision is not needed here.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from dali_mixup.sources.remarks import Remark
 
 
 def is_sample_dataset(data: Any) -> bool:
-    """Whether this has torchvision's list of (path, label)."""
+    """True if the object has torchvision's list of (path, label)."""
     return all(hasattr(data, name) for name in ("samples", "class_to_idx", "root", "__getitem__"))
 
 
 def is_subset(data: Any) -> bool:
-    """Whether this is part of another dataset, as `torch.utils.data.Subset`."""
+    """True if the object is part of another dataset, as `torch.utils.data.Subset`."""
     return hasattr(data, "dataset") and hasattr(data, "indices")
 
 
@@ -30,7 +30,7 @@ def from_dataset(data: Any) -> Source:
     """The files, labels and classes of a torchvision `DatasetFolder` or `ImageFolder`; its transform is not used.
 
     Raises:
-        TypeError: the dataset changes what it gives in Python (a `target_transform`, a `__getitem__` of its own), which
+        TypeError: the dataset changes its items in Python (a `target_transform`, a `__getitem__` of its own), which
             would be lost.
     """
     kind = type(data).__name__
@@ -40,8 +40,8 @@ def from_dataset(data: Any) -> Source:
         )
     if not getattr(type(data).__getitem__, "__module__", "").startswith("torchvision."):
         raise TypeError(
-            f"data: {kind} has a __getitem__ of its own, which would not be called; give its `samples` if they are all "
-            "there is to it"
+            f"data: {kind} has its own __getitem__, which would not be called; give its `samples` if they are "
+            "the complete data"
         )
     remarks = []
     if getattr(data, "transform", None) is not None:
@@ -54,5 +54,5 @@ def from_dataset(data: Any) -> Source:
 
 
 def from_subset(data: Any, whole: Source) -> Source:
-    """The part of `whole` that a `torch.utils.data.Subset` of it names."""
+    """The part of `whole` that a `torch.utils.data.Subset` of it selects."""
     return whole.subset(np.asarray(data.indices, dtype=np.int64))

@@ -18,7 +18,7 @@ from dali_mixup.sources.paths import home_expanded, regular_file
 
 
 def write_exclude_list(file: str | os.PathLike[str], rows: Iterable[tuple[str, str]]) -> None:
-    """Writes (key, problem) rows to a file."""
+    """Write (key, problem) rows to a file."""
     with replacing(file) as out:
         out.writelines(f"{json.dumps({'path': key, 'problem': problem})}\n".encode() for key, problem in rows)
 
@@ -27,7 +27,7 @@ def read_exclude_list(file: str | os.PathLike[str]) -> list[str]:
     """The keys in an exclude list.
 
     Raises:
-        ValueError: a line that is not of the form above, which is named.
+        ValueError: a line that is not of the form above; the message quotes it.
         FileNotFoundError: there is no such file.
     """
     path = home_expanded(file)

@@ -1,4 +1,4 @@
-"""Which files are images, by their names."""
+"""Extensions of image files."""
 
 IMAGE_EXTENSIONS = (
     ".jpg",
@@ -12,4 +12,4 @@ IMAGE_EXTENSIONS = (
     ".webp",
     ".jp2",
 )
-"""torchvision's, and JPEG 2000, which DALI decodes."""
+"""torchvision's extensions, and those of JPEG 2000, which DALI decodes."""

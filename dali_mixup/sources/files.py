@@ -15,20 +15,20 @@ from dali_mixup.sources.remarks import Remark
 
 
 class FileList(Source):
-    """Image files and their labels. The files are not looked at: a missing one shows when it is read.
+    """Image files and their labels. The files are not checked: a missing one is noticed when it is read.
 
     Args:
-        paths: one path per sample: below `root` where that is given, else absolute or below the current working
+        paths: one path per sample: below `root` if given, else absolute or below the current working
             directory.
         labels: (n,) whole numbers in [0, len(classes)).
         classes: the names of the classes; None: "0", "1", ... up to the highest label.
-        root: the folder the paths are below; None: the longest one they share. See `Source` for what it is for.
+        root: the folder that contains the paths; None: their longest common one. See `Source` for its use.
         remarks: see `Source`.
 
     Raises:
-        ValueError: an empty path, or where there is a root one that is absolute or has a part `..`; and what `Source`
+        ValueError: an empty path, or with a root one that is absolute or has a part `..`; and as `Source`
             raises.
-        TypeError: what is not a path; and what `Source` raises.
+        TypeError: an object that is not a path; and as `Source` raises.
     """
 
     read_in_dali = True

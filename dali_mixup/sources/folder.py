@@ -23,15 +23,15 @@ def image_folder(
     Classes are the folders right below root, sorted by name. Their images are found at any depth, links are followed,
     and extensions compare without regard to case; files elsewhere are ignored. Classes, labels and order are those of
     `torchvision.datasets.ImageFolder`. Pipes, sockets and devices are left out, since reading them could last forever;
-    that, and folders which are hardly meant as classes, are logged (`Source.remarks`).
+    these, and folders that are probably not meant as classes, are logged (`Source.remarks`).
 
     Args:
         root: the folder.
-        extensions: endings of the names of images, each with its dot.
-        allow_empty: whether a class folder without images is a class all the same.
+        extensions: extensions of images, each with its dot.
+        allow_empty: whether a class folder without images is still a class.
 
     Raises:
-        FileNotFoundError: there is no such folder.
+        FileNotFoundError: the folder does not exist.
         NotADirectoryError: it is a file.
         ValueError: it holds no class folder, no image, or (unless `allow_empty`) a class folder without images, which
             would take a label.
@@ -39,7 +39,7 @@ def image_folder(
     """
     folder = os.path.abspath(home_expanded(root))
     if not os.path.exists(folder):
-        raise FileNotFoundError(f"there is no folder {folder!r}")
+        raise FileNotFoundError(f"the folder {folder!r} does not exist")
     if not os.path.isdir(folder):
         raise NotADirectoryError(f"{folder!r} is not a folder")
     endings = _checked_endings(extensions)
@@ -97,7 +97,7 @@ def _images_below(root: str, name: str, endings: tuple[str, ...], blocking: list
 
 
 def _walk(folder: str, endings: tuple[str, ...], blocking: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """Every folder at or below `folder` with the names of its images; pipes and devices go to `blocking`."""
+    """Every folder at or below `folder` with the names of its images; pipes and devices are added to `blocking`."""
     waiting: list[tuple[str, tuple[str, ...]]] = [(folder, ())]
     while waiting:
         where, left = waiting.pop()
@@ -109,7 +109,7 @@ def _walk(folder: str, endings: tuple[str, ...], blocking: list[str]) -> Iterato
                         (entry.path, _left_for(entry, where, left) if entry.is_symlink() else left)
                     )
                 elif entry.name.lower().endswith(endings):
-                    # A link to nowhere is a sample, as in torchvision: it is named when it is read.
+                    # A broken link is a sample, as in torchvision: it is reported when it is read.
                     ordinary = _is(entry.is_file, entry) or not os.path.exists(entry.path)
                     (files if ordinary else blocking).append(entry.name if ordinary else entry.path)
         yield where, files
@@ -118,16 +118,16 @@ def _walk(folder: str, endings: tuple[str, ...], blocking: list[str]) -> Iterato
 def _is(question: Callable[[], bool], entry: os.DirEntry[str]) -> bool:
     try:
         return question()
-    except OSError:  # a link to itself, or a folder that may not be looked into
+    except OSError:  # a link to itself, or a folder without read permission
         return False
 
 
 def _left_for(entry: os.DirEntry[str], where: str, left: tuple[str, ...]) -> tuple[str, ...]:
-    """The folders that a walk has left through links, this link included; an error if it comes back to one of them."""
+    """The folders left through links so far, including this one; an error if the walk comes back to one of them."""
     target = os.path.realpath(entry.path)
     left = (*left, os.path.realpath(where))
     if any(f"{folder}/".startswith(f"{target}/") for folder in left):
-        raise ValueError(f"{entry.path!r} links to a folder it lies in: the walk would never end")
+        raise ValueError(f"{entry.path!r} links to a folder that contains it: the walk would never end")
     return left
 
 

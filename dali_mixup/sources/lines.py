@@ -1,4 +1,4 @@
-"""Text files read line by line, in bounded memory whatever they hold."""
+"""Text files read line by line, in bounded memory for any content."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Iterator
 
 MOST_LETTERS = 1 << 20
-"""Letters in one line. A path has at most 4096 bytes; whatever has lines like these is no list of files."""
+"""Characters in one line. A path has at most 4096 bytes; a file with longer lines is not a list of files."""
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -16,7 +16,7 @@ def text_lines(path: str, first: int = MOST_LETTERS) -> Iterator[str]:
 
     Args:
         path: the file.
-        first: how many letters the first line may have.
+        first: maximum number of characters in the first line.
 
     Raises:
         OSError: the file cannot be read.
@@ -29,7 +29,7 @@ def text_lines(path: str, first: int = MOST_LETTERS) -> Iterator[str]:
             )
     number, most, rest = 0, first, ""
     with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as text:
-        # Large pieces, cut here: a file object reads a line whole, however long it is.
+        # Large pieces, cut here: a file object reads a whole line of any length.
         while piece := text.read(MOST_LETTERS):
             *lines, rest = (rest + piece if number or rest else piece.removeprefix("\ufeff")).split("\n")
             for line in lines:
@@ -45,4 +45,4 @@ def text_lines(path: str, first: int = MOST_LETTERS) -> Iterator[str]:
 
 
 def _too_long(path: str, number: int, most: int) -> ValueError:
-    return ValueError(f"{path}, line {number}: longer than {most} letters; is this a list of files?")
+    return ValueError(f"{path}, line {number}: longer than {most} characters; is this a list of files?")

@@ -26,20 +26,20 @@ def read_list(
     root: str | os.PathLike[str] | None = None,
     classes: ClassMap | None = None,
 ) -> FileList:
-    """A text file with one `path label` per line; the last blanks or tab separate them, in a .tsv the last tab.
+    """A text file with one `path label` per line; the last blanks or tab separate them; in a .tsv, the last tab does.
 
-    Blank lines and a byte-order mark are ignored. Labels count from 0. Where all of them are names in `classes`, they
+    Blank lines and a byte-order mark are ignored. Labels count from 0. If all of them are names in `classes`, they
     are names.
 
     Args:
         path: the list.
         root: the folder of the images; all paths of the list must be relative to it and stay below it. None: the list's
-            own folder, below which relative paths must stay; absolute paths are taken as they are.
+            own folder, below which relative paths must stay; absolute paths are not changed.
         classes: the labels of class names.
 
     Raises:
-        ValueError: a line that is not of this form, which is named; no line at all.
-        FileNotFoundError: there is no such list.
+        ValueError: a line that is not of this form, which the message quotes; an empty list.
+        FileNotFoundError: the list does not exist.
     """
     file = os.path.abspath(home_expanded(path))
     regular_file(file)
@@ -80,7 +80,7 @@ def from_pairs(
         classes: the labels of class names.
 
     Raises:
-        TypeError: an entry that is not such a pair, which is named.
+        TypeError: an entry that is not such a pair; the message quotes it.
         ValueError: an empty path, a label that is a name without `classes` or one that is not in them.
     """
     labels: list[Any] = []
@@ -99,7 +99,7 @@ def from_pairs(
 
 
 def _plain(cut: list[str]) -> bool:
-    """Whether nothing can be wrong with a line cut in two, told quickly, since most of a million lines are such."""
+    """True if a line split in two is certainly correct: a quick test, since most of a million lines are."""
     if len(cut) != 2:
         return False
     name = cut[0]
@@ -107,7 +107,7 @@ def _plain(cut: list[str]) -> bool:
 
 
 def _wrong(cut: list[str], separator: str | None, fenced: bool) -> str | None:
-    """What is wrong with a line cut into path and label, if anything."""
+    """The error in a line split into path and label, if any."""
     name, label = cut[0], cut[-1]
     if len(cut) != 2 or not name.strip():
         return "expected a path and a label"
@@ -123,7 +123,7 @@ def _wrong(cut: list[str], separator: str | None, fenced: bool) -> str | None:
     if fenced and climbs(name):
         return "expected a path below the root, relative and without `..`"
     if climbs(name) and not name.startswith("/"):
-        return "expected a path without `..`; say where the images lie with open_source(..., root=...)"
+        return "expected a path without `..`; give the folder of the images with open_source(..., root=...)"
     if ".." in name.split("/"):
         return "expected a path without `..`"
     return None
@@ -157,7 +157,7 @@ def _named(label: str, classes: ClassMap | None, where: str) -> int:
     if classes is None:
         raise ValueError(
             f"{where}: expected a path and a label that is a whole number, got the label {label!r}; for names, "
-            "say which label each has with classes=[...]"
+            "give the label of each with classes=[...]"
         )
     found = classes.label(label)
     if found is None:

@@ -1,12 +1,12 @@
-"""Manifests: the samples of a folder written down once, so that nobody has to walk it again.
+"""Manifests: the samples of a folder written down once, so that the folder is not walked again.
 
-JSON lines, or Parquet where pyarrow is installed (several times faster to read, which shows at a million files). The
-first line holds what is true of all samples, every other line one sample:
+JSON lines, or Parquet where pyarrow is installed (several times faster to read, noticeable with a million files). The
+first line describes all samples, every other line one sample:
 
     {"dali_mixup_manifest": 1, "root": "train", "classes": ["n01440764", "n01443537"]}
     {"path": "n01440764/a.JPEG", "class": "n01440764", "label": 0, "width": 500, "height": 375, "bytes": 109524}
 
-`root` is relative to the manifest where one lies inside the other, so that both can be moved together. Paths are below
+`root` is relative to the manifest if one lies inside the other, so that both can be moved together. Paths are below
 the root and hold no `..`. In Parquet the first line is the schema's metadata.
 """
 
@@ -40,7 +40,7 @@ _MOST_HEADER = 1 << 26
 def write_manifest(
     file: str | os.PathLike[str], source: Source, sizes: np.ndarray | Sequence[Sequence[int]] | None = None
 ) -> None:
-    """Writes the samples of a source of files to a manifest.
+    """Write the samples of a source of files to a manifest.
 
     Args:
         file: its name, which ends in .jsonl or .parquet.
@@ -74,15 +74,15 @@ def write_manifest(
 
 
 def read_manifest(file: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None) -> FileList:
-    """The samples a manifest lists; the files themselves are not looked at.
+    """The samples that a manifest lists; the files themselves are not checked.
 
     Args:
         file: the manifest.
-        root: the folder of the images, in the place of the one that the manifest names.
+        root: the folder of the images, instead of the one in the manifest.
 
     Raises:
-        ValueError: a line that is not as it should be, which is named, or a path that leaves the root.
-        FileNotFoundError: there is no such manifest.
+        ValueError: an invalid line, which the message quotes, or a path that leaves the root.
+        FileNotFoundError: the manifest does not exist.
         ImportError: a Parquet file without pyarrow.
     """
     path = os.path.abspath(home_expanded(file))
@@ -128,7 +128,7 @@ def _rows(source: Source, sizes: np.ndarray | None) -> Iterator[dict[str, Any]]:
 
 
 def _portable(root: str, folder: str) -> str:
-    """The root as the manifest should name it: relative to its own folder if one of the two holds the other."""
+    """The root as written in the manifest: relative to its own folder if one of the two contains the other."""
     shared = os.path.commonpath([root, folder])
     return os.path.relpath(root, folder) if shared in (os.path.normpath(root), folder) else root
 
@@ -157,7 +157,7 @@ _NOT_OURS = (ValueError, KeyError, IndexError, TypeError, RecursionError)
 
 
 def _samples(lines: list[str], classes: tuple[str, ...]) -> tuple[list[str], list[int]]:
-    """(paths, labels) of the lines; one of `_NOT_OURS` if any is not as it should be."""
+    """(paths, labels) of the lines; one of `_NOT_OURS` if any is invalid."""
     rows = json.loads(f"[{','.join(lines)}]")
     paths, labels = [row["path"] for row in rows], [row["label"] for row in rows]
     if len(rows) != len(lines) or set(map(type, labels)) != {int} or min(labels) < 0:
@@ -166,7 +166,7 @@ def _samples(lines: list[str], classes: tuple[str, ...]) -> tuple[list[str], lis
         raise ValueError
     if not all(paths) or "\0" in "".join(paths) or first_climbing(paths) is not None:
         raise ValueError
-    "".join(paths).encode("utf-8", "surrogateescape")  # else it cannot be the name of a file
+    "".join(paths).encode("utf-8", "surrogateescape")  # otherwise it cannot be a file name
     return paths, labels
 
 
@@ -176,7 +176,7 @@ def _first_bad(lines: list[str], classes: tuple[str, ...]) -> tuple[int, str]:
             _samples([line], classes)
         except _NOT_OURS:
             return number, line
-    raise AssertionError("lines that are good one by one are good together")
+    raise AssertionError("lines that are valid one by one are valid together")
 
 
 def _read_parquet(path: str) -> tuple[_Header, list[str], np.ndarray]:

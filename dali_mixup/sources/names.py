@@ -1,7 +1,7 @@
-"""Very many strings in one piece of memory.
+"""A large number of strings in one block of memory.
 
 A Python string per file costs about 100 bytes and a NumPy array per file more still; one blob of bytes and an
-array of offsets holds the same names in little more than their own length, and hands out views of them
+array of offsets holds the same names in little more than their own length, and provides views of them
 without a copy.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-_ENCODING, _ERRORS = "utf-8", "surrogateescape"  # what os.fsencode does on Linux, whatever the locale says
+_ENCODING, _ERRORS = "utf-8", "surrogateescape"  # as os.fsencode does on Linux, in any locale
 
 
 class PackedNames:
@@ -29,10 +29,10 @@ class PackedNames:
 
     @classmethod
     def pack(cls, names: Sequence[str], prefix: str = "") -> PackedNames:
-        """Packs `names`, each with `prefix` before it.
+        """Pack `names`, each preceded by `prefix`.
 
         Raises:
-            ValueError: an empty name, one with a zero byte, or one that is no file name in this encoding.
+            ValueError: an empty name, one with a zero byte, or one that is not a file name in this encoding.
         """
         if "\0" in prefix:
             raise ValueError(f"the root is {prefix!r}: a path must not hold a zero byte")

@@ -1,4 +1,4 @@
-"""Pieces of many files, read while only some of the files are open."""
+"""Reads from many files of which only some are open at a time."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 
 
 class OpenFiles:
-    """Reads pieces of many files while keeping only some of them open (a process may hold 1024 on most machines).
+    """Reads parts of many files while keeping only some of them open (most machines allow 1024 per process).
 
     Args:
         paths: the files.
-        states: size in bytes and time of modification in nanoseconds that each must still have when it is opened.
+        states: size in bytes and modification time in nanoseconds, which must be unchanged when a file is opened.
     """
 
     MOST = 256
@@ -29,9 +29,9 @@ class OpenFiles:
         """Bytes of a file.
 
         Args:
-            file: which of the files.
+            file: index of the file.
             offset: the first byte.
-            size: how many.
+            size: number of bytes.
 
         Returns:
             (size,) uint8.

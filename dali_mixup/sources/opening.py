@@ -1,4 +1,4 @@
-"""From what a user calls data to a source: one entry per kind of data."""
+"""From the user's `data` to a source: one entry per kind of data."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ Data: TypeAlias = "Source | str | os.PathLike[str] | Sequence[Any] | Any"
 
 LIST_SUFFIXES = (".txt", ".tsv")
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
-"""Compressed ones are refused, but with the reason."""
+"""Compressed files are refused, but with the reason."""
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What is to be opened, and how.
+    """The data to open, and the user's options for it.
 
     Attributes:
-        data: as the user gave it, or the path in it.
-        root: the folder of the images, where the user says it.
-        classes: the labels of class names, where the user says them.
+        data: the user's argument, or the path in it.
+        root: the folder of the images, if given.
+        classes: the labels of class names, if given.
     """
 
     data: Any
@@ -47,9 +47,9 @@ class Kind:
     """One kind of data.
 
     Attributes:
-        described: for the message that lists what is accepted.
-        takes: whether data are of this kind; looks at them without reading.
-        opened: their source.
+        described: text for the message that lists the accepted kinds.
+        takes: predicate for data of this kind, which reads nothing.
+        opened: function that returns their source.
         rooted: whether a root can be given.
     """
 
@@ -87,7 +87,7 @@ PATHS = (
         lambda wish: TarShards([wish.data]),
     ),
 )
-"""What a path can lead to; the first kind that takes it opens it."""
+"""The kinds that a path can lead to; the first one that takes it opens it."""
 
 _PATH = Kind(
     "a path",
@@ -116,7 +116,7 @@ OBJECTS = (
         rooted=True,
     ),
 )
-"""What data can be; the first kind that takes them opens them."""
+"""The kinds of data; the first one that takes them opens them."""
 
 
 def open_source(
@@ -126,22 +126,22 @@ def open_source(
     root: str | os.PathLike[str] | None = None,
     exclude: Iterable[Any] | str | os.PathLike[str] | None = None,
 ) -> Source:
-    """The source that `data` names.
+    """The source that `data` describes.
 
     Args:
         data: a folder of class folders, a manifest, a text list, tar shards, (path, label) pairs, a torchvision
             ImageFolder or a Subset of it, or a Source; docs/data.md describes each.
-        classes: which label each class has: names in the order of their labels, a mapping from name to label, or
-            another loader, source or dataset. Give the training data's to validation data. None: as the data say.
-        root: the folder of the images that a list, pairs or a manifest name relatively; every path must stay below it.
-            None: the list's own folder, the current working directory, or what the manifest says.
+        classes: the labels of the classes: names in the order of their labels, a mapping from name to label, or
+            another loader, source or dataset. Pass the training data's for validation data. None: the data's own.
+        root: the folder to which the paths of a list, pairs or a manifest are relative; every path must stay below it.
+            None: the list's own folder, the current working directory, or the manifest's.
         exclude: samples to leave out, by key, name or index (`Source.exclude`), or the exclude list of
             `dali-mixup check`.
 
     Raises:
-        FileNotFoundError: a path that is not there.
-        ValueError: data that cannot be used as they are.
-        TypeError: data of no such kind.
+        FileNotFoundError: a path that does not exist.
+        ValueError: data that cannot be used.
+        TypeError: data of another kind.
     """
     known = None if classes is None else class_map(classes)
     folder = None if root is None else home_expanded(root)
@@ -182,7 +182,7 @@ def _from_path(wish: Wish) -> Source:
         regular_file(path)
     source = _opened(PATHS, Wish(path, wish.root, wish.classes))
     if source is None:
-        raise ValueError(f"cannot tell what {path!r} is: data must be {accepted()}")
+        raise ValueError(f"cannot identify {path!r}: data must be {accepted()}")
     return source
 
 
@@ -207,7 +207,7 @@ def _from_list(wish: Wish) -> Source:
 
 
 def _shards(patterns: list[str]) -> Source:
-    """The shards of paths that may be patterns; a pattern finds at least one file, and braces only files that exist."""
+    """The shards of paths that may be patterns; a pattern must match a file, and braces only files that exist."""
     found: list[str] = []
     for pattern in patterns:
         names = [pattern] if os.path.exists(pattern) else expanded(pattern)
@@ -218,13 +218,13 @@ def _shards(patterns: list[str]) -> Source:
             missing += [] if matches else [name]
         if missing and len(names) > 1:
             raise FileNotFoundError(
-                f"{len(missing)} of the {len(names)} files of {pattern!r} are not there, such as {missing[0]!r}"
+                f"{len(missing)} of the {len(names)} files of {pattern!r} do not exist, such as {missing[0]!r}"
             )
         if missing:
-            raise FileNotFoundError(f"there is no file or folder {pattern!r}")
+            raise FileNotFoundError(f"the file or folder {pattern!r} does not exist")
     odd = next((path for path in found if not path.lower().endswith(TAR_SUFFIXES)), None)
     if odd is not None:
-        raise ValueError(f"the pattern {patterns[0]!r} finds {odd!r}; patterns are for .tar shards")
+        raise ValueError(f"the pattern {patterns[0]!r} matches {odd!r}; patterns are for .tar shards")
     return TarShards(found)
 
 
@@ -233,5 +233,5 @@ def _shown(data: Any) -> str:
     if isinstance(data, dict):
         return f"{kind}; for a mapping from path to label, give list(data.items())"
     if hasattr(data, "__next__"):
-        return f"{kind}; make a list of it"
+        return f"{kind}; convert it to a list"
     return f"{kind} {reprlib.repr(data)}" if isinstance(data, (int, float, bool)) else kind

@@ -18,11 +18,11 @@ class Rows:
     """The samples in a Parquet file.
 
     Attributes:
-        header: the text that describes all of them.
+        header: the text that describes all samples.
         paths: n paths.
         labels: (n,) int64.
         class_names: the different class names in the file.
-        class_codes: (n,) int64, which of them each row has.
+        class_codes: (n,) int64, index of each row's class name.
     """
 
     header: bytes
@@ -38,28 +38,28 @@ class Rows:
 
 
 def write(file: IO[bytes], rows: list[dict[str, Any]], metadata: dict[str, str]) -> None:
-    """Writes rows and what is true of all of them.
+    """Write rows and the header.
 
     Raises:
         ValueError: a name that is not UTF-8.
-        ImportError: there is no pyarrow.
+        ImportError: pyarrow is not installed.
     """
     arrow, module = _pyarrow()
     try:
         table = arrow.Table.from_pylist(rows)
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"Parquet holds no names that are not UTF-8, such as {error.object!r}; write .jsonl"
+            f"Parquet cannot hold names that are not UTF-8, such as {error.object!r}; write .jsonl"
         ) from None
     module.write_table(table.replace_schema_metadata(metadata), file)
 
 
 def read(path: str, key: str) -> Rows:
-    """Reads the samples and the header, which is the metadata of this key.
+    """Read the samples and the header, which is the metadata of this key.
 
     Raises:
         ValueError: the file cannot be read as Parquet, or lacks a column or a value.
-        ImportError: there is no pyarrow.
+        ImportError: pyarrow is not installed.
     """
     arrow, module = _pyarrow()
     try:
@@ -88,7 +88,7 @@ def read(path: str, key: str) -> Rows:
 
 
 def first_wrong(rows: Rows, classes: Sequence[str]) -> int | None:
-    """The first row whose path leaves the root or whose class has another label; None where there is none."""
+    """The first row whose path leaves the root or whose class has another label; None if there is none."""
     labels, known = rows.labels, len(classes)
     wrong = (labels < 0) | (labels >= known)
     codes = {name: code for code, name in enumerate(rows.class_names)}
@@ -109,6 +109,6 @@ def _pyarrow() -> tuple[Any, Any]:
         import pyarrow.parquet
     except ImportError as error:
         raise ImportError(
-            "Parquet manifests need pyarrow (pip install pyarrow); .jsonl needs nothing"
+            "Parquet manifests need pyarrow (pip install pyarrow); .jsonl needs no package"
         ) from error
     return pyarrow, pyarrow.parquet

@@ -1,4 +1,4 @@
-"""Paths as users give them, made into what sources hold."""
+"""Conversion of users' paths to those that sources hold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def path_text(path: object) -> str:
     """A path given as str, bytes or os.PathLike, as str.
 
     Raises:
-        TypeError: anything else, which it shows.
+        TypeError: anything else; the message shows it.
     """
     if isinstance(path, str):
         return path
@@ -50,30 +50,30 @@ def split_root(paths: list[str]) -> tuple[str, list[str]]:
 
 
 def climbs(path: str) -> bool:
-    """Whether a path leaves the folder that it should stay below: it is absolute, or has a part `..`."""
+    """True if a path leaves its root: it is absolute, or has a part `..`."""
     return path.startswith("/") or (".." in path and ".." in path.split("/"))
 
 
 def first_climbing(paths: Sequence[str]) -> int | None:
-    """The first path that `climbs`; None where none does."""
+    """The first path that `climbs`; None if none does."""
     text = "\0".join(paths)
-    # One look at all of them together: a million paths one by one take half a second.
+    # All are tested together: a million paths one by one take half a second.
     if not (text.startswith("/") or "\0/" in text or ".." in text):
         return None
     return next((number for number, path in enumerate(paths) if climbs(path)), None)
 
 
 def regular_file(path: str) -> os.stat_result:
-    """What the system says of a file that is there and is neither a folder nor a pipe or device, which would block.
+    """The status of an existing path that is neither a folder nor a pipe or device, which would block.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: the path does not exist.
         ValueError: it is something else.
     """
     try:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"there is no file {path!r}") from None
+        raise FileNotFoundError(f"the file {path!r} does not exist") from None
     if not stat.S_ISREG(status.st_mode):
         raise ValueError(
             f"{path!r} is not a regular file but {_KINDS.get(stat.S_IFMT(status.st_mode), 'something else')}"

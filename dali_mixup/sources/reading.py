@@ -1,7 +1,7 @@
-"""Reading one file whole, without ever waiting for a writer; and whose fault it is where that fails.
+"""Reading one whole file, without ever waiting for a writer; and finding the culprit if that fails.
 
-A file that is damaged or gone stays so, and a loader may leave it out. Storage that does not answer comes back, so no
-file is given up for it: reading is tried again for a few seconds, and then it is an error.
+A damaged or missing file stays so, and a loader may leave it out. Storage that does not answer comes back, so no file
+is given up because of it: reading is tried again for a few seconds, and then it is an error.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TypeVar
 log = logging.getLogger("dali_mixup")
 
 WAITS = (0.1, 0.5, 2.0, 5.0)
-"""Seconds between the attempts to read from storage that fails."""
+"""Seconds between the attempts to read from failing storage."""
 
 _OUTAGES = frozenset(
     {
@@ -43,7 +43,7 @@ _OUTAGES = frozenset(
         errno.ENFILE,
     }
 )
-"""What the system says when the storage, the network or its own means fail, and not one file."""
+"""Errors that the system reports when the storage, the network or its own resources fail, and not one file."""
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -61,19 +61,19 @@ class StorageError(OSError):
 
 
 class NotAFileError(OSError):
-    """There is something by that name, but not a file: a folder, a FIFO, a device."""
+    """The path exists but is not a file: a folder, a FIFO, a device."""
 
 
 class TooLongError(OSError):
-    """A file of more bytes than an image may have."""
+    """A file with more bytes than an image may have."""
 
 
 def read_file(path: str | bytes, most: int) -> bytes:
     """The bytes of a regular file.
 
     Raises:
-        NotAFileError, TooLongError: it is not one, or has more than `most` bytes; nothing of it was opened.
-        OSError: the file cannot be read, and that is the file's own fault: it is missing, or may not be read.
+        NotAFileError, TooLongError: it is not a regular file, or has more than `most` bytes; nothing of it was opened.
+        OSError: the file cannot be read, and the file is to blame: it is missing, or without read permission.
         StorageError: it cannot be read for another reason, after several attempts.
     """
     return patiently(lambda: _read(path, most), path)
@@ -110,7 +110,7 @@ def _read(path: str | bytes, most: int) -> bytes:
         raise TooLongError(
             errno.EFBIG, f"{found.st_size} bytes, expected at most {most} for an image", os.fsdecode(path)
         )
-    # Not blocking, because the name may have become that of a FIFO meanwhile.
+    # Not blocking, because the path may have become a FIFO meanwhile.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         content = os.read(descriptor, found.st_size)
@@ -128,7 +128,7 @@ def _storage_is_at_fault(error: OSError, path: str | bytes) -> bool:
 
 
 def _folder_is_gone(path: str | bytes) -> bool:
-    """Whether a missing file's folder is missing too, or empty, as the place of a file system that is not mounted."""
+    """True if a missing file's folder is missing too, or empty, as the mount point of an unmounted file system is."""
     try:
         with os.scandir(os.path.dirname(path) or os.curdir) as entries:
             return next(entries, None) is None

@@ -1,4 +1,4 @@
-"""Remarks on data: what is odd about them, although they can be opened."""
+"""Remarks on data: oddities that do not prevent opening them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _log = logging.getLogger("dali_mixup")
 
 @dataclass(frozen=True)
 class Remark:
-    """Something about data that their owner should know.
+    """A remark about the data for their owner.
 
     Attributes:
         text: one line.
-        unfit: whether training on the data as they are is almost certainly a mistake; `dali-mixup check` then says so.
+        unfit: whether training on the data as they are is almost certainly a mistake, which fails `dali-mixup check`.
     """
 
     text: str
@@ -23,6 +23,6 @@ class Remark:
 
 
 def log_remarks(remarks: Sequence[Remark]) -> None:
-    """Logs every remark as a warning."""
+    """Log every remark as a warning."""
     for remark in remarks:
         _log.warning("%s", remark.text)

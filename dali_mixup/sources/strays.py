@@ -1,6 +1,6 @@
-"""Folders and files in an image folder that are hardly meant as classes and images.
+"""Folders and files in an image folder that are probably not meant as classes and images.
 
-torchvision's rule makes each of them a class or a sample, and so does `image_folder`; but it says so.
+torchvision's rule makes each of them a class or a sample. `image_folder` does the same, but reports it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ LITTER = frozenset(
         "lost+found",
     }
 )
-"""What macOS, Python, Synology, Windows and ext4 leave behind, in lower case. Names with a leading dot are others."""
+"""Left behind by macOS, Python, Synology, Windows and ext4, in lower case. Names with a leading dot come on top."""
 
 
 def is_litter(name: str) -> bool:
-    """Whether a folder of this name is hardly a class, nor a file of it an image."""
+    """True if a folder of this name is probably not a class, nor a file in it an image."""
     return name.startswith(".") or name.lower() in LITTER
 
 
@@ -35,7 +35,7 @@ def class_remarks(root: str, classes: Sequence[str], direct: Sequence[bool]) -> 
     """Remarks on the folders that became classes.
 
     Args:
-        root: the folder they are in, for the message.
+        root: the folder that contains them, for the message.
         classes: their names.
         direct: for each, whether it holds images itself, not only in folders below it.
     """
@@ -44,14 +44,14 @@ def class_remarks(root: str, classes: Sequence[str], direct: Sequence[bool]) -> 
     if litter:
         remarks.append(
             Remark(
-                f"{root!r}: folders that became classes but hardly are: {few(litter)}. Labels are those of "
-                "torchvision, which counts these folders too; remove them if they are not meant",
+                f"{root!r}: folders that became classes but are probably not: {few(litter)}. Labels are those of "
+                "torchvision, which counts these folders too; remove them if they are unintended",
                 unfit=True,
             )
         )
     splits = [name for name in classes if name.lower() in SPLITS]
     flat = [name for name, has in zip(classes, direct, strict=True) if has and name in splits]
-    # One class is nothing to learn: then the folders below are the classes. Splits are told by their names.
+    # With one class there is nothing to learn: the folders below are the classes. Splits are recognised by their names.
     alone = len(classes) == 1 and not any(direct)
     if alone or len(splits) > 1 or len(flat) < len(splits):
         remarks.append(
@@ -65,7 +65,7 @@ def class_remarks(root: str, classes: Sequence[str], direct: Sequence[bool]) -> 
 
 
 def file_remarks(root: str, keys: Sequence[str]) -> list[Remark]:
-    """Remarks on samples that lie in such folders inside a class, or are companions of other files.
+    """Remarks on samples that lie in such folders inside a class, or that accompany other files.
 
     Args:
         root: the folder, for the message.
@@ -81,7 +81,7 @@ def file_remarks(root: str, keys: Sequence[str]) -> list[Remark]:
         remarks.append(
             Remark(
                 f"{root!r}: images in hidden folders inside classes: {len(hidden)}, such as {hidden[0]!r}. They are "
-                "samples all the same, as in torchvision; remove these folders if they are not meant",
+                "samples anyway, as in torchvision; remove these folders if they are unintended",
                 unfit=True,
             )
         )
@@ -89,7 +89,7 @@ def file_remarks(root: str, keys: Sequence[str]) -> list[Remark]:
         remarks.append(
             Remark(
                 f"{root!r}: files named as macOS names its companion files: {len(companions)}, such as "
-                f"{companions[0]!r}. They are samples all the same, as in torchvision; remove what is not an image"
+                f"{companions[0]!r}. They are samples anyway, as in torchvision; remove those that are not images"
             )
         )
     return remarks

@@ -1,4 +1,4 @@
-"""Images in tar shards, read at random: shards get everything that files get."""
+"""Images in tar shards, with random access and all features of files."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from dali_mixup.sources.tar_samples import merged
 class TarShards(Source):
     """The images of uncompressed tar files in the WebDataset convention (`dali_mixup.sources.tar_samples`).
 
-    The shards are indexed once, and every image is then read by its place. So the shuffle is a full one over all
-    shards, whatever their order and that inside them, and a run resumes exactly; the price is one small read per image
+    The shards are indexed once, and every image is then read at its position. So the shuffle covers all shards,
+    regardless of their order and the order in them, and a run resumes exactly; the cost is one small read per image
     where a stream would read ahead. Keys are <shard>/<member>.
 
     Args:
-        paths: the shards, at least one, no two alike.
+        paths: the shards, at least one, without duplicates.
         classes: the names of the classes; None: "0", "1", ... up to the highest label.
-        index_dir: an existing folder for the index files; None keeps each beside its shard (if that can be written).
+        index_dir: an existing folder for the index files; None: beside each shard (if that folder is writable).
 
     Raises:
-        FileNotFoundError: a shard that is not there.
+        FileNotFoundError: a shard that does not exist.
         NotADirectoryError: `index_dir` is not a folder.
-        ValueError: a shard that is damaged or not an uncompressed tar, an image without a label, or no image at all.
+        ValueError: a shard that is damaged or not an uncompressed tar, an image without a label, or no image.
     """
 
     read_in_dali = False

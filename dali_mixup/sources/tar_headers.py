@@ -1,7 +1,7 @@
-"""The members of a tar file, found without reading their contents, and nothing of it passed over in silence.
+"""The members of a tar file, found without reading their contents; nothing in it is skipped silently.
 
-Python's tarfile ends a file at the first header that is damaged, as if nothing followed. Here every byte is accounted
-for: it belongs to a header, to a member, or to the zeros at an end of archive, or it is an error with its offset.
+Python's tarfile ends a file at the first damaged header, as if nothing followed. Here every byte is accounted for: it
+belongs to a header, to a member, or to the zeros at an end of archive, or it is an error with its offset.
 
 Read: POSIX ustar and pax, GNU and old v7 headers (POSIX.1-2017, pax; GNU tar manual, "Basic Tar Format").
 """
@@ -25,7 +25,7 @@ class TarError(ValueError):
 
 
 class Kind(Enum):
-    """What a member is."""
+    """The type of a member."""
 
     FILE = "a file"
     SPARSE = "a file stored with holes"
@@ -39,11 +39,11 @@ class Member(NamedTuple):
     """One member of an archive.
 
     name: its path in the archive.
-    kind: what it is.
+    kind: its type.
     offset: byte of the file at which its header begins.
-    data, size: where its content begins, and its bytes; 0 bytes for what is no file.
-    target: what a link leads to, else "".
-    archive: how many archives end before it, in a file of several.
+    data, size: the beginning of its content, and its bytes; 0 bytes for members that are not files.
+    target: the target of a link, else "".
+    archive: number of archives that end before it, in a file of several.
     """
 
     name: str
@@ -56,14 +56,14 @@ class Member(NamedTuple):
 
 
 def members(file: int, total: int) -> Iterator[Member]:
-    """The members of an open tar file, in its order; archives that follow each other are all read.
+    """The members of an open tar file, in its order; concatenated archives are all read.
 
     Args:
         file: descriptor of the file.
         total: its size in bytes.
 
     Raises:
-        TarError: a damaged header, a member that goes on behind the end of the file, bytes that belong to nothing, or
+        TarError: a damaged header, a member that continues after the end of the file, bytes that belong to nothing, or
             no end of archive.
         OSError: the file cannot be read.
     """
@@ -88,7 +88,7 @@ def members(file: int, total: int) -> Iterator[Member]:
 
 
 def _behind_zeros(file: int, offset: int, total: int) -> int:
-    """Where the blocks of zeros from `offset` on end."""
+    """The end of the blocks of zeros from `offset` on."""
     stop = offset
     while stop < total:
         chunk = os.pread(file, 1 << 16, stop)
@@ -98,12 +98,12 @@ def _behind_zeros(file: int, offset: int, total: int) -> int:
             break
         stop += len(chunk)
     if stop < total and stop - offset < 2 * BLOCK:
-        raise TarError(f"the header at offset {offset} is lost: zeros stand there, and members follow")
+        raise TarError(f"the header at offset {offset} is missing: there are zeros, and members follow")
     return stop
 
 
 def _member(file: int, offset: int, total: int, common: dict[str, str], archive: int) -> tuple[Member, int]:
-    """The member whose headers begin at `offset`, and where those of the next one begin."""
+    """The member whose headers begin at `offset`, and the beginning of the next one's."""
     first, records = offset, dict(common)
     while True:
         header = os.pread(file, BLOCK, offset)
@@ -133,13 +133,13 @@ def _member(file: int, offset: int, total: int, common: dict[str, str], archive:
 
 
 _EXTENSIONS = {b"x": "", b"X": "", b"L": "path", b"K": "linkpath"}
-"""Headers that belong to the next one, and which attribute their text is; "": several attributes."""
+"""Headers that belong to the next one, and the attribute that their text is; "": several attributes."""
 
 _WITHOUT_CONTENT = (b"1", b"2", b"3", b"4", b"6")
 
 
 def _check(header: bytes, offset: int) -> None:
-    """The sum of a header's bytes, with its own field as blanks; old programs took them as signed."""
+    """The sum of a header's bytes, with its own field as blanks; old programs treated them as signed."""
     if len(header) < BLOCK:
         raise TarError(f"it ends inside the header at offset {offset}")
     stated = header[148:156].strip(b"\0 ")
@@ -149,7 +149,7 @@ def _check(header: bytes, offset: int) -> None:
         int(stated, 8) == total or int(stated, 8) == total - 256 * sum(byte > 127 for byte in rest)
     )
     if not right:
-        raise TarError(f"no valid header at offset {offset}: the file is damaged there, or is not a tar")
+        raise TarError(f"no valid header at offset {offset}: the file is damaged there, or is not a tar file")
 
 
 def _number(field: bytes, offset: int) -> int:
@@ -166,7 +166,7 @@ def _number(field: bytes, offset: int) -> int:
 
 
 def _metadata(file: int, header: bytes, offset: int, total: int) -> tuple[bytes, int]:
-    """The text that belongs to a header, and where it ends."""
+    """The text that belongs to a header, and its end."""
     _check(header, offset)
     size = _number(header[124:136], offset)
     if size > _MOST_METADATA or offset + BLOCK + size > total:
@@ -201,7 +201,7 @@ def _decimal(text: str, offset: int) -> int:
 
 def _own_name(header: bytes) -> str:
     name, prefix = _text(header[:100]), _text(header[345:500])
-    # GNU has other things where POSIX has the prefix, and says so with "ustar  " there.
+    # GNU stores other data in place of POSIX's prefix, marked by "ustar  ".
     return f"{prefix}/{name}" if prefix and header[257:263] == b"ustar\0" else name
 
 
@@ -232,7 +232,7 @@ def _kind(letter: bytes, name: str, sparse: bool) -> Kind:
 
 
 def _behind_map(file: int, header: bytes, data: int) -> int:
-    """Where the content of an old GNU sparse member begins: behind the blocks that continue its map."""
+    """The beginning of an old GNU sparse member's content: after the blocks that continue its map."""
     more = header[482]
     while more:
         block = os.pread(file, BLOCK, data)

@@ -1,4 +1,4 @@
-"""Where the samples of one tar shard lie, found once and kept in a file."""
+"""The positions of the samples of one tar shard, found once and kept in a file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dali_mixup.sources.tar_samples import Notes, Sample, samples
 _log = logging.getLogger(__name__)
 _VERSION = 2
 _ENDS = 1 << 16
-"""Bytes at both ends of a shard that its index is tied to; whole shards where they are small."""
+"""Bytes at both ends of a shard that its index is tied to; whole shards if they are small."""
 
 _COMPRESSED = {
     b"\x1f\x8b": "compressed with gzip",
@@ -38,11 +38,11 @@ class ShardIndex:
 
     Attributes:
         members: file names inside the tar, each followed by a zero byte, as (bytes,) uint8.
-        offsets: (n,) int64, where the bytes of each image begin in the tar file.
-        sizes: (n,) int64, how many they are.
+        offsets: (n,) int64, the first byte of each image in the tar file.
+        sizes: (n,) int64, their number of bytes.
         labels: (n,) int64.
-        state: size in bytes and time of modification in nanoseconds of the tar file.
-        notes: what else is in it.
+        state: size in bytes and modification time in nanoseconds of the tar file.
+        notes: its other contents.
     """
 
     members: np.ndarray
@@ -54,14 +54,14 @@ class ShardIndex:
 
 
 def shard_index(shard: str, folder: str | None = None) -> ShardIndex:
-    """The index of a shard: from its file if that was made from this very tar, else made, and written for next time.
+    """The index of a shard: from its file if that was made from this tar, else made and written for next time.
 
     Args:
         shard: path of the tar.
-        folder: where index files are kept; None means beside the shard.
+        folder: folder for index files; None: beside the shard.
 
     Raises:
-        FileNotFoundError: there is no such shard.
+        FileNotFoundError: the shard does not exist.
         ValueError: it is not an uncompressed tar, is damaged, or has an image without a label that is a number.
     """
     regular_file(shard)
@@ -72,7 +72,7 @@ def shard_index(shard: str, folder: str | None = None) -> ShardIndex:
         index = _load(kept, origin, os.fstat(descriptor))
         if index is None:
             index = _scan(shard, descriptor)
-            if _origin(descriptor) == origin:  # else it is being written at this moment
+            if _origin(descriptor) == origin:  # otherwise it is being written at this moment
                 _save(kept, origin, index)
     finally:
         os.close(descriptor)
@@ -80,7 +80,8 @@ def shard_index(shard: str, folder: str | None = None) -> ShardIndex:
 
 
 def _origin(descriptor: int) -> str:
-    """What ties an index to its tar. Writing to a file changes its ctime, which no program can set back."""
+    """The identity of the tar that an index belongs to. Writing to a file changes its ctime, which cannot be set
+    back."""
     status = os.fstat(descriptor)
     ends = os.pread(descriptor, _ENDS, 0) + os.pread(descriptor, _ENDS, max(0, status.st_size - _ENDS))
     digest = hashlib.sha256(ends).hexdigest()
@@ -90,16 +91,16 @@ def _origin(descriptor: int) -> str:
 def _index_file(shard: str, folder: str | None) -> str:
     if folder is None:
         return f"{shard}.index.npz"
-    # Shards of different folders may share a name.
+    # Shards in different folders may have the same name.
     digest = hashlib.sha256(os.fsencode(shard)).hexdigest()[:16]
     return os.path.join(folder, f"{os.path.basename(shard)}.{digest}.index.npz")
 
 
 def _load(file: str, origin: str, status: os.stat_result) -> ShardIndex | None:
-    """The index in a file; None where there is none, or not one that can be of this shard."""
+    """The index in a file; None if there is none, or none that can belong to this shard."""
     try:
         regular_file(file)
-        with zipfile.ZipFile(file) as archive:  # NumPy would unpack whatever sizes a file claims
+        with zipfile.ZipFile(file) as archive:  # NumPy would unpack any size that a file claims
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
                 raise ValueError("it is compressed")
         with np.load(file, allow_pickle=False) as saved:
@@ -108,8 +109,8 @@ def _load(file: str, origin: str, status: os.stat_result) -> ShardIndex | None:
             return _checked(saved, status)
     except FileNotFoundError:
         return None
-    except Exception as error:  # damaged in any of the ways in which a file can be
-        _log.info("the index %s is not usable and is made again: %s", file, error)
+    except Exception as error:  # a file can be damaged in any way
+        _log.info("the index %s is not usable and will be made again: %s", file, error)
         return None
 
 
@@ -131,7 +132,7 @@ def _checked(saved: Any, status: os.stat_result) -> ShardIndex:
         raise ValueError("it leads outside the shard")
     found = json.loads(saved["notes"].tobytes())
     notes = Notes({str(key): (int(count), str(example)) for key, (count, example) in found.items()})
-    notes.texts()  # fails for findings that are none
+    notes.texts()  # fails for invalid findings
     return ShardIndex(names, offsets, sizes, labels, (status.st_size, status.st_mtime_ns), notes)
 
 
@@ -152,7 +153,7 @@ def _save(file: str, origin: str, index: ShardIndex) -> None:
         with replacing(file) as out:
             np.savez(out, allow_pickle=False, **columns)
     except NotWritten as error:
-        _log.info("the index of a shard is not kept, so it is made again next time: %s", error)
+        _log.info("the index of a shard cannot be written, so it will be made again next time: %s", error)
 
 
 def _scan(shard: str, descriptor: int) -> ShardIndex:

@@ -1,4 +1,4 @@
-"""Which members of a tar are samples, by the WebDataset convention.
+"""The members of a tar that are samples, by the WebDataset convention.
 
 Files that follow each other and share the name up to its first dot are one sample, such as `dir/007.jpg` and
 `dir/007.cls`, the latter holding the label as decimal digits.
@@ -20,11 +20,11 @@ from dali_mixup.sources.tar_headers import Kind, Member
 _IMAGES = tuple(extension[1:] for extension in IMAGE_EXTENSIONS)
 _LABEL = "cls"
 _META = re.compile(r"__[^/]*__($|/)")
-"""Names that WebDataset keeps for itself."""
+"""Names that are reserved by WebDataset."""
 
 
 _MOST_LINKS = 8
-"""Links that lead to links; more of them go in a circle."""
+"""Maximum length of a chain of links; a longer one is a circle."""
 
 
 class Sample(NamedTuple):
@@ -32,7 +32,7 @@ class Sample(NamedTuple):
 
     key: its name.
     name: the path of its image in the archive.
-    image, label: where their contents lie; those of other members where they are links.
+    image, label: the members that hold their contents; the targets if they are links.
     """
 
     key: str
@@ -43,7 +43,7 @@ class Sample(NamedTuple):
 
 @dataclass
 class Notes:
-    """What else was in a shard: for each finding how often, and an example.
+    """Other contents of a shard: for each finding the count and an example.
 
     Attributes:
         found: count and example by finding.
@@ -75,10 +75,10 @@ _FINDINGS = {
 
 
 def samples(members: Sequence[Member], shard: str) -> tuple[list[Sample], Notes]:
-    """The samples among the members of a shard, in their order, and what else was there.
+    """The samples among the members of a shard, in their order, and its other contents.
 
     Args:
-        members: of the shard, in their order.
+        members: members of the shard, in their order.
         shard: its name, for messages.
 
     Raises:
@@ -109,7 +109,7 @@ def samples(members: Sequence[Member], shard: str) -> tuple[list[Sample], Notes]
 
 
 class _Part(NamedTuple):
-    """A member of a sample, by the number of its archive and its name up to the first dot."""
+    """The identity of a member's sample: the number of its archive and its name up to the first dot."""
 
     key: tuple[int, str]
     ending: str
@@ -132,7 +132,7 @@ def _split(member: Member) -> tuple[str, str] | None:
 
 
 def _image_and_label(group: list[_Part], shard: str, notes: Notes) -> tuple[list[Member], Member | None]:
-    """The images of one sample, the first being the one to take, and its label; no label where there is no image."""
+    """The images of one sample, the one to take first, and its label; no label without an image."""
     endings: dict[str, Member] = {}
     for part in group:
         if part.ending in endings:
@@ -155,8 +155,8 @@ def _unlabelled(shard: str, key: str, image: Member, elsewhere: list[Member]) ->
     text = f"sample {key!r} of {shard!r} has no label: "
     if elsewhere:
         return text + (
-            f"{elsewhere[0].name!r} stands at offset {elsewhere[0].offset}, but between it and {image.name!r} at "
-            f"offset {image.offset} stand other samples; the members of a sample must follow each other"
+            f"{elsewhere[0].name!r} is at offset {elsewhere[0].offset}, but between it and {image.name!r} at "
+            f"offset {image.offset} are other samples; the members of a sample must be adjacent"
         )
     return (
         text + f"a file {key}.{_LABEL} is expected beside the image {image.name!r} at offset {image.offset}"
@@ -186,7 +186,7 @@ class _Links:
 
     def _error(self, member: Member, what: str) -> ValueError:
         return ValueError(
-            f"{self._shard!r}: member {member.name!r} at offset {member.offset} is {what}; write it as an ordinary file"
+            f"{self._shard!r}: member {member.name!r} at offset {member.offset} is {what}; store it as an ordinary file"
         )
 
     @staticmethod

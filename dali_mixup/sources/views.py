@@ -1,4 +1,4 @@
-"""The lists that torchvision's datasets offer, without a list: each item is made when it is asked for."""
+"""Lists in the form of torchvision's datasets, without storing a list: each item is made when it is asked for."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class View(Sequence[T]):
 
 
 class LabelView(View[int]):
-    """Labels as a sequence of Python integers over an array, which NumPy takes as it is.
+    """Labels as a sequence of Python integers over an array, which NumPy uses without a copy.
 
     Args:
         labels: (n,) integers.

@@ -1,4 +1,4 @@
-"""The reference trainer: a recipe, data and a timm model in, a trained network out. Start with `trainer.py`."""
+"""The reference trainer: from a recipe, data and a timm model to a trained network. Start with `trainer.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run's state on disk: written whole or not at all, and refused by a run it does not fit."""
+"""A run's state on disk: written completely or not at all, and refused by a run that it does not fit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VERSION = 1
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
-    """Puts the new file in the place of the old one, so that a crash or a power failure leaves one of the two.
+    """Replace the old file, so that after a crash or a power failure one of the two is left.
 
     Raises:
         NotWritten: the disk is full, or the folder cannot be written to.
@@ -27,11 +27,11 @@ def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
     """The state of a run with this identity, tensors on the CPU.
 
     Raises:
-        ValueError: not a checkpoint of this trainer, or one of another run; the message lists what differs.
+        ValueError: not a checkpoint of this trainer, or one of another run; the message lists the differences.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises half a dozen types for a file that is not its own
+    except Exception as error:  # torch.load raises half a dozen types for a file that it did not write
         raise ValueError(f"train: {path} is not a checkpoint that can be read ({error})") from error
     if not isinstance(state, dict) or state.get("version") != VERSION:
         raise ValueError(f"train: {path} is not a checkpoint of this trainer, version {VERSION}")
@@ -42,7 +42,7 @@ def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
             f"{key}: saved {theirs.get(key)!r}, now {identity.get(key)!r}" for key in differing
         )
         raise ValueError(
-            f"train: {path} belongs to another run ({listed}). Give the options it was started "
-            "with, or another output folder"
+            f"train: {path} belongs to another run ({listed}). Pass the options with which it was started, "
+            "or another output folder"
         )
     return state

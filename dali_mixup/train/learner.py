@@ -1,4 +1,4 @@
-"""The network and everything a step changes about it: weights, optimiser, loss scale, averaged weights."""
+"""The network and the state that a step changes: weights, optimiser, loss scale, averaged weights."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from dali_mixup.train import optimisation
 
 
 class Learner:
-    """A network that learns from batches, one optimiser step from one or several of them.
+    """A network that learns from batches; one optimiser step takes one or more of them.
 
     Args:
         network: the bare model, on the CPU.
-        loss: of (logits, targets).
+        loss: function of (logits, targets).
         training: the recipe's section, fitted to this run.
-        device: where it learns.
-        distributed: other processes learn along; their gradients are averaged.
-        amp: dtype of autocast, None: none.
+        device: the device of training.
+        distributed: whether other processes train too; gradients are averaged.
+        amp: dtype of autocast; None: no autocast.
         channels_last, compiled: memory format; torch.compile.
     """
 
@@ -48,7 +48,7 @@ class Learner:
         self.average = None if training.ema is None else ModelEmaV3(self.bare, decay=training.ema.decay)
         # Losses of half precision are scaled, so that small gradients do not vanish.
         self.scaler = torch.amp.GradScaler(device.type, enabled=amp is torch.float16)
-        self.model: Any = self.bare  # or it in DDP, compiled
+        self.model: Any = self.bare  # or wrapped in DDP, compiled
         if distributed:
             self.model = DistributedDataParallel(
                 self.bare, device_ids=[device] if device.type == "cuda" else None
@@ -62,11 +62,11 @@ class Learner:
             yield
 
     def gradients(self, images: Tensor, targets: Any, group: int, last: bool) -> tuple[Tensor, Tensor]:
-        """Adds a batch's gradients to the step's; (logits (N, C), loss ()).
+        """Add a batch's gradients to the step's; returns (logits (N, C), loss ()).
 
         Args:
-            group: batches that make the step; the step follows the mean of their losses.
-            last: whether this is the last of them. Gradients travel between processes with it alone.
+            group: number of batches in the step, which follows the mean of their losses.
+            last: whether this is the last of them. Gradients are exchanged between processes only with the last.
         """
         alone = self.model.no_sync() if self.distributed and not last else contextlib.nullcontext()
         with alone:
@@ -77,7 +77,7 @@ class Learner:
         return logits.detach(), loss.detach()
 
     def step(self, learning_rate: float, number: int) -> None:
-        """Changes the weights; `number` counts the steps of the whole run, this one included."""
+        """Update the weights; `number` counts the steps of the whole run, including this one."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.scaler.unscale_(self.optimizer)

@@ -1,4 +1,4 @@
-"""Sums over an epoch, kept on the device so that counting waits for nothing."""
+"""Sums over an epoch, kept on the device so that counting does not wait."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ class Meter:
     """Loss and top-1/top-5 hits on true labels: over all rows, and over the rows that were not mixed.
 
     Args:
-        device: where the logits are.
+        device: device of the logits.
         sums: (7,) float64 to continue from, in the order of NAMES.
     """
 
     def __init__(self, device: torch.device, sums: Tensor | None = None):
-        # Apple's GPUs aside, every backend here has float64; float32 would lose counts past 2^24 rows.
+        # Except for Apple's GPUs, every backend has float64; float32 would lose counts past 2^24 rows.
         self.sums = torch.zeros(len(NAMES), dtype=torch.float64, device=device)
         if sums is not None:
             self.sums.copy_(sums)
 
     @torch.no_grad()
     def update(self, logits: Tensor, loss: Tensor, labels: Tensor, plain: Tensor | None = None) -> None:
-        """One batch.
+        """Count one batch.
 
         Args:
             logits: (N, C). loss: () mean over the rows. labels: (N,) int64 of each row's own sample.
@@ -39,7 +39,7 @@ class Meter:
         self.sums += torch.cat([loss.detach().reshape(1) * len(labels), rows])
 
     def healthy(self) -> bool:
-        """Whether every loss so far was a finite number. Waits for the device."""
+        """True if every loss so far was finite. Waits for the device."""
         return bool(torch.isfinite(self.sums[0]))
 
     def report(self) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The network, the optimiser and the learning rate that a recipe's `training` section describes."""
+"""The network, the optimiser and the learning rate described by a recipe's `training` section."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dali_mixup.recipes.training import LearningRate, Training
 
 
 def network(name: str, num_classes: int, image_size: int, drop_path: float) -> torch.nn.Module:
-    """A timm model without pretrained weights; models that fix their image size are made for this one.
+    """A timm model without pretrained weights; models with a fixed image size are built for this one.
 
     Raises:
         ValueError: timm has no model of that name.
@@ -36,7 +36,7 @@ def optimizer(model: torch.nn.Module, training: Training) -> torch.optim.Optimiz
         "betas": None if said.betas is None else tuple(said.betas),
         "eps": said.eps,
         "alpha": said.alpha,
-        # timm's "sgd" is Nesterov's unless it is told not to be.
+        # timm's "sgd" uses Nesterov momentum unless told otherwise.
         "nesterov": said.nesterov if said.name in ("sgd", "sgdw") else None,
     }
     return timm.optim.create_optimizer_v2(  # type: ignore[attr-defined]
@@ -51,7 +51,7 @@ def optimizer(model: torch.nn.Module, training: Training) -> torch.optim.Optimiz
 
 
 def learning_rate(said: LearningRate, epochs: int, position: float) -> float:
-    """The rate at a position in epochs, a fraction of one counting.
+    """The rate at a position in epochs, which may be fractional.
 
     Linear from `warmup_start` to `base` over the warm-up; then over the rest, t from 0 to 1 at `decay_epochs`:
     final + (base - final) (1 + cos(pi t)) / 2, or base + t (final - base), or base gamma^(milestones passed).
@@ -71,7 +71,7 @@ def learning_rate(said: LearningRate, epochs: int, position: float) -> float:
 
 def fitted(training: Training, epochs: int | None, batch: int, base: float | None) -> Training:
     """The section for another length, batch or rate: epochs of the schedule stretch in proportion, rates scale linearly
-    with the batch (Goyal et al., arXiv 1706.02677), or to `base` where that is given."""
+    with the batch (Goyal et al., arXiv 1706.02677), or to `base` if given."""
     said = training.learning_rate
     length = training.epochs if epochs is None else epochs
     stretch = length / training.epochs

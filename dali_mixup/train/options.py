@@ -1,4 +1,4 @@
-"""What one training run is asked to do, apart from what the recipe says."""
+"""The options of one training run, as opposed to the settings of its recipe."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ class TrainOptions:
 
     Args:
         recipe: a recipe's name or file.
-        data: a folder with `train` and `val` (or `validation`) in it; or the training data, as `train_loader` takes
-            them, with `val_data`.
+        data: a folder with `train` and `val` (or `validation`) in it; or the training data, as for `train_loader`,
+            with `val_data`.
         val_data: validation data.
         output: folder for checkpoint.pt, metrics.csv and TensorBoard's files.
         model: name of a timm model.
         epochs: length of the run; schedules stretch with it.
         batch_size: samples per process and forward pass; None: the recipe's batch divided among processes and
             `accumulate`.
-        accumulate: forward passes an optimiser step.
+        accumulate: forward passes per optimiser step.
         learning_rate: the largest; None: the recipe's, scaled linearly with the batch.
         image_size: pixels of training images; validation follows in the recipe's proportion.
         num_classes: refuse data with another number of classes.
         device: "auto", "cpu", "cuda" or "cuda:N".
         amp: "auto" (bf16 on GPUs that have it, fp16 on others, off on the CPU), "off", "bf16", "fp16".
         channels_last, compile: memory format of images and weights; torch.compile.
-        seed: of the weights, the order, the augmentation and the mixing.
-        num_threads, read_ahead: of `Runtime`; None: the recipe's.
+        seed: seed of weights, order, augmentation and mixing.
+        num_threads, read_ahead: as in `Runtime`; None: the recipe's.
         checkpoint_every: optimiser steps between checkpoints.
-        log_every: optimiser steps between looks at the loss.
+        log_every: optimiser steps between reports of the loss.
         max_steps: end after that many optimiser steps of this call, leaving a checkpoint to resume from.
-        resume: continue from output/checkpoint.pt where there is one.
+        resume: continue from output/checkpoint.pt if it exists.
         tensorboard: write TensorBoard files too.
 
     Raises:
@@ -107,5 +107,5 @@ def find_data(data: str | Path, val_data: str | Path | None) -> tuple[str | Path
     found = sorted(entry.name for entry in root.iterdir())[:5] if root.is_dir() else ["a file"]
     raise FileNotFoundError(
         f"train: {str(data)!r} has no folders train and val (found {', '.join(found) or 'nothing'}); expected "
-        "them, each with a folder per class, or the training data here and val_data beside it"
+        "them, each with a folder per class, or the training data here and the validation data in val_data"
     )

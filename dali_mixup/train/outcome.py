@@ -1,4 +1,4 @@
-"""How a run ends."""
+"""The ways in which a run ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class TrainingError(RuntimeError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: `finished`, or after so many epochs and optimiser steps with a checkpoint to resume from.
+    """The end of a run: `finished`, or stopped in `epoch` after `step` steps with a checkpoint to resume from.
 
     `metrics` is the last epoch's line of metrics.csv.
     """

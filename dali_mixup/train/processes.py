@@ -1,4 +1,4 @@
-"""The processes of one training run, and what they tell each other. With a single process everything is a no-op."""
+"""The processes of one training run and their communication. With a single process everything is a no-op."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dali_mixup._graph.device import resolve as resolve_device
 def processes(device: str) -> Iterator[tuple[Rank, torch.device]]:
     """This process's rank and device; under torchrun a process group exists inside the block.
 
-    Tensors on the CPU travel through gloo, on GPU machines too, so that asking the others waits for no GPU.
+    Tensors on the CPU travel through gloo, on GPU machines too, so that communication waits for no GPU.
     """
     place = resolve(None, None)
     where = resolve_device(device, place.local_rank)
@@ -39,7 +39,7 @@ def under_torchrun() -> bool:
 
 
 def any_of(flag: bool) -> bool:
-    """Does any process say yes? All must ask."""
+    """True if any process passes True. All must call it."""
     if not dist.is_initialized():
         return flag
     answer = torch.tensor([float(flag)])
@@ -65,7 +65,7 @@ def gathered(value: Any) -> list[Any]:
 
 
 def same_buffers(model: torch.nn.Module) -> None:
-    """Rank 0's buffers (batch statistics) for everybody, before the model is judged or saved."""
+    """Copy rank 0's buffers (batch statistics) to all processes, before the model is evaluated or saved."""
     if dist.is_initialized():
         for buffer in model.buffers():
             dist.broadcast(buffer, 0)

@@ -19,7 +19,7 @@ class Stopwatch:
         self._start = time.perf_counter()
 
     def timed(self, batches: Iterator[Any]) -> Iterator[Any]:
-        """The batches, with the waiting for each one counted."""
+        """The batches; the wait for each one is counted."""
         while True:
             before = time.perf_counter()
             try:
@@ -45,7 +45,7 @@ class Stopwatch:
 
 
 class Bar:
-    """A line for the epoch that is running; silent where `shown` is False (every rank but the first)."""
+    """A line for the current epoch; silent if `shown` is False (every rank but the first)."""
 
     def __init__(self, console: Console, shown: bool):
         self._progress = Progress(

@@ -1,4 +1,4 @@
-"""Where the numbers of a run go: a CSV file a line per epoch, and TensorBoard where it is wanted."""
+"""The numbers of a run: a CSV file with one line per epoch, and optionally TensorBoard."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ class Records:
     """metrics.csv in `folder`, continued when a run resumes.
 
     Args:
-        folder: exists.
-        epoch: the epoch that comes first; lines of it and later ones, left by a run that went further than its last
+        folder: an existing folder.
+        epoch: the first epoch; lines of it and later ones, left by a run that went further than its last
             checkpoint, are dropped.
         tensorboard: write TensorBoard files into the folder too.
 
     Raises:
-        ModuleNotFoundError: TensorBoard is wanted and not installed.
+        ModuleNotFoundError: TensorBoard is asked for and not installed.
         NotWritten: here and in `epoch`: the disk is full, or the folder cannot be written to.
     """
 
@@ -73,7 +73,7 @@ class Records:
         self._board = _board(folder) if tensorboard else None
 
     def epoch(self, line: Mapping[str, Any]) -> None:
-        """A line of the file; columns without a value stay empty."""
+        """Append a line to the file; columns without a value stay empty."""
         self._lines.append({key: _short(line.get(key, "")) for key in COLUMNS})
         self._write()
         if self._board is not None:
@@ -83,7 +83,7 @@ class Records:
             self._board.flush()
 
     def step(self, step: int, **values: float) -> None:
-        """Values of one step, for TensorBoard alone."""
+        """Write values of one step, for TensorBoard only."""
         if self._board is not None:
             for key, value in values.items():
                 self._board.add_scalar(f"step/{key}", value, step)
@@ -115,6 +115,6 @@ def _board(folder: Path) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "train: tensorboard is not installed; pip install 'dali-mixup[train]', or leave --tensorboard out"
+            "train: tensorboard is not installed; pip install 'dali-mixup[train]', or leave out --tensorboard"
         ) from error
     return SummaryWriter(str(folder))

@@ -1,4 +1,4 @@
-"""What a run works with, chosen from its options, its recipe and the machine."""
+"""The data, sizes and dtypes of a run, from its options, its recipe and the machine."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def batch_size(options: TrainOptions, recipe: Recipe, world_size: int) -> int:
 
 
 def _stretched(policy: MixPolicy | None, epochs: int | None) -> MixPolicy | None:
-    """The policy with schedules in fractions of a training of that length; None: the recipe's."""
+    """The policy, with schedules in fractions of a training run of that length; None: the recipe's."""
     if policy is None or epochs is None:
         return policy
     schedules = [
@@ -76,19 +76,19 @@ def _stretched(policy: MixPolicy | None, epochs: int | None) -> MixPolicy | None
 
 
 def _val_size(train_size: int | None, recipe: Recipe) -> int | None:
-    """Pixels of validation images that stand to `train_size` as the recipe's two sizes do; None: the recipe's."""
+    """Pixels of validation images, in the recipe's proportion to `train_size`; None: the recipe's."""
     if train_size is None:
         return None
     return round(train_size * max(recipe.validation.transform.size) / _last_side(recipe.transform.image_size))
 
 
 def _last_side(image_size: ImageSize) -> float:
-    """Pixels of the longer side at the end of training, or the most there are."""
+    """Pixels of the longer side at the end of training, or the largest of all."""
     return image_size.knots[-1][1] if isinstance(image_size, SizeSchedule) else max(size_of(image_size))
 
 
 def precision(wanted: str, device: torch.device) -> torch.dtype | None:
-    """The dtype of autocast; None: none."""
+    """The dtype of autocast; None: no autocast."""
     if wanted == "auto":
         if device.type != "cuda":
             return None
@@ -101,4 +101,4 @@ def precision(wanted: str, device: torch.device) -> torch.dtype | None:
 def _refuse_another_number(train_loader: MixLoader, expected: int | None) -> None:
     count = len(train_loader.classes)
     if expected is not None and count != expected:
-        raise ValueError(f"train: the data have {count} classes, num_classes={expected} was expected")
+        raise ValueError(f"train: the data have {count} classes, expected num_classes={expected}")

@@ -10,10 +10,10 @@ from dali_mixup.train.processes import under_torchrun
 
 
 class StopRequest:
-    """True inside its `with` block once SIGINT or SIGTERM has come.
+    """True within its `with` block once SIGINT or SIGTERM has arrived.
 
-    A second Ctrl-C ends the process at once; not under torchrun, which passes the terminal's signal on to processes
-    that have had it already.
+    A second Ctrl-C ends the process at once, except under torchrun, which forwards the terminal's signal to processes
+    that have received it already.
     """
 
     def __init__(self) -> None:

@@ -1,10 +1,10 @@
-"""The reference trainer: read from top to bottom, it is the whole of a training run.
+"""The reference trainer: reading this file from top to bottom shows a whole training run.
 
     recipe ─ loaders ─▶ batch ─▶ forward, loss, backward ─▶ step, EMA ─▶ every N steps: checkpoint
                                                                       └▶ every epoch: validate, metrics.csv
 
 Two rules make a resumed run equal to one that was never interrupted. Everything that changes during training is in the
-checkpoint: weights, optimiser, loss scale, EMA, and of every process the loader's position, the random state and the
+checkpoint: weights, optimiser, loss scale, EMA, and for every process the loader's position, the random state and the
 epoch's sums. Everything else is a function of the step: the learning rate, the mixing, the order.
 """
 
@@ -34,18 +34,18 @@ from dali_mixup.train.setting_up import batch_size, channels_last, loaders, prec
 from dali_mixup.train.stopping import StopRequest
 from dali_mixup.train.validation import validated
 
-AGREE_EVERY = 8  # steps between asking the other processes whether one of them was told to stop
+AGREE_EVERY = 8  # steps between checks whether any process was told to stop
 
 
 def train(options: TrainOptions) -> Outcome:
-    """A training run, on this process or on all that torchrun started. Raises what the two parts of it raise."""
+    """A training run, in this process or in all that torchrun started. Raises as `prepare` and `run` do."""
     with prepared(options) as run:
         return run.until_done()
 
 
 @contextlib.contextmanager
 def prepared(options: TrainOptions) -> Iterator[Run]:
-    """A run that is ready to start, resumed where it should be.
+    """A run that is ready to start, resumed if so asked.
 
     Raises:
         RecipeError, ValueError, TypeError, FileNotFoundError: options, recipe, data or a checkpoint that do not fit.
@@ -54,14 +54,14 @@ def prepared(options: TrainOptions) -> Iterator[Run]:
     if recipe.latent is not None:
         raise ValueError(
             f"train: recipe {options.recipe} needs {recipe.latent.module} inside the training step, which this "
-            "trainer does not do. Take the recipe's loaders and its latent_module() into a loop of your own"
+            "trainer does not support. Use the recipe's loaders and its latent_module() in your own loop"
         )
     with processes(options.device) as (place, device):
         yield Run(options, recipe, place, device)
 
 
 class Run:
-    """One run on one process: what it works with, then what it does."""
+    """One run in one process: its parts, then its work."""
 
     def __init__(self, options: TrainOptions, recipe: Recipe, place: Rank, device: torch.device):
         self.options, self.recipe, self.place, self.device = options, recipe, place, device
@@ -89,21 +89,21 @@ class Run:
             compiled=options.compile,
         )
 
-        # Of the next batch; `step` counts optimiser steps over all epochs.
+        # Position of the next batch; `step` counts optimiser steps over all epochs.
         self.epoch = self.batch = self.step = 0
         self.steps_here = 0
         self.meter = Meter(device)
         self.file = Path(options.output) / "checkpoint.pt"
-        torch.manual_seed(options.seed + place.rank)  # dropout differs between processes, weights did not
+        torch.manual_seed(options.seed + place.rank)  # dropout differs between processes, weights do not
         self._resume_or_start()
 
     # The run.
 
     def until_done(self) -> Outcome:
-        """Trains until the last epoch, a signal to stop, or `max_steps`.
+        """Train until the last epoch, a signal to stop, or `max_steps`.
 
         Raises:
-            TrainingError: the loss became NaN or infinite; the last checkpoint is older than that.
+            TrainingError: the loss became NaN or infinite; the last checkpoint is from before that.
         """
         with StopRequest() as stop:
             return self._epochs(stop)
@@ -132,7 +132,7 @@ class Run:
         return Outcome(True, self.epoch, self.step, line, self.file)
 
     def _train_epoch(self, stop: StopRequest, bar: Bar, watch: Stopwatch, records: Records | None) -> bool:
-        """The rest of the epoch; False if it was cut short."""
+        """Train for the rest of the epoch; False if it was cut short."""
         batches = len(self.train_loader)
         bar.begin(self.epoch, batches, self.batch)
         if self.batch == batches:  # the checkpoint was written between the epoch's last step and its end
@@ -165,7 +165,7 @@ class Run:
         return range(start, min(start + self.options.accumulate, batches))
 
     def _rate(self, share: float) -> float:
-        """The learning rate when that share of the epoch has passed."""
+        """The learning rate after that fraction of the epoch."""
         return optimisation.learning_rate(
             self.training.learning_rate, self.training.epochs, self.epoch + share
         )
@@ -175,7 +175,7 @@ class Run:
         return float(self.learner.optimizer.param_groups[0]["lr"])
 
     def _count(self, logits: Tensor, loss: Tensor) -> None:
-        """The batch into the epoch's sums: against the rows' own labels, and which rows were not mixed."""
+        """Add the batch to the epoch's sums: hits on the rows' own labels, and the rows that were not mixed."""
         batch = self.train_loader.last_batch
         assert batch is not None
         labels = batch.labels.to(self.device, non_blocking=True)
@@ -201,7 +201,7 @@ class Run:
     # The end of an epoch.
 
     def _end_of_epoch(self, watch: Stopwatch) -> dict[str, float]:
-        """The epoch's line: training sums, and validation of the weights and of their average."""
+        """Append the epoch's line: training sums, and validation of the weights and of their average."""
         self._refuse_nan()
         speed = watch.images_per_second * self.place.world_size, watch.stall_share
         same_buffers(self.learner.bare)
@@ -223,14 +223,14 @@ class Run:
         flip = self.recipe.validation.flip_average
         return validated(model, self.val_loader, self.device, self.learner.autocast, flip)
 
-    # What it is made of.
+    # Its parts.
 
     def _refuse_nan(self) -> None:
         if any_of(not self.meter.healthy()):
             raise TrainingError(
                 f"the loss became NaN or infinite in epoch {self.epoch}, by step {self.step}, at learning rate "
-                f"{self._last_rate:.3g}. {self.file}, if it is there, is from "
-                "before that. Lower --learning-rate, lengthen the warm-up, or use --amp bf16 or off in place of fp16"
+                f"{self._last_rate:.3g}. {self.file}, if it exists, is from "
+                "before that. Lower --learning-rate, lengthen the warm-up, or use --amp bf16 or off instead of fp16"
             )
 
     def _announce(self) -> None:
@@ -248,7 +248,7 @@ class Run:
     # The checkpoint.
 
     def save(self) -> None:
-        """Writes the state of all processes to one file. Every process must call this."""
+        """Write the state of all processes to one file. Every process must call this."""
         self._refuse_nan()
         mine = {
             "loader": self.train_loader.state_dict(),
@@ -288,7 +288,7 @@ class Run:
             torch.cuda.set_rng_state(mine["random_cuda"], self.device)
 
     def _identity(self) -> dict[str, Any]:
-        """What a checkpoint must agree with; the loader's state checks data, seed and transform by itself."""
+        """The values that a checkpoint must share; the loader's state checks data, seed and transform by itself."""
         return {
             "recipe": self.recipe.title,
             "model": self.options.model or self.recipe.source.model,

@@ -21,7 +21,7 @@ def validated(
     autocast: Callable[[], AbstractContextManager[None]],
     flip_average: bool,
 ) -> dict[str, float]:
-    """Cross-entropy, top1 and top5 in percent over the images of all processes; the model's mode is put back.
+    """Cross-entropy, top1 and top5 in percent over the images of all processes; the model's mode is restored.
 
     Args:
         flip_average: average the logits of each image and its mirror image.

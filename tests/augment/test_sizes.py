@@ -112,7 +112,7 @@ def test_sizes_may_change_whichever_way_windows_are_decoded(image_folder: Path, 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: SizeSchedule(()), "one at least"),
+        (lambda: SizeSchedule(()), "at least one knot"),
         (lambda: SizeSchedule(((5, 64), (2, 32))), "ordered by epoch"),
         (lambda: SizeSchedule(((0, 16),)), "side of a knot=16"),
         (lambda: SizeSchedule(160), "expected \\(\\(epoch, side\\), ...\\)"),

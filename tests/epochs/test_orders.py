@@ -149,7 +149,7 @@ class TestSamplers:
             FromSampler([0, 24]).indices(0, 0, LABELS)
         common = {"batch_size": 4, "device": "cpu"}
         with pytest.raises(
-            ValueError, match=r"order=ClassGroups\(size=3\) and batch_size=4: groups would be torn"
+            ValueError, match=r"order=ClassGroups\(size=3\) and batch_size=4: groups would be split"
         ):
             train_loader(image_folder, order=ClassGroups(3), **common)
 

@@ -101,8 +101,8 @@ def test_arguments_that_are_no_rank(rank: Any, world_size: Any, said: str) -> No
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
-        ({"RANK": "0"}, "RANK and WORLD_SIZE belong together"),
-        ({"WORLD_SIZE": "2"}, "RANK and WORLD_SIZE belong together"),
+        ({"RANK": "0"}, r"has only \{'RANK': '0'\}; set both"),
+        ({"WORLD_SIZE": "2"}, r"has only \{'WORLD_SIZE': '2'\}; set both"),
         ({**TORCHRUN, "RANK": "five"}, "RANK='five'"),
         ({**TORCHRUN, "LOCAL_RANK": "-1"}, "LOCAL_RANK='-1'"),
         ({**TORCHRUN, "WORLD_SIZE": ""}, "WORLD_SIZE=''"),

@@ -268,7 +268,7 @@ class TestErrors:
             ({"output": Output(dtype="bfloat16")}, "output has dtype='bfloat16'"),
             ({"half_images": 1}, "half_images=1"),
             ({"steps_per_epoch": 0}, "steps_per_epoch=0"),
-            ({"num_classes": None, "targets": "compact"}, "names classes"),
+            ({"num_classes": None, "targets": "compact"}, "consists of class ids"),
         ],
     )
     def test_bad_arguments_are_refused_when_the_graph_is_built(self, arguments: dict, message: str) -> None:

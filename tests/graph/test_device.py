@@ -72,8 +72,8 @@ class TestAGpuThatIsNotUsed:
         ((level, line),) = self.lines(caplog)
         assert level == "WARNING"
         assert line == (
-            "device='auto' chose cpu: torch sees no usable GPU, although this machine has an NVIDIA GPU; device='cpu' "
-            "says that this is meant"
+            "device='auto' chose cpu: torch sees no usable GPU, although this machine has an NVIDIA GPU; pass "
+            "device='cpu' if this is intended"
         )
 
     def test_a_cpu_build_of_torch_is_named(

@@ -95,9 +95,7 @@ def test_names_as_labels_map_through_classes(tmp_path: Path) -> None:
     for data in (tmp_path / "l.txt", [("x.jpg", "dog"), ("y.jpg", "cat")]):
         assert open_source(data, classes=["cat", "dog"]).labels.tolist() == [1, 0]
         assert open_source(data, classes={"cat": 4, "dog": 2}).labels.tolist() == [2, 4]
-        with pytest.raises(
-            ValueError, match=r"label 'dog'; for names, say which label each has with classes="
-        ):
+        with pytest.raises(ValueError, match=r"label 'dog'; for names, give the label of each with classes="):
             open_source(data)
         with pytest.raises(ValueError, match=r"the label 'dog' is not in classes=: 'cat', 'cow'"):
             open_source(data, classes=["cat", "cow"])
@@ -124,7 +122,7 @@ def test_several_names_may_share_a_label_and_labels_may_be_missing(tmp_path: Pat
 def test_repeated_names_serve_numbers_but_not_names(train: Path) -> None:
     names = ["a", "a", "b", "c"]
     assert open_source([("x", 1)], classes=names).classes == tuple(names)
-    with pytest.raises(ValueError, match=r"'a' stands for the labels \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"'a' has the labels \[0, 1\]"):
         open_source(train, classes=names)
 
 

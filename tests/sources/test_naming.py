@@ -63,10 +63,10 @@ def test_shards_by_braces_patterns_and_lists(tmp_path: Path) -> None:
         named = [str(tmp_path / name) for name in data] if isinstance(data, list) else str(tmp_path / data)
         assert contents(open_source(named)) == whole
     with pytest.raises(
-        FileNotFoundError, match=r"2 of the 6 files of .* are not there, such as .*s-0004\.tar'"
+        FileNotFoundError, match=r"2 of the 6 files of .* do not exist, such as .*s-0004\.tar'"
     ):
         open_source(str(tmp_path / "s-{0000..0005}.tar"))
-    with pytest.raises(FileNotFoundError, match=r"there is no file or folder .*t-\*\.tar"):
+    with pytest.raises(FileNotFoundError, match=r"the file or folder .*t-\*\.tar' does not exist"):
         open_source([str(tmp_path / "s-0000.tar"), str(tmp_path / "t-*.tar")])
     write_tar(tmp_path / "a{1,2}.tar", pair(9))
     assert len(open_source(tmp_path / "a{1,2}.tar")) == 1, "a file of this very name comes first"
@@ -128,7 +128,7 @@ def test_a_list_beside_the_folder_of_its_images(tmp_path: Path) -> None:
         ("a b.JPEG 1 2", "one label"),
         ("0.jpg,0", "expected a path and a label, got '0.jpg,0"),
         ("0.jpg", "expected a path and a label, got '0.jpg"),
-        ("my cat.jpg", "label 'cat.jpg'; for names, say which label each has with classes="),
+        ("my cat.jpg", "label 'cat.jpg'; for names, give the label of each with classes="),
         ("0.jpg 1.5", "label '1.5'"),
         ("0.jpg 1_0", "label '1_0'"),
         ("0.jpg -1", r"expected a label in \[0, 10000000\), got -1"),
@@ -166,7 +166,7 @@ def test_lines_of_a_tsv_have_two_columns(tmp_path: Path) -> None:
         ([(0, "a.jpg")], TypeError, "data: the path of entry 0 must be str"),
         (("a.jpg", 0), TypeError, "data: entry 0 must be a pair"),
         ((["a.jpg"], [0]), TypeError, "data: entry 0 must be a pair"),
-        (zip(["a"], [0], strict=True), TypeError, "zip; make a list of it"),
+        (zip(["a"], [0], strict=True), TypeError, "zip; convert it to a list"),
         ({"a.jpg": 0}, TypeError, r"give list\(data.items\(\)\)"),
         (np.array(["a", "b"]), TypeError, "got ndarray"),
         ("s3://bucket/x", FileNotFoundError, "s3://bucket/x"),

@@ -58,7 +58,7 @@ def test_exclude_leaves_samples_out(image_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "error", "message"),
     [
-        ("/no/such/thing", FileNotFoundError, "no file or folder '/no/such/thing'"),
+        ("/no/such/thing", FileNotFoundError, "the file or folder '/no/such/thing' does not exist"),
         ([], ValueError, "empty"),
         ([("a.jpg", 0), "b.jpg"], TypeError, "entry 1 must be a pair"),
         ([("a.jpg", 0, 1)], TypeError, "entry 0 must be a pair"),
@@ -74,7 +74,7 @@ def test_what_is_no_data_is_refused(data: object, error: type[Exception], messag
 
 def test_files_of_unknown_and_empty_kinds_are_refused(tmp_path: Path) -> None:
     (tmp_path / "data.zip").touch()
-    with pytest.raises(ValueError, match=r"cannot tell what .*data\.zip"):
+    with pytest.raises(ValueError, match=r"cannot identify .*data\.zip"):
         open_source(tmp_path / "data.zip")
     (tmp_path / "empty.txt").touch()
     with pytest.raises(ValueError, match=r"empty\.txt' is empty"):

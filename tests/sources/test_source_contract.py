@@ -139,7 +139,7 @@ def test_repr_says_what_it_is() -> None:
 
 def test_a_name_of_two_labels_has_no_index() -> None:
     source = FileList(["a"], [1], ["crane", "crane", "x"], root="/")
-    with pytest.raises(ValueError, match=r"'crane' stands for the labels \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"'crane' has the labels \[0, 1\]"):
         assert source.class_to_idx
     assert source.classes == ("crane", "crane", "x")
 

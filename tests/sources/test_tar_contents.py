@@ -119,7 +119,7 @@ def test_a_zeroed_header_of_an_empty_member_is_refused(tmp_path: Path) -> None:
     whole = bytearray(path.read_bytes())
     whole[at : at + 512] = bytes(512)
     path.write_bytes(bytes(whole))
-    with pytest.raises(ValueError, match=rf"header at offset {at} is lost"):
+    with pytest.raises(ValueError, match=rf"header at offset {at} is missing"):
         TarShards([path])
 
 
@@ -343,7 +343,7 @@ def test_a_name_twice_in_a_sample_is_refused(tmp_path: Path) -> None:
 def test_parts_that_are_separated_are_pointed_out(tmp_path: Path) -> None:
     files = [("a.jpg", b"A"), ("b.jpg", b"B"), ("a.cls", b"0"), ("b.cls", b"1")]
     with pytest.raises(
-        ValueError, match=r"sample 'a' of .* has no label: 'a\.cls' stands at offset 2048, but between"
+        ValueError, match=r"sample 'a' of .* has no label: 'a\.cls' is at offset 2048, but between"
     ):
         TarShards([write_tar(tmp_path / "s.tar", files)])
 

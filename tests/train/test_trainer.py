@@ -169,7 +169,7 @@ def test_wrong_data_end_with_what_to_do(recipe: str, few_photographs: Path, tmp_
         run(recipe, tmp_path / "nowhere", tmp_path / "a")
     with pytest.raises(FileNotFoundError, match=r"no folders train and val \(found astronaut, brick"):
         run(recipe, few_photographs / "train", tmp_path / "a")
-    with pytest.raises(ValueError, match=r"the data have 10 classes, num_classes=1000 was expected"):
+    with pytest.raises(ValueError, match=r"the data have 10 classes, expected num_classes=1000"):
         run(recipe, few_photographs, tmp_path / "a", num_classes=1000)
 
     other = tmp_path / "val"

@@ -1,4 +1,4 @@
-"""The contenders, each by its own best practice. `CONTENDERS` names them all, installed here or not."""
+"""The contenders, each by its own best practice. `CONTENDERS` lists them all, installed or not."""
 
 from __future__ import annotations
 

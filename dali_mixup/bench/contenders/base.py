@@ -1,4 +1,4 @@
-"""What a contender is to the benchmark."""
+"""The interface of a contender."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Loader(ABC):
         """(images, targets) of every full batch of one epoch, on the work's device."""
 
     def close(self) -> None:
-        """Ends threads and processes."""
+        """End threads and processes."""
         return None
 
 
@@ -30,11 +30,11 @@ class Contender(ABC):
     """A way to do the work.
 
     Attributes:
-        name: what the command line calls it.
-        title: what tables call it.
+        name: its name on the command line.
+        title: its name in tables.
         role: "contender"; "reference": the same work without mixing, not ranked; "roofline": less work, a bound.
-        modules: what must be importable; imported before anything is timed.
-        unfit: why it cannot do the work at all, "" where it can.
+        modules: modules that it needs; imported before anything is timed.
+        unfit: why it cannot do the work at all, or "".
     """
 
     name: ClassVar[str]
@@ -44,7 +44,7 @@ class Contender(ABC):
     unfit: ClassVar[str] = ""
 
     def missing(self, device: str) -> str:
-        """Why it cannot be measured on this device of this machine, "" where it can."""
+        """The reason why it cannot be measured on this device of this machine, or ""."""
         absent = [name for name in self.modules if not _importable(name)]
         return f"not installed: {', '.join(absent)}" if absent else self.unfit
 
@@ -67,5 +67,5 @@ class Repeatable(Loader):
 def _importable(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # of the package a module is in
+    except ModuleNotFoundError:  # of the package that contains a module
         return False

@@ -14,8 +14,8 @@ from dali_mixup.bench.work import Samples, Work
 
 
 def decoded(samples: Samples, work: Work) -> tuple[Any, Any]:
-    """Cropped uint8 images and labels as DataNodes: decoding as DALI's examples write it, with the options that make
-    the pixels those of libjpeg-turbo and Pillow, as in every contender."""
+    """Cropped uint8 images and labels as DataNodes: decoding as in DALI's examples, with the options that give the
+    pixels of libjpeg-turbo and Pillow, as in every contender."""
     from nvidia.dali import fn
 
     encoded, labels = fn.readers.file(

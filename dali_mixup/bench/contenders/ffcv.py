@@ -1,4 +1,4 @@
-"""FFCV is named, and not measured: it cannot do this work."""
+"""FFCV is listed but not measured: it cannot do this work."""
 
 from __future__ import annotations
 

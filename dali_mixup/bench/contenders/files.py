@@ -11,7 +11,7 @@ from dali_mixup.bench.work import Samples
 
 
 class Files(Dataset[tuple[Any, int]]):
-    """(transformed image, label) of each file; `read` turns a path into what the transform takes."""
+    """(transformed image, label) of each file; `read` turns a path into the transform's input."""
 
     def __init__(
         self, samples: Samples, read: Callable[[str], Any], transform: Callable[[Any], Any] | None = None

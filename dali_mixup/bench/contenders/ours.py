@@ -63,7 +63,7 @@ class OursUnmixed(Ours):
 
 
 class OursByDali(Contender):
-    """Without the compiled kernels: what they are worth."""
+    """Without the compiled kernels, to show their effect."""
 
     name: ClassVar[str] = "dali-mixup-dali"
     title: ClassVar[str] = 'dali-mixup, cpu_kernels="dali"'

@@ -1,4 +1,4 @@
-"""Nothing but reading and decoding, on the same threads: no loader of these images can be faster than that."""
+"""Only reading and decoding, on the same threads: no loader of these images can be faster than that."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dali_mixup.bench.work import Samples, Work
 
 
 class _Decoding(Loader):
-    """Decoded windows stay where DALI wrote them; a batch carries one number of each image instead."""
+    """Decoded windows stay where DALI wrote them; a batch carries one number per image instead."""
 
     def __init__(self, samples: Samples, work: Work):
         from nvidia.dali import fn, pipeline_def

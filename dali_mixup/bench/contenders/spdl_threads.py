@@ -53,7 +53,7 @@ class _SpdlLoader(Loader):
             return images, torch.tensor(labels)
 
         shuffled = self.order.sample(self.samples, len(self.samples))
-        builder: Any = PipelineBuilder()  # its types cannot follow a chain of stages
+        builder: Any = PipelineBuilder()  # its types cannot express a chain of stages
         pipeline = (
             builder.add_source(shuffled)
             .pipe(load, concurrency=self.work.threads)

@@ -19,7 +19,7 @@ class TimmFastCollate(Contender):
     modules: ClassVar[tuple[str, ...]] = ("timm.data",)
 
     def build(self, samples: Samples, work: Work) -> Loader:
-        from timm import data as timm_data  # whose types are narrower than what it takes
+        from timm import data as timm_data  # its type hints are narrower than the accepted arguments
 
         timm: Any = timm_data
         mixing = timm.FastCollateMixup(

@@ -1,4 +1,4 @@
-"""Mixing in torch after a loader, on the device the batch is on: what NVIDIA's own DALI examples do."""
+"""Mixing in torch after a loader, on the batch's device, as NVIDIA's own DALI examples do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dali_mixup.bench.work import Work
 
 
 class TorchMixing:
-    """MixUp or CutMix, equal odds, one lam and one permutation a batch, in as few passes as torch needs."""
+    """MixUp or CutMix, equal odds, one lam and one permutation per batch, in as few passes as torch needs."""
 
     def __init__(self, work: Work):
         self.work = work
@@ -28,8 +28,8 @@ class TorchMixing:
         return images, torch.lerp(targets[partner], targets, lam)
 
     def _cut(self, images: torch.Tensor, partner: torch.Tensor) -> float:
-        """CutMix as in its paper (Yun et al. 2019, arXiv 1905.04899): the box's centre is uniform, what sticks out is
-        clipped, lam is the share of the pixels that stay."""
+        """CutMix as in its paper (Yun et al. 2019, arXiv 1905.04899): the box's centre is uniform, the part outside is
+        clipped, lam is the share of the remaining pixels."""
         height, width = images.shape[2:]
         side = np.sqrt(1.0 - self.rng.beta(self.work.cutmix_alpha, self.work.cutmix_alpha))
         cy, cx = self.rng.randint(height), self.rng.randint(width)

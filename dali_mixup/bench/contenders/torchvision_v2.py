@@ -27,7 +27,7 @@ def read_tensor(path: str) -> torch.Tensor:
 
 
 class Finish:
-    """What torchvision does to whole batches: (N, 3, H, W) uint8 to normalised float32, and the mixing."""
+    """torchvision's operations on whole batches: (N, 3, H, W) uint8 to normalised float32, and the mixing."""
 
     def __init__(self, work: Work):
         self.normalise = v2.Compose(
@@ -58,7 +58,7 @@ class Collate:
 
 
 class _TorchLoader(Loader):
-    """Batches for a GPU cross over in uint8, pinned, and are finished there."""
+    """Batches for a GPU are transferred in uint8, pinned, and finished there."""
 
     def __init__(self, data: Files, work: Work):
         self.work = work
