@@ -11,12 +11,12 @@ import pytest
 from nvidia.dali import Pipeline, fn, types
 
 from dali_mixup import HandOver, MixPolicy, Output, Runtime, Unlabelled, load_recipe, train_loader, val_loader
+from dali_mixup._graph.decode import Backend
 from dali_mixup._graph.windows import whole_pipeline, windows_pipeline
 from dali_mixup._loader.cursor import Cursor
 from dali_mixup._loader.loader import MixLoader
 from dali_mixup._loader.run import PipelineRun
 from dali_mixup.augment import (
-    Backend,
     Cutout,
     MultiScale,
     RandomErasing,
