@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from dali_mixup.sources.classes import MOST_CLASSES, Classes, ClassMap, checked_names, class_map, few
+from dali_mixup.sources.classes import Classes, ClassMap, class_map, few
+from dali_mixup.sources.labels import checked_range, checked_shape, listed, numbered
 from dali_mixup.sources.names import PackedNames
 from dali_mixup.sources.remarks import Remark, log_remarks
 from dali_mixup.sources.views import LabelView, View, position
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 Self = TypeVar("Self", bound="Source")
 
 Place = tuple[bytes, int, int | None]
-"""The location of an image's bytes: the file's path, the first byte, and the number of bytes; None: to the file's
-end."""
+"""The location of an image's bytes: (path of the file, first byte, number of bytes; None: to the file's end)."""
 
 
 class Source(ABC):
@@ -76,11 +76,11 @@ class Source(ABC):
         self._names = _packed(names, self.root)
         self._prefix = len(os.fsencode(self.root))
         self._fingerprint: str | None = None
-        array = _checked_shape(labels, len(self._names))
+        array = checked_shape(labels, len(self._names))
         self.classes_named = classes is not None
-        self.classes = _numbered(array, self._names) if classes is None else _listed(classes)
+        self.classes = numbered(array, self._names) if classes is None else listed(classes)
         self.class_map = ClassMap.of(self.classes)
-        self.labels = _checked_range(array, self.classes, self._names)
+        self.labels = checked_range(array, self.classes, self._names)
         self.remarks = tuple(remarks)
         log_remarks(self.remarks)
 
@@ -213,7 +213,7 @@ class Source(ABC):
         if self.classes_named:
             labels = wanted.relabelled(self.labels, self.classes, repr(self.root))
         else:
-            labels = _checked_range(self.labels, wanted.names, self._names)
+            labels = checked_range(self.labels, wanted.names, self._names)
         rest.labels, rest._fingerprint = labels.astype(np.int32), None
         rest.classes, rest.class_map, rest.classes_named = wanted.names, wanted, True
         rest.labels.setflags(write=False)
@@ -236,7 +236,7 @@ class Source(ABC):
         outside = rows[(rows < 0) | (rows >= len(self))] if rows.size else rows
         if outside.size:
             raise IndexError(f"index {outside[0]} is outside [0, {len(self)})")
-        return self._part(rows.astype(np.int64))
+        return _Part(self, rows.astype(np.int64))
 
     def exclude(self, unwanted: Iterable[Any]) -> Source:
         """All samples except some. Classes keep their labels.
@@ -260,34 +260,16 @@ class Source(ABC):
             else:
                 raise TypeError(f"exclude takes names or indices in [0, {len(self)}), got {item!r}")
         if names:
-            wanted[self._rows_of(names)] = False
-        return self._part(np.flatnonzero(wanted))
-
-    def _part(self, rows: np.ndarray) -> Source:
-        if not rows.size:
-            raise ValueError(f"none of the {len(self)} samples is left")
-        return _Part(self, rows)
-
-    def _rows_of(self, names: set[str]) -> list[int]:
-        missing, rows = set(names), []
-        for index in range(len(self)):
-            full = self._names.bytes_of(index)
-            for text in (os.fsdecode(full), os.fsdecode(full[self._prefix :])):
-                if text in names:
-                    rows.append(index)
-                    missing.discard(text)
-        if missing:
-            raise ValueError(
-                f"{len(missing)} of {len(names)} names to exclude are not in the data, such as "
-                f"{sorted(missing)[:3]}. Names are like {self.key(0)!r}. Was the list made for other data?"
-            )
-        return rows
+            wanted[self._names.rows_of(names, self._prefix)] = False
+        return _Part(self, np.flatnonzero(wanted))
 
 
 class _Part(Source):
     """Some samples of another source, which is asked for them by its own indices: it need not know about subsets."""
 
     def __init__(self, whole: Source, rows: np.ndarray) -> None:
+        if not rows.size:
+            raise ValueError(f"none of the {len(whole)} samples is left")
         self._whole, self._rows = whole, rows
         self.read_in_dali = whole.read_in_dali
         super().__init__(whole._names.take(rows), whole.labels[rows], whole.classes, whole.root)
@@ -314,55 +296,3 @@ def _packed(names: Sequence[str] | PackedNames, root: str) -> PackedNames:
     if foreign is not None:
         raise ValueError(f"the name {foreign!r} must begin with the root {root!r} and continue after it")
     return PackedNames.pack(names)
-
-
-def _checked_shape(labels: Any, samples: int) -> np.ndarray:
-    array = whole_numbers(labels)
-    if array.shape != (samples,):
-        raise ValueError(f"{samples} samples need labels of shape ({samples},), got {array.shape}")
-    return array
-
-
-def _listed(classes: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(classes, (str, bytes)):
-        raise TypeError(f"classes must be a list of names, got one text: {classes!r}")
-    return checked_names(tuple(classes))
-
-
-def _numbered(labels: np.ndarray, names: PackedNames) -> tuple[str, ...]:
-    row = int(np.argmax(labels))
-    highest = int(labels[row])
-    if highest >= MOST_CLASSES:
-        raise ValueError(
-            f"the label of {names[row]!r} is {highest}, which would mean {highest + 1} classes; expected labels that "
-            f"count from 0 and stay below {MOST_CLASSES}"
-        )
-    return tuple(map(str, range(highest + 1)))
-
-
-def _checked_range(array: np.ndarray, classes: tuple[str, ...], names: PackedNames) -> np.ndarray:
-    outside = np.flatnonzero((array < 0) | (array >= len(classes)))
-    if outside.size:
-        row = int(outside[0])
-        raise ValueError(
-            f"the label of {names[row]!r} is {array[row]}, outside [0, {len(classes)}) "
-            f"({outside.size} labels are outside for {len(classes)} classes)"
-        )
-    array = array.astype(np.int32)
-    array.setflags(write=False)
-    return array
-
-
-def whole_numbers(labels: Any) -> np.ndarray:
-    """Labels as an array of integers, from any form.
-
-    Raises:
-        TypeError: anything else.
-    """
-    try:
-        array = np.asarray(labels)
-    except (ValueError, TypeError, OverflowError):
-        array = np.empty(0, dtype=object)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"labels must be whole numbers that fit 32 bits, got {reprlib.repr(labels)}")
-    return array

@@ -79,3 +79,24 @@ class PackedNames:
     @property
     def nbytes(self) -> int:
         return self.blob.nbytes + self.starts.nbytes + self.stops.nbytes
+
+    def rows_of(self, wanted: set[str], prefix: int) -> list[int]:
+        """The rows of the names in `wanted`, given in full or without their first `prefix` bytes.
+
+        Raises:
+            ValueError: a name that is not here.
+        """
+        missing, rows = set(wanted), []
+        for row in range(len(self)):
+            full = self.bytes_of(row)
+            for text in (os.fsdecode(full), os.fsdecode(full[prefix:])):
+                if text in wanted:
+                    rows.append(row)
+                    missing.discard(text)
+        if missing:
+            raise ValueError(
+                f"{len(missing)} of {len(wanted)} names to exclude are not in the data, such as "
+                f"{sorted(missing)[:3]}. Names are like {os.fsdecode(self.bytes_of(0)[prefix:])!r}. Was the list made "
+                "for other data?"
+            )
+        return rows
