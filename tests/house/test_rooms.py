@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -117,12 +115,3 @@ def test_examples_and_documents_use_public_places_only() -> None:
     checkout = PACKAGE.parent
     for file in [*checkout.glob("examples/*.py"), *checkout.glob("docs/*.md"), checkout / "README.md"]:
         assert "dali_mixup._" not in file.read_text(), f"{file.name} names something private"
-
-
-def test_the_loaders_need_no_benchmark() -> None:
-    code = (
-        "import sys, dali_mixup; dali_mixup.train_loader; "
-        "print([m for m in sys.modules if m.startswith('dali_mixup.bench')])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
