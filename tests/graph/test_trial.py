@@ -27,9 +27,8 @@ def trial() -> Iterator[Trial]:
 
 
 def test_an_image_that_kills_the_process_costs_no_other_sample(trial: Trial) -> None:
-    for _ in range(2):
-        outcomes = trial.decode([good_image(), given("jpeg2000_damaged"), good_image()], False, "whole")
-        assert [outcome.error is None for outcome in outcomes] == [True, False, True]
+    outcomes = trial.decode([good_image(), given("jpeg2000_damaged"), good_image()], False, "whole")
+    assert [outcome.error is None for outcome in outcomes] == [True, False, True]
 
 
 def test_damage_that_only_a_window_shows_is_found_with_that_care(trial: Trial) -> None:
