@@ -271,7 +271,7 @@ class TestCorners:
         (lambda: MixPolicy(MixUp(), label_smoothing=1.0), "label_smoothing=1.0"),
         (lambda: MixPolicy(MixUp(), granularity="row"), "'row', expected one of 'batch', 'pair', 'sample'"),
         (lambda: MixPolicy(MixUp(), partners="anyone"), "'anyone'"),
-        (lambda: MixPolicy(MixUp(), granularity="pair", partners="roll"), "two by two"),
+        (lambda: MixPolicy(MixUp(), granularity="pair", partners="roll"), "joins rows in pairs"),
         (lambda: plan(MixPolicy(MixUp()), rows=0), "rows=0"),
     ],
 )

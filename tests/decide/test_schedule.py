@@ -84,13 +84,13 @@ class TestSchedules:
         ("arguments", "message"),
         [
             ({"start": -1}, "start=-1"),
-            ({"start": 3, "stop": 2}, "stop=2 lies before start=3"),
+            ({"start": 3, "stop": 2}, "stop=2 is before start=3"),
             ({"unit": "days"}, "'days'.*'epoch'"),
             ({"unit": "fraction"}, "total_epochs"),
             ({"total_epochs": 3}, "unit='fraction'"),
             ({"unit": "fraction", "stop": 1.5, "total_epochs": 3}, "<= 1"),
-            ({"prob": ((3, 1.0), (1, 0.0))}, "ordered by epoch"),
-            ({"prob": "often"}, "no curve"),
+            ({"prob": ((3, 1.0), (1, 0.0))}, "in order of epoch"),
+            ({"prob": "often"}, "is not a curve"),
             ({"alpha": [-2.0]}, "-2"),
         ],
     )

@@ -63,7 +63,7 @@ DANGEROUS = {
     "a source outside": (CutMix(), "regions", (3, 0, 1), H, "a region outside"),
     "a target outside": (Mosaic(), "regions", (3, 0), (1, 0, 0, H - 4, 0, 5, 5), "a region outside"),
     "a negative height": (Mosaic(), "regions", (3, 1, 5), -2, "a region outside"),
-    "a column nobody has": (Mosaic(), "regions", (3, 0, 0), 4, "a region of a column"),
+    "a column nobody has": (Mosaic(), "regions", (3, 0, 0), 4, "a region with a column outside"),
     "a mask nobody drew": (GMix(), "mask_of", 3, ROWS, "masks outside"),
     "no mask": (GMix(), "mask_of", 3, -1, "masks outside"),
 }
@@ -85,11 +85,17 @@ def test_masks_of_another_size_are_refused() -> None:
 
 
 LYING = {
-    "labels that add up to more": (MixUp(), "weights", (3, 0), 1.5, "weights that are not shares"),
-    "labels that are no numbers": (MixUp(), "weights", (3, 0), np.nan, "weights that are not shares"),
-    "a row that is not its own": (MixUp(), "partners", (3, 0), 4, "a column 0"),
+    "labels that add up to more": (MixUp(), "weights", (3, 0), 1.5, "weights that do not sum to 1"),
+    "labels that are no numbers": (MixUp(), "weights", (3, 0), np.nan, "weights that do not sum to 1"),
+    "a row that is not its own": (
+        MixUp(),
+        "partners",
+        (3, 0),
+        4,
+        "a first partner that is not the row itself",
+    ),
     "a form without a method": (MixUp(), "method", 3, -1, "no method"),
-    "a box of another area": (ResizeMix(), "boxes", 3, (0, 0, 1, 1), "a box of another area"),
+    "a box of another area": (ResizeMix(), "boxes", 3, (0, 0, 1, 1), "a box whose area differs"),
     "a mask of another mean": (GMix(), "masks", 3, 0.123, "a mask whose mean"),
     "a mask above 1": (GMix(), "masks", (3, 0, 0), 2.0, "a mask whose mean"),
 }
