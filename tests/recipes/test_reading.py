@@ -250,7 +250,7 @@ def test_overrides_take_the_place_of_the_recipes_values(imagenet_root: Path) -> 
         (112, 112),
         118,
     )
-    with pytest.raises(TypeError, match=r"no argument 'devise' \(did you mean 'device'\?\)"):
+    with pytest.raises(TypeError, match=r"train_loader: devise= is not an argument: did you mean 'device'\?"):
         recipe.train_loader(imagenet_root / "train", batch_size=4, devise="cpu")
 
 
