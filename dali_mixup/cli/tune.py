@@ -62,7 +62,7 @@ def tune(
         f"Found by `dali-mixup tune` for batches of {batch_size}, {pipeline} backend, {usable_cores()} cores:",
         f"{found.rate:.0f} images/s; the defaults reach {found.default_rate:.0f}.",
         f"The bottleneck is {found.verdict.binds}: {found.verdict.reason}.",
-        "Use it as train_loader(..., runtime=Runtime(**yaml.safe_load(open(FILE)))), with a recipe's train_loader too.",
+        "Use it as train_loader(..., runtime=Runtime(**yaml.safe_load(open(FILE)))), or as a recipe's `runtime`.",
     ]
     text = as_yaml(found.settings, comments)
     typer.echo(text, nl=False)

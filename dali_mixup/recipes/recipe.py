@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -121,7 +120,6 @@ class Recipe(Section):
         from dali_mixup._loader.factory import train_loader
         from dali_mixup.recipes.building import train_arguments
 
-        _refuse_unknown("train_loader", train_loader, overrides)
         self._say_what_is_missing()
         return train_loader(data, batch_size=batch_size, **train_arguments(self, overrides))
 
@@ -133,7 +131,6 @@ class Recipe(Section):
         from dali_mixup._loader.factory import val_loader
         from dali_mixup.recipes.building import val_arguments
 
-        _refuse_unknown("val_loader", val_loader, overrides)
         return val_loader(data, batch_size=batch_size, **val_arguments(self, overrides))
 
     def loss(self) -> nn.Module:
@@ -161,12 +158,3 @@ class Recipe(Section):
     def _say_what_is_missing(self) -> None:
         for item in self.omitted:
             log.warning("recipe %s: not provided here: %s", self.title, item)
-
-
-def _refuse_unknown(owner: str, function: Any, overrides: dict[str, Any]) -> None:
-    known = set(inspect.signature(function).parameters) - {"data", "batch_size"}
-    for name in overrides:
-        if name not in known:
-            raise TypeError(
-                f"{owner} has no argument {name!r}{nearest(name, known)}; it has {', '.join(sorted(known))}"
-            )

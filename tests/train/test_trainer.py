@@ -195,7 +195,7 @@ def test_a_validation_folder_that_lacks_a_class_keeps_the_labels_of_training(
 
 
 def test_what_this_trainer_cannot_do_is_refused(recipe: str, few_photographs: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no model 'test_resnt' \(did you mean \"test_resnet\"\?\)"):
+    with pytest.raises(ValueError, match=r"no model 'test_resnt' \(did you mean 'test_resnet'\?\)"):
         run(recipe, few_photographs, tmp_path, model="test_resnt")
     with pytest.raises(ValueError, match="needs MultiMix inside the training step"):
         run("multimix-cifar100", few_photographs, tmp_path)
