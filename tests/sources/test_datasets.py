@@ -65,7 +65,7 @@ def test_what_would_be_lost_is_refused_or_said(image_folder: Path, caplog: pytes
 
     with pytest.raises(TypeError, match="target_transform, which would not be applied"):
         open_source(ImageFolder(str(image_folder), target_transform=lambda label: 0))
-    with pytest.raises(TypeError, match="Own has a __getitem__ of its own"):
+    with pytest.raises(TypeError, match="Own has its own __getitem__"):
         open_source(Own(str(image_folder)))
     with pytest.raises(TypeError, match=r"data must be a folder .* got FakeData"):
         open_source(FakeData(3))

@@ -107,7 +107,7 @@ def test_a_folder_without_images_in_class_folders_is_refused(
 
 def test_no_folder_at_all_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "file")
-    with pytest.raises(FileNotFoundError, match="no folder"):
+    with pytest.raises(FileNotFoundError, match="does not exist"):
         image_folder(tmp_path / "missing")
     with pytest.raises(NotADirectoryError, match="not a folder"):
         image_folder(tmp_path / "file")

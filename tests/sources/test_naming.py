@@ -72,7 +72,7 @@ def test_shards_by_braces_patterns_and_lists(tmp_path: Path) -> None:
     assert len(open_source(tmp_path / "a{1,2}.tar")) == 1, "a file of this very name comes first"
     (tmp_path / "x.jpg").touch()
     with pytest.raises(
-        ValueError, match=r"finds .*x\.jpg', which|finds .*x\.jpg'; patterns are for \.tar shards"
+        ValueError, match=r"matches .*x\.jpg', which|matches .*x\.jpg'; patterns are for \.tar shards"
     ):
         open_source(str(tmp_path / "*.jpg"))
 
