@@ -35,7 +35,7 @@ def section(report: Report, scale: dict[str, Any] | None, plot: str) -> str:
         "",
         tables.markdown(tables.throughput(report)),
         "",
-        f"![Images a second of every loader]({plot})",
+        f"![Images per second of every loader]({plot})",
         "",
         *(f"Not measured: {title} ({reason})." for title, reason in tables.absent(report)[1]),
     ]
@@ -55,7 +55,7 @@ def _scale(scale: dict[str, Any]) -> list[str]:
         f"{1000 * million['order_s']:.0f} ms to shuffle an epoch; a batch of {scale['batch_size']} takes "
         f"{1000 * million['batch_s']:.0f} ms ({1000 * short['batch_s']:.0f} ms with {short['files']:,} files). "
         f"Planning 256 rows sample by sample takes {planning['sample']['plan_us']:.0f} microseconds. Targets of "
-        f"{targets['classes']:,} classes take {targets['dense_us'] / 1000:.1f} ms a batch dense "
+        f"{targets['classes']:,} classes take {targets['dense_us'] / 1000:.1f} ms per batch dense "
         f"({targets['dense_share_of_batch']:.1%} of its time) and {targets['compact_us']:.0f} microseconds compact.",
     ]
 

@@ -11,12 +11,12 @@ from dali_mixup.bench.stages import STAGES
 @dataclass(frozen=True)
 class Verdict:
     """Attributes:
-    binds: the stage to speed up first: of `STAGES`, or "consumer".
+    bottleneck: the stage to speed up first: of `STAGES`, or "consumer".
     added: seconds that each stage adds to a batch, >= 0.
     reason: the reason in words.
     """
 
-    binds: str
+    bottleneck: str
     added: dict[str, float]
     reason: str
 

@@ -26,9 +26,9 @@ def summary(report: Report) -> Iterator[str]:
     yield from (f"ImageNet: {remark}" for remark in report.imagenet)
     yield from _classes(report)
     yield from _images(report)
-    unfit = len(report.findings)
+    unfit, empty = len(report.findings), len(report.empty_classes)
     yield (
-        f"{report.samples} files, {unfit} unfit, {len(report.empty_classes)} classes without a fit image: "
+        f"{report.samples} files, {unfit} unfit, {empty} {'class' if empty == 1 else 'classes'} without a fit image: "
         + ("fit for training" if report.fit else "not fit for training")
     )
 

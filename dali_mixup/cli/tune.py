@@ -61,7 +61,7 @@ def tune(
     comments = [
         f"Found by `dali-mixup tune` for batches of {batch_size}, {pipeline} backend, {usable_cores()} cores:",
         f"{found.rate:.0f} images/s; the defaults reach {found.default_rate:.0f}.",
-        f"The bottleneck is {found.verdict.binds}: {found.verdict.reason}.",
+        f"The bottleneck is {found.verdict.bottleneck}: {found.verdict.reason}.",
         "Use it as train_loader(..., runtime=Runtime(**yaml.safe_load(open(FILE)))), or as a recipe's `runtime`.",
     ]
     text = as_yaml(found.settings, comments)
