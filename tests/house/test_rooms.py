@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import importlib.util
 from pathlib import Path
 
@@ -65,10 +66,16 @@ def imported(file: Path, annotations: bool = False) -> set[str]:
             continue
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "dali_mixup":
             inside = (node.module or "").partition(".")[2]
-            found |= {inside or alias.name for alias in node.names}
+            found |= {_module_of(inside, alias.name) for alias in node.names}
         elif isinstance(node, ast.Import):
             found |= {a.name.partition(".")[2] for a in node.names if a.name.startswith("dali_mixup.")}
     return found
+
+
+def _module_of(package: str, name: str) -> str:
+    """`from package import name` imports a module where there is one of that name, else the package."""
+    path = PACKAGE.joinpath(*package.split("."), name)
+    return f"{package}.{name}".lstrip(".") if path.is_dir() or path.with_suffix(".py").exists() else package or name
 
 
 def test_every_module_is_in_a_known_room() -> None:
@@ -115,3 +122,25 @@ def test_examples_and_documents_use_public_places_only() -> None:
     checkout = PACKAGE.parent
     for file in [*checkout.glob("examples/*.py"), *checkout.glob("docs/*.md"), checkout / "README.md"]:
         assert "dali_mixup._" not in file.read_text(), f"{file.name} names something private"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports inside functions count, those for annotations do not."""
+    known = {name for name, _ in modules()}
+    graph: dict[str, set[str]] = {}
+    for name, file in modules():
+        graph[name] = set()
+        for other in imported(file):
+            while other not in known and "." in other:  # a name inside a module
+                other = other.rpartition(".")[0]
+            if other in known and other not in (name, "__init__"):
+                graph[name].add(other)
+    list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError with the circle
+
+
+def test_a_star_import_leaves_dalis_fn_alone() -> None:
+    scope: dict[str, object] = {}
+    exec("from nvidia.dali import fn; from dali_mixup import *", scope)
+    import nvidia.dali.fn
+
+    assert scope["fn"] is nvidia.dali.fn
