@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from nvidia.dali import fn, types
@@ -15,7 +15,9 @@ from dali_mixup.augment.erase import Noise, erase
 from dali_mixup.augment.kernels import Canvas, apply
 from dali_mixup.augment.parse import BLACK, auto_augmentation
 from dali_mixup.augment.resize import resized_and_flipped
-from dali_mixup.augment.train import TrainTransform
+
+if TYPE_CHECKING:
+    from dali_mixup.augment.train import TrainTransform
 
 UINT8 = types.DALIDataType.UINT8
 FLOAT = types.DALIDataType.FLOAT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from nvidia.dali import fn, math, types
@@ -10,7 +10,9 @@ from nvidia.dali.data_node import DataNode
 
 from dali_mixup._graph.decode import INTERPOLATIONS, Backend, whole_image
 from dali_mixup.augment.resize import resized_for_window, shorter_side
-from dali_mixup.augment.val import ValTransform
+
+if TYPE_CHECKING:
+    from dali_mixup.augment.val import ValTransform
 
 
 def resized_and_centred(

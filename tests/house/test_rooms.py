@@ -75,7 +75,11 @@ def imported(file: Path, annotations: bool = False) -> set[str]:
 def _module_of(package: str, name: str) -> str:
     """`from package import name` imports a module where there is one of that name, else the package."""
     path = PACKAGE.joinpath(*package.split("."), name)
-    return f"{package}.{name}".lstrip(".") if path.is_dir() or path.with_suffix(".py").exists() else package or name
+    return (
+        f"{package}.{name}".lstrip(".")
+        if path.is_dir() or path.with_suffix(".py").exists()
+        else package or name
+    )
 
 
 def test_every_module_is_in_a_known_room() -> None:
