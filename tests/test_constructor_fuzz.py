@@ -36,7 +36,7 @@ from dali_mixup.sources import open_source
 from tests.junk import junk, says
 
 # What the library makes and users only read.
-RESULTS = {"BadFile", "Backend", "Draws", "MixPlan", "MixRecord", "MixedTargets", "Remark"}
+RESULTS = {"Actions", "BadFile", "Chance", "Draws", "MixPlan", "MixRecord", "MixedTargets", "Remark"}
 NEEDED: dict[str, dict[str, Any]] = {
     "CorruptLabels": {"fraction": 0.5},
     "Cutout": {"size": 4},
