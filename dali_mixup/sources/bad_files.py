@@ -97,12 +97,12 @@ class BadFiles:
     def __init__(self, samples: int, rule: Skip | None, known: Iterable[int] = ()):
         self.samples, self.rule = samples, rule
         self._bad = set(known)
-        self._table = np.array(sorted(self._bad), dtype=np.int64)
-        if len(self._bad) >= samples or ((self._table < 0) | (self._table >= samples)).any():
+        if len(self._bad) >= samples or not all(0 <= index < samples for index in self._bad):
             raise ValueError(
-                f"the state leaves out (skipped) {len(self._bad)} samples up to number {self._table.max()}, but the "
-                f"data have {samples}; expected numbers in [0, {samples}), and not all of them"
+                f"the state leaves out (skipped) {len(self._bad)} samples up to number {max(self._bad)}, but the data "
+                f"have {samples}; expected numbers in [0, {samples}), and not all of them"
             )
+        self._table = np.array(sorted(self._bad), dtype=np.int64)
 
     @property
     def indices(self) -> list[int]:
