@@ -217,5 +217,7 @@ class PlanSource:
                 steps_per_epoch=self.steps,
             )
         except StopIteration as error:  # to DALI it would be the end of the data
-            raise RuntimeError("mix: a function of the policy, such as a schedule's curve, raised StopIteration") from error
+            raise RuntimeError(
+                "mix: a function of the policy, such as a schedule's curve, raised StopIteration"
+            ) from error
         return feed.arrays(plan, self.names)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from dali_mixup._checks import integer
+from dali_mixup._repr import printable
 
 log = logging.getLogger("dali_mixup")
 
@@ -125,7 +126,7 @@ class BadFiles:
         Raises:
             BadFileError: without a rule, beyond its `at_most`, or if no good sample is left.
         """
-        named = "; ".join(f"{file.name}: {file.reason}" for file in found[:10])
+        named = "; ".join(f"{printable(file.name)}: {printable(file.reason)}" for file in found[:10])
         more = f" and {len(found) - 10} more" if len(found) > 10 else ""
         if self.rule is None:
             raise BadFileError(
@@ -146,8 +147,8 @@ class BadFiles:
         for file in found:
             log.warning(
                 "leaving out %s: %s (replaced by sample %d; %d of at most %d)",
-                file.name,
-                file.reason,
+                printable(file.name),
+                printable(file.reason),
                 self._stand_in(file.index),
                 len(bad),
                 self.rule.at_most,

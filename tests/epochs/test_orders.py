@@ -164,7 +164,11 @@ class TestSamplers:
         first = order.indices(3, 1, LABELS)
         states = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
         assert np.array_equal(order.indices(3, 1, LABELS), first)
-        assert states == (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
+        assert states == (
+            random.getstate(),
+            np.random.get_state()[1].tolist(),
+            torch.get_rng_state().tolist(),
+        )
         random.random(), np.random.rand(), torch.rand(1)
         assert np.array_equal(FromSampler(Drawn(DRAWS[generator])).indices(3, 1, LABELS), first)
         assert not np.array_equal(order.indices(3, 2, LABELS), first)
@@ -178,7 +182,7 @@ class TestSamplers:
 
     @pytest.mark.parametrize("given", [[0.0, 1.5], [0.0, 1.0], ["0"], [None], [[0, 1]], [True, False]])
     def test_what_is_no_index_is_refused(self, given: list[Any]) -> None:
-        with pytest.raises(TypeError, match="integer index per sample|no sample indices"):
+        with pytest.raises(TypeError, match=r"integer index per sample|no sample indices"):
             FromSampler(given).indices(0, 0, LABELS)
 
 

@@ -14,8 +14,40 @@ from dali_mixup import Skip
 from dali_mixup._epochs.state import signed
 from tests.damaged import new, run, same
 
-WILD = [None, True, -1, 0, 1, 2**31, 2**64, 10**400, 1.5, float("nan"), float("inf"), "", "0", b"x", [], [1], ["a"]]
-WILD += [{}, {"a": 1}, [[]], [-1], [24], [10**30], list(range(24)), [True], [1.0], object(), "é\udc80", {1}, 1j]
+WILD = [
+    None,
+    True,
+    -1,
+    0,
+    1,
+    2**31,
+    2**64,
+    10**400,
+    1.5,
+    float("nan"),
+    float("inf"),
+    "",
+    "0",
+    b"x",
+    [],
+    [1],
+    ["a"],
+]
+WILD += [
+    {},
+    {"a": 1},
+    [[]],
+    [-1],
+    [24],
+    [10**30],
+    list(range(24)),
+    [True],
+    [1.0],
+    object(),
+    "é\udc80",
+    {1},
+    1j,
+]
 WILD += [base64.b64encode(b"junk").decode(), "A" * 101]
 GONE = object()
 
@@ -79,7 +111,8 @@ def test_every_wild_value_everywhere_is_refused_by_name(
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        (("skipped",), list(range(24)), r"leaves out \(skipped\) 24 samples"),  # case 55: the loader looked for a good one
+        # Case 55: the loader looked for a good sample for ever.
+        (("skipped",), list(range(24)), r"leaves out \(skipped\) 24 samples"),
         (("skipped",), [24], r"up to number 24, but the data have 24"),
         (("epoch",), 7, "epoch=7, step=2, but run and its count lead to epoch 0, step 2"),
         (("step",), 3, "epoch=0, step=3, but"),

@@ -37,7 +37,7 @@ def mixing(where: str, curve: Callable[[int], Any]) -> MixPolicy:
 def until_error(loader: Any) -> tuple[int, BaseException]:
     """How many batches came, over epochs, before the error."""
     batches = 0
-    with pytest.raises(BaseException) as caught:  # noqa: PT011  the caller says which
+    with pytest.raises(BaseException) as caught:
         for _ in range(3):
             for _ in loader:
                 batches += 1
