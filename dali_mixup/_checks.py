@@ -110,4 +110,8 @@ def choice(owner: str, name: str, value: Any, allowed: tuple[str, ...]) -> str:
 
 def _interval(above: float | None, at_least: float | None, below: float | None, at_most: float | None) -> str:
     bounds = (("> ", above), (">= ", at_least), ("< ", below), ("<= ", at_most))
-    return " and ".join(f"{sign}{bound:g}" for sign, bound in bounds if bound is not None)
+    return " and ".join(
+        f"{sign}{bound:g}" if isinstance(bound, float) else f"{sign}{bound}"
+        for sign, bound in bounds
+        if bound is not None
+    )

@@ -26,3 +26,16 @@ def _is_default(value: Any, field: dataclasses.Field[Any]) -> bool:
     if isinstance(value, np.ndarray):
         return False
     return type(value) is type(field.default) and bool(value == field.default)
+
+
+def printable(name: str) -> str:
+    """A name unchanged, or escaped and in quotes if it contains line breaks, control characters or bytes that are not
+    text."""
+    return name if name.isprintable() else repr(name)
+
+
+def escaped(text: str) -> str:
+    """Text of several lines, with other control characters and bytes that are not text escaped as in Python."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
+from dali_mixup._repr import printable
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -168,7 +169,7 @@ def _draw_shares(
         percent = _percent(weight)
         draw.text((x + width, y), percent, INK, font, anchor="ra")
         room = width - draw.textlength(percent, font) - 8
-        draw.text((x, y), _shortened(draw, class_names[label], font, room), INK, font, anchor="la")
+        draw.text((x, y), _shortened(draw, printable(class_names[label]), font, room), INK, font, anchor="la")
         top = y + TEXT
         draw.rectangle((x, top, x + width - 1, top + BAR - 1), TRACK)
         length = max(1, round(weight * width))  # a weight above zero is never invisible
@@ -186,6 +187,7 @@ def _percent(weight: float) -> str:
 
 
 def _shortened(draw: ImageDraw.ImageDraw, text: str, font: Font, room: float) -> str:
+    text = text[:200]  # a name may have thousands of characters, and each is tried
     if draw.textlength(text, font) <= room:
         return text
     while text and draw.textlength(text + "…", font) > room:

@@ -132,13 +132,16 @@ class Schedules:
         """The methods, weights and prob of an epoch, from those that apply without a schedule."""
         for member in self.members:
             if member.alpha is not None:
-                methods = [with_alpha(m, a, epoch) for m, a in zip(methods, member.alpha, strict=True)]
+                methods = [
+                    with_alpha(m, a, epoch, f"alpha[{i}]")
+                    for i, (m, a) in enumerate(zip(methods, member.alpha, strict=True))
+                ]
             if member.weights is not None:
-                given = [value(curve, epoch) for curve in member.weights]
+                given = [value(c, epoch, f"weights[{i}]") for i, c in enumerate(member.weights)]
                 weights = odds(f"schedule.weights in epoch {epoch}", given, len(methods))
             if member.prob is not None:
                 name = f"schedule.prob in epoch {epoch}"
-                prob = number("MixPolicy", name, value(member.prob, epoch), at_least=0, at_most=1)
+                prob = number("MixPolicy", name, value(member.prob, epoch, "prob"), at_least=0, at_most=1)
         return methods, weights, prob
 
     def check(self, methods: Sequence[Method]) -> None:
@@ -172,19 +175,22 @@ def odds(name: str, given: Sequence[float], methods: int) -> tuple[float, ...]:
     return odds
 
 
-def value(curve: Curve, epoch: int) -> float:
-    """The value of a curve in an epoch."""
+def value(curve: Curve, epoch: int, name: str) -> float:
+    """The curve's value in an epoch. TypeError, ValueError where a function gives anything but a number >= 0."""
     if callable(curve):
-        return float(curve(epoch))
+        given: Any = curve(epoch)
+        if getattr(given, "ndim", None) == 0:
+            given = given.item()  # an array or tensor of one number
+        return number("MixPolicy", f"schedule.{name} in epoch {epoch}", given, at_least=0)
     if isinstance(curve, Sequence):
         at, values = zip(*curve, strict=True)
         return float(np.interp(epoch, at, values))
     return float(curve)
 
 
-def with_alpha(method: Any, alpha: Curve | None, epoch: int) -> Any:
-    """The method with its alpha of that epoch, validated by the method itself."""
-    return method if alpha is None else replace(method, alpha=value(alpha, epoch))
+def with_alpha(method: Any, alpha: Curve | None, epoch: int, name: str) -> Any:
+    """The method with the alpha of that epoch, validated by the method itself."""
+    return method if alpha is None else replace(method, alpha=value(alpha, epoch, name))
 
 
 def _curve(field: str, curve: Any) -> Any:

@@ -145,8 +145,13 @@ def _check_form(saved: Any) -> None:
 
 def _check_values(saved: Mapping[str, Any]) -> None:
     """Raise TypeError or ValueError for a value of another kind or out of range."""
-    for key in (*_POSITION, "rank"):
+    for key in _POSITION:
         integer("load_state_dict", key, saved[key], at_least=0)
+    for key in ELASTIC:
+        integer("load_state_dict", f"fingerprint.{key}", saved["fingerprint"][key], at_least=1)
+    integer(
+        "load_state_dict", "rank", saved["rank"], at_least=0, at_most=saved["fingerprint"]["world_size"] - 1
+    )
     if saved["run"] is not None:
         _keys("run", saved["run"], ("walk", "count", "dali"))
         _keys("run.walk", saved["run"]["walk"], _POSITION)

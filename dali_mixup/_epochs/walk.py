@@ -28,6 +28,8 @@ class Walk:
     interleaved: bool = False
 
     def __post_init__(self) -> None:
+        if not 0 <= self.offset < self.layout.samples:
+            raise ValueError(f"offset {self.offset} is outside an epoch of {self.layout.samples} samples")
         if not 0 <= self.step <= self.steps(self.epoch):
             raise ValueError(
                 f"step {self.step} is outside epoch {self.epoch} of {self.steps(self.epoch)} steps"

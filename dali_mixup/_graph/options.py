@@ -16,6 +16,7 @@ IMAGENET_STD = (58.395, 57.12, 57.375)  # 255 * (0.229, 0.224, 0.225)
 MAX_PIXELS = 2**28  # decoded, these are 805 MB
 
 MOST_THREADS = 1024  # if a process may have fewer, DALI ends it without a message
+MOST_AHEAD = 1000  # batches; each is held in memory
 
 Dtype = Literal["float32", "float16", "bfloat16", "uint8"]
 
@@ -78,7 +79,7 @@ class Runtime:
 
     Args:
         num_threads: DALI's worker threads, 1 to 1024; None: this process's share of the usable cores.
-        prefetch: batches prepared ahead, >= 1.
+        prefetch: batches prepared ahead, 1 to 1000.
         read_ahead: batches whose files are read into the page cache before they are due, >= 0. For high-latency
             storage: a network file system, cold disks. Costs a little CPU time if the files are cached already.
         roi_decoding: GPU only: decode just the window of the crop; "auto": if a self-test in a subprocess passes.
@@ -104,9 +105,10 @@ class Runtime:
     cpu_kernels: Literal["auto", "numba", "dali"] = "auto"
 
     def __post_init__(self) -> None:
-        counts = (("prefetch", 1), ("read_ahead", 0), ("memory_padding", 0), ("max_pixels", 1))
-        for name, least in counts:
-            object.__setattr__(self, name, integer("Runtime", name, getattr(self, name), at_least=least))
+        counts = (("prefetch", 1, MOST_AHEAD), ("read_ahead", 0, None), ("memory_padding", 0, None), ("max_pixels", 1, None))
+        for name, least, most in counts:
+            value = integer("Runtime", name, getattr(self, name), at_least=least, at_most=most)
+            object.__setattr__(self, name, value)
         if self.num_threads is not None:
             threads = integer("Runtime", "num_threads", self.num_threads, at_least=1, at_most=MOST_THREADS)
             object.__setattr__(self, "num_threads", threads)

@@ -18,13 +18,21 @@ def undecodable(source: Source, indices: Sequence[int], windows: bool) -> list[B
     """The samples among `indices`, which passed the gate, on which the CPU decoder fails, each decoded by itself.
 
     windows: decode a window of each, too.
-    Raises RuntimeError if it also fails on a good image: then no file is at fault.
+
+    Raises:
+        RuntimeError: it also fails on a good image: then no file is at fault.
+        Exception: whatever a source raises that is neither an OSError nor a ValueError: no file is at fault either.
     """
     found, pipe = [], None
     for index in indices:
         try:
+            sample = source.feed(np.array([index]))
+        except (OSError, ValueError) as error:
+            found.append(BadFile(int(index), source.name(int(index)), _reason(error, source, int(index))))
+            continue
+        try:
             pipe = pipe or _one_at_a_time(read_in_dali=source.read_in_dali, windows=windows)
-            pipe.run(sample=source.feed(np.array([index])))
+            pipe.run(sample=sample)
         except Exception as error:
             _one_at_a_time(read_in_dali=False, windows=windows).run(sample=[good_image()])
             found.append(BadFile(int(index), source.name(int(index)), _reason(error, source, int(index))))

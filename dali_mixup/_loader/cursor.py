@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -130,7 +129,7 @@ def from_state(state: Mapping[str, Any]) -> Cursor:
         return Cursor(**position)
     try:
         dali = base64.b64decode(run["dali"], validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii's, and that of text which is not ASCII
         raise ValueError(
             f"load_state_dict: run.dali is not base64 text ({error}); the state is damaged, load an earlier one"
         ) from None

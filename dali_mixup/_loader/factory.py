@@ -32,6 +32,7 @@ from dali_mixup.sources.bad_files import BadFiles, Skip, as_rule
 from dali_mixup.sources.classes import Classes
 
 TARGETS = ("dense", "compact", "labels")
+MOST_ROWS = 2**31 - 1  # DALI counts in 32 bits
 
 
 @says_what_replaces
@@ -66,7 +67,7 @@ def train_loader(
     Args:
         data: a folder of class folders, a manifest, a list of (path, label), or tar shards; see `open_source`.
         policy: a `MixPolicy`, or one or more methods, chosen with equal odds; None: no mixing.
-        batch_size: samples per rank and step, >= 1.
+        batch_size: samples per rank and step, 1 to 2**31 - 1.
         image_size: pixels, one number or (height, width), or a size that changes with the epoch or batch, as in
             `TrainTransform`; None: the transform's, or 224 without one.
         transform: random crop, resize, flip and augmentation; None: `TrainTransform(image_size)`.
@@ -96,7 +97,7 @@ def train_loader(
     """
     owner = "train_loader"
     place = resolve_rank(rank, world_size)
-    batch_size = integer(owner, "batch_size", batch_size, at_least=1)
+    batch_size = integer(owner, "batch_size", batch_size, at_least=1, at_most=MOST_ROWS)
     seed = integer(owner, "seed", seed, at_least=0)
     mixing = as_policy(owner, policy)
     instance(owner, "handover", handover, HandOver)
@@ -183,7 +184,7 @@ def val_loader(
     """
     owner = "val_loader"
     place = resolve_rank(rank, world_size)
-    batch_size = integer(owner, "batch_size", batch_size, at_least=1)
+    batch_size = integer(owner, "batch_size", batch_size, at_least=1, at_most=MOST_ROWS)
     instance(owner, "transform", transform, ValTransform)
     transform = _sized(owner, image_size, transform, ValTransform)
     source = open_source(data, classes=classes)

@@ -198,7 +198,14 @@ class MixLoader:
                 len(self.dataset),
             )
             cursor = Cursor(epoch, 0, offset)
-        self.spec.walk(cursor)  # refuses a position outside the epoch now, not in the first batch
+        walk = self.spec.walk(cursor)  # refuses a position outside the epoch now, not in the first batch
+        if cursor.run is not None and self.spec.owns(cursor):
+            reached = walk.address(cursor.run.count)
+            if reached != (cursor.epoch, cursor.step):
+                raise ValueError(
+                    f"load_state_dict: epoch={cursor.epoch}, step={cursor.step}, but run and its count lead to epoch "
+                    f"{reached[0]}, step {reached[1]}; the state was changed or damaged, load an earlier one"
+                )
         self._progress.load(cursor, state_dict["skipped"])
 
     def close(self) -> None:

@@ -92,6 +92,11 @@ class PipelineRun:
                 batch, outputs, saved = self._next_outputs()
             with stage("hand the images over", self._on_gpu):
                 images = [self._as_torch(output) for output in outputs]
+        except StopIteration as error:  # would end the loop, and the epoch with it, without a word
+            self.close()
+            raise RuntimeError(
+                "a function that this loader calls (a schedule's curve, a sampler, a source) raised StopIteration"
+            ) from error
         except BaseException:
             self.close()
             raise

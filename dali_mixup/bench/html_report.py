@@ -6,6 +6,7 @@ import base64
 from html import escape
 from typing import Any
 
+from dali_mixup._repr import printable
 from dali_mixup.bench import tables
 from dali_mixup.bench.summary import Report
 from dali_mixup.bench.tables import Table
@@ -27,10 +28,10 @@ def page(report: Report, pictures: dict[str, bytes]) -> str:
     scaling = "".join(images[name] for name in images if name.startswith("scaling"))
     parts = [
         "<h1>Loader benchmark</h1>",
-        f"<p><code>{escape(report['command'])}</code></p>",
+        f"<p><code>{_text(report['command'])}</code></p>",
         f"<p>{settings['threads'][0]} threads or worker processes, batches of {settings['batch_sizes'][0]}, "
         f"{settings['repeats']} interleaved repeats of {settings['batches']} batches after "
-        f"warm-up, each in a fresh process; page cache: {escape(report['cache'])}. Intervals hold the median with at "
+        f"warm-up, each in a fresh process; page cache: {_text(report['cache'])}. Intervals hold the median with at "
         "least 90% and assume no distribution; overlapping intervals are not ranked. The dashed line is the rate of "
         "decoding alone, measured in the same run.</p>",
         _section("Throughput", tables.throughput(report), images["throughput"]),
@@ -49,12 +50,17 @@ def page(report: Report, pictures: dict[str, bytes]) -> str:
     )
 
 
+def _text(given: str) -> str:
+    """As HTML; what is no text, such as a file name that is not UTF-8, escaped."""
+    return escape(printable(given))
+
+
 def _section(title: str, table: Table, pictures: str) -> str:
     head, body = table
     if not body:
         return ""
-    cells = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    lines = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in body)
+    cells = "".join(f"<th>{_text(cell)}</th>" for cell in head)
+    lines = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in line) + "</tr>" for line in body)
     return f"<h2>{title}</h2>{pictures}<table><tr>{cells}</tr>{lines}</table>"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from dali_mixup._repr import printable
 from dali_mixup.check.report import Report
 
 _FEW = 20
@@ -15,9 +16,9 @@ _EXAMPLES = 5
 def summary(report: Report) -> Iterator[str]:
     """The lines of a report: every file with a finding, by name, then the data as a whole."""
     for finding in report.findings:
-        yield f"{finding.problem.value}: {printable(finding.key)} ({finding.detail})"
+        yield f"{finding.problem.value}: {printable(finding.key)} ({printable(finding.detail)})"
     for key, remark in report.damaged.items():
-        yield f"damaged, but decodes: {printable(key)} ({remark})"
+        yield f"damaged, but decodes: {printable(key)} ({printable(remark)})"
     for key in report.rotated:
         yield f"rotated by EXIF, which training ignores: {printable(key)}"
     yield from _same_names(report)
@@ -31,11 +32,6 @@ def summary(report: Report) -> Iterator[str]:
         f"{report.samples} files, {unfit} unfit, {empty} {'class' if empty == 1 else 'classes'} without a fit image: "
         + ("fit for training" if report.fit else "not fit for training")
     )
-
-
-def printable(name: str) -> str:
-    """A name unchanged, or escaped if it contains line breaks or bytes that are not text."""
-    return name if name.isprintable() else repr(name)
 
 
 def _same_names(report: Report) -> Iterator[str]:

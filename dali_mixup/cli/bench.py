@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from dali_mixup._files import check_writable, make_folder, replacing, write_text
+from dali_mixup._repr import escaped
 from dali_mixup.cli.bench_data import samples_of
 from dali_mixup.cli.errors import usage_errors
 from dali_mixup.cli.progress import tracked
@@ -104,7 +105,7 @@ def bench(
     if report["runs"]:
         typer.echo(tables.markdown(tables.throughput(report)))
     for title, reason in tables.absent(report)[1]:
-        typer.echo(f"not measured: {title}: {reason}")
+        typer.echo(escaped(f"not measured: {title}: {reason}"))
     write_text(out / "report.json", json.dumps(report, indent=1) + "\n")
     if report["runs"]:
         pictures = plots(report)
@@ -112,6 +113,6 @@ def bench(
             with replacing(out / f"{name}.png") as file:
                 file.write(png)
         write_text(out / "report.html", page(report, pictures))
-    typer.echo(f"written to {out}")
+    typer.echo(f"written to {escaped(str(out))}")
     if not report["runs"]:
         raise typer.Exit(1)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dali_mixup._files import check_writable
+from dali_mixup._repr import escaped
 from dali_mixup.cli.errors import usage_errors
 
 if TYPE_CHECKING:
@@ -37,17 +38,11 @@ def check(
     """Decode every file and list those that are unfit. Exit code: 0 fit, 1 not fit, 2 the check is impossible."""
     from dali_mixup.check import Report
     from dali_mixup.check.summary import summary
-    from dali_mixup.sources import StorageError
 
     with usage_errors():
         source = _open(data)
         _check_targets(source, manifest, exclude)
-    try:
-        scanned = _scan(source, threads, max_pixels)
-    except StorageError as error:
-        typer.secho(f"error: {error}", fg="red", err=True)
-        raise typer.Exit(2) from error
-    report = Report.of(source, scanned)
+    report = Report.of(source, _scan(source, threads, max_pixels))
     for line in summary(report):
         typer.echo(line)
     _write(source, report, manifest, exclude)
@@ -65,12 +60,14 @@ def _open(data: str) -> Source:
 
 def _check_targets(source: Source, manifest: Path | None, exclude: Path | None) -> None:
     """Raise before the long work for arguments that would fail after it."""
-    from dali_mixup.sources.manifest import MANIFEST_SUFFIXES
+    from dali_mixup.sources.manifest import MANIFEST_SUFFIXES, refuse_names
 
     if manifest is not None and manifest.suffix not in MANIFEST_SUFFIXES:
         raise ValueError(f"--manifest {str(manifest)!r}: expected a name that ends in {MANIFEST_SUFFIXES}")
     if manifest is not None and not source.read_in_dali:
         raise ValueError("--manifest: a manifest lists image files, and these data are shards; use --exclude")
+    if manifest is not None:
+        refuse_names(manifest, source)
     for target in (manifest, exclude):
         if target is not None:
             check_writable(target)
@@ -100,11 +97,11 @@ def _write(source: Source, report: Report, manifest: Path | None, exclude: Path 
 
     if exclude is not None:
         write_exclude_list(exclude, ((finding.key, finding.problem.value) for finding in report.findings))
-        typer.echo(f"wrote {exclude}: {len(report.findings)} unfit files")
+        typer.echo(f"wrote {escaped(str(exclude))}: {len(report.findings)} unfit files")
     if manifest is None:
         return
     if len(report.findings) == len(source):
         typer.echo("wrote no manifest: no file is fit")
         return
     write_manifest(manifest, source.exclude(finding.index for finding in report.findings), report.sizes)
-    typer.echo(f"wrote {manifest}: {len(report.sizes)} fit files")
+    typer.echo(f"wrote {escaped(str(manifest))}: {len(report.sizes)} fit files")

@@ -10,16 +10,20 @@ import typer
 from typer.core import TyperGroup
 
 from dali_mixup._files import NotWritten
+from dali_mixup._repr import escaped
 
 
 class Commands(TyperGroup):
-    """The subcommands. Any of them that cannot write its result ends with one line and exit code 2: a full disk is not
-    a bug, so it needs no traceback."""
+    """The subcommands. Any of them that cannot write its result or cannot read the data ends with one line and exit
+    code 2: neither a full disk nor a damaged image is a bug, so neither needs a traceback."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        from dali_mixup.sources.bad_files import BadFileError
+        from dali_mixup.sources.reading import StorageError
+
         try:
             return super().invoke(ctx)
-        except NotWritten as error:
+        except (NotWritten, BadFileError, StorageError) as error:
             raise _ended(error) from error
 
 
@@ -37,5 +41,5 @@ def usage_errors() -> Iterator[None]:
 
 
 def _ended(error: Exception) -> typer.Exit:
-    typer.secho(f"error: {error}", fg="red", err=True)
+    typer.secho(f"error: {escaped(str(error))}", fg="red", err=True)
     return typer.Exit(2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dali_mixup._repr import short
+from dali_mixup._repr import escaped, short
 from dali_mixup.cli.errors import usage_errors
 from dali_mixup.cli.pictures import check_picture, save_picture
 
@@ -50,7 +50,7 @@ def gallery(
     names = (first.stem, second.stem)
     methods = [cls(**fields) for name, cls in REGISTRY.items() for fields in ({}, *VARIANTS.get(name, ()))]
     save_picture(draw_gallery(squares, names, methods), out)
-    typer.echo(f"{len(methods)} ways of mixing {names[0]} with {names[1]}: {out}")
+    typer.echo(escaped(f"{len(methods)} ways of mixing {names[0]} with {names[1]}: {out}"))
 
 
 def draw_gallery(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dali_mixup._repr import escaped
 from dali_mixup.cli.errors import usage_errors
 from dali_mixup.cli.pictures import check_picture, save_picture
 
@@ -48,4 +49,6 @@ def preview(
         batch, targets = loader.peek()
         sheet = to_grid(batch, targets, loader.classes, mean=loader.mean, std=loader.std)
     save_picture(sheet, out)
-    typer.echo(f"{loader.batch_size} images of {len(source)}, {source.num_classes} classes: {out}")
+    typer.echo(
+        f"{loader.batch_size} images of {len(source)}, {source.num_classes} classes: {escaped(str(out))}"
+    )

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dali_mixup._repr import escaped
 from dali_mixup.cli.errors import usage_errors
 
 STOPPED = 130  # the exit code that a shell expects after Ctrl-C
@@ -88,7 +89,7 @@ def train(
         try:
             outcome = run.until_done()
         except TrainingError as error:
-            typer.secho(f"error: {error}", fg="red", err=True)
+            typer.secho(f"error: {escaped(str(error))}", fg="red", err=True)
             raise typer.Exit(1) from error
     if not outcome.finished and max_steps is None:
         raise typer.Exit(STOPPED)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dali_mixup._files import check_writable, write_text
+from dali_mixup._repr import escaped
 from dali_mixup.cli.bench_data import samples_of
 from dali_mixup.cli.errors import usage_errors
 from dali_mixup.cli.progress import tracked
@@ -69,4 +70,4 @@ def tune(
     for stage, seconds in found.verdict.added.items():
         typer.echo(f"{stage:8} adds {1000 * seconds:7.1f} ms per batch")
     write_text(out, text)
-    typer.echo(f"written to {out}")
+    typer.echo(f"written to {escaped(str(out))}")

@@ -205,14 +205,19 @@ class PlanSource:
         # DALI continues to count iterations across epochs unless the pipeline is reset, which advances its epoch.
         epoch, step = divmod(info.iteration, self.steps) if self.steps else (0, info.iteration)
         feed = self.feed
-        plan = feed.policy.plan(
-            self.rows,
-            feed.height,
-            feed.width,
-            seed=self.seed,
-            rank=self.rank,
-            epoch=info.epoch_idx + epoch,
-            step=step,
-            steps_per_epoch=self.steps,
-        )
+        try:
+            plan = feed.policy.plan(
+                self.rows,
+                feed.height,
+                feed.width,
+                seed=self.seed,
+                rank=self.rank,
+                epoch=info.epoch_idx + epoch,
+                step=step,
+                steps_per_epoch=self.steps,
+            )
+        except StopIteration as error:  # to DALI it would be the end of the data
+            raise RuntimeError(
+                "mix: a function of the policy, such as a schedule's curve, raised StopIteration"
+            ) from error
         return feed.arrays(plan, self.names)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from dali_mixup._checks import integer
+from dali_mixup._repr import printable
 
 log = logging.getLogger("dali_mixup")
 
@@ -97,12 +98,12 @@ class BadFiles:
     def __init__(self, samples: int, rule: Skip | None, known: Iterable[int] = ()):
         self.samples, self.rule = samples, rule
         self._bad = set(known)
-        self._table = np.array(sorted(self._bad), dtype=np.int64)
-        if len(self._bad) >= samples or ((self._table < 0) | (self._table >= samples)).any():
+        if len(self._bad) >= samples or not all(0 <= index < samples for index in self._bad):
             raise ValueError(
-                f"the state leaves out (skipped) {len(self._bad)} samples up to number {self._table.max()}, but the "
-                f"data have {samples}; expected numbers in [0, {samples}), and not all of them"
+                f"the state leaves out (skipped) {len(self._bad)} samples up to number {max(self._bad)}, but the data "
+                f"have {samples}; expected numbers in [0, {samples}), and not all of them"
             )
+        self._table = np.array(sorted(self._bad), dtype=np.int64)
 
     @property
     def indices(self) -> list[int]:
@@ -125,7 +126,7 @@ class BadFiles:
         Raises:
             BadFileError: without a rule, beyond its `at_most`, or if no good sample is left.
         """
-        named = "; ".join(f"{file.name}: {file.reason}" for file in found[:10])
+        named = "; ".join(f"{printable(file.name)}: {printable(file.reason)}" for file in found[:10])
         more = f" and {len(found) - 10} more" if len(found) > 10 else ""
         if self.rule is None:
             raise BadFileError(
@@ -146,8 +147,8 @@ class BadFiles:
         for file in found:
             log.warning(
                 "leaving out %s: %s (replaced by sample %d; %d of at most %d)",
-                file.name,
-                file.reason,
+                printable(file.name),
+                printable(file.reason),
                 self._stand_in(file.index),
                 len(bad),
                 self.rule.at_most,

@@ -73,6 +73,13 @@ def write_manifest(
             out.writelines(f"{json.dumps(row)}\n".encode() for row in _rows(source, table))
 
 
+def refuse_names(file: str | os.PathLike[str], source: Source) -> None:
+    """ValueError where a manifest of that suffix cannot hold the source's names; to ask before long work."""
+    if os.fspath(file).endswith(".parquet"):
+        for name in (*source.classes, *(source.key(index) for index in range(len(source)))):
+            parquet.check_name(name)
+
+
 def read_manifest(file: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None) -> FileList:
     """The samples that a manifest lists; the files themselves are not checked.
 

@@ -37,6 +37,16 @@ class Rows:
         return dict(zip(_COLUMNS, values, strict=True))
 
 
+def check_name(name: str) -> None:
+    """ValueError for one that is not UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"Parquet cannot hold names that are not UTF-8, such as {name!r}; write .jsonl"
+        ) from None
+
+
 def write(file: IO[bytes], rows: list[dict[str, Any]], metadata: dict[str, str]) -> None:
     """Write rows and the header.
 
@@ -45,12 +55,9 @@ def write(file: IO[bytes], rows: list[dict[str, Any]], metadata: dict[str, str])
         ImportError: pyarrow is not installed.
     """
     arrow, module = _pyarrow()
-    try:
-        table = arrow.Table.from_pylist(rows)
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"Parquet cannot hold names that are not UTF-8, such as {error.object!r}; write .jsonl"
-        ) from None
+    for row in rows:
+        check_name(row["path"])
+    table = arrow.Table.from_pylist(rows)
     module.write_table(table.replace_schema_metadata(metadata), file)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -152,6 +154,56 @@ class TestSamplers:
             ValueError, match=r"order=ClassGroups\(size=3\) and batch_size=4: groups would be split"
         ):
             train_loader(image_folder, order=ClassGroups(3), **common)
+
+    @pytest.mark.parametrize("generator", ["python", "numpy", "torch"])
+    def test_a_sampler_that_draws_from_a_global_generator_is_a_function_of_seed_and_epoch(
+        self, generator: str
+    ) -> None:
+        """On every rank, at every call and after a resume, whatever was drawn meanwhile; and nobody else notices."""
+        order = FromSampler(Drawn(DRAWS[generator]))
+        first = order.indices(3, 1, LABELS)
+        states = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+        assert np.array_equal(order.indices(3, 1, LABELS), first)
+        assert states == (
+            random.getstate(),
+            np.random.get_state()[1].tolist(),
+            torch.get_rng_state().tolist(),
+        )
+        random.random(), np.random.rand(), torch.rand(1)
+        assert np.array_equal(FromSampler(Drawn(DRAWS[generator])).indices(3, 1, LABELS), first)
+        assert not np.array_equal(order.indices(3, 2, LABELS), first)
+        assert not np.array_equal(order.indices(4, 1, LABELS), first)
+
+    @pytest.mark.parametrize("own", [np.random.RandomState(0), random.Random(0)], ids=["numpy", "python"])
+    def test_a_sampler_with_a_generator_of_its_own_is_refused(self, own: Any, image_folder: Path) -> None:
+        sampler = Drawn(lambda: [own.randint(0, 23) for _ in range(24)])
+        with pytest.raises(ValueError, match="two different orders for the same epoch"):
+            train_loader(image_folder, batch_size=4, image_size=16, device="cpu", order=sampler)
+
+    @pytest.mark.parametrize("given", [[0.0, 1.5], [0.0, 1.0], ["0"], [None], [[0, 1]], [True, False]])
+    def test_what_is_no_index_is_refused(self, given: list[Any]) -> None:
+        with pytest.raises(TypeError, match=r"integer index per sample|no sample indices"):
+            FromSampler(given).indices(0, 0, LABELS)
+
+
+class Drawn:
+    """A sampler that asks nobody but `draw`."""
+
+    def __init__(self, draw: Any) -> None:
+        self.draw = draw
+
+    def __len__(self) -> int:
+        return 24
+
+    def __iter__(self) -> Any:
+        return iter(self.draw())
+
+
+DRAWS = {
+    "python": lambda: random.sample(range(24), 24),
+    "numpy": lambda: np.random.permutation(24).tolist(),
+    "torch": lambda: torch.randperm(24).tolist(),
+}
 
 
 def test_every_form_of_an_order_is_understood() -> None:

@@ -1,0 +1,49 @@
+"""Ranks that do not have the same loader are refused before the first batch, with what differs on which rank."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+WORKER = Path(__file__).with_name("disagreeing_worker.py")
+REFUSED = {
+    "seed": ["seed: ", "on rank"],
+    "files": ["samples: ", "data: "],
+    "policy": ["policy"],
+    "same rank twice": ["both take the share of rank=0"],
+}
+
+
+def outcomes(data: Path, *differences: str) -> list[tuple[list[str], int]]:
+    """For each difference, what rank 0 and rank 1 ended with, and how many samples both have seen."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, WORKER, data, *differences],
+            env=os.environ | group | {"RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    (said, errors), _ = [process.communicate(timeout=240) for process in ranks]
+    assert [process.returncode for process in ranks] == [0, 0], errors
+    return [json.loads(line) for line in said.splitlines()]
+
+
+def test_ranks_that_disagree_are_told_what_differs(image_folder: Path) -> None:
+    """Case 35: they trained on 19 or 14 of 24 samples, with exit code 0."""
+    nothing, threads, *others = outcomes(image_folder, "nothing", "threads", *REFUSED)
+    assert nothing == threads == [["agreed", "agreed"], 24], "threads change no sample"
+    for (difference, words), (said, _) in zip(REFUSED.items(), others, strict=True):
+        refused = [line for line in said if line != "agreed"]
+        assert refused, f"{difference}: {said}"
+        assert all(word in line for line in refused for word in words), said

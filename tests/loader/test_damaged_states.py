@@ -1,0 +1,133 @@
+"""A state that was changed is refused when it is loaded, whatever is in it, and the loader stays as it was."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from dali_mixup import Skip
+from dali_mixup._epochs.state import signed
+from tests.damaged import new, run, same
+
+WILD = [
+    None,
+    True,
+    -1,
+    0,
+    1,
+    2**31,
+    2**64,
+    10**400,
+    1.5,
+    float("nan"),
+    float("inf"),
+    "",
+    "0",
+    b"x",
+    [],
+    [1],
+    ["a"],
+]
+WILD += [
+    {},
+    {"a": 1},
+    [[]],
+    [-1],
+    [24],
+    [10**30],
+    list(range(24)),
+    [True],
+    [1.0],
+    object(),
+    "é\udc80",
+    {1},
+    1j,
+]
+WILD += [base64.b64encode(b"junk").decode(), "A" * 101]
+GONE = object()
+
+Place = tuple[Any, ...]
+
+
+def places(thing: Any, place: Place = ()) -> Iterator[Place]:
+    """Every value in nested mappings and lists, by the keys that lead there."""
+    items = thing.items() if isinstance(thing, dict) else enumerate(thing) if isinstance(thing, list) else ()
+    for key, item in items:
+        yield (*place, key)
+        yield from places(item, (*place, key))
+
+
+def changed(state: dict[str, Any], place: Place, value: Any) -> dict[str, Any]:
+    made = copy.deepcopy(state)
+    inner: Any = made
+    for key in place[:-1]:
+        inner = inner[key]
+    if value is GONE:
+        del inner[place[-1]]
+    else:
+        inner[place[-1]] = value
+    return made
+
+
+@pytest.fixture
+def loader(pictures: list[tuple[str, int]]) -> Any:
+    """In the middle of its first epoch."""
+    loader = new(pictures, bad_files=Skip())
+    iterator = iter(loader)
+    next(iterator)
+    next(iterator)
+    return loader
+
+
+@pytest.fixture
+def state(loader: Any) -> dict[str, Any]:
+    return json.loads(json.dumps(loader.state_dict()))
+
+
+def test_every_wild_value_everywhere_is_refused_by_name(
+    pictures: list[tuple[str, int]], state: dict[str, Any]
+) -> None:
+    other = new(pictures, bad_files=Skip())
+    before, tried = other.state_dict(), 0
+    for place in places(state):
+        for value in [*WILD, GONE]:
+            damaged = changed(state, place, value)
+            if damaged == state:
+                continue  # True is 1
+            tried += 1
+            with pytest.raises((TypeError, ValueError), match="load_state_dict"):
+                other.load_state_dict(damaged)
+            assert other.state_dict() == before
+    assert tried > 2000
+    reference = new(pictures)
+    assert same(run(other), run(reference)), "it goes on as if nobody had tried"
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        # Case 55: the loader looked for a good sample for ever.
+        (("skipped",), list(range(24)), r"leaves out \(skipped\) 24 samples"),
+        (("skipped",), [24], r"up to number 24, but the data have 24"),
+        (("epoch",), 7, "epoch=7, step=2, but run and its count lead to epoch 0, step 2"),
+        (("step",), 3, "epoch=0, step=3, but"),
+        (("run", "count"), 10**30, "lead to epoch 1666"),
+        (("run", "walk", "offset"), 24, "offset 24 is outside an epoch of 24 samples"),
+        (("rank",), 1, "rank=1"),
+        (("fingerprint", "world_size"), 0, "world_size=0"),
+        (("run", "dali"), "é", "run.dali is not base64"),
+        (("run", "dali"), "A", "run.dali is not base64"),
+    ],
+)
+def test_what_was_wrong_when_it_was_signed_is_refused_too(
+    loader: Any, state: dict[str, Any], place: Place, value: Any, message: str
+) -> None:
+    before = loader.state_dict()
+    with pytest.raises(ValueError, match=message):
+        loader.load_state_dict(signed(changed(state, place, value)))
+    assert loader.state_dict() == before
