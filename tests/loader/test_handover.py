@@ -214,7 +214,7 @@ class TestNeighbours:
         ("table", "message"),
         [
             (TABLE[:5], r"expected \(12, m\) indices in \[0, 12\)"),
-            (TABLE * 2, "names samples up to 22"),
+            (TABLE * 2, "has samples up to 22"),
             (TABLE - 1, "names sample -1"),
             (TABLE.astype(float), "float64"),
             (None, r"shape \(\)"),
@@ -256,7 +256,7 @@ class TestLabels:
     @pytest.mark.parametrize(
         ("bad", "message"),
         [
-            (np.zeros((3, 5)), "the data have 12 samples; expected one line for each"),
+            (np.zeros((3, 5)), "the data have 12 samples; expected one line per sample"),
             (np.zeros(12), r"shape \(12,\)"),
             (np.array([["a"] * 2] * 12), "expected .* finite numbers"),
             (np.array([[0.0, 1.0]] * 11 + [[np.nan, 0.0]]), "line 11 of vectors"),
