@@ -155,7 +155,7 @@ def main(
                 typer.echo(
                     f"{name}, {state}, {loader}: {rate['median']:.0f} images/s ({rate['low']:.0f} to "
                     f"{rate['high']:.0f}), {times['median']:.2f} times ({times['low']:.2f} to {times['high']:.2f}), "
-                    f"{row['cpu_ms_an_image']['median']:.2f} ms CPU an image, {row['read_mb']:.0f} MB read"
+                    f"{row['cpu_ms_an_image']['median']:.2f} ms CPU per image, {row['read_mb']:.0f} MB read"
                 )
             out.write_text(json.dumps(report, indent=1) + "\n")
 

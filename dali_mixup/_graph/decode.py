@@ -89,8 +89,8 @@ def middle(encoded: DataNode, backend: Backend) -> DataNode:
 
 def words(message: str) -> str:
     """The part of DALI's message that describes the problem, without the graph around it."""
-    said = re.search(r"encountered:\s*(.*?)\s*(?:C\+\+ context|Current pipeline|$)", message, re.DOTALL)
-    text = " ".join((said.group(1) if said else message).split())
+    match = re.search(r"encountered:\s*(.*?)\s*(?:C\+\+ context|Current pipeline|$)", message, re.DOTALL)
+    text = " ".join((match.group(1) if match else message).split())
     return "DALI: " + re.sub(
         r" sample #\d+ ?:?$", "", text
-    )  # its place in a batch, which means nothing to a reader
+    )  # its position in a batch, which is of no use to a reader

@@ -1,4 +1,4 @@
-"""The two groups of options that all loaders share: the form of a batch's images, and the way they are made."""
+"""The two groups of options that all loaders share: the form of a batch's images, and the settings of the pipeline."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Runtime:
-    """The resources and the implementation. Nothing here changes the samples, crops or mixes of a batch.
+    """Threads, prefetching and decoder settings. Nothing here changes the samples, crops or mixes of a batch.
 
     `dali-mixup tune` measures these on your machine and prints the object to use.
 

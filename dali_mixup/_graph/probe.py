@@ -41,7 +41,7 @@ def undecodable(source: Source, indices: Sequence[int], windows: bool) -> list[B
 
 
 def culprits(rows: Sequence[int], fails: Callable[[frozenset[int]], bool]) -> list[int]:
-    """The rows of a batch, in rising order, that make it fail.
+    """The rows of a batch, in ascending order, that make it fail.
 
     fails: whether the batch fails with only these rows unchanged and good images replacing the others. It is called for
         smaller and smaller parts. A batch that fails without any of its rows, or no longer fails with all of them, has
@@ -75,8 +75,8 @@ def _one_at_a_time(read_in_dali: bool, windows: bool) -> Pipeline:
 
 
 def _reason(error: Exception, source: Source, index: int) -> str:
-    said = words(str(error))
+    message = words(str(error))
     try:
-        return str(explained(encoded_sample(source, index, MAX_PIXELS), MAX_PIXELS, said))
+        return str(explained(encoded_sample(source, index, MAX_PIXELS), MAX_PIXELS, message))
     except UnfitError as unfit:  # it has changed meanwhile
         return str(unfit)

@@ -88,8 +88,8 @@ def judged(gpu: int, hw_decoder_load: float) -> Verdict:
         ):  # a process that hangs in the driver may not even die
             child.communicate(timeout=5)
         return Verdict(False, f"no answer within {TIMEOUT:g} s")
-    said = err.strip()
-    reason = f"exit {child.returncode}: {said if len(said) <= 300 else '...' + said[-300:]}"
+    message = err.strip()
+    reason = f"exit {child.returncode}: {message if len(message) <= 300 else '...' + message[-300:]}"
     if child.returncode == 0:
         return Verdict(True)
     if CONTROL not in out or NOT_THE_DECODER.search(err):

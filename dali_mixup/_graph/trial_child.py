@@ -49,7 +49,7 @@ class Decoder:
 
     def _run(self, samples: Sequence[np.ndarray], care: Care) -> tuple[str | None, str | None, np.ndarray]:
         error, pixels = None, np.empty(0)
-        with _stderr() as said:
+        with _stderr() as captured:
             try:
                 pipe = self._pipes.get(care) or self._built(care)
                 self._pipes[care] = pipe
@@ -59,7 +59,7 @@ class Decoder:
             except Exception as failure:
                 self._pipes.pop(care, None)  # DALI guarantees nothing for a pipeline after an error
                 error = words(str(failure))
-        remark = re.search(r"Corrupt JPEG data.*", "".join(said))
+        remark = re.search(r"Corrupt JPEG data.*", "".join(captured))
         return error, remark and remark.group(), pixels
 
     def _built(self, care: Care) -> Pipeline:
@@ -111,18 +111,18 @@ def _stderr() -> Iterator[list[str]]:
 
     Their lines name no file. The list is filled at the end.
     """
-    said: list[str] = []
+    captured: list[str] = []
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as file:
         os.dup2(file.fileno(), 2)
         try:
-            yield said
+            yield captured
         finally:
             os.dup2(saved, 2)
             os.close(saved)
             file.seek(0)
-            said.append(file.read().decode(errors="replace"))
+            captured.append(file.read().decode(errors="replace"))
 
 
 def main(descriptor: int, threads: int) -> None:

@@ -50,7 +50,7 @@ class Batch:
 class BatchSource:
     """The callable behind `fn.external_source`: for the n-th batch of a walk, the files and the plan's arrays.
 
-    A pure function of the batch's number and of the bad samples, but for three memories: the orders of its current
+    A pure function of the batch's number and of the bad samples, except for three caches: the orders of its current
     epochs, the batches handed to DALI that have not come out yet, and the last arrays.
     """
 

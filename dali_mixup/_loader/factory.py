@@ -264,12 +264,12 @@ def _num_classes(
 ) -> int:
     """Number of columns of dense targets: the argument, else the policy's, else the number of classes in the data."""
     found = source.num_classes if vectors is None else vectors.shape[1]
-    told = {} if given is None else {"num_classes": integer(owner, "num_classes", given, at_least=1)}
+    counts = {} if given is None else {"num_classes": integer(owner, "num_classes", given, at_least=1)}
     if policy is not None and policy.num_classes is not None:
-        told["policy.num_classes"] = policy.num_classes
-    if len(set(told.values())) > 1:
-        raise ValueError(f"{owner}: {' but '.join(f'{k}={v}' for k, v in told.items())}; give one of them")
-    for name, count in told.items():
+        counts["policy.num_classes"] = policy.num_classes
+    if len(set(counts.values())) > 1:
+        raise ValueError(f"{owner}: {' but '.join(f'{k}={v}' for k, v in counts.items())}; give one of them")
+    for name, count in counts.items():
         if count < found or (vectors is not None and count != found):
             least = "==" if vectors is not None else ">="
             raise ValueError(

@@ -79,7 +79,7 @@ def mix(
             (C, H, W); None: not normalised, float32, in `layout`.
         half_images: the images are float16. DALI's paste takes none, so they become float32 first.
         targets: "dense" or "compact".
-        segmentation: (H, W) or (H, W, 1) class ids per pixel, uint8, int16 or (but for ResizeMix) int32, on the images'
+        segmentation: (H, W) or (H, W, 1) class ids per pixel, uint8, int16 or (not ResizeMix) int32, on the images'
             device, to be mixed alike; only with methods that paste (CutMix, ResizeMix, RICAP, Mosaic).
 
     Returns:

@@ -28,7 +28,7 @@ def read_exclude_list(file: str | os.PathLike[str]) -> list[str]:
 
     Raises:
         ValueError: a line that is not of the form above; the message quotes it.
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: the file does not exist.
     """
     path = home_expanded(file)
     regular_file(path)

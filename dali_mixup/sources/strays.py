@@ -23,7 +23,7 @@ LITTER = frozenset(
         "lost+found",
     }
 )
-"""Left behind by macOS, Python, Synology, Windows and ext4, in lower case. Names with a leading dot come on top."""
+"""Left behind by macOS, Python, Synology, Windows and ext4, in lower case. Names with a leading dot count too."""
 
 
 def is_litter(name: str) -> bool:

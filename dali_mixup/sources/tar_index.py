@@ -146,7 +146,7 @@ def _save(file: str, origin: str, index: ShardIndex) -> None:
         "labels": index.labels,
     }
     if os.path.lexists(file) and (os.path.islink(file) or not os.path.isfile(file)):
-        # Writing to a pipe could last forever, and a link may lead to a file that is no index.
+        # Writing to a pipe could last forever, and a link may lead to a file that is not an index.
         _log.info("the index of a shard is not kept: %s is not a regular file", file)
         return
     try:

@@ -114,7 +114,7 @@ def test_sizes_may_change_whichever_way_windows_are_decoded(image_folder: Path, 
     [
         (lambda: SizeSchedule(()), "at least one knot"),
         (lambda: SizeSchedule(((5, 64), (2, 32))), "in order of epoch"),
-        (lambda: SizeSchedule(((0, 16),)), "side of one of the knots .multiple=32.=16"),
+        (lambda: SizeSchedule(((0, 16),)), "side of one of the knots \\(multiple=32\\)=16"),
         (lambda: SizeSchedule(160), "expected \\(\\(epoch, side\\), ...\\)"),
         (lambda: MultiScale(()), "expected at least one"),
         (lambda: MultiScale((64,), every="step"), "every='step'"),
