@@ -105,8 +105,13 @@ class Runtime:
     cpu_kernels: Literal["auto", "numba", "dali"] = "auto"
 
     def __post_init__(self) -> None:
-        counts = (("prefetch", 1, MOST_AHEAD), ("read_ahead", 0, None), ("memory_padding", 0, None), ("max_pixels", 1, None))
-        for name, least, most in counts:
+        bounds = {
+            "prefetch": (1, MOST_AHEAD),
+            "read_ahead": (0, None),
+            "memory_padding": (0, None),
+            "max_pixels": (1, None),
+        }
+        for name, (least, most) in bounds.items():
             value = integer("Runtime", name, getattr(self, name), at_least=least, at_most=most)
             object.__setattr__(self, name, value)
         if self.num_threads is not None:

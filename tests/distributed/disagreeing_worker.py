@@ -1,5 +1,5 @@
-"""One rank of a run whose ranks do not have the same loader; see test_disagreement.py. Rank 0 prints, for each difference
-one line of JSON: how the epoch of either rank ended, and how many samples they have seen together."""
+"""One rank of a run whose ranks do not have the same loader; see test_disagreement.py. Rank 0 prints, for each
+difference one line of JSON: how the epoch of either rank ended, and how many samples they have seen together."""
 
 from __future__ import annotations
 
