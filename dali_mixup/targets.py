@@ -36,7 +36,9 @@ class MixedTargets:
         Smoothing uses timm's values: off = eps / K, on = 1 - eps + eps / K, so a mixed row is
         eps / K + (1 - eps) * sum_j w_j onehot(y_j).
         """
-        if self.labels.device.type == "cpu" and len(self) and int(self.labels.min()) < 0:
+        # A look at the values would break a compiled graph and make a GPU wait.
+        looks = self.labels.device.type == "cpu" and not torch.compiler.is_compiling()
+        if looks and len(self) and int(self.labels.min()) < 0:
             raise ValueError(
                 f"dense: class id {int(self.labels.min())}: an unlabelled partner (partners=Pool(...)) has no dense "
                 "target; give those rows labels first"

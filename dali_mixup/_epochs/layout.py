@@ -25,12 +25,13 @@ from dali_mixup._seeding import Purpose, stream
 class EpochLayout:
     """The positions of the global order that each rank takes in each step of an epoch.
 
-    samples: number of samples of the epoch over all ranks, at least 1.
-    batch_size: samples per rank and step, at least 1.
-    world_size: number of ranks, at least 1.
-    drop_last: leave out the remainder of R = samples mod (world_size * batch_size) samples, so that every
-    batch is full.
-    ragged: allow ranks to differ by one step where equal steps are impossible (validation).
+    Args:
+        samples: number of samples of the epoch over all ranks, at least 1.
+        batch_size: samples per rank and step, at least 1.
+        world_size: number of ranks, at least 1.
+        drop_last: leave out the remainder of R = samples mod (world_size * batch_size) samples, so that every
+            batch is full.
+        ragged: allow ranks to differ by one step where equal steps are impossible (validation).
 
     Without drop_last no sample is left out, no batch is empty and none exceeds batch_size:
 
@@ -40,9 +41,10 @@ class EpochLayout:
       one full step.
     - where that is impossible, ragged=True gives one more batch of one sample to the first R ranks only.
 
-    Raises TypeError for counts that are not integers and flags that are not True or False, and ValueError where a
-    count is below 1, where drop_last would leave no step at all, and where ranks cannot have equal steps and ragged is
-    False.
+    Raises:
+        TypeError: counts that are not integers, flags that are not True or False.
+        ValueError: a count below 1; drop_last would leave no step at all; ranks cannot have equal steps and ragged is
+            False.
     """
 
     samples: int

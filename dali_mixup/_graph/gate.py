@@ -36,8 +36,11 @@ class Gate:
     def refused(self, source: Source, indices: np.ndarray, *, anew: bool = False) -> list[BadFile]:
         """The samples among `indices` that must not reach the decoder, in ascending order.
 
-        anew: check the samples that passed before too: they may have changed.
-        Raises StorageError if samples cannot be read at present and are not to blame.
+        Args:
+            anew: check the samples that passed before too: they may have changed.
+
+        Raises:
+            StorageError: samples cannot be read at present and are not to blame.
         """
         passed = self._passed.setdefault(source, np.zeros(len(source), dtype=bool))
         if anew:

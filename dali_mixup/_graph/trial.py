@@ -60,8 +60,12 @@ class Trial:
         """The results for these samples, at most `MOST_FILES`: decoded as a batch, but one by one with more care than
         "whole", and if the batch kills the child.
 
-        samples: as from `Source.feed`. named: these are paths, which the child reads.
-        Raises RuntimeError if the child also dies of a good image.
+        Args:
+            samples: as from `Source.feed`.
+            named: these are paths, which the child reads.
+
+        Raises:
+            RuntimeError: the child also dies of a good image.
         """
         if care == "whole" and len(samples) > 1:
             together = self._ask(samples, named, care)

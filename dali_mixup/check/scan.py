@@ -44,11 +44,13 @@ def scan(
     """Check the header of every sample as the loaders do, and decode it with DALI's CPU decoder, many at a time, in a
     process of its own: an image that kills the process does no other harm.
 
-    threads: number of threads that read and decode; None: as many as the process may use.
-    max_pixels: limit for an image; larger ones are unfit, as for `Runtime(max_pixels=...)`.
-    progress: called repeatedly with the number of further samples that are done.
+    Args:
+        threads: number of threads that read and decode; None: as many as the process may use.
+        max_pixels: limit for an image; larger ones are unfit, as for `Runtime(max_pixels=...)`.
+        progress: called repeatedly with the number of further samples that are done.
 
-    Raises StorageError if data cannot be read at present and no file is to blame.
+    Raises:
+        StorageError: data cannot be read at present and no file is to blame.
     """
     threads = threads or usable_cores()
     headers: list[Header | None] = []

@@ -1,4 +1,4 @@
-"""Where a section of a recipe may stand for one of several classes: the key that says which, and their names."""
+"""Sections of a recipe that may stand for one of several classes: the key that says which, and their names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ALTERNATIVES: dict[type, tuple[type, ...]] = {
     Method: tuple(REGISTRY.values()),
     Order: (Shuffled, Sequential, ClassGroups, Repeated),
 }
-"""What an abstract class stands for."""
+"""The classes that an abstract class stands for."""
 
 
 def _kind(cls: type) -> str:

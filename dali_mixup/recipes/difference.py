@@ -1,4 +1,4 @@
-"""How two recipes differ, key by key."""
+"""The differences between two recipes, key by key."""
 
 from __future__ import annotations
 

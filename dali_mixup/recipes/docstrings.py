@@ -15,7 +15,7 @@ def summary(thing: Any) -> str:
 
 
 def arguments(thing: Any) -> dict[str, str]:
-    """What the docstring says about each argument, as one line each."""
+    """The docstring's text about each argument, one line each."""
     found: dict[str, str] = {}
     inside, names = False, [""]
     for line in (inspect.getdoc(thing) or "").splitlines():

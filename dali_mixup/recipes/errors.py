@@ -1,4 +1,4 @@
-"""What is wrong with a recipe: the key's path, what is allowed there and the nearest spelling."""
+"""The faults of a recipe: the key's path, the values allowed there and the nearest spelling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the recipe files are: in the package of an installed wheel, at the top of a checkout."""
+"""The recipe files: inside the package of an installed wheel, at the top of a checkout."""
 
 from __future__ import annotations
 

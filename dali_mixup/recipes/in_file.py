@@ -37,7 +37,7 @@ class InFile:
     """Marks the type of a recipe's field as one of the library's: `Annotated[TrainTransform, InFile()]`."""
 
     def translated(self, annotation: Any) -> Any:
-        """What pydantic reads in its place."""
+        """The annotation that pydantic reads instead."""
         return in_file(annotation)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -45,7 +45,7 @@ class InFile:
 
 
 def in_file(annotation: Any) -> Any:
-    """What pydantic reads for an annotation of the library.
+    """The annotation that pydantic reads for one of the library.
 
     Raises:
         TypeError: an annotation that this cannot express.

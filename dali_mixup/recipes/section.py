@@ -1,4 +1,4 @@
-"""What every section of a recipe file has in common, and the kinds of values that occur in several."""
+"""The base of every section of a recipe file, and the kinds of values that several have."""
 
 from __future__ import annotations
 

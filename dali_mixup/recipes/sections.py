@@ -12,7 +12,7 @@ from dali_mixup.recipes.section import Section
 
 
 class Source(Section):
-    """Where the recipe was published and what it reached there."""
+    """The publication of the recipe, and the accuracy reported there."""
 
     paper: str | None = Field(default=None, description="title and arXiv number or journal")
     code: str | None = Field(default=None, description="URL of the code the values were read in")
@@ -29,7 +29,7 @@ class Source(Section):
 
 
 class Loss(Section):
-    """What is minimised."""
+    """The loss."""
 
     name: Literal["cross-entropy", "binary-cross-entropy"] = "cross-entropy"
     smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
@@ -51,7 +51,7 @@ class Loss(Section):
 
 
 class Validation(Section):
-    """How a model is validated."""
+    """The transform of validation images, and what is done with their predictions."""
 
     transform: Annotated[ValTransform, InFile()] = ValTransform()
     flip_average: bool = Field(
