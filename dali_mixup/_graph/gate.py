@@ -25,7 +25,8 @@ _SLOW, _THREADS = 1e-3, 8
 class Gate:
     """The samples, of any number of sources, that may reach the decoder.
 
-    max_pixels: limit for an image.
+    Args:
+        max_pixels: limit for an image.
     """
 
     def __init__(self, max_pixels: int):

@@ -52,10 +52,11 @@ class Problem(Enum):
 class Look:
     """The header of an image that DALI can decode.
 
-    format: Pillow's name of the format, one of the values of `FORMATS`.
-    width, height: as stored, in pixels; not rotated by EXIF.
-    channels: as stored.
-    bytes: size of the encoded image.
+    Attributes:
+        format: Pillow's name of the format, one of the values of `FORMATS`.
+        width, height: as stored, in pixels; not rotated by EXIF.
+        channels: as stored.
+        bytes: size of the encoded image.
     """
 
     format: str

@@ -17,7 +17,8 @@ from dali_mixup.sources.base import Source
 def undecodable(source: Source, indices: Sequence[int], windows: bool) -> list[BadFile]:
     """The samples among `indices`, which passed the gate, on which the CPU decoder fails, each decoded by itself.
 
-    windows: decode a window of each, too.
+    Args:
+        windows: decode a window of each, too.
 
     Raises:
         RuntimeError: it also fails on a good image: then no file is at fault.
@@ -43,9 +44,10 @@ def undecodable(source: Source, indices: Sequence[int], windows: bool) -> list[B
 def culprits(rows: Sequence[int], fails: Callable[[frozenset[int]], bool]) -> list[int]:
     """The rows of a batch, in ascending order, that make it fail.
 
-    fails: whether the batch fails with only these rows unchanged and good images replacing the others. It is called for
-        smaller and smaller parts. A batch that fails without any of its rows, or no longer fails with all of them, has
-        no culprit.
+    Args:
+        fails: whether the batch fails with only these rows unchanged and good images replacing the others. It
+            is called for smaller and smaller parts. A batch that fails without any of its rows, or no longer fails with all
+            of them, has no culprit.
     """
     if fails(frozenset()) or not fails(frozenset(rows)):
         return []

@@ -35,9 +35,10 @@ Care = Literal["whole", "window", "compare"]
 class Outcome:
     """The result of decoding a sample.
 
-    error: the reason why it failed, or None.
-    remark: the JPEG library's remark on damaged compressed data of a sample that decoded, or None.
-    difference: with care="compare", the difference of its pixels from Pillow's, or None.
+    Attributes:
+        error: the reason why it failed, or None.
+        remark: the JPEG library's remark on damaged compressed data of a sample that decoded, or None.
+        difference: with care="compare", the difference of its pixels from Pillow's, or None.
     """
 
     error: str | None = None
@@ -48,8 +49,9 @@ class Outcome:
 class Trial:
     """A child process that decodes, started when it is first needed and again after it has died.
 
-    threads: threads of its decoder.
-    timeout: seconds that a request may take.
+    Args:
+        threads: threads of its decoder.
+        timeout: seconds that a request may take.
     """
 
     def __init__(self, threads: int, timeout: float = TIMEOUT):

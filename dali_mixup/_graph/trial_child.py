@@ -26,8 +26,9 @@ _MEAN, _MOST = 1.0, 16
 class Decoder:
     """Decodes on the CPU.
 
-    threads: DALI's threads.
-    named: samples are paths, not encoded images.
+    Args:
+        threads: DALI's threads.
+        named: samples are paths, not encoded images.
     """
 
     def __init__(self, threads: int, named: bool):

@@ -22,14 +22,16 @@ from dali_mixup.bench.work import Samples, Work, epoch_of
 
 @dataclass(frozen=True)
 class Search:
-    """Attributes:
-    samples: samples of the data.
-    work: its device is where training happens, its threads and prefetch are not used.
-    pipeline: "cpu" or "cuda", DALI's backend.
-    candidates: settings to try, the default first.
-    budget: batches to spend on the search.
-    model: network whose training step is the consumer; "" for no consumer.
-    limit: seconds after which a trial counts as failed.
+    """One search for settings.
+
+    Attributes:
+        samples: samples of the data.
+        work: its device is where training happens, its threads and prefetch are not used.
+        pipeline: "cpu" or "cuda", DALI's backend.
+        candidates: settings to try, the default first.
+        budget: batches to spend on the search.
+        model: network whose training step is the consumer; "" for no consumer.
+        limit: seconds after which a trial counts as failed.
     """
 
     samples: Samples
@@ -43,11 +45,13 @@ class Search:
 
 @dataclass(frozen=True)
 class Found:
-    """Attributes:
-    settings: the fastest.
-    rate, default_rate: images per second of it and of the default, measured in the same last round's length.
-    history: what each round measured.
-    verdict: the bottleneck with these settings.
+    """The outcome of a search.
+
+    Attributes:
+        settings: the fastest.
+        rate, default_rate: images per second of it and of the default, measured in the same last round's length.
+        history: what each round measured.
+        verdict: the bottleneck with these settings.
     """
 
     settings: Runtime

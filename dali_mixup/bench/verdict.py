@@ -10,10 +10,12 @@ from dali_mixup.bench.stages import STAGES
 
 @dataclass(frozen=True)
 class Verdict:
-    """Attributes:
-    bottleneck: the stage to speed up first: of `STAGES`, or "consumer".
-    added: seconds that each stage adds to a batch, >= 0.
-    reason: the reason in words.
+    """The bottleneck of a loader.
+
+    Attributes:
+        bottleneck: the stage to speed up first: of `STAGES`, or "consumer".
+        added: seconds that each stage adds to a batch, >= 0.
+        reason: the reason in words.
     """
 
     bottleneck: str

@@ -11,11 +11,12 @@ from dali_mixup._graph.look import Problem
 class Header:
     """The contents of an image file's header, without its pixels.
 
-    format: Pillow's name of it, such as "JPEG".
-    width, height: as stored, in pixels; not turned by EXIF.
-    channels: as stored.
-    bytes: the size of the file.
-    rotated: whether an EXIF tag asks viewers to turn or mirror the image.
+    Attributes:
+        format: Pillow's name of it, such as "JPEG".
+        width, height: as stored, in pixels; not turned by EXIF.
+        channels: as stored.
+        bytes: the size of the file.
+        rotated: whether an EXIF tag asks viewers to turn or mirror the image.
     """
 
     format: str

@@ -22,18 +22,20 @@ IMAGENET_IMAGES = {"training": 1_281_167, "validation": 50_000}
 class Report:
     """The judgement on a data set.
 
-    samples: number of samples.
-    findings: those unfit for training.
-    rotated: keys of the images that EXIF asks to turn. They are fit: neither torchvision nor this library turns them.
-    damaged: keys of images that decode with a complaint about damaged data, to a partly wrong picture, and the
-    complaint. Damage that the decoder does not notice is not listed here either.
-    per_class: (num_classes,) int64, fit samples of each class.
-    classes: their names.
-    formats: samples of each image format.
-    sizes: (n, 3) int64, width, height and bytes of the fit samples.
-    same_name: file names that occur more than once, in any folders, with their keys; a hint at copies.
-    imagenet: remarks if the classes look like ImageNet's, else none.
-    remarks: remarks of the source itself, for example on a folder that is probably not a class.
+    Attributes:
+        samples: number of samples.
+        findings: those unfit for training.
+        rotated: keys of the images that EXIF asks to turn. They are fit: neither torchvision nor this library
+            turns them.
+        damaged: keys of images that decode with a complaint about damaged data, to a partly wrong picture, and the
+            complaint. Damage that the decoder does not notice is not listed here either.
+        per_class: (num_classes,) int64, fit samples of each class.
+        classes: their names.
+        formats: samples of each image format.
+        sizes: (n, 3) int64, width, height and bytes of the fit samples.
+        same_name: file names that occur more than once, in any folders, with their keys; a hint at copies.
+        imagenet: remarks if the classes look like ImageNet's, else none.
+        remarks: remarks of the source itself, for example on a folder that is probably not a class.
     """
 
     samples: int

@@ -24,9 +24,10 @@ _CHUNK = 512
 class Scan:
     """The result for every sample.
 
-    headers: for each sample its header, None if it has none.
-    findings: the unfit samples, in the order of the source.
-    damaged: remarks on samples that decode although their compressed data are not in order, by index.
+    Attributes:
+        headers: for each sample its header, None if it has none.
+        findings: the unfit samples, in the order of the source.
+        damaged: remarks on samples that decode although their compressed data are not in order, by index.
     """
 
     headers: tuple[Header | None, ...]

@@ -19,9 +19,10 @@ Alpha = float | tuple[float, float]
 class MixedTuples(NamedTuple):
     """The result of mixing a batch: rows ready for the classifier and `soft_cross_entropy`, and their weights.
 
-    features: (n, d), or (r * n, d) from DenseMultiMix.
-    targets: (n, C) or (r * n, C), floating, rows sum to 1.
-    weights: (n, B) or (r, n, B); `SelfDistillation` interpolates the teacher's predictions with the same weights.
+    Attributes:
+        features: (n, d), or (r * n, d) from DenseMultiMix.
+        targets: (n, C) or (r * n, C), floating, rows sum to 1.
+        weights: (n, B) or (r, n, B); `SelfDistillation` interpolates the teacher's predictions with the same weights.
     """
 
     features: Tensor

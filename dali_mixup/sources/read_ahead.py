@@ -37,7 +37,8 @@ class ReadAhead:
     def reached(self, number: int, places: Callable[[int], Sequence[Place]]) -> None:
         """Batch `number` is asked for: it and the next ones are read, except those that were before.
 
-        places: function from a batch's number to the places that it reads.
+        Args:
+            places: function from a batch's number to the places that it reads.
         """
         if not self.batches:
             return

@@ -38,12 +38,13 @@ class Kind(Enum):
 class Member(NamedTuple):
     """One member of an archive.
 
-    name: its path in the archive.
-    kind: its type.
-    offset: byte of the file at which its header begins.
-    data, size: the beginning of its content, and its bytes; 0 bytes for members that are not files.
-    target: the target of a link, else "".
-    archive: number of archives that end before it, in a file of several.
+    Attributes:
+        name: its path in the archive.
+        kind: its type.
+        offset: byte of the file at which its header begins.
+        data, size: the beginning of its content, and its bytes; 0 bytes for members that are not files.
+        target: the target of a link, else "".
+        archive: number of archives that end before it, in a file of several.
     """
 
     name: str

@@ -30,9 +30,10 @@ _MOST_LINKS = 8
 class Sample(NamedTuple):
     """One sample.
 
-    key: its name.
-    name: the path of its image in the archive.
-    image, label: the members that hold their contents; the targets if they are links.
+    Attributes:
+        key: its name.
+        name: the path of its image in the archive.
+        image, label: the members that hold their contents; the targets if they are links.
     """
 
     key: str
