@@ -45,9 +45,9 @@ def culprits(rows: Sequence[int], fails: Callable[[frozenset[int]], bool]) -> li
     """The rows of a batch, in ascending order, that make it fail.
 
     Args:
-        fails: whether the batch fails with only these rows unchanged and good images replacing the others. It
-            is called for smaller and smaller parts. A batch that fails without any of its rows, or no longer fails with all
-            of them, has no culprit.
+        fails: whether the batch fails with only these rows unchanged and good images replacing the others. It is
+            called for smaller and smaller parts. A batch that fails without any of its rows, or no longer fails with
+            all of them, has no culprit.
     """
     if fails(frozenset()) or not fails(frozenset(rows)):
         return []
