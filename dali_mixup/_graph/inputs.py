@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from nvidia.dali import fn
 from nvidia.dali.data_node import DataNode
 
+GATES = ("paste_ids", "is_resize", "is_mask")
+"""Arrays of a plan that the operators which depend on the images' size cannot do without."""
+
 
 def checked(
-    labels: DataNode, images: DataNode, layout: str, height: int, width: int, num_classes: int | None
-) -> DataNode:
-    """The same labels; a batch that cannot be mixed ends the run, where DALI would mix something else without an error:
-    boxes would be outside the images, and one_hot would give a row of off values for a class it does not have.
+    labels: DataNode,
+    nodes: Mapping[str, DataNode],
+    images: DataNode,
+    layout: str,
+    height: int,
+    width: int,
+    num_classes: int | None,
+) -> tuple[DataNode, dict[str, DataNode]]:
+    """The same labels and arrays of the plan; a batch that cannot be mixed ends the run, where DALI would mix something
+    else without an error: boxes would be outside the images, and one_hot would give a row of off values for a class it
+    does not have.
 
     Args:
         labels: labels on the CPU.
+        nodes: the plan's arrays. Those in `GATES` pass through the check, so that no operator fails before it does.
         images: images on any device, in `layout`; only their shapes are read.
         height, width: size for which the plans are made.
         num_classes: number of classes for class ids; None: the labels are vectors.
     """
-    check = _Inputs(layout, height, width, num_classes)
-    return fn.python_function(labels, images.shape(device="cpu"), function=check, batch_processing=True)
+    gates = [name for name in GATES if name in nodes]
+    made = fn.python_function(
+        labels,
+        images.shape(device="cpu"),
+        *(nodes[name] for name in gates),
+        function=_Inputs(layout, height, width, num_classes),
+        num_outputs=1 + len(gates),
+        batch_processing=True,
+    )
+    labels, *passed = made if gates else [made]
+    return labels, {**nodes, **dict(zip(gates, passed, strict=True))}
 
 
 class _Inputs:
@@ -32,14 +53,14 @@ class _Inputs:
         self.layout, self.height, self.width, self.num_classes = layout, height, width, num_classes
         self.__name__ = "inputs_of_mix"
 
-    def __call__(self, labels: Any, shapes: Any) -> Any:
+    def __call__(self, labels: Any, shapes: Any, *passed: Any) -> Any:
         self._check_sizes(np.stack([np.asarray(shape) for shape in shapes]))
         rows = [np.asarray(label) for label in labels]
         if self.num_classes is None:
             self._check_vectors(rows)
         else:
             self._check_ids(rows, self.num_classes)
-        return labels
+        return (labels, *passed) if passed else labels
 
     def _check_sizes(self, shapes: np.ndarray) -> None:
         if shapes.shape[1] != 3:

@@ -14,7 +14,7 @@ REFUSED = {
     "seed": ["seed: ", "on rank"],
     "files": ["samples: ", "data: "],
     "policy": ["policy"],
-    "same rank twice": ["both take the share of rank=0"],
+    "same rank twice": ["both have rank=0"],
 }
 
 

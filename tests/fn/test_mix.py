@@ -275,6 +275,25 @@ class TestErrors:
         with pytest.raises((TypeError, ValueError), match=message):
             pipeline(MixPolicy(MixUp()), **arguments)
 
+    @pytest.mark.parametrize("given", [(H + 8, W), (H - 8, W), (W, H), 16])
+    def test_another_size_than_the_images_have_ends_the_run_with_both(self, given: Any) -> None:
+        """Case 20: pixels and labels differed by up to 0.75."""
+        height, width = (given, given) if isinstance(given, int) else given
+        message = rf"{H} x {W} pixels.*image_size=\({height}, {width}\)"
+        with pytest.raises(RuntimeError, match=message):
+            run(pipeline(MixPolicy(CutMix(1.0)), image_size=given), 1)
+
+    def test_a_schedule_that_could_not_act_is_refused(self) -> None:
+        """Case 21: DALI's iterators do not tell a pipeline when an epoch ends."""
+        policy = MixPolicy(MixUp(), schedule=Schedule(stop=1))
+        with pytest.raises(ValueError, match="Give steps_per_epoch"):
+            pipeline(policy)
+
+    def test_a_stop_iteration_of_a_curve_does_not_pass_for_the_end_of_the_data(self) -> None:
+        policy = MixPolicy(MixUp(), schedule=Schedule(prob=lambda epoch: next(iter([1.0] * (epoch == 0)))))
+        with pytest.raises(RuntimeError, match="raised StopIteration"):
+            run(pipeline(policy, steps_per_epoch=1), 2)
+
     def test_a_policy_is_needed(self) -> None:
         with pytest.raises(TypeError, match="expected a MixPolicy"):
             mix(None, None, None, image_size=1)  # type: ignore[arg-type]

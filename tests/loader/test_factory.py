@@ -223,6 +223,10 @@ class TestErrors:
         [
             ({"batch_size": 0}, "batch_size"),
             ({"batch_size": 100}, "drop_last"),
+            (
+                {"batch_size": 2**31, "drop_last": False},
+                "batch_size=2147483648, expected an integer >= 1 and <=",
+            ),
             ({"image_size": 0}, "image_size=0"),
             ({"policy": "mixup"}, r"expected MixPolicy\(\.\.\.\), a method"),
             ({"num_classes": 2}, "the data have 4 classes"),
@@ -260,6 +264,7 @@ class TestErrors:
             (lambda: Runtime(num_threads=0), "num_threads=0"),
             (lambda: Runtime(num_threads=10**6), "num_threads=1000000"),
             (lambda: Runtime(prefetch=0), "prefetch=0"),
+            (lambda: Runtime(prefetch=10**9), "prefetch=1000000000"),
             (lambda: Runtime(read_ahead=-1), "read_ahead=-1"),
             (lambda: Runtime(hw_decoder_load=2), "hw_decoder_load=2"),
             (lambda: Runtime(memory_padding=-1), "memory_padding=-1"),

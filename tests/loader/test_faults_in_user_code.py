@@ -63,6 +63,13 @@ def test_a_curve_may_give_any_kind_of_number(pictures: Pictures, given: Any) -> 
     assert same(run(new(pictures, policy=mixing("prob", lambda epoch: given))), expected)
 
 
+def test_a_table_that_ends_costs_no_batch_of_its_last_epoch(pictures: Pictures) -> None:
+    """Case 53: prefetching asks for the next epoch's value before the epoch's last batch is out."""
+    table = [1.0, 0.5]
+    batches, caught = until_error(new(pictures, policy=mixing("prob", lambda epoch: table[epoch])))
+    assert batches == 2 * 6 and type(caught) is IndexError
+
+
 def first_of_nothing(epoch: int) -> float:
     return next(iter(())) if epoch else 1.0
 

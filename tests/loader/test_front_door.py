@@ -214,3 +214,27 @@ class TestPeek:
             break
         shown = loader.peek()
         assert torch.equal(shown[0], next(iter(loader))[0]) and loader.last_batch.epoch == 1
+
+    def test_it_costs_no_epoch_of_the_schedule(self, image_folder: Path) -> None:
+        """Case 17: `next(iter(loader))` before training made Schedule(stop=2) stop after one epoch."""
+        policy = MixPolicy(MixUp(0.8), partners="derangement", schedule=Schedule(stop=2))
+        loader = train_loader(image_folder, policy=policy, **COMMON)
+        loader.peek()
+        mixed = []
+        for _ in range(3):
+            for _ in loader:
+                any_mixed = bool((loader.last_batch.plan.method >= 0).any())
+            loader.peek()
+            mixed.append(any_mixed)
+        assert mixed == [True, True, False]
+
+    def test_epochs_abandoned_after_one_batch_again_and_again_are_warned_of_once(
+        self, image_folder: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Case 17b: `next(iter(loader))` for every step."""
+        loader = train_loader(image_folder, policy=MixUp(0.2), **COMMON)
+        next(iter(loader))
+        assert "abandoned" not in caplog.text
+        for _ in range(4):
+            next(iter(loader))
+        assert caplog.text.count("abandoned after one batch") == 1 and "loader.peek()" in caplog.text
