@@ -16,7 +16,7 @@ import numpy as np
 
 from dali_mixup.sources.classes import Classes, ClassMap, class_map, few
 from dali_mixup.sources.labels import checked_range, checked_shape, listed, numbered
-from dali_mixup.sources.names import PackedNames
+from dali_mixup.sources.names import PackedNames, name_bytes
 from dali_mixup.sources.remarks import Remark, log_remarks
 from dali_mixup.sources.views import LabelView, View, position
 
@@ -74,7 +74,7 @@ class Source(ABC):
     ) -> None:
         self.root = root if not root or root.endswith("/") else f"{root}/"
         self._names = _packed(names, self.root)
-        self._prefix = len(os.fsencode(self.root))
+        self._prefix = len(name_bytes(self.root))
         self._fingerprint: str | None = None
         array = checked_shape(labels, len(self._names))
         self.classes_named = classes is not None
@@ -156,7 +156,7 @@ class Source(ABC):
 
     def name(self, index: int) -> str:
         """The full name of a sample (the path of its file), for messages."""
-        return self._names[index]
+        return self._names.path(index)
 
     def key(self, index: int) -> str:
         """The name of a sample without the root: the same on every machine."""

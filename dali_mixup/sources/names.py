@@ -12,7 +12,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-_ENCODING, _ERRORS = "utf-8", "surrogateescape"  # as os.fsencode does on Linux, in any locale
+_ENCODING, _ERRORS = "utf-8", "surrogateescape"
+
+
+def name_bytes(name: str) -> bytes:
+    """A name as Linux stores it, in any locale: os.fsencode refuses letters that the locale does not have."""
+    return name.encode(_ENCODING, _ERRORS)
 
 
 class PackedNames:
@@ -38,14 +43,14 @@ class PackedNames:
             raise ValueError(f"the root is {prefix!r}: a path must not hold a zero byte")
         text = prefix + f"\0{prefix}".join(names) + "\0" if names else ""
         try:
-            blob = np.frombuffer(text.encode(_ENCODING, _ERRORS), dtype=np.uint8)
+            blob = np.frombuffer(name_bytes(text), dtype=np.uint8)
         except UnicodeEncodeError as error:
             raise ValueError(
                 f"{text[max(0, error.start - 40) : error.end]!r} is not a file name: {error.reason}"
             ) from None
         stops = np.flatnonzero(blob == 0)
         starts = np.concatenate([np.zeros(min(1, len(stops)), np.int64), stops[:-1] + 1])
-        if len(stops) != len(names) or (stops - starts == len(os.fsencode(prefix))).any():
+        if len(stops) != len(names) or (stops - starts == len(name_bytes(prefix))).any():
             bad = next(i for i, name in enumerate(names) if not name or "\0" in name)
             raise ValueError(f"name {bad} is {names[bad]!r}: a name must not be empty or hold a zero byte")
         return cls(blob, starts, stops)
@@ -55,6 +60,10 @@ class PackedNames:
 
     def __getitem__(self, index: int) -> str:
         return self.bytes_of(index).decode(_ENCODING, _ERRORS)
+
+    def path(self, index: int) -> str:
+        """The name as `open` and the like take it: in a locale without its letters these are escaped."""
+        return os.fsdecode(self.bytes_of(index))
 
     def bytes_of(self, index: int) -> bytes:
         return self.blob[self.starts[index] : self.stops[index]].tobytes()
