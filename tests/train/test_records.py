@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dali_mixup._files import NotWritten
 from dali_mixup.train.records import COLUMNS, Records
 
 
@@ -61,3 +62,20 @@ def test_without_tensorboard_the_message_names_the_extra(
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'dali-mixup\[train\]'"):
         Records(tmp_path, 0, tensorboard=True)
+
+
+def test_a_disk_that_is_full_when_a_run_resumes_costs_no_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = Records(tmp_path, 0, tensorboard=False)
+    records.epoch({"epoch": 0, "train_loss": 1.0})
+    before = (tmp_path / "metrics.csv").read_bytes()
+
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(NotWritten, match=r"metrics\.csv"):
+        Records(tmp_path, 1, tensorboard=False)
+    assert (tmp_path / "metrics.csv").read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["metrics.csv"]
