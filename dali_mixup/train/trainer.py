@@ -97,8 +97,6 @@ class Run:
         torch.manual_seed(options.seed + place.rank)  # dropout differs between processes, weights do not
         self._resume_or_start()
 
-    # The run.
-
     def until_done(self) -> Outcome:
         """Train until the last epoch, a signal to stop, or `max_steps`.
 

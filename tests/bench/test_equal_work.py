@@ -66,7 +66,7 @@ CHEATS: dict[str, tuple[dict[str, Any], Any, list[str]]] = {
     "targets that lose weight": (
         {},
         lambda images, targets: (images, targets * 0.9 if targets.ndim == 2 else targets),
-        ["sum to 1"],
+        ["a sum of 1"],
     ),
     "targets of other rows": (
         {},

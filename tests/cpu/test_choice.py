@@ -95,7 +95,7 @@ def test_more_images_than_the_kernels_take_are_mixed_by_dali_and_the_log_says_so
         for k in (5, 6):
             batches(image_folder, "numba", policy=MixPolicy([MixUp(1.0, k=k)]))
     assert [m for m in caplog.messages if "mixes" in m] == [
-        "the policy mixes 6 images into one and the compiled kernels at most 5: DALI's operators mix"
+        "the policy mixes 6 images into one, the compiled kernels at most 5; DALI's operators do the mixing"
     ]
 
 
