@@ -13,8 +13,6 @@ import pytest
 from dali_mixup import ClassGroups, Repeated, Runtime, Schedule, TrainTransform, ValTransform, train_loader
 from dali_mixup.recipes import RecipeError, difference, flat, json_schema, load_recipe, recipe_names
 
-SCHEMA = Path(__file__).parents[2] / "docs" / "recipe.schema.json"
-
 
 def written(folder: Path, text: str, name: str = "mine.yaml") -> Path:
     file = folder / name
@@ -218,10 +216,14 @@ def test_what_is_not_provided_is_logged(imagenet_root: Path, caplog: pytest.LogC
     assert "not provided here: BlurPool" in caplog.text
 
 
-def test_the_schema_file_is_the_models() -> None:
-    assert json.loads(SCHEMA.read_text()) == json_schema(), (
-        "run: dali-mixup recipes schema > docs/recipe.schema.json"
-    )
+def test_the_command_prints_the_schema_that_describes_the_models() -> None:
+    from typer.testing import CliRunner
+
+    from dali_mixup.cli.recipes import app
+
+    printed = CliRunner().invoke(app, ["schema"])
+    assert json.loads(printed.output) == json_schema()
+    assert "label_smoothing" in printed.output and "extends" in json_schema()["properties"]
 
 
 def test_reading_loads_neither_torch_nor_dali() -> None:
