@@ -29,6 +29,7 @@ def train(image_folder: Path) -> Iterator[Any]:
 
 def in_a_fork(work: Callable[[], str]) -> str:
     """What `work` returns or raises in a forked child that then ends normally, destructors and all."""
+    gc.collect()  # pipelines that other tests left as garbage would be destroyed in the child, which hangs
     fork = multiprocessing.get_context("fork")
     here, there = fork.Pipe(duplex=False)
 

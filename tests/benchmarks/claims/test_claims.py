@@ -99,7 +99,11 @@ def test_make_claims_runs_this_command(tmp_path: Path) -> None:
     """`make -n` prints the line; run as it is, but for the interpreter, it must know every claim."""
     root = Path(__file__).parents[3]
     printed = subprocess.run(
-        ["make", "-n", "claims", "ARGS=--help"], cwd=root, check=True, capture_output=True, text=True
+        ["make", "--no-print-directory", "-n", "claims", "ARGS=--help"],
+        cwd=root,
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout.splitlines()[-1]
     assert printed.startswith(".venv/bin/python ")
     words = [sys.executable, *printed.split()[1:]]
