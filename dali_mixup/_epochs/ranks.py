@@ -43,7 +43,9 @@ class Rank:
         return max(1, usable // max(1, here))
 
 
-def resolve(rank: int | None, world_size: int | None, environment: Mapping[str, str] = os.environ) -> Rank:
+def rank_of_process(
+    rank: int | None, world_size: int | None, environment: Mapping[str, str] = os.environ
+) -> Rank:
     """Rank and world size from the arguments, then from an initialised torch process group, else torchrun's environment
     (RANK, WORLD_SIZE), else a single process.
 

@@ -16,7 +16,7 @@ HIDDEN = ("", "-1", "NoDevFiles")  # values of CUDA_VISIBLE_DEVICES with which n
 log = logging.getLogger("dali_mixup")
 
 
-def resolve(device: str | int | torch.device, local_rank: int | None) -> torch.device:
+def chosen_device(device: str | int | torch.device, local_rank: int | None) -> torch.device:
     """The device of a pipeline.
 
     "auto" is the GPU with the local rank's number if torch and DALI both see one, else the CPU; one log line per

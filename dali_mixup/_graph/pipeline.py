@@ -23,7 +23,7 @@ DTYPES = {
 }
 
 
-class Draws(Protocol):
+class BatchDraws(Protocol):
     """Decisions of a transform that are made outside the graph, for a whole batch."""
 
     @property
@@ -45,7 +45,7 @@ class Transform(Protocol):
         """(height, width) of the result, the largest if it changes."""
 
     @property
-    def draws(self) -> Draws | None: ...
+    def draws(self) -> BatchDraws | None: ...
 
     @property
     def erases_after_mix(self) -> bool:
@@ -117,7 +117,7 @@ class PipelineSpec:
     max_pixels: int = MAX_PIXELS
 
     @property
-    def draws(self) -> Draws | None:
+    def draws(self) -> BatchDraws | None:
         """The decisions of the transform that are made for each batch outside the graph."""
         return self.transform.draws
 

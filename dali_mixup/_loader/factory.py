@@ -17,7 +17,7 @@ from dali_mixup._decide.relabel import CorruptLabels, Labels, LabelVectors, chec
 from dali_mixup._epochs.from_sampler import as_order
 from dali_mixup._epochs.layout import EpochLayout
 from dali_mixup._epochs.orders import Order, Sequential
-from dali_mixup._epochs.ranks import resolve as resolve_rank
+from dali_mixup._epochs.ranks import rank_of_process
 from dali_mixup._graph.options import Output, Runtime
 from dali_mixup._loader.companions import HandOver, companions_of
 from dali_mixup._loader.foreign import says_what_replaces
@@ -96,7 +96,7 @@ def train_loader(
         FileNotFoundError: data that do not exist.
     """
     owner = "train_loader"
-    place = resolve_rank(rank, world_size)
+    process = rank_of_process(rank, world_size)
     batch_size = integer(owner, "batch_size", batch_size, at_least=1, at_most=MOST_ROWS)
     seed = integer(owner, "seed", seed, at_least=0)
     mixing = as_policy(owner, policy)
@@ -110,9 +110,9 @@ def train_loader(
     form = _form_of_targets(owner, targets, mixing, labels, companions.pooled)
     chosen.check(source.labels, batch_size)
     layout = EpochLayout(
-        chosen.length(len(source), place.world_size),
+        chosen.length(len(source), process.world_size),
         batch_size,
-        place.world_size,
+        process.world_size,
         boolean(owner, "drop_last", drop_last),
     )
     if mixing is not None and mixing.remix is not None:
@@ -127,7 +127,7 @@ def train_loader(
             pipeline=pipeline_spec(
                 owner,
                 transform,
-                place,
+                process,
                 device,
                 output,
                 runtime,
@@ -137,7 +137,7 @@ def train_loader(
             ),
             layout=layout,
             order=chosen,
-            rank=place,
+            rank=process,
             policy=mixing,
             seed=seed,
             targets=form,
@@ -183,19 +183,19 @@ def val_loader(
     Raises: as `train_loader`.
     """
     owner = "val_loader"
-    place = resolve_rank(rank, world_size)
+    process = rank_of_process(rank, world_size)
     batch_size = integer(owner, "batch_size", batch_size, at_least=1, at_most=MOST_ROWS)
     instance(owner, "transform", transform, ValTransform)
     transform = _sized(owner, image_size, transform, ValTransform)
     source = open_source(data, classes=classes)
-    layout = EpochLayout(len(source), batch_size, place.world_size, drop_last=False, ragged=True)
+    layout = EpochLayout(len(source), batch_size, process.world_size, drop_last=False, ragged=True)
     return MixLoader(
         LoaderSpec(
             source=source,
             pipeline=pipeline_spec(
                 owner,
                 transform,
-                place,
+                process,
                 device,
                 output,
                 runtime,
@@ -203,7 +203,7 @@ def val_loader(
                 rows=layout.largest_batch,
             ),
             layout=layout,
-            rank=place,
+            rank=process,
             policy=None,
             seed=0,
             order=Sequential(),

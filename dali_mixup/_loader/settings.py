@@ -9,7 +9,7 @@ from dali_mixup._cpu import use_compiled
 from dali_mixup._epochs.ranks import Rank, usable_cores
 from dali_mixup._graph.decode import Backend
 from dali_mixup._graph.decoder_load import hw_decoder_load
-from dali_mixup._graph.device import resolve
+from dali_mixup._graph.device import chosen_device
 from dali_mixup._graph.options import Output, Runtime
 from dali_mixup._graph.pipeline import DTYPES, PipelineSpec, Transform
 from dali_mixup._graph.selftest import window_decoding_works
@@ -52,7 +52,7 @@ def pipeline_spec(
             f"{owner}: {rows} rows per batch, with all accompanying rows; DALI takes at most {MOST_ROWS}"
         )
     mean, std = output.of_channels(owner, 3)
-    chosen = resolve(device, rank.local_rank)
+    chosen = chosen_device(device, rank.local_rank)
     gpu = chosen.index if chosen.type == "cuda" else None
     load = hw_decoder_load(runtime.hw_decoder_load, gpu)
     roi = runtime.roi_decoding

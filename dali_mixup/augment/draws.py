@@ -15,7 +15,7 @@ from dali_mixup.augment.stage import Stage
 
 
 @dataclass(frozen=True)
-class Draws:
+class TransformDraws:
     """The arrays of a batch, and their names, which depend only on the transform.
 
     Attributes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dali_mixup._checks import boolean, choice, integer, number
 from dali_mixup.augment.colour import ColourJitter, Lighting
-from dali_mixup.augment.draws import Draws
+from dali_mixup.augment.draws import TransformDraws
 from dali_mixup.augment.erasing import Cutout, RandomErasing, checked_range
 from dali_mixup.augment.interpolation import INTERPOLATIONS, Interpolation
 from dali_mixup.augment.parse import auto_augmentation
@@ -132,11 +132,11 @@ class TrainTransform:
         )
 
     @cached_property
-    def draws(self) -> Draws:
+    def draws(self) -> TransformDraws:
         """The decisions that are made for each batch outside the graph."""
         size = self.image_size if isinstance(self.image_size, SizeSchedule | MultiScale) else self.size
         used = tuple(stage for stage in self.stages if stage.layers)
-        return Draws(size, used, self.cutout, self.random_erasing)
+        return TransformDraws(size, used, self.cutout, self.random_erasing)
 
     def graph(
         self,

@@ -12,7 +12,7 @@ from nvidia.dali.data_node import DataNode
 from dali_mixup._graph.decode import INTERPOLATIONS, Backend
 from dali_mixup.augment.crop import padded_window, random_window
 from dali_mixup.augment.erase import Noise, erase
-from dali_mixup.augment.kernels import Canvas, apply
+from dali_mixup.augment.operators import Canvas, apply
 from dali_mixup.augment.parse import BLACK, auto_augmentation
 from dali_mixup.augment.resize import resized_and_flipped
 

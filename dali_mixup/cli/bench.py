@@ -60,7 +60,7 @@ def bench(
     """Measure every installed loader that does equal work, in turn, and rank them as far as the spread allows."""
     from dali_mixup._checks import choice
     from dali_mixup._epochs.ranks import usable_cores
-    from dali_mixup._graph.device import resolve
+    from dali_mixup._graph.device import chosen_device
     from dali_mixup.bench import tables
     from dali_mixup.bench.contenders import CONTENDERS
     from dali_mixup.bench.feeds import MODES
@@ -81,7 +81,7 @@ def bench(
                 batch_size=sizes[0],
                 threads=thread_counts[0],
                 classes=max(classes, found),
-                device=resolve(device, 0).type,
+                device=chosen_device(device, 0).type,
                 image_size=image_size,
             ),
             contenders=names("only", only, tuple(CONTENDERS)),

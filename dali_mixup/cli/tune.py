@@ -40,7 +40,7 @@ def tune(
 
     from dali_mixup._epochs.ranks import usable_cores
     from dali_mixup._graph.decoder_load import USUAL
-    from dali_mixup._graph.device import resolve
+    from dali_mixup._graph.device import chosen_device
     from dali_mixup._graph.selftest import window_decoding_works
     from dali_mixup.bench.tuned import as_yaml, candidates
     from dali_mixup.bench.tuning import Search, search
@@ -49,7 +49,7 @@ def tune(
     with usage_errors():
         check_writable(out)
         samples, classes = samples_of(data, synthetic)
-        pipeline = resolve(device, 0).type
+        pipeline = chosen_device(device, 0).type
         trains = "cuda" if torch.cuda.is_available() else "cpu"
         work = Work(
             batch_size=batch_size, threads=1, classes=max(2, classes), device=trains, image_size=image_size

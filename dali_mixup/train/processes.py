@@ -10,8 +10,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from dali_mixup._epochs.ranks import Rank, resolve
-from dali_mixup._graph.device import resolve as resolve_device
+from dali_mixup._epochs.ranks import Rank, rank_of_process
+from dali_mixup._graph.device import chosen_device
 
 
 @contextmanager
@@ -20,15 +20,15 @@ def processes(device: str) -> Iterator[tuple[Rank, torch.device]]:
 
     Tensors on the CPU travel through gloo, on GPU machines too, so that communication waits for no GPU.
     """
-    place = resolve(None, None)
-    where = resolve_device(device, place.local_rank)
+    process = rank_of_process(None, None)
+    where = chosen_device(device, process.local_rank)
     if where.type == "cuda":
         torch.cuda.set_device(where)
-    started = place.world_size > 1 and not dist.is_initialized()
+    started = process.world_size > 1 and not dist.is_initialized()
     if started:
         dist.init_process_group("cpu:gloo,cuda:nccl" if where.type == "cuda" else "gloo")
     try:
-        yield place, where
+        yield process, where
     finally:
         if started:
             dist.destroy_process_group()

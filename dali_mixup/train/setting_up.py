@@ -16,7 +16,7 @@ from dali_mixup.train.options import TrainOptions, find_data
 
 
 def loaders(
-    options: TrainOptions, recipe: Recipe, place: Rank, device: torch.device, batch: int
+    options: TrainOptions, recipe: Recipe, process: Rank, device: torch.device, batch: int
 ) -> tuple[MixLoader, MixLoader]:
     """Training and validation.
 
@@ -27,8 +27,8 @@ def loaders(
     common: dict[str, Any] = {
         "batch_size": batch,
         "device": device,
-        "rank": place.rank,
-        "world_size": place.world_size,
+        "rank": process.rank,
+        "world_size": process.world_size,
         "runtime": replace(recipe.runtime, **options.runtime),
         "output": replace(recipe.output, channels_last=channels_last(options, recipe)),
     }

@@ -56,23 +56,23 @@ def prepared(options: TrainOptions) -> Iterator[Run]:
             f"train: recipe {options.recipe} needs {recipe.latent.module} inside the training step, which this "
             "trainer does not support. Use the recipe's loaders and its latent_module() in your own loop"
         )
-    with processes(options.device) as (place, device):
-        yield Run(options, recipe, place, device)
+    with processes(options.device) as (process, device):
+        yield Run(options, recipe, process, device)
 
 
 class Run:
     """One run in one process: its parts, then its work."""
 
-    def __init__(self, options: TrainOptions, recipe: Recipe, place: Rank, device: torch.device):
-        self.options, self.recipe, self.place, self.device = options, recipe, place, device
-        self.first = place.rank == 0
+    def __init__(self, options: TrainOptions, recipe: Recipe, process: Rank, device: torch.device):
+        self.options, self.recipe, self.process, self.device = options, recipe, process, device
+        self.first = process.rank == 0
         self.console = Console(highlight=False, soft_wrap=True, quiet=not self.first)
-        self.batch_size = batch_size(options, recipe, place.world_size)
-        whole_batch = self.batch_size * place.world_size * options.accumulate
+        self.batch_size = batch_size(options, recipe, process.world_size)
+        whole_batch = self.batch_size * process.world_size * options.accumulate
         self.training = optimisation.fitted(
             recipe.training, options.epochs, whole_batch, options.learning_rate
         )
-        self.train_loader, self.val_loader = loaders(options, recipe, place, device, self.batch_size)
+        self.train_loader, self.val_loader = loaders(options, recipe, process, device, self.batch_size)
         self.amp = precision(options.amp, device)
 
         torch.manual_seed(options.seed)
@@ -83,7 +83,7 @@ class Run:
             recipe.loss(),
             self.training,
             device,
-            distributed=place.world_size > 1,
+            distributed=process.world_size > 1,
             amp=self.amp,
             channels_last=channels_last(options, recipe),
             compiled=options.compile,
@@ -94,7 +94,7 @@ class Run:
         self.steps_here = 0
         self.meter = Meter(device)
         self.file = Path(options.output) / "checkpoint.pt"
-        torch.manual_seed(options.seed + place.rank)  # dropout differs between processes, weights do not
+        torch.manual_seed(options.seed + process.rank)  # dropout differs between processes, weights do not
         self._resume_or_start()
 
     def until_done(self) -> Outcome:
@@ -192,7 +192,7 @@ class Run:
     def _must_stop(self, stop: StopRequest) -> bool:
         if self.options.max_steps is not None and self.steps_here >= self.options.max_steps:
             return True
-        if self.place.world_size == 1:
+        if self.process.world_size == 1:
             return bool(stop)
         return self.step % AGREE_EVERY == 0 and any_of(bool(stop))
 
@@ -201,7 +201,7 @@ class Run:
     def _end_of_epoch(self, watch: Stopwatch) -> dict[str, float]:
         """Append the epoch's line: training sums, and validation of the weights and of their average."""
         self._refuse_nan()
-        speed = watch.images_per_second * self.place.world_size, watch.stall_share
+        speed = watch.images_per_second * self.process.world_size, watch.stall_share
         same_buffers(self.learner.bare)
         line = epoch_line(
             {"epoch": self.epoch, "step": self.step, "learning_rate": self._last_rate},
@@ -238,7 +238,7 @@ class Run:
             f"{self.recipe.title}\n"
             f"{len(data.dataset)} training and {len(self.val_loader.dataset)} validation images of {data.num_classes} "
             f"classes, {training.epochs} epochs, batch {training.batch_size}, {training.optimizer.name} with learning "
-            f"rate {training.learning_rate.base:.3g}, on {self.place.world_size} x {self.device.type}, amp {amp}"
+            f"rate {training.learning_rate.base:.3g}, on {self.process.world_size} x {self.device.type}, amp {amp}"
         )
         if self.step:
             self.console.print(f"resumed in epoch {self.epoch} after {self.step} steps")
@@ -276,7 +276,7 @@ class Run:
                 f"train: {self.file} exists; continue it with --resume, or choose another --output"
             )
         state = checkpoint.load(self.file, self._identity())
-        mine = state["processes"][self.place.rank]
+        mine = state["processes"][self.process.rank]
         self.learner.load_state_dict(state["learner"])
         self.train_loader.load_state_dict(mine["loader"])
         self.epoch, self.batch, self.step = state["epoch"], state["batch"], state["step"]
@@ -292,7 +292,7 @@ class Run:
             "model": self.options.model or self.recipe.source.model,
             "classes": self.train_loader.num_classes,
             "training": repr(self.training),
-            "processes": self.place.world_size,
+            "processes": self.process.world_size,
             "batch_size": self.batch_size,
             "accumulate": self.options.accumulate,
             "amp": str(self.amp),

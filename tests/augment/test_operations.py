@@ -14,8 +14,8 @@ from timm.data import auto_augment as timm
 from torchvision.transforms import InterpolationMode
 
 from dali_mixup.augment.draws import parameters_of
-from dali_mixup.augment.kernels import Canvas, apply
 from dali_mixup.augment.operations import OPERATIONS, Actions, kernels_of
+from dali_mixup.augment.operators import Canvas, apply
 
 FILL = (124, 116, 104)
 PIL_AFFINE: dict[str, Any] = {"fillcolor": FILL, "resample": Image.Resampling.BILINEAR}

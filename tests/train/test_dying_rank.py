@@ -22,7 +22,7 @@ with prepared(TrainOptions(recipe, data, output=output, device="cpu", num_thread
     step = run.learner.step
     def dying(*arguments):
         step(*arguments)
-        if run.place.rank == 1 and run.step == 3:
+        if run.process.rank == 1 and run.step == 3:
             os.kill(os.getpid(), signal.SIGKILL)
     run.learner.step = dying
     run.until_done()
