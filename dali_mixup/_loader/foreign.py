@@ -39,9 +39,11 @@ REPLACEMENTS = {
     "size": "image_size= is the size in pixels",
     "is_training": "train_loader and val_loader are two functions",
     "distributed": "leave it out: the rank is found automatically; or give rank= and world_size=",
-    "interpolation": "transform=TrainTransform(interpolation=...) or ValTransform(interpolation=...)",
-    "crop_pct": "transform=ValTransform(image_size, resize_size=...)",
-    "resize_size": "transform=ValTransform(image_size, resize_size=...)",
+    "interpolation": "transform=TrainTransform(interpolation=...)",
+    **dict.fromkeys(
+        ("crop_pct", "resize_size"),
+        "leave it out: training crops are random, transform=TrainTransform(scale=..., ratio=...)",
+    ),
     "auto_augment": "transform=TrainTransform(auto_augment=...)",
     "num_aug_repeats": "order=Repeated(...)",
     "re_prob": "transform=TrainTransform(random_erasing=RandomErasing(prob=...))",
@@ -49,6 +51,35 @@ REPLACEMENTS = {
     "cutmix_alpha": "policy=MixPolicy.from_timm(cutmix_alpha=...)",
     "label_smoothing": "policy=MixPolicy(..., label_smoothing=...)",
     "on_error": "bad_files=Skip(at_most=...) skips them",
+}
+# Where validation has no such choice: it takes every sample once, unmixed, in the data's own order.
+IN_VALIDATION = {
+    "shuffle": "leave it out: validation keeps the data's own order",
+    "sampler": "validation takes every sample once; open_source(data).subset(indices) is data of some of them",
+    "batch_sampler": "give batch_size=; validation takes every sample once, in the data's own order",
+    "collate_fn": "batches are made by the DALI pipeline; transform= describes what happens to the images",
+    "worker_init_fn": "leave it out: nothing is random in validation",
+    "generator": "leave it out: nothing is random in validation",
+    "seed": "leave it out: nothing is random in validation",
+    "order": "leave it out: validation keeps the data's own order",
+    "drop_last": "leave it out: validation takes every sample",
+    "interpolation": "transform=ValTransform(interpolation=...)",
+    **dict.fromkeys(("crop_pct", "resize_size"), "transform=ValTransform(image_size, resize_size=...)"),
+    **dict.fromkeys(
+        (
+            "auto_augment",
+            "num_aug_repeats",
+            "re_prob",
+            "mixup_alpha",
+            "cutmix_alpha",
+            "label_smoothing",
+            "policy",
+        ),
+        "leave it out: validation images are neither augmented nor mixed",
+    ),
+    **dict.fromkeys(
+        ("bad_files", "on_error"), "leave it out: a bad file is an error, since every sample counts"
+    ),
 }
 _BOTH: tuple[tuple[str, type], ...] = (("output", Output), ("runtime", Runtime))
 _TRAINING = (*_BOTH, ("transform", TrainTransform), ("policy", MixPolicy))
@@ -72,9 +103,11 @@ def says_what_replaces(function: Callable[P, R]) -> Callable[P, R]:
 
 def replacement(name: str, known: tuple[str, ...]) -> str:
     """The advice for the argument `name`, given the names that exist."""
-    if name in REPLACEMENTS:
-        return REPLACEMENTS[name]
-    for group, kind in _TRAINING if "policy" in known else _VALIDATION:
+    training = "policy" in known
+    advice = REPLACEMENTS if training else {**REPLACEMENTS, **IN_VALIDATION}
+    if name in advice:
+        return advice[name]
+    for group, kind in _TRAINING if training else _VALIDATION:
         if name in {field.name for field in dataclasses.fields(kind)}:
             return f"give it as {group}={kind.__name__}({name}=...)"
     return did_you_mean(name, known) or f"expected one of {', '.join(known)}"

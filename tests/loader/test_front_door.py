@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from dali_mixup import (
     train_loader,
     val_loader,
 )
+from dali_mixup._loader.foreign import IN_VALIDATION, REPLACEMENTS, replacement
 
 BOTH = [train_loader, val_loader]
 COMMON: dict[str, Any] = {"batch_size": 8, "image_size": 16, "device": "cpu"}
@@ -57,7 +59,7 @@ class TestForeignArguments:
             ("sampler", "give the sampler as order="),
             ("shuffle", r"order=Sequential\(\)"),
             ("mixup_alpha", r"MixPolicy\.from_timm\(mixup_alpha=\.\.\.\)"),
-            ("crop_pct", r"transform=ValTransform\(image_size, resize_size=\.\.\.\)"),
+            ("crop_pct", r"training crops are random, transform=TrainTransform\(scale="),
             ("on_error", r"bad_files=Skip\(at_most=\.\.\.\)"),
         ],
     )
@@ -238,3 +240,18 @@ class TestPeek:
         for _ in range(4):
             next(iter(loader))
         assert caplog.text.count("abandoned after one batch") == 1 and "loader.peek()" in caplog.text
+
+
+@pytest.mark.parametrize("function", [train_loader, val_loader])
+def test_no_advice_names_an_argument_that_the_function_does_not_have(function: Any) -> None:
+    known = tuple(inspect.signature(function).parameters)
+    for name in {*REPLACEMENTS, *IN_VALIDATION} - set(known):
+        advised = re.findall(r"(?<![\w(.])(\w+)=", re.sub(r"\(.*\)", "", replacement(name, known)))
+        assert set(advised) <= set(known), (name, advised)
+
+
+def test_crop_pct_is_pointed_to_where_it_has_a_meaning(image_folder: Path) -> None:
+    with pytest.raises(
+        TypeError, match=r"crop_pct= is not an argument: transform=ValTransform\(image_size, resize_size="
+    ):
+        val_loader(image_folder, **COMMON, crop_pct=0.875)
