@@ -1,17 +1,19 @@
 """The cost of checking every file before it first reaches the decoder, and of reading files instead of mapping them.
 
     python benchmarks/bad_files.py                                     # 2000 drawn images on the local disk
-    python benchmarks/bad_files.py --on nfs=/mnt/imagenet/train        # any other storage, beside it
+    python benchmarks/bad_files.py --on late=/mnt/late --repeats 10    # any other storage, beside it, read cold
 
-Two loaders take turns, each in a process of its own: the library's, and one without the gate, which maps files and lets
-the decoder parse first. The first epoch, in which every file is checked, and the second, in which none is, are measured
-separately. `slow_storage.c` adds latency to a folder if no slow storage is available.
+Three loaders take turns in one process, an epoch each: one that checks every file of every batch, as the first epoch of
+a run does; the library's, which has checked them all; and one without any check, which maps files and lets the decoder
+parse first. Rates are compared turn by turn, so whatever changes the speed of the process or the machine cancels.
+`slow_storage.c` adds latency to a folder if no slow storage is available.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,19 +28,17 @@ from dali_mixup.bench.synthetic import synthetic_folder
 
 BATCH_SIZE = 64
 WARM_UP = 3
-LOADERS = ("with the gate", "without")
-EPOCHS = ("first epoch", "second epoch")
+CHECKS, REMEMBERS, NEITHER = "checks every file", "has checked every file", "never checks"
+LOADERS = (CHECKS, REMEMBERS, NEITHER)
 
 Measured = tuple[float, float]
 """Images per second, and milliseconds of CPU time per image."""
 
 
-def run(folder: str, state: str, threads: int, gate: bool) -> list[Measured]:
-    """The two epochs of a loader, in a fresh process."""
+def run(folder: str, state: str, threads: int, repeats: int) -> dict[str, list[Measured]]:
+    """The epochs of the three loaders, in a fresh process."""
     from dali_mixup import CutMix, MixPolicy, MixUp, Runtime, train_loader
 
-    if not gate:
-        _without_gate()
     shards = sorted(map(str, Path(folder).glob("*.tar")))
     files = shards or sorted(map(str, Path(folder).glob("*/*")))
     options: dict[str, Any] = {
@@ -49,55 +49,72 @@ def run(folder: str, state: str, threads: int, gate: bool) -> list[Measured]:
         "world_size": 1,
         "runtime": Runtime(num_threads=threads),
     }
-    with train_loader(
-        files[:BATCH_SIZE] if shards else [(file, 0) for file in files[:BATCH_SIZE]], **options
-    ) as warm:
-        next(iter(warm))  # triggers everything that is compiled and loaded once
-    loader = train_loader(shards or folder, **options)
-    prepare([(file, 0) for file in files], state)
-    measured = []
-    with loader:
-        for _ in EPOCHS:
-            batches = iter(loader)
-            for _ in range(WARM_UP):
-                next(batches)
-            cpu, start = time.process_time(), time.perf_counter()
-            images = sum(len(images) for images, *_ in batches)
-            measured.append(
-                (images / (time.perf_counter() - start), 1000 * (time.process_time() - cpu) / images)
-            )
-    return measured
+
+    def epoch(loader: Any) -> Measured:
+        batches = iter(loader)
+        for _ in range(WARM_UP):
+            next(batches)
+        cpu, start = time.process_time(), time.perf_counter()
+        images = sum(len(images) for images, *_ in batches)
+        seconds = time.perf_counter() - start
+        return images / seconds, 1000 * (time.process_time() - cpu) / images
+
+    made = {CHECKS: _forgetful, REMEMBERS: lambda loader: None, NEITHER: _open_gate}
+    loaders = {}
+    for name, change in made.items():
+        loaders[name] = train_loader(shards or folder, **options)
+        _with_graph(name, change, loaders[name], epoch)
+    found: dict[str, list[Measured]] = {name: [] for name in LOADERS}
+    for repeat in range(repeats):
+        turn = repeat % len(LOADERS)
+        for name in (*LOADERS[turn:], *LOADERS[:turn])[:: 1 if repeat % 2 else -1]:
+            prepare([(file, 0) for file in files], state)
+            found[name].append(epoch(loaders[name]))
+    for loader in loaders.values():
+        loader.close()
+    return found
 
 
-def _without_gate() -> None:
+def _with_graph(
+    name: str, change: Callable[[Any], None], loader: Any, epoch: Callable[[Any], Measured]
+) -> None:
+    """Change the loader, and run an epoch that is not measured, which builds its pipeline."""
     from nvidia.dali import fn
 
     from dali_mixup._graph import pipeline
-    from dali_mixup._graph.gate import Gate
 
-    pipeline.file_content = lambda path: fn.io.file.read(path)
-    pipeline.parsed_first = lambda encoded: encoded
-    Gate.refused = lambda *_, **__: []  # type: ignore[method-assign]
+    change(loader)
+    usual = pipeline.file_content, pipeline.parsed_first
+    if name == NEITHER:
+        pipeline.file_content, pipeline.parsed_first = fn.io.file.read, lambda encoded: encoded
+    epoch(loader)
+    pipeline.file_content, pipeline.parsed_first = usual
 
 
-def measured(folder: str, state: str, threads: int, repeats: int) -> dict[str, Any]:
-    """Both loaders, `repeats` times in turn."""
-    found: dict[str, list[list[Measured]]] = {name: [] for name in LOADERS}
-    for repeat in range(repeats):
-        for name in LOADERS if repeat % 2 else LOADERS[::-1]:
-            found[name].append(isolated(run, folder, state, threads, name == LOADERS[0], limit=600))
-    report: dict[str, Any] = {}
-    for epoch, label in enumerate(EPOCHS):
-        rates, cpu = ({name: [row[epoch][i] for row in found[name]] for name in LOADERS} for i in (0, 1))
-        report[label] = {
-            name: {
-                "images_a_second": _numbers(spread(rates[name]), 0),
-                "cpu_ms_an_image": _numbers(spread(cpu[name]), 3),
-            }
-            for name in LOADERS
-        } | {
-            "rate_of_without": _numbers(ratio(rates[LOADERS[0]], rates[LOADERS[1]]), 3),
-            "cpu_of_without": _numbers(ratio(cpu[LOADERS[0]], cpu[LOADERS[1]]), 3),
+def _forgetful(loader: Any) -> None:
+    refused = loader.spec.gate.refused
+    loader.spec.gate.refused = lambda source, indices: refused(source, indices, anew=True)
+
+
+def _open_gate(loader: Any) -> None:
+    loader.spec.gate.refused = lambda source, indices: []
+
+
+def report_of(found: dict[str, list[Measured]]) -> dict[str, Any]:
+    """Medians with their intervals, and the ratios to the loader that never checks, turn by turn."""
+    rates, cpu = ({name: [row[i] for row in found[name]] for name in LOADERS} for i in (0, 1))
+    report: dict[str, Any] = {
+        name: {
+            "images_a_second": _numbers(spread(rates[name]), 0),
+            "cpu_ms_an_image": _numbers(spread(cpu[name]), 3),
+        }
+        for name in LOADERS
+    }
+    for name, other in ((CHECKS, NEITHER), (REMEMBERS, NEITHER), (CHECKS, REMEMBERS)):
+        report[f"{name} / {other}"] = {
+            "rate": _numbers(ratio(rates[name], rates[other]), 3),
+            "cpu": _numbers(ratio(cpu[name], cpu[other]), 3),
+            "rates": [round(a / b, 4) for a, b in zip(rates[name], rates[other], strict=True)],
         }
     return report
 
@@ -109,7 +126,7 @@ def _numbers(found: Spread, digits: int) -> dict[str, float]:
 def main(
     on: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER of a storage; repeatable.")] = None,
     threads: Annotated[int, typer.Option(help="DALI's threads; 0: the cores.")] = 0,
-    repeats: Annotated[int, typer.Option(help="Runs of each loader, at least 5.")] = 7,
+    repeats: Annotated[int, typer.Option(help="Epochs of each loader, at least 5.")] = 60,
     images: Annotated[int, typer.Option(help="Images to draw on the local disk.")] = 2000,
     out: Annotated[Path, typer.Option(help="Report to write.")] = Path(
         "benchmarks/results/cpu/bad_files.json"
@@ -128,14 +145,15 @@ def main(
         "results": {},
     }
     for name, folder, state in storages:
-        report["results"][name] = measured(folder, state, threads or usable_cores(), repeats)
-        for epoch in EPOCHS:
-            row = report["results"][name][epoch]
-            rate, cpu = row["rate_of_without"], row["cpu_of_without"]
-            typer.echo(
-                f"{name}, {epoch}: {rate['median']:.3f} of the rate without ({rate['low']:.3f} to {rate['high']:.3f}), "
-                f"{cpu['median']:.3f} of its CPU time ({cpu['low']:.3f} to {cpu['high']:.3f})"
-            )
+        found = isolated(run, folder, state, threads or usable_cores(), repeats, limit=3600)
+        report["results"][name] = report_of(found)
+        for pair, numbers in report["results"][name].items():
+            if "rate" in numbers:
+                rate, cpu = numbers["rate"], numbers["cpu"]
+                typer.echo(
+                    f"{name}, {pair}: {rate['median']:.3f} of its rate ({rate['low']:.3f} to {rate['high']:.3f}), "
+                    f"{cpu['median']:.3f} of its CPU time ({cpu['low']:.3f} to {cpu['high']:.3f})"
+                )
         out.write_text(json.dumps(report, indent=1) + "\n")
 
 

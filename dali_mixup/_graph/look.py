@@ -17,7 +17,7 @@ from nvidia import nvimgcodec
 from PIL import Image, UnidentifiedImageError
 
 from dali_mixup.sources.base import Source
-from dali_mixup.sources.reading import NotAFileError, StorageError, TooLongError, patiently, read_file
+from dali_mixup.sources.reading import StorageError, TooLongError, patiently, read_file
 
 FORMATS = {
     "jpeg": "JPEG",
@@ -84,13 +84,31 @@ def look(encoded: bytes | np.ndarray, max_pixels: int) -> Look:
     if not len(encoded):
         raise UnfitError(Problem.EMPTY, "0 bytes")
     try:
-        stream = nvimgcodec.CodeStream(encoded)
-        found = Look(
-            FORMATS[stream.codec_name], stream.width, stream.height, stream.num_channels, len(encoded)
-        )
-        samples = np.dtype(stream.dtype)
+        found, samples = parsed(encoded)
     except Exception as error:  # a parser may raise anything for arbitrary bytes
         raise explained(encoded, max_pixels, f"DALI's parser: {_first_line(error)}") from None
+    return checked(found, samples, max_pixels)
+
+
+def parsed(encoded: bytes | np.ndarray, size: int | None = None) -> tuple[Look, np.dtype]:
+    """The header and the type of the samples.
+
+    Args:
+        encoded: the image, or its beginning.
+        size: bytes of the image; None: it is whole.
+
+    Raises:
+        Exception: whatever the parser raises, which also prints it to stderr.
+    """
+    stream = nvimgcodec.CodeStream(encoded)
+    found = Look(
+        FORMATS[stream.codec_name], stream.width, stream.height, stream.num_channels, size or len(encoded)
+    )
+    return found, np.dtype(stream.dtype)
+
+
+def checked(found: Look, samples: np.dtype, max_pixels: int) -> Look:
+    """The header, if the decoder can be trusted with the image. UnfitError if not."""
     if found.width * found.height > max_pixels:
         raise UnfitError(
             Problem.TOO_LARGE,
@@ -108,33 +126,34 @@ def look(encoded: bytes | np.ndarray, max_pixels: int) -> Look:
     return found
 
 
-def look_at(source: Source, index: int, max_pixels: int) -> Look:
-    """Parse the header of a sample.
+def encoded_sample(source: Source, index: int, max_pixels: int) -> bytes | np.ndarray:
+    """Read the encoded image of a sample.
 
     Raises:
-        UnfitError: the sample cannot be read or must not reach the decoder.
+        UnfitError: the sample cannot be read.
         StorageError: it cannot be read at present, and it is not to blame.
     """
-    return look(encoded_sample(source, index, max_pixels), max_pixels)
-
-
-def encoded_sample(source: Source, index: int, max_pixels: int) -> bytes | np.ndarray:
-    """Read the encoded image of a sample. Raises as `look_at`."""
     try:
         if source.read_in_dali:
-            # Eight bytes per pixel are 16-bit RGBA without compression; the rest is for other contents of a file.
-            return read_file(source.name(index), 8 * max_pixels + 2**26)
+            return read_file(source.name(index), longest_file(max_pixels))
         return patiently(lambda: source.feed(np.array([index]))[0], source.name(index))
-    except StorageError:
-        raise
-    except FileNotFoundError as error:
-        raise UnfitError(Problem.MISSING, error.strerror or "no such file") from None
-    except TooLongError as error:
-        raise UnfitError(Problem.TOO_LARGE, error.strerror or "") from None
-    except NotAFileError as error:
-        raise UnfitError(Problem.UNREADABLE, error.strerror or "") from None
     except (OSError, ValueError) as error:
-        raise UnfitError(Problem.UNREADABLE, getattr(error, "strerror", None) or str(error)) from None
+        raise unreadable(error) from None
+
+
+def longest_file(max_pixels: int) -> int:
+    """Bytes of the longest file that may hold an image of so many pixels."""
+    return 8 * max_pixels + 2**26  # 16-bit RGBA without compression, and other contents of a file
+
+
+def unreadable(error: OSError | ValueError) -> Exception:
+    """The error to raise for one that was raised in reading a sample: UnfitError, or the StorageError that it is."""
+    if isinstance(error, (StorageError, UnfitError)):
+        return error
+    text = getattr(error, "strerror", None) or str(error)
+    if isinstance(error, FileNotFoundError):
+        return UnfitError(Problem.MISSING, text or "no such file")
+    return UnfitError(Problem.TOO_LARGE if isinstance(error, TooLongError) else Problem.UNREADABLE, text)
 
 
 def explained(encoded: bytes | np.ndarray, max_pixels: int, reason: str) -> UnfitError:

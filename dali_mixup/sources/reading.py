@@ -101,7 +101,39 @@ def patiently(read: Callable[[], T], path: str | bytes, waits: tuple[float, ...]
             time.sleep(wait)
 
 
+def read_start(path: str, most: int, into: memoryview) -> tuple[int, int]:
+    """Read the beginning of a regular file, in one attempt.
+
+    Args:
+        most: as in `read_file`.
+        into: memory for the first bytes.
+
+    Returns:
+        The number of bytes read, and the size of the file.
+
+    Raises:
+        OSError: as `read_file`, and whatever the storage reports.
+    """
+    descriptor, size = _opened(path, most)
+    try:
+        return os.readv(descriptor, [into]), size
+    finally:
+        os.close(descriptor)
+
+
 def _read(path: str | bytes, most: int) -> bytes:
+    descriptor, size = _opened(path, most)
+    try:
+        content = os.read(descriptor, size)
+        while len(content) < size and (more := os.read(descriptor, size - len(content))):
+            content += more
+        return content
+    finally:
+        os.close(descriptor)
+
+
+def _opened(path: str | bytes, most: int) -> tuple[int, int]:
+    """A descriptor of a regular file, and its size."""
     found = os.stat(path)
     if not stat.S_ISREG(found.st_mode):
         kind = next((name for test, name in _KINDS if test(found.st_mode)), "not a regular file")
@@ -111,14 +143,7 @@ def _read(path: str | bytes, most: int) -> bytes:
             errno.EFBIG, f"{found.st_size} bytes, expected at most {most} for an image", os.fsdecode(path)
         )
     # Not blocking, because the path may have become a FIFO meanwhile.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        content = os.read(descriptor, found.st_size)
-        while len(content) < found.st_size and (more := os.read(descriptor, found.st_size - len(content))):
-            content += more
-        return content
-    finally:
-        os.close(descriptor)
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), found.st_size
 
 
 def _storage_is_at_fault(error: OSError, path: str | bytes) -> bool:

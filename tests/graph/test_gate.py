@@ -45,7 +45,7 @@ def test_sound_images_pass_and_are_not_looked_at_again(odd: Path, monkeypatch: p
     assert refused(gate, source) == []
     seen: list[int] = []
 
-    def counted(source: FileList, index: int, max_pixels: int) -> Look:
+    def counted(source: FileList, index: int, *_: object) -> Look:
         seen.append(index)
         raise UnfitError(Problem.EMPTY, "for the test")
 

@@ -204,9 +204,9 @@ def test_every_sample_is_looked_at_once_in_the_life_of_a_loader(
 
     looked, real = [], gate.look_at
 
-    def counted(source: Any, index: int, max_pixels: int) -> Any:
+    def counted(source: Any, index: int, *how: Any) -> Any:
         looked.append(index)
-        return real(source, index, max_pixels)
+        return real(source, index, *how)
 
     monkeypatch.setattr(gate, "look_at", counted)
     loader = train_loader(
