@@ -14,6 +14,7 @@ import psutil
 from dali_mixup.bench.contenders import CONTENDERS
 from dali_mixup.bench.environment import environment, image_statistics
 from dali_mixup.bench.equal_work import examine, faults
+from dali_mixup.bench.fitness import read_in_epochs
 from dali_mixup.bench.isolated import RunFailed, isolated
 from dali_mixup.bench.measure import Measurement, Task, epoch_length, measure
 from dali_mixup.bench.page_cache import named, prepare
@@ -96,6 +97,19 @@ def run(plan: Plan, progress: Callable[[int, int, str], None]) -> dict[str, Any]
     }
 
 
+def files_of(plan: Plan) -> list[str]:
+    """The files that the runs read."""
+    sizes = []
+    for threads, batch_size in points(plan.threads, plan.batch_sizes):
+        work = replace(plan.work, threads=threads, batch_size=batch_size)
+        sizes.append(epoch_length(work, _warmup(work, plan), plan.batches) * batch_size)
+    return read_in_epochs(plan.samples, sizes)
+
+
+def _warmup(work: Work, plan: Plan) -> int:
+    return max(plan.warmup, work.under_way)  # before that the loader only fills its queues
+
+
 def _schedule(names: Sequence[str], plan: Plan) -> list[Run]:
     """The runs in their order; a network cannot train on the output of a roofline."""
     if not names:
@@ -125,7 +139,7 @@ def _examined(name: str, plan: Plan) -> tuple[dict[str, Any], str]:
 def _measured(turn: Run, plan: Plan) -> Measurement:
     mixed = CONTENDERS[turn.contender].role == "contender"
     work = replace(plan.work, threads=turn.threads, batch_size=turn.batch_size, seed=turn.repeat, mixed=mixed)
-    warmup = max(plan.warmup, work.under_way)  # before that the loader only fills its queues
+    warmup = _warmup(work, plan)
     samples = epoch_of(plan.samples, epoch_length(work, warmup, plan.batches) * turn.batch_size)
     prepare(samples, plan.cache)
     task = Task(turn.contender, turn.mode, work, samples, warmup, plan.batches, plan.model)
@@ -142,7 +156,7 @@ def _rounded(measurement: Measurement) -> dict[str, Any]:
 
 
 def _cache_name(plan: Plan) -> str:
-    length = epoch_length(plan.work, max(plan.warmup, plan.work.under_way), plan.batches)
+    length = epoch_length(plan.work, _warmup(plan.work, plan), plan.batches)
     used = epoch_of(plan.samples, length * plan.work.batch_size)
     size = sum(os.path.getsize(path) for path in {path for path, _ in used})
     return named(plan.cache, size, psutil.virtual_memory().total)

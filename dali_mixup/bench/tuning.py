@@ -12,12 +12,17 @@ import torch
 from dali_mixup._graph.options import Runtime
 from dali_mixup.bench.consumers import Drain
 from dali_mixup.bench.contenders.ours import loader_of
+from dali_mixup.bench.fitness import read_in_epochs
 from dali_mixup.bench.halving import best, rounds
 from dali_mixup.bench.isolated import RunFailed, isolated
 from dali_mixup.bench.page_cache import prepare
 from dali_mixup.bench.stages import STAGES, Stage, seconds_a_batch
 from dali_mixup.bench.verdict import Verdict, verdict
 from dali_mixup.bench.work import Samples, Work, epoch_of
+
+
+_FEW = 4
+"""Batches of images that a stage is timed on."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,14 @@ class Found:
     verdict: Verdict
 
 
+def files_of(plan: Search) -> list[str]:
+    """The files that the search reads."""
+    schedule = rounds(len(plan.candidates), plan.budget)
+    lengths = {batches for _, batches in schedule} | {_longest(schedule)}
+    batches = {_batches(settings, length) for settings in plan.candidates for length in lengths} | {_FEW}
+    return read_in_epochs(plan.samples, [count * plan.work.batch_size for count in batches])
+
+
 def search(plan: Search, progress: Callable[[int, int, str], None]) -> Found:
     """Run the search. progress(done, total, next step) is called before every trial.
 
@@ -85,7 +98,7 @@ def search(plan: Search, progress: Callable[[int, int, str], None]) -> Found:
             return -math.inf
 
     winner, history = best(plan.candidates, plan.budget, rate)
-    longest = 2 * schedule[-1][1]
+    longest = _longest(schedule)
     final = rate(winner, longest)
     # The same settings measured twice would look like two.
     default = final if winner == plan.candidates[0] else rate(plan.candidates[0], longest)
@@ -95,7 +108,9 @@ def search(plan: Search, progress: Callable[[int, int, str], None]) -> Found:
     for name in stages:
         progress(done, trials, f"how long does {name} take?")
         done += 1
-        stage = Stage(name, plan.work, _epoch(plan, 4), winner, plan.pipeline, max(4, longest), plan.model)
+        stage = Stage(
+            name, plan.work, _epoch(plan, _FEW), winner, plan.pipeline, max(_FEW, longest), plan.model
+        )
         times[name] = isolated(seconds_a_batch, stage, limit=plan.limit)
     progress(trials, trials, "")
     return Found(winner, final, default, history, verdict(times))
@@ -103,14 +118,13 @@ def search(plan: Search, progress: Callable[[int, int, str], None]) -> Found:
 
 def images_a_second(plan: Search, settings: Runtime, batches: int) -> float:
     """Steady rate of the loader alone; call it in a process of its own."""
-    filling = 1 + settings.prefetch
-    samples = _epoch(plan, filling + batches + settings.prefetch)
+    samples = _epoch(plan, _batches(settings, batches))
     prepare(samples, "warm")
     drain = Drain()
     mixed = replace(plan.work, mixed=True)
     with loader_of(samples, mixed, plan.pipeline, settings) as loader:
         epoch = iter(loader)
-        for _ in range(filling):
+        for _ in range(_filling(settings)):
             drain(next(epoch))
         _synchronise(plan.pipeline)
         start = time.perf_counter()
@@ -118,6 +132,20 @@ def images_a_second(plan: Search, settings: Runtime, batches: int) -> float:
             drain(next(epoch))
         _synchronise(plan.pipeline)
         return batches * plan.work.batch_size / (time.perf_counter() - start)
+
+
+def _filling(settings: Runtime) -> int:
+    return 1 + settings.prefetch
+
+
+def _batches(settings: Runtime, measured: int) -> int:
+    """Batches of an epoch of which so many are measured."""
+    return _filling(settings) + measured + settings.prefetch
+
+
+def _longest(schedule: Sequence[tuple[int, int]]) -> int:
+    """Batches of the last measurements, of the winner and of the default."""
+    return 2 * schedule[-1][1]
 
 
 def _stages(plan: Search) -> list[str]:

@@ -64,10 +64,11 @@ def bench(
     from dali_mixup.bench import tables
     from dali_mixup.bench.contenders import CONTENDERS
     from dali_mixup.bench.feeds import MODES
+    from dali_mixup.bench.fitness import refuse_unfit
     from dali_mixup.bench.html_report import page
     from dali_mixup.bench.page_cache import STATES
     from dali_mixup.bench.plots import plots
-    from dali_mixup.bench.runner import Plan, run
+    from dali_mixup.bench.runner import Plan, files_of, run
     from dali_mixup.bench.settings import names, numbers
     from dali_mixup.bench.work import Work
 
@@ -99,6 +100,8 @@ def bench(
         make_folder(out)
         for name in ("report.json", "report.html"):
             check_writable(out / name)
+        with tracked("checking the images") as progress:
+            refuse_unfit(files_of(plan), progress)
     with tracked("benchmark") as progress:
         report = run(plan, progress)
     # Printed before anything is written: if the disk is full, the numbers are not lost.

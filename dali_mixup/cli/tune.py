@@ -42,8 +42,9 @@ def tune(
     from dali_mixup._graph.decoder_load import USUAL
     from dali_mixup._graph.device import chosen_device
     from dali_mixup._graph.selftest import window_decoding_works
+    from dali_mixup.bench.fitness import refuse_unfit
     from dali_mixup.bench.tuned import as_yaml, candidates
-    from dali_mixup.bench.tuning import Search, search
+    from dali_mixup.bench.tuning import Search, files_of, search
     from dali_mixup.bench.work import Work
 
     with usage_errors():
@@ -54,10 +55,12 @@ def tune(
         work = Work(
             batch_size=batch_size, threads=1, classes=max(2, classes), device=trains, image_size=image_size
         )
-    windows = pipeline == "cpu" or window_decoding_works(0, USUAL)
-    tried = candidates(usable_cores(), pipeline, windows)
-    with tracked("tuning") as progress:
+        windows = pipeline == "cpu" or window_decoding_works(0, USUAL)
+        tried = candidates(usable_cores(), pipeline, windows)
         plan = Search(samples, work, pipeline, tried, budget, "" if model == "none" else model, limit)
+        with tracked("checking the images") as progress:
+            refuse_unfit(files_of(plan), progress)
+    with tracked("tuning") as progress:
         found = search(plan, progress)
     comments = [
         f"Found by `dali-mixup tune` for batches of {batch_size}, {pipeline} backend, {usable_cores()} cores:",
