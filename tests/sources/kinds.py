@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
+from torch.utils.data import Dataset
+
 from dali_mixup.sources import open_source, write_manifest
 from tests.odd_images import picture
 from tests.tars import write_tar
@@ -53,6 +57,7 @@ class Kind:
         row: the text in the first column of the table in docs/data.md.
         made: writes the pictures below an empty folder and returns the data, of the same order, for `open_source`.
         labels_known: whether labels are read without reading an image.
+        skips: whether data with a bad sample can be opened.
         object_storage: whether the same kind can be read from an object store.
         named: whether the data name their classes.
     """
@@ -60,6 +65,7 @@ class Kind:
     row: str
     made: Callable[[list[Picture], Path], Any]
     labels_known: bool = True
+    skips: bool = True
     object_storage: bool = False
     named: bool = False
 
@@ -115,12 +121,87 @@ def subset(made: list[Picture], place: Path) -> Any:
     return Subset(whole, [at for at, (path, _) in enumerate(whole.samples) if not path.endswith("zz.jpg")])
 
 
+class Items(Dataset):
+    """A dataset of (image, label) whose images are read when they are asked for."""
+
+    def __init__(self, items: list[tuple[Any, int]], read: Callable[[Any], Any]) -> None:
+        self.items, self.read = items, read
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        image, label = self.items[index]
+        return self.read(image), label
+
+
+class Labelled(Items):
+    """As torchvision's datasets of arrays."""
+
+    @property
+    def targets(self) -> list[int]:
+        return [label for _, label in self.items]
+
+
+def pixels(encoded: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(encoded)).convert("RGB")
+
+
+def dataset(kind: type[Items], read: Callable[[bytes], Any]) -> Callable[[list[Picture], Path], Any]:
+    return lambda made, _: kind([(one.encoded, one.label) for one in made], read)
+
+
+def rows(made: list[Picture], place: Path) -> list[dict[str, Any]]:
+    return [{"path": path, "species": CLASSES[label]} for path, label in files(made, place)]
+
+
+def csv_file(made: list[Picture], place: Path) -> Path:
+    files(made, place)
+    lines = ["path,species", *(f"files/{one.key},{CLASSES[one.label]}" for one in made)]
+    (place / "train.csv").write_text("\n".join(lines))
+    return place / "train.csv"
+
+
+def pandas_frame(made: list[Picture], place: Path) -> Any:
+    import pandas
+
+    return pandas.DataFrame(rows(made, place))
+
+
+def polars_frame(made: list[Picture], place: Path) -> Any:
+    import polars
+
+    return polars.DataFrame([{"image": one.encoded, "label": CLASSES[one.label]} for one in made])
+
+
+def hugging_face(made: list[Picture], place: Path) -> Any:
+    import datasets
+
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=list(CLASSES))}
+    )
+    images = [{"bytes": one.encoded, "path": None} for one in made]
+    labels = [one.label for one in made]
+    return datasets.Dataset.from_dict({"image": images, "label": labels}, features=features)
+
+
 KINDS = (
     Kind("folder of class folders", folder, named=True),
     Kind("manifest", manifest, named=True),
     Kind("text list", text_list),
     Kind("(path, label) pairs", files),
+    Kind("CSV with a header", csv_file, named=True),
+    Kind("pandas, polars or other frame of paths", pandas_frame, named=True),
+    Kind("frame of encoded images", polars_frame, named=True),
     Kind("tar shards", shards),
     Kind("torchvision `ImageFolder`, `DatasetFolder`", image_folder_object, named=True),
+    Kind("Hugging Face `Dataset`", hugging_face, named=True),
+    Kind("`Dataset` with `targets` or `labels`", dataset(Labelled, pixels)),
+    Kind(
+        "any other map-style `Dataset`",
+        dataset(Items, lambda encoded: np.asarray(pixels(encoded))),
+        labels_known=False,
+        skips=False,
+    ),
     Kind("`Subset` of any of these", subset, named=True),
 )
