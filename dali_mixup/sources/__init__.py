@@ -8,9 +8,11 @@ from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
 from dali_mixup.sources.files import FileList
 from dali_mixup.sources.folder import image_folder
 from dali_mixup.sources.manifest import read_manifest, write_manifest
+from dali_mixup.sources.map_style import DatasetSource
 from dali_mixup.sources.opening import Data, open_source
 from dali_mixup.sources.reading import StorageError
 from dali_mixup.sources.remarks import Remark
+from dali_mixup.sources.tables import Table
 from dali_mixup.sources.tar import TarShards
 
 __all__ = [
@@ -19,12 +21,14 @@ __all__ = [
     "BadFileError",
     "Classes",
     "Data",
+    "DatasetSource",
     "FileList",
     "Place",
     "Remark",
     "Skip",
     "Source",
     "StorageError",
+    "Table",
     "TarShards",
     "image_folder",
     "open_source",

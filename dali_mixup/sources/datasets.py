@@ -36,12 +36,13 @@ def from_dataset(data: Any) -> Source:
     kind = type(data).__name__
     if getattr(data, "target_transform", None) is not None:
         raise TypeError(
-            f"data: the {kind} has a target_transform, which would not be applied; give (path, label) pairs instead"
+            f"data: the {kind} has a target_transform, which would not be applied; give (path, label) pairs, or "
+            "DatasetSource(dataset) from dali_mixup.sources, which calls the dataset for every image"
         )
     if not getattr(type(data).__getitem__, "__module__", "").startswith("torchvision."):
         raise TypeError(
             f"data: {kind} has its own __getitem__, which would not be called; give its `samples` if they are "
-            "the complete data"
+            "the complete data, or DatasetSource(dataset) from dali_mixup.sources, which calls it for every image"
         )
     remarks = []
     if getattr(data, "transform", None) is not None:

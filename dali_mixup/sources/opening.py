@@ -17,7 +17,9 @@ from dali_mixup.sources.exclude_list import read_exclude_list
 from dali_mixup.sources.folder import image_folder
 from dali_mixup.sources.lists import from_pairs, read_list
 from dali_mixup.sources.manifest import MANIFEST_SUFFIXES, read_manifest
+from dali_mixup.sources.map_style import DatasetSource, is_torch_dataset
 from dali_mixup.sources.paths import home_expanded, regular_file
+from dali_mixup.sources.tables import CSV_SUFFIX, from_table, is_table
 from dali_mixup.sources.tar import TarShards
 
 Data: TypeAlias = "Source | str | os.PathLike[str] | Sequence[Any] | Any"
@@ -76,6 +78,12 @@ PATHS = (
         rooted=True,
     ),
     Kind(
+        f"a {CSV_SUFFIX} file with a header",
+        _suffix(CSV_SUFFIX),
+        lambda wish: from_table(wish.data, wish.root, wish.classes),
+        rooted=True,
+    ),
+    Kind(
         f"a {' or '.join(LIST_SUFFIXES)} list of `path label` lines",
         _suffix(*LIST_SUFFIXES),
         lambda wish: read_list(wish.data, root=wish.root, classes=wish.classes),
@@ -104,9 +112,20 @@ OBJECTS = (
         lambda wish: from_dataset(wish.data),
     ),
     Kind(
+        "a Table, a data frame or a Hugging Face Dataset",
+        is_table,
+        lambda wish: from_table(wish.data, wish.root, wish.classes),
+        rooted=True,
+    ),
+    Kind(
         "a torch Subset of these",
         is_subset,
         lambda wish: from_subset(wish.data, open_source(wish.data.dataset)),
+    ),
+    Kind(
+        "any other torch Dataset of (image, label)",
+        is_torch_dataset,
+        lambda wish: DatasetSource(wish.data),
     ),
     _PATH,
     Kind(

@@ -1,0 +1,60 @@
+"""The labels in a column of a table: numbers, names, or numbers with names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dali_mixup.sources.classes import ClassMap
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The labels of a table.
+
+    Attributes:
+        ids: (n,) int64.
+        classes: the names of the classes; None: the labels are numbers.
+    """
+
+    ids: np.ndarray
+    classes: tuple[str, ...] | None
+
+
+def of_texts(texts: Sequence[str], known: ClassMap | None) -> Labelled:
+    """Labels that are text: whole numbers if all are, and not all names in `known`; else names, in sorted order."""
+    different = sorted(set(texts))
+    if not (known is not None and all(known.label(name) is not None for name in different)) and all(
+        map(_NUMBER.fullmatch, different)
+    ):
+        return Labelled(np.array([int(text) for text in texts], dtype=np.int64), None)
+    table = {name: number for number, name in enumerate(different)}
+    return Labelled(np.array([table[text] for text in texts], dtype=np.int64), tuple(different))
+
+
+def of_numbers(values: Sequence[Any], known: ClassMap | None, where: str) -> Labelled:
+    """Labels that are numbers, or names in `known` that look like numbers.
+
+    Raises:
+        ValueError: a number that is not whole.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind == "f":
+        broken = np.flatnonzero(array != np.rint(array))
+        if broken.size:
+            raise ValueError(
+                f"{where}, row {broken[0]}: expected a whole number or a class name, got {array[broken[0]]}; for "
+                "regression or several labels give vectors: train_loader(labels=LabelVectors(...))"
+            )
+    ids = array.astype(np.int64)
+    if known is not None:
+        named = of_texts([str(number) for number in ids.tolist()], known)
+        if named.classes is not None:
+            return named
+    return Labelled(ids, None)

@@ -1,0 +1,207 @@
+"""Every kind of data that `open_source` takes, made of the same pictures: one entry per kind in `KINDS`.
+
+`test_every_source.py` runs over all of them, and the table in docs/data.md must agree with them.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from torch.utils.data import Dataset
+
+from dali_mixup.sources import open_source, write_manifest
+from tests.odd_images import picture
+from tests.tars import write_tar
+
+CLASSES = ("ant", "bee", "cat")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One sample.
+
+    Attributes:
+        key: class folder and file name.
+        encoded: the JPEG, or junk.
+        label: index in `CLASSES`.
+    """
+
+    key: str
+    encoded: bytes
+    label: int
+
+
+def pictures(junk: Sequence[int] = ()) -> list[Picture]:
+    """14 pictures of different sizes, sorted by class and name; those at the positions in `junk` are no images."""
+    made = []
+    for number in range(14):
+        label = number * len(CLASSES) // 14
+        buffer = io.BytesIO()
+        picture(40 + number, 60 - 2 * number, seed=number).save(buffer, "JPEG", quality=90)
+        encoded = b"this is no image at all.." if number in junk else buffer.getvalue()
+        made.append(Picture(f"{CLASSES[label]}/{number:02}.jpg", encoded, label))
+    return made
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of data.
+
+    Attributes:
+        row: the text in the first column of the table in docs/data.md.
+        made: writes the pictures below an empty folder and returns the data, of the same order, for `open_source`.
+        labels_known: whether labels are read without reading an image.
+        skips: whether data with a bad sample can be opened.
+        object_storage: whether the same kind can be read from an object store.
+        named: whether the data name their classes.
+    """
+
+    row: str
+    made: Callable[[list[Picture], Path], Any]
+    labels_known: bool = True
+    skips: bool = True
+    object_storage: bool = False
+    named: bool = False
+
+
+def files(made: list[Picture], place: Path) -> list[tuple[str, int]]:
+    """The pictures as files in class folders below `place`/files; (path, label) pairs."""
+    pairs = []
+    for one in made:
+        path = place / "files" / one.key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(one.encoded)
+        pairs.append((str(path), one.label))
+    return pairs
+
+
+def folder(made: list[Picture], place: Path) -> Path:
+    files(made, place)
+    return place / "files"
+
+
+def manifest(made: list[Picture], place: Path) -> Path:
+    write_manifest(place / "manifest.jsonl", open_source(folder(made, place)))
+    return place / "manifest.jsonl"
+
+
+def text_list(made: list[Picture], place: Path) -> Path:
+    files(made, place)
+    (place / "list.txt").write_text("".join(f"files/{one.key} {one.label}\n" for one in made))
+    return place / "list.txt"
+
+
+def shards(made: list[Picture], place: Path) -> str:
+    for number, part in enumerate((made[:8], made[8:])):
+        members = [
+            (f"{one.key.removesuffix('.jpg')}.{ending}", content)
+            for one in part
+            for ending, content in (("jpg", one.encoded), ("cls", b"%d" % one.label))
+        ]
+        write_tar(place / f"shard-{number}.tar", members)
+    return str(place / "shard-{0..1}.tar")
+
+
+def image_folder_object(made: list[Picture], place: Path) -> Any:
+    from torchvision.datasets import ImageFolder
+
+    return ImageFolder(str(folder(made, place)))
+
+
+def subset(made: list[Picture], place: Path) -> Any:
+    from torch.utils.data import Subset
+
+    whole = image_folder_object([*made, Picture("ant/zz.jpg", made[0].encoded, 0)], place)
+    return Subset(whole, [at for at, (path, _) in enumerate(whole.samples) if not path.endswith("zz.jpg")])
+
+
+class Items(Dataset):
+    """A dataset of (image, label) whose images are read when they are asked for."""
+
+    def __init__(self, items: list[tuple[Any, int]], read: Callable[[Any], Any]) -> None:
+        self.items, self.read = items, read
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        image, label = self.items[index]
+        return self.read(image), label
+
+
+class Labelled(Items):
+    """As torchvision's datasets of arrays."""
+
+    @property
+    def targets(self) -> list[int]:
+        return [label for _, label in self.items]
+
+
+def pixels(encoded: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(encoded)).convert("RGB")
+
+
+def dataset(kind: type[Items], read: Callable[[bytes], Any]) -> Callable[[list[Picture], Path], Any]:
+    return lambda made, _: kind([(one.encoded, one.label) for one in made], read)
+
+
+def rows(made: list[Picture], place: Path) -> list[dict[str, Any]]:
+    return [{"path": path, "species": CLASSES[label]} for path, label in files(made, place)]
+
+
+def csv_file(made: list[Picture], place: Path) -> Path:
+    files(made, place)
+    lines = ["path,species", *(f"files/{one.key},{CLASSES[one.label]}" for one in made)]
+    (place / "train.csv").write_text("\n".join(lines))
+    return place / "train.csv"
+
+
+def pandas_frame(made: list[Picture], place: Path) -> Any:
+    import pandas
+
+    return pandas.DataFrame(rows(made, place))
+
+
+def polars_frame(made: list[Picture], place: Path) -> Any:
+    import polars
+
+    return polars.DataFrame([{"image": one.encoded, "label": CLASSES[one.label]} for one in made])
+
+
+def hugging_face(made: list[Picture], place: Path) -> Any:
+    import datasets
+
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=list(CLASSES))}
+    )
+    images = [{"bytes": one.encoded, "path": None} for one in made]
+    labels = [one.label for one in made]
+    return datasets.Dataset.from_dict({"image": images, "label": labels}, features=features)
+
+
+KINDS = (
+    Kind("folder of class folders", folder, named=True),
+    Kind("manifest", manifest, named=True),
+    Kind("text list", text_list),
+    Kind("(path, label) pairs", files),
+    Kind("CSV with a header", csv_file, named=True),
+    Kind("pandas, polars or other frame of paths", pandas_frame, named=True),
+    Kind("frame of encoded images", polars_frame, named=True),
+    Kind("tar shards", shards),
+    Kind("torchvision `ImageFolder`, `DatasetFolder`", image_folder_object, named=True),
+    Kind("Hugging Face `Dataset`", hugging_face, named=True),
+    Kind("`Dataset` with `targets` or `labels`", dataset(Labelled, pixels)),
+    Kind(
+        "any other map-style `Dataset`",
+        dataset(Items, lambda encoded: np.asarray(pixels(encoded))),
+        labels_known=False,
+        skips=False,
+    ),
+    Kind("`Subset` of any of these", subset, named=True),
+)
