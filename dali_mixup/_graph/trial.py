@@ -6,19 +6,13 @@ such bugs too. The training process must not be put at risk.
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, Pipe
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from dali_mixup._graph.child import ChildProcess, LostError
 from dali_mixup._graph.look import good_image
 
 MOST_FILES = 31
@@ -56,7 +50,7 @@ class Trial:
 
     def __init__(self, threads: int, timeout: float = TIMEOUT):
         self.threads, self.timeout = threads, timeout
-        self._child: _Child | None = None
+        self._child: ChildProcess | None = None
 
     def decode(self, samples: Sequence[np.ndarray], named: bool, care: Care) -> list[Outcome]:
         """The results for these samples, at most `MOST_FILES`: decoded as a batch, but one by one with more care than
@@ -95,52 +89,15 @@ class Trial:
 
     def _ask(self, samples: Sequence[np.ndarray], named: bool, care: Care) -> list[Outcome] | str:
         """The outcomes, or the reason why the child was lost."""
-        child = self._child = self._child or _Child(self.threads)
+        child = self._child = self._child or ChildProcess("dali_mixup._graph.trial_child", self.threads)
         try:
-            return child.ask(([sample.tobytes() for sample in samples], named, care), self.timeout)
-        except _LostError as error:
+            outcomes: list[Outcome] = child.ask(
+                ([sample.tobytes() for sample in samples], named, care), self.timeout
+            )
+            return outcomes
+        except LostError as error:
             self.close()
-            return str(error)
+            return f"the process that decodes it {error}"
         except BaseException:  # Ctrl-C: an answer that comes later must not be taken for the next one's
             self.close()
             raise
-
-
-class _LostError(Exception):
-    """The child died or did not answer."""
-
-
-class _Child:
-    def __init__(self, threads: int) -> None:
-        self._ours, theirs = Pipe()
-        root = str(Path(__file__).resolve().parents[2])
-        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "dali_mixup._graph.trial_child", str(theirs.fileno()), str(threads)],
-                pass_fds=[theirs.fileno()],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for the training process, which then ends this one
-            )
-        self.end = weakref.finalize(self, _ended, self._process, self._ours, os.getpid())
-
-    def ask(self, request: tuple[list[bytes], bool, Care], timeout: float) -> list[Outcome]:
-        try:
-            self._ours.send(request)
-            if not self._ours.poll(timeout):
-                raise _LostError(f"the decoder gave no answer within {timeout:g} s")
-            answer: list[Outcome] = self._ours.recv()
-            return answer
-        except (EOFError, OSError):
-            status = self._process.wait()
-            how = signal.Signals(-status).name if status < 0 else f"exit code {status}"
-            raise _LostError(f"the process that decodes it dies ({how})") from None
-
-
-def _ended(process: subprocess.Popen[bytes], ours: Connection, owner: int) -> None:
-    ours.close()
-    if os.getpid() == owner:  # a forked process must not end what is not its own
-        process.kill()
-        process.wait()

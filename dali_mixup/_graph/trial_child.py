@@ -16,9 +16,9 @@ from nvidia.dali import Pipeline, fn
 from PIL import Image
 
 from dali_mixup._graph.decode import Backend, file_content, middle, whole_image, words
+from dali_mixup._graph.pillow_pixels import rgb
 from dali_mixup._graph.trial import MOST_FILES, Care, Outcome
 
-_SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 _MEAN, _MOST = 1.0, 16
 """Differences from Pillow's pixels that count as rounding: the mean and the largest, of 255."""
 
@@ -96,14 +96,6 @@ def difference(ours: np.ndarray, theirs: np.ndarray) -> str | None:
     if gaps.max() <= _MOST and gaps.mean() <= _MEAN:
         return None
     return f"by {gaps.mean():.1f} of 255 on average and {gaps.max()} at most"
-
-
-def rgb(image: Image.Image) -> np.ndarray:
-    """(H, W, 3) uint8 pixels. 16-bit grey is scaled to 8 bits, where Pillow's own conversion clips it at 255."""
-    if image.mode in _SIXTEEN_BIT:
-        grey = np.asarray(image).astype(np.float64) / 257
-        return np.repeat(np.clip(np.rint(grey), 0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
-    return np.asarray(image.convert("RGB"))
 
 
 @contextmanager

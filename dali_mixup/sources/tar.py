@@ -7,16 +7,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dali_mixup.sources.base import Place, Source
 from dali_mixup.sources.names import PackedNames
 from dali_mixup.sources.open_files import OpenFiles
 from dali_mixup.sources.paths import home_expanded, split_root
+from dali_mixup.sources.ranges import FileRanges
 from dali_mixup.sources.remarks import Remark
 from dali_mixup.sources.tar_index import shard_index
 from dali_mixup.sources.tar_samples import merged
 
 
-class TarShards(Source):
+class TarShards(FileRanges):
     """The images of uncompressed tar files in the WebDataset convention (`dali_mixup.sources.tar_samples`).
 
     The shards are indexed once, and every image is then read at its position. So the shuffle covers all shards,
@@ -33,8 +33,6 @@ class TarShards(Source):
         NotADirectoryError: `index_dir` is not a folder.
         ValueError: a shard that is damaged or not an uncompressed tar, an image without a label, or no image.
     """
-
-    read_in_dali = False
 
     def __init__(
         self,
@@ -65,22 +63,9 @@ class TarShards(Source):
             np.concatenate([index.labels for index in indices]),
             classes,
             root,
+            files=OpenFiles(shards, [index.state for index in indices]),
+            which=np.repeat(np.arange(len(shards)), [len(index.labels) for index in indices]),
+            offsets=np.concatenate([index.offsets for index in indices]),
+            sizes=np.concatenate([index.sizes for index in indices]),
             remarks=[Remark(f"{root!r}: {text}") for text in notes.texts()],
         )
-        self._offsets = np.concatenate([index.offsets for index in indices])
-        self._sizes = np.concatenate([index.sizes for index in indices])
-        self._shards = np.repeat(np.arange(len(shards)), [len(index.labels) for index in indices])
-        self._files = OpenFiles(shards, [index.state for index in indices])
-
-    def feed(self, indices: np.ndarray) -> list[np.ndarray]:
-        read = self._files.read
-        places = (self._shards[indices], self._offsets[indices], self._sizes[indices])
-        return [read(*place) for place in zip(*(column.tolist() for column in places), strict=True)]
-
-    def places(self, indices: np.ndarray) -> list[Place]:
-        columns = (self._shards[indices], self._offsets[indices], self._sizes[indices])
-        paths = self._files.paths
-        return [
-            (os.fsencode(paths[shard]), offset, size)
-            for shard, offset, size in zip(*(column.tolist() for column in columns), strict=True)
-        ]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from dali_mixup._graph import trial as trials
+from dali_mixup._graph import child as child_processes
 from dali_mixup._graph.look import good_image
 from dali_mixup._graph.trial import Outcome, Trial
 from tests.bad_images import contents
@@ -41,7 +41,7 @@ def test_a_process_that_died_meanwhile_is_replaced(trial: Trial) -> None:
     assert trial.decode([good_image()], False, "whole") == [Outcome()]
     child = trial._child
     assert child is not None
-    os.kill(child._process.pid, signal.SIGKILL)
+    os.kill(child.process.pid, signal.SIGKILL)
     assert trial.decode([good_image()] * 2, False, "whole") == [Outcome()] * 2
 
 
@@ -52,7 +52,7 @@ def test_a_decoder_that_does_not_answer_is_given_up() -> None:
 
 
 def test_no_image_is_blamed_where_the_process_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trials.sys, "executable", "/bin/false")
+    monkeypatch.setattr(child_processes.sys, "executable", "/bin/false")
     with pytest.raises(RuntimeError, match=r"not even with a good image .*exit code 1"):
         Trial(threads=1).decode([good_image()], False, "whole")
 
@@ -62,5 +62,5 @@ def test_closing_ends_the_process(trial: Trial) -> None:
     child = trial._child
     assert child is not None
     trial.close()
-    assert child._process.poll() == -signal.SIGKILL
+    assert child.process.poll() == -signal.SIGKILL
     trial.close()
