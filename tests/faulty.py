@@ -5,6 +5,7 @@ The process is forked from one that has imported everything, so that a run costs
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -63,10 +64,8 @@ def run(arguments: list[str], target: str, fault: str) -> dict[str, Any]:
             traceback.print_exc()
         finally:
             for stream in (sys.stdout, sys.stderr):
-                try:
+                with contextlib.suppress(OSError):
                     stream.flush()
-                except OSError:
-                    pass
             os._exit(code)
     texts = []
     for _, writing in outputs:
