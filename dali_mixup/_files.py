@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import io
 import os
+import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 AnyPath = str | os.PathLike[str]
 
@@ -24,8 +27,9 @@ class NotWritten(OSError):
 def replacing(path: AnyPath, *, sync: bool = False) -> Iterator[IO[bytes]]:
     """A binary file to write into, which replaces `path` when the block ends without an error.
 
-    Until then it is beside `path`, so neither a crash nor a full disk leaves half a file. An existing path that is not
-    a regular file, such as a pipe or /dev/null, is written to directly, and a link keeps its target.
+    Until then it is beside `path`, so neither a crash nor a full disk leaves half a file; what a killed process left
+    there is removed. An existing path that is not a regular file, such as a pipe or /dev/null, is written to directly,
+    and a link keeps its target.
 
     Args:
         sync: wait until the bytes are on the disk, so that a power failure leaves the old or the new file too.
@@ -35,24 +39,30 @@ def replacing(path: AnyPath, *, sync: bool = False) -> Iterator[IO[bytes]]:
     """
     target = os.path.realpath(path)
     partial = target if _is_special(path) else f"{target}.{os.getpid()}.partial"
+    raw: _Remembering | None = None
     try:
         if os.path.isdir(target):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        with open(os.fspath(path) if partial == target else partial, "wb") as file:
+        if partial != target:
+            _remove_leftovers(target)
+        raw = _Remembering(os.fspath(path), "wb") if partial == target else _in_use(partial)
+        with io.BufferedWriter(raw) as file:
             yield file
             if sync:
                 file.flush()
-                os.fsync(file.fileno())
+                os.fsync(raw.fileno())
         if partial != target:
             os.replace(partial, target)
-    except OSError as error:
+    except BaseException as error:
         _remove(partial, target)
-        if error.filename not in (None, partial, path):
-            raise  # the error concerns another file, which the block read
-        raise NotWritten(error.errno, error.strerror or str(error), os.fspath(path)) from error
-    except BaseException:
-        _remove(partial, target)
-        raise
+        reason = error if isinstance(error, OSError) else None
+        if raw is not None and isinstance(error, Exception):
+            reason = (
+                raw.failure or reason
+            )  # a library that writes may turn the system's error into one of its own
+        if reason is None or reason.filename not in (None, partial, path):
+            raise  # not about this file
+        raise NotWritten(reason.errno, reason.strerror or str(reason), os.fspath(path)) from error
 
 
 def write_text(path: AnyPath, text: str) -> None:
@@ -76,7 +86,8 @@ def check_writable(path: AnyPath) -> None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         with open(probe, "wb"):
             pass
-        os.remove(probe)
+        with suppress(FileNotFoundError):  # another process took it for a leftover
+            os.remove(probe)
     except OSError as error:
         raise NotWritten(error.errno, error.strerror, os.fspath(path)) from error
 
@@ -94,6 +105,54 @@ def make_folder(path: AnyPath) -> Path:
 def cache_folder(name: str = "") -> Path:
     """The folder for reproducible results kept between runs: $XDG_CACHE_HOME/dali-mixup/<name>, else below ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dali-mixup" / name
+
+
+class _Remembering(io.FileIO):
+    """A file that remembers the error in writing it.
+
+    Attributes:
+        failure: the last error, or None.
+    """
+
+    failure: OSError | None = None
+
+    def write(self, content: Any) -> int:
+        try:
+            return super().write(content)
+        except OSError as error:
+            self.failure = error
+            raise
+
+
+def _in_use(partial: str) -> _Remembering:
+    """A new file, locked for as long as the process has it open. File systems without locks do without."""
+    while True:
+        raw = _Remembering(partial, "wb")
+        with suppress(OSError):
+            fcntl.flock(raw.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(raw.fileno()).st_nlink:
+            return raw
+        raw.close()  # another process took it for a leftover before it was locked
+
+
+def _remove_leftovers(target: str) -> None:
+    """Remove files that killed processes left beside `target`: those that no process on any machine has open."""
+    folder, name = os.path.split(target)
+    pattern = re.compile(re.escape(name) + r"\.[0-9]+\.partial")
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if pattern.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                _remove_unless_in_use(entry.path)
+
+
+def _remove_unless_in_use(path: str) -> None:
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.remove(path)
+        finally:
+            os.close(descriptor)
 
 
 def _is_special(path: AnyPath) -> bool:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 # A shell that starts tests in the background has them ignore Ctrl-C, and their children too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -85,3 +90,22 @@ def pictures(tmp_path: Path) -> list[tuple[str, int]]:
     for i in range(COUNT):
         picture(40, 30, seed=i).save(tmp_path / f"{i:02}.jpg")
     return [(str(tmp_path / f"{i:02}.jpg"), i // 6) for i in range(COUNT)]
+
+
+@pytest.fixture(scope="session")
+def ended() -> Iterator[Callable[[list[object], str, str], dict[str, Any]]]:
+    """How a subcommand with these arguments ends, in a process of its own, if writing the file of that name is
+    disturbed: see `faulty`."""
+    command = [sys.executable, "-m", "tests.faulty"]
+    driver = subprocess.Popen(
+        command, cwd=Path(__file__).parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+    def run(arguments: list[object], target: str, fault: str) -> dict[str, Any]:
+        driver.stdin.write(json.dumps([list(map(str, arguments)), target, fault]) + "\n")
+        driver.stdin.flush()
+        return json.loads(driver.stdout.readline())
+
+    yield run
+    driver.stdin.close()
+    driver.wait(60)

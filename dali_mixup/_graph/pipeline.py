@@ -159,6 +159,11 @@ def build(spec: PipelineSpec, batches: Batches, seeds: Iterator[int], checkpoint
     return pipe
 
 
+def batches_run(pipe: Pipeline) -> int | None:
+    """The number of batches that a built pipeline believes to have run; None if this version of DALI does not tell."""
+    return getattr(pipe, "_consumer_iter", None)
+
+
 def _normalised(
     images: DataNode, window: dict[str, Any], spec: PipelineSpec, dtype: types.DALIDataType, layout: str
 ) -> DataNode:

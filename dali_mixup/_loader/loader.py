@@ -17,6 +17,7 @@ from dali_mixup._loader.cursor import Cursor, from_state, to_state
 from dali_mixup._loader.epoch_iterator import EpochIterator
 from dali_mixup._loader.progress import Progress
 from dali_mixup._loader.record import LastBatch, item_of
+from dali_mixup._loader.restoring import refuse_unless_restorable
 from dali_mixup._loader.run import PipelineRun
 from dali_mixup._loader.samplers import BatchSampler, EpochSampler
 from dali_mixup._loader.spec import LoaderSpec
@@ -175,7 +176,8 @@ class MixLoader:
         )
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Make the next `iter()` continue from a state; {} changes nothing.
+        """Make the next `iter()` continue from a state; {} changes nothing. To see that DALI accepts its part of the
+        state, a pipeline is built and ended again.
 
         The batches that follow are the ones the saved loader would have handed out, bit for bit on the CPU backend. The
         state of another rank continues at the same position with fresh random crops (logged).
@@ -206,7 +208,9 @@ class MixLoader:
                     f"load_state_dict: epoch={cursor.epoch}, step={cursor.step}, but run and its count lead to epoch "
                     f"{reached[0]}, step {reached[1]}; the state was changed or damaged, load an earlier one"
                 )
-        self._progress.load(cursor, state_dict["skipped"])
+        bad = self.spec.bad_files(state_dict["skipped"])
+        refuse_unless_restorable(self.spec, bad, cursor)
+        self._progress.load(cursor, bad)
 
     def close(self) -> None:
         """End the pipelines and their threads. The loader stays usable: the next `iter()` builds a new one."""

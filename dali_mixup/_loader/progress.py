@@ -13,6 +13,7 @@ from dali_mixup._loader.cursor import Cursor, Position
 from dali_mixup._loader.record import LastBatch
 from dali_mixup._loader.run import PipelineRun
 from dali_mixup._loader.spec import LoaderSpec
+from dali_mixup.sources.bad_files import BadFiles
 
 log = logging.getLogger("dali_mixup")
 
@@ -65,9 +66,8 @@ class Progress:
         standing = None if self._standing is None else self._standing.cursor
         self.move(self.position.set_epoch(epoch, self.active is not None, standing))
 
-    def load(self, cursor: Cursor, skipped: Any) -> None:
+    def load(self, cursor: Cursor, bad: BadFiles) -> None:
         """Make the next iterator continue at a loaded cursor, leaving out the samples that were left out there."""
-        bad = self.spec.bad_files(skipped)
         self.close()
         self.bad = bad
         self.move(Position(cursor, cursor, loaded=True))

@@ -15,7 +15,7 @@ import torch
 from nvidia.dali import Pipeline, backend
 from torch.utils.dlpack import from_dlpack
 
-from dali_mixup._graph.pipeline import Batches, build
+from dali_mixup._graph.pipeline import Batches, batches_run, build
 from dali_mixup._graph.stages import stage
 from dali_mixup._loader.batches import Batch, BatchSource
 from dali_mixup._loader.blame import unusable
@@ -60,6 +60,11 @@ class PipelineRun:
     @property
     def _on_gpu(self) -> bool:
         return self.spec.pipeline.device_id is not None
+
+    @property
+    def batches_run(self) -> int | None:
+        """The number of batches before the next one, by DALI's own account; None if it does not tell."""
+        return None if self._pipe is None else batches_run(self._pipe)
 
     @property
     def address(self) -> tuple[int, int]:

@@ -20,7 +20,6 @@ from dali_mixup.bench.stages import STAGES, Stage, seconds_a_batch
 from dali_mixup.bench.verdict import Verdict, verdict
 from dali_mixup.bench.work import Samples, Work, epoch_of
 
-
 _FEW = 4
 """Batches of images that a stage is timed on."""
 

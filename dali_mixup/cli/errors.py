@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,19 +17,72 @@ from typer.core import TyperGroup
 from dali_mixup._files import NotWritten
 from dali_mixup._repr import escaped
 
+CLOSED_PIPE = 128 + signal.SIGPIPE
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 class Commands(TyperGroup):
     """The subcommands. Any of them that cannot write its result or cannot read the data ends with one line and exit
-    code 2: neither a full disk nor a damaged image is a bug, so neither needs a traceback."""
+    code 2: neither a full disk nor a damaged image is a bug, so neither needs a traceback. One that is told to end does
+    so by itself, so that nothing is left behind: exit code 130 after Ctrl-C, 143 after SIGTERM, 141 if nobody reads its
+    output any more."""
+
+    def make_context(self, *arguments: Any, **named: Any) -> Any:
+        with _one_line():  # --version and --help write already
+            return super().make_context(*arguments, **named)
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
-        from dali_mixup.sources.bad_files import BadFileError
-        from dali_mixup.sources.reading import StorageError
-
-        try:
+        with _one_line():
             return super().invoke(ctx)
-        except (NotWritten, BadFileError, StorageError) as error:
-            raise _ended(error) from error
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    from dali_mixup.sources.bad_files import BadFileError
+    from dali_mixup.sources.reading import StorageError
+
+    try:
+        with _sigterm_as_exception():
+            yield
+    except (NotWritten, BadFileError, StorageError) as error:
+        raise _ended(error) from error
+    except BrokenPipeError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to be flushed
+        raise typer.Exit(CLOSED_PIPE) from error
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        # Without a name it is the standard output, or a file that a library writes.
+        what = "the standard output or a temporary file" if error.filename is None else error.filename
+        raise _ended(f"cannot write {what}: {error.strerror}") from error
+    except _Terminated as error:
+        raise _ended("ended by SIGTERM", 128 + signal.SIGTERM) from error
+    except KeyboardInterrupt as error:
+        raise _ended("interrupted", 128 + signal.SIGINT) from error
+
+
+class _Terminated(BaseException):
+    """SIGTERM arrived."""
+
+
+@contextmanager
+def _sigterm_as_exception() -> Iterator[None]:
+    """Let `finally` run after SIGTERM, unless the process has a handler already; a second SIGTERM ends it at once."""
+    if threading.current_thread() is not threading.main_thread() or (
+        signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
+    ):
+        yield
+        return
+
+    def handler(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise _Terminated
+
+    signal.signal(signal.SIGTERM, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextmanager
@@ -40,6 +98,6 @@ def usage_errors() -> Iterator[None]:
         raise _ended(error) from error
 
 
-def _ended(error: Exception) -> typer.Exit:
+def _ended(error: Exception | str, code: int = 2) -> typer.Exit:
     typer.secho(f"error: {escaped(str(error))}", fg="red", err=True)
-    return typer.Exit(2)
+    return typer.Exit(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,12 @@ def check_picture(path: Path) -> None:
 
 def save_picture(picture: Image.Image, path: Path) -> None:
     """Write the picture; raises as `check_picture`."""
+    content = (
+        io.BytesIO()
+    )  # Pillow writes to a file's descriptor, and calls a full disk an error of its encoder
+    picture.save(content, _format(path))
     with replacing(path) as file:
-        picture.save(file, _format(path))
+        file.write(content.getbuffer())
 
 
 def _format(path: Path) -> str:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from dali_mixup import Skip
@@ -131,3 +132,79 @@ def test_what_was_wrong_when_it_was_signed_is_refused_too(
     with pytest.raises(ValueError, match=message):
         loader.load_state_dict(signed(changed(state, place, value)))
     assert loader.state_dict() == before
+
+
+def dali_of(state: dict[str, Any]) -> bytes:
+    return base64.b64decode(state["run"]["dali"])
+
+
+JUNK = {
+    "junk": lambda raw: b"junk",
+    "nothing": lambda raw: b"",
+    "zeros": lambda raw: bytes(100),
+    "half": lambda raw: raw[: len(raw) // 2],
+    "twice": lambda raw: raw + raw,
+    "another operator": lambda raw: raw.replace(b"Read_", b"Write_"),
+    "an earlier batch": lambda raw: raw.replace(b'"iter": 2', b'"iter": 1'),
+    "a later batch": lambda raw: raw.replace(b'"iter": 2', b'"iter": 9'),
+    "no number": lambda raw: raw.replace(b'"iter": 2', b'"iter":[]'),
+    "below zero": lambda raw: raw.replace(b'"iter": 2', b'"iter":-2'),
+}
+
+
+@pytest.mark.parametrize("kind", JUNK)
+def test_what_dali_could_not_continue_from_is_refused_when_it_is_loaded(
+    pictures: list[tuple[str, int]], loader: Any, state: dict[str, Any], kind: str
+) -> None:
+    """Signed again by hand. DALI complained in the first batch, about protobuf, text or hexadecimal digits."""
+    raw = dali_of(state)
+    made = JUNK[kind](raw)
+    assert made != raw
+    damaged = signed(changed(state, ("run", "dali"), base64.b64encode(made).decode()))
+    before = loader.state_dict()
+    with pytest.raises(
+        ValueError, match=r"load_state_dict: .*run\.dali.*load an earlier one, or begin the epoch anew"
+    ):
+        loader.load_state_dict(damaged)
+    assert loader.state_dict() == before
+    fresh = new(pictures, bad_files=Skip())
+    fresh.load_state_dict(state)
+    assert same(run(fresh), run(new(pictures))[2:]), "the state itself is fine"
+
+
+def test_flipped_bytes_in_dalis_part_are_refused_or_change_nothing_but_pixels(
+    pictures: list[tuple[str, int]], state: dict[str, Any]
+) -> None:
+    """Digits of a random generator's state are as good as any others: nobody can tell."""
+    raw, rng = dali_of(state), np.random.RandomState(0)
+    expected = indices_of(new(pictures))[2:]
+    refused = 0
+    for _ in range(60):
+        flipped = bytearray(raw)
+        flipped[rng.randint(len(raw))] ^= 1 << rng.randint(8)
+        other = new(pictures)
+        try:
+            other.load_state_dict(
+                signed(changed(state, ("run", "dali"), base64.b64encode(bytes(flipped)).decode()))
+            )
+        except ValueError as error:
+            assert "run.dali" in str(error)
+            refused += 1
+        else:
+            assert indices_of(other) == expected
+    assert refused > 40
+
+
+def indices_of(loader: Any) -> list[list[int]]:
+    return [loader.last_batch.indices.tolist() for _ in loader]
+
+
+def test_a_machine_that_can_build_no_pipeline_does_not_blame_the_state(
+    loader: Any, state: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise MemoryError("no memory for a pipeline")
+
+    monkeypatch.setattr("dali_mixup._loader.run.build", fails)
+    with pytest.raises(MemoryError, match="no memory"):
+        loader.load_state_dict(state)
