@@ -86,13 +86,13 @@ class _Inputs:
         channels = np.unique(shapes[:, c]).tolist()
         if len(channels) > 1:
             raise ValueError(
-                f"images of {' and '.join(map(str, channels))} channels in one batch; give all of them the same number, "
-                "for example by decoding to types.RGB"
+                f"images of {' and '.join(map(str, channels))} channels in one batch; give all of them the same "
+                "number, for example by decoding to types.RGB"
             )
         if self.means not in (1, channels[0]):
             raise ValueError(
-                f"images of {channels[0]} channels, but output has {self.means} means and deviations; give one for each "
-                "channel, or one for all"
+                f"images of {channels[0]} channels, but output has {self.means} means and deviations; give one for "
+                "each channel, or one for all"
             )
 
     def _check_ids(self, rows: list[np.ndarray], num_classes: int) -> None:
