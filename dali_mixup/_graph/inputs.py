@@ -9,7 +9,7 @@ import numpy as np
 from nvidia.dali import fn
 from nvidia.dali.data_node import DataNode
 
-GATES = ("paste_ids", "is_resize", "is_mask")
+GATES = ("is_blend", "paste_ids", "is_resize", "is_mask")
 """Arrays of a plan that the operators which depend on the images' size cannot do without."""
 
 
@@ -20,17 +20,20 @@ def checked(
     layout: str,
     height: int,
     width: int,
+    means: int,
     num_classes: int | None,
 ) -> tuple[DataNode, dict[str, DataNode]]:
     """The same labels and arrays of the plan; a batch that cannot be mixed ends the run, where DALI would mix something
-    else without an error: boxes would be outside the images, and one_hot would give a row of off values for a class it
-    does not have.
+    else without an error: boxes would be outside the images, a grey image would be added to each channel of a coloured
+    one, the GPU's crop_mirror_normalize would begin again with the first mean where there are more channels than means,
+    and one_hot would give a row of off values for a class it does not have.
 
     Args:
         labels: labels on the CPU.
         nodes: the plan's arrays. Those in `GATES` pass through the check, so that no operator fails before it does.
         images: images on any device, in `layout`; only their shapes are read.
         height, width: size for which the plans are made.
+        means: number of means of the normalisation; 1 is for any number of channels.
         num_classes: number of classes for class ids; None: the labels are vectors.
     """
     gates = [name for name in GATES if name in nodes]
@@ -38,7 +41,7 @@ def checked(
         labels,
         images.shape(device="cpu"),
         *(nodes[name] for name in gates),
-        function=_Inputs(layout, height, width, num_classes),
+        function=_Inputs(layout, height, width, means, num_classes),
         num_outputs=1 + len(gates),
         batch_processing=True,
     )
@@ -49,8 +52,9 @@ def checked(
 class _Inputs:
     """Called by DALI with a batch's labels and shapes. A class, not a closure, so that autograph leaves it alone."""
 
-    def __init__(self, layout: str, height: int, width: int, num_classes: int | None):
-        self.layout, self.height, self.width, self.num_classes = layout, height, width, num_classes
+    def __init__(self, layout: str, height: int, width: int, means: int, num_classes: int | None):
+        self.layout, self.height, self.width = layout, height, width
+        self.means, self.num_classes = means, num_classes
         self.__name__ = "inputs_of_mix"
 
     def __call__(self, labels: Any, shapes: Any, *passed: Any) -> Any:
@@ -78,6 +82,17 @@ class _Inputs:
                     if swapped
                     else ", or resize them before"
                 )
+            )
+        channels = np.unique(shapes[:, c]).tolist()
+        if len(channels) > 1:
+            raise ValueError(
+                f"images of {' and '.join(map(str, channels))} channels in one batch; give all of them the same "
+                "number, for example by decoding to types.RGB"
+            )
+        if self.means not in (1, channels[0]):
+            raise ValueError(
+                f"images of {channels[0]} channels, but output has {self.means} means and deviations; give one for "
+                "each channel, or one for all"
             )
 
     def _check_ids(self, rows: list[np.ndarray], num_classes: int) -> None:

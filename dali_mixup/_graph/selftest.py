@@ -33,8 +33,9 @@ from dali_mixup._graph.windows import run
 run(sys.argv[2:])
 """
 DECODERS = ("nvidia-dali-cuda", "nvidia-nvimgcodec", "nvidia-nvjpeg")
+# DALI's own words for a GPU without room: "CUDA allocation failed", "Can't allocate 123 bytes on device 0", std::bad_alloc.
 NOT_THE_DECODER = re.compile(
-    r"out of memory|MemoryAllocation|devices? unavailable|busy|exclusive|no CUDA-capable|ModuleNotFoundError",
+    r"out of memory|alloc|devices? unavailable|busy|exclusive|no CUDA-capable|ModuleNotFoundError",
     re.I,
 )
 

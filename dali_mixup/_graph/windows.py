@@ -21,11 +21,13 @@ from dali_mixup._graph.decode import Backend, whole_image
 
 CONTROL = "whole images can be decoded"
 BATCHES = 4
-# Two decoders round differently, and upsample colour differently at a window's edge. A wrong window, a grey image taken
-# for colour, or uninitialised memory is tens of levels off all over. Not measured on a GPU yet.
+# Two decoders round differently, and upsample colour differently, at a window's edge if nowhere else. On these images
+# libjpeg-turbo's coarsest settings (fast inverse DCT, no interpolation of chroma) differ from its default by 1.5 levels on
+# average and by 10 at most; a window that is off by one pixel differs by more than 6 on average. A strip of
+# uninitialised memory, one row in 200, is far off.
 MEAN_APART = 3.0  # grey levels, of any image
 FAR = 24  # grey levels
-FAR_SHARE = 0.02  # of any image's values
+FAR_SHARE = 0.005  # of any image's values
 
 
 def main(gpu: int, hw_decoder_load: float) -> int:

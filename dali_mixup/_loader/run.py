@@ -200,10 +200,12 @@ class PipelineRun:
 
 
 def _never_destroy(pipe: Pipeline) -> None:
-    """A forked child has the pipeline's memory but not its threads, for which the destructor would wait forever. DALI
-    calls it in an exit handler, on the inner object of its own; so both are kept from ever being freed."""
-    for kept in (pipe, getattr(pipe, "_pipe", None)):
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))
+    """A forked child has the pipeline's memory but not its threads, and its locks as they were: shutting it down, which
+    DALI does when a pipeline is dropped and in an exit handler, would wait forever for either. So DALI's inner object
+    is taken out of its reach, and kept from ever being freed."""
+    inner, pipe._pipe = pipe._pipe, None
+    if inner is not None:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(inner))
 
 
 _LIVE: weakref.WeakSet[PipelineRun] = weakref.WeakSet()

@@ -19,6 +19,9 @@ TRUNCATE = 0.499
 
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R 601, as Pillow's "L"
 
+# DALI's window has 2 ceil(3 sigma) + 1 pixels, and its GPU kernel takes at most 169 for three channels.
+MOST_SIGMA = 28.0
+
 
 class Kernel(IntEnum):
     """The operations that the graph can apply to an image. The comment names the parameter."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from dali_mixup._checks import choice, number
-from dali_mixup.augment.operations import OPERATIONS, Actions, Kernel, kernels_of
+from dali_mixup.augment.operations import MOST_SIGMA, OPERATIONS, Actions, Kernel, kernels_of
 
 
 class Stage(Protocol):
@@ -30,7 +30,7 @@ class Chance:
     Args:
         operation: a name of `operations.OPERATIONS`, such as "Rotate", whose value is in degrees, or "Invert".
         prob: in [0, 1]; 0 is off.
-        low, high: low <= high, in the operation's unit.
+        low, high: low <= high, in the operation's unit; for GaussianBlur 0 < low and high <= 28 pixels.
 
     Raises:
         TypeError, ValueError: values outside the above.
@@ -45,6 +45,11 @@ class Chance:
         choice("Chance", "operation", self.operation, tuple(OPERATIONS))
         number("Chance", "prob", self.prob, at_least=0, at_most=1)
         number("Chance", "high", self.high, at_least=number("Chance", "low", self.low))
+        if self.operation == "GaussianBlur" and not 0 < self.low <= self.high <= MOST_SIGMA:
+            raise ValueError(
+                f"Chance: low={self.low!r}, high={self.high!r} for GaussianBlur; expected 0 < low <= high <= "
+                f"{MOST_SIGMA:g}, which is as wide as DALI blurs on a GPU"
+            )
 
     @property
     def layers(self) -> tuple[frozenset[Kernel], ...]:

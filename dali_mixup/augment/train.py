@@ -13,6 +13,7 @@ from dali_mixup.augment.colour import ColourJitter, Lighting
 from dali_mixup.augment.draws import TransformDraws
 from dali_mixup.augment.erasing import Cutout, RandomErasing, checked_range
 from dali_mixup.augment.interpolation import INTERPOLATIONS, Interpolation
+from dali_mixup.augment.operations import MOST_SIGMA
 from dali_mixup.augment.parse import auto_augmentation
 from dali_mixup.augment.sizes import ImageSize, MultiScale, SizeSchedule, checked_size, size_of
 from dali_mixup.augment.stage import Chance, Stage, check_stages
@@ -48,7 +49,7 @@ class TrainTransform:
         color_jitter_prob: in [0, 1], the probability that an image is jittered.
         grayscale, solarize, gaussian_blur: in [0, 1], the probability that an image is made grey, inverted from 128 on,
             blurred.
-        blur_sigma: (low, high), 0 < low <= high, pixels, uniform.
+        blur_sigma: (low, high), 0 < low <= high <= 28, pixels, uniform.
         lighting: deviation of AlexNet's PCA noise, >= 0; 0.1 in the papers.
         cutout, random_erasing: a `Cutout`, a `RandomErasing`; None: none.
 
@@ -83,8 +84,8 @@ class TrainTransform:
         if self.crop == "padded" and isinstance(self.image_size, SizeSchedule | MultiScale):
             raise ValueError(f"{owner}: crop='padded' needs one image_size, not {self.image_size!r}")
         object.__setattr__(self, "scale", checked_range(owner, "scale", self.scale, top=1.0))
-        for name in ("ratio", "blur_sigma"):
-            object.__setattr__(self, name, checked_range(owner, name, getattr(self, name)))
+        for name, top in (("ratio", None), ("blur_sigma", MOST_SIGMA)):
+            object.__setattr__(self, name, checked_range(owner, name, getattr(self, name), top))
         object.__setattr__(self, "padding", integer(owner, "padding", self.padding, at_least=0))
         for name in ("scale", "ratio") if self.crop == "padded" else ("padding",):
             if getattr(self, name) != getattr(type(self), name):

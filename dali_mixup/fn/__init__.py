@@ -156,7 +156,7 @@ def mix(
     source = PlanSource(feed, Pipeline.current().max_batch_size, seed, rank, steps_per_epoch)
     made = fn.external_source(source=source, num_outputs=len(source.names), batch=True, batch_info=True)
     nodes = dict(zip(source.names, made, strict=True))
-    labels, nodes = checked(labels, nodes, images, layout, height, width, num_classes)
+    labels, nodes = checked(labels, nodes, images, layout, height, width, len(mean), num_classes)
     if half_images:
         images = fn.cast(images, dtype=types.DALIDataType.FLOAT)
     if layout == "CHW":

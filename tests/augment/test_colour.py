@@ -5,6 +5,7 @@ Kolmogorov-Smirnov and binomial tests at an error rate of 1e-4 each, with fixed 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ from torchvision.transforms import ColorJitter
 
 from dali_mixup.augment import TrainTransform
 from dali_mixup.augment.colour import PCA_VALUES, PCA_VECTORS, ColourJitter, Lighting
-from dali_mixup.augment.operations import Kernel
+from dali_mixup.augment.operations import MOST_SIGMA, Kernel
 from dali_mixup.augment.stage import Chance
 
 ALPHA = 1e-4
@@ -154,6 +155,7 @@ def test_chances_and_values_are_uniform() -> None:
         ({"grayscale": 1.2}, ValueError, "grayscale=1.2"),
         ({"lighting": -1}, ValueError, "lighting=-1"),
         ({"blur_sigma": 2.0}, TypeError, "blur_sigma=2.0, expected \\(low, high\\)"),
+        ({"blur_sigma": (1.0, 28.1)}, ValueError, r"blur_sigma\[1\]=28.1"),
         ({"fill": 128}, TypeError, "fill=128, expected \\(r, g, b\\)"),
         ({"fill": (0, 0, 256)}, ValueError, "fill=256"),
         ({"random_erasing": 0.25}, TypeError, "expected a RandomErasing or None"),
@@ -167,3 +169,13 @@ def test_what_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         TrainTransform(**arguments)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 2.0), (-1.0, 2.0), (2.0, 28.5)])
+def test_a_blur_that_dali_refuses_is_refused_at_construction(low: float, high: float) -> None:
+    """No sigma of 0 on either device; on a GPU no window with 510 numbers or more (`ConvolutionGpu::Setup`)."""
+    with pytest.raises(ValueError, match="for GaussianBlur; expected 0 < low <= high <= 28"):
+        Chance("GaussianBlur", 0.5, low, high)
+    assert Chance("GaussianBlur", 0.5, 0.1, MOST_SIGMA)
+    window, wider = (2 * math.ceil(3 * sigma) + 1 for sigma in (MOST_SIGMA, MOST_SIGMA + 0.01))
+    assert 3 * window < 1024 // 2 - 2 <= 3 * wider
