@@ -10,10 +10,12 @@ import pytest
 
 EXTRAS = [
     "accelerate",
+    "datasets",
     "lightning",
     "matplotlib",
     "numba",
     "pandas",
+    "polars",
     "psutil",
     "pyarrow",
     "pydantic",

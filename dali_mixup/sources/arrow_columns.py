@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -74,6 +75,22 @@ class ArrowColumns(Columns):
             raise ValueError(f"{self.where}, row {row}: the column {name!r} has no value")
         dictionary = str(column.type).startswith("dictionary") and self.holds[name] is not Holds.CLASSES
         return column.cast(column.type.value_type) if dictionary else column
+
+
+def parquet_columns(paths: Sequence[str]) -> ArrowColumns:
+    """The table of paths and labels in Parquet files, whose relative paths are below the folder of the first."""
+    from pyarrow import concat_tables, parquet
+
+    columns = ArrowColumns(concat_tables([parquet.read_table(path) for path in paths]), paths[0])
+    columns.folder = os.path.dirname(os.path.abspath(paths[0]))
+    return columns
+
+
+def held_in(path: str) -> dict[str, Holds]:
+    """What the columns of a Parquet file hold."""
+    from pyarrow import parquet
+
+    return {field.name: holds(field.type) for field in parquet.read_schema(path)}
 
 
 def holds(kind: Any) -> Holds:

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 MOST_NAMES = 1_000_000
 
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)(?:\.\.(-?\d+))?")
+_LETTERS = re.compile(r"([a-z])\.\.([a-z])(?:\.\.(-?\d+))?|([A-Z])\.\.([A-Z])(?:\.\.(-?\d+))?")
 
 
 def expanded(pattern: str) -> list[str]:
     """The names that a pattern denotes, by the rules of a shell; without braces, the pattern itself.
 
     `{a,b}` gives each part in turn, `{00..12}` and `{0..12..4}` the numbers from the first to the last, padded with
-    zeros if either is. Other braces stay as they are.
+    zeros if either is, `{a..f}` the letters between two of one case. Other braces stay as they are.
 
     Args:
         pattern: the text; braces may be nested.
@@ -56,16 +57,21 @@ def _alternatives(inside: str) -> Iterator[str] | None:
     """The expansion of a pair of braces; None if it stands for itself."""
     if numbers := _RANGE.fullmatch(inside):
         return _numbers(*numbers.groups())
+    if letters := _LETTERS.fullmatch(inside):
+        first, last, step = letters.groups()[:3] if letters[1] else letters.groups()[3:]
+        return (chr(number) for number in _range(ord(first), ord(last), step))
     parts = _parts(inside)
     return (name for part in parts for name in _expanded(part)) if len(parts) > 1 else None
 
 
 def _numbers(first: str, last: str, step: str | None) -> Iterator[str]:
-    start, stop = int(first), int(last)
-    stride = abs(int(step or 1)) or 1
     width = max(len(first), len(last)) if any(re.match(r"-?0\d", text) for text in (first, last)) else 0
-    numbers = range(start, stop + 1, stride) if start <= stop else range(start, stop - 1, -stride)
-    return (f"{number:0{width}d}" for number in numbers)
+    return (f"{number:0{width}d}" for number in _range(int(first), int(last), step))
+
+
+def _range(start: int, stop: int, step: str | None) -> range:
+    stride = abs(int(step or 1)) or 1
+    return range(start, stop + 1, stride) if start <= stop else range(start, stop - 1, -stride)
 
 
 def _parts(inside: str) -> list[str]:

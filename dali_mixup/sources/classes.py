@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +10,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from dali_mixup.sources.class_files import read_classes
+
 Classes: TypeAlias = "Sequence[str] | Mapping[str, int] | Any"
-"""Names in the order of their labels, a mapping from name to label, or an object with `classes`: a loader, a source, a
-torchvision dataset."""
+"""Names in the order of their labels, a mapping from name to label, the path of a file of one of these, or an object
+with `classes`: a loader, a source, a torchvision dataset."""
 
 MOST_CLASSES = 10_000_000
 """More than any data set has, and few enough to store a name for each."""
@@ -84,19 +87,20 @@ def class_map(classes: Classes) -> ClassMap:
 
     Args:
         classes: names in the order of their labels; a mapping from name to label, in which several names may share a
-            label and labels may be missing; or an object that has one of these as `class_to_idx` or `classes`, itself
-            or in its `dataset`.
+            label and labels may be missing; the path of a file of one of these (`read_classes`); or an object that has
+            one of these as `class_to_idx` or `classes`, itself or in its `dataset`.
 
     Raises:
         TypeError: none of these.
+        FileNotFoundError: a file that does not exist.
         ValueError: no class, or a label outside [0, 10 000 000).
     """
     if isinstance(classes, ClassMap):
         return classes
     if isinstance(classes, Mapping):
         return _of_mapping(classes)
-    if isinstance(classes, (str, bytes)):
-        raise TypeError(f"classes must be a list of names, got one text: {classes!r}")
+    if isinstance(classes, (str, bytes, os.PathLike)):
+        return class_map(read_classes(classes))
     # A source's own map first: names and labels alone would not tell which names share a label.
     for attribute in ("class_map", "dataset", "class_to_idx", "classes"):
         given = getattr(classes, attribute, None)
@@ -104,8 +108,8 @@ def class_map(classes: Classes) -> ClassMap:
             return class_map(given)
     if not isinstance(classes, Iterable):
         raise TypeError(
-            "classes must be a list of names, a mapping from name to label, or an object with `classes` such as a "
-            f"loader; got {type(classes).__name__}"
+            "classes must be a list of names, a mapping from name to label, a file of these, or an object with "
+            f"`classes` such as a loader; got {type(classes).__name__}"
         )
     return _of_names(tuple(classes))
 

@@ -26,6 +26,11 @@ def is_subset(data: Any) -> bool:
     return hasattr(data, "dataset") and hasattr(data, "indices")
 
 
+def is_concatenation(data: Any) -> bool:
+    """True if the object is several datasets in a row, as `torch.utils.data.ConcatDataset`."""
+    return hasattr(data, "datasets") and hasattr(data, "cumulative_sizes")
+
+
 def from_dataset(data: Any) -> Source:
     """The files, labels and classes of a torchvision `DatasetFolder` or `ImageFolder`; its transform is not used.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from dali_mixup.sources.table_columns import Columns, Holds
 from dali_mixup.sources.table_labels import Labelled
 
 _log = logging.getLogger("dali_mixup")
+
+ARROW_SUFFIX = ".arrow"
 
 # Not "datasets" alone: many projects have a package of this name.
 _MODULES = ("datasets.arrow_dataset", "datasets.dataset_dict", "datasets.iterable_dataset")
@@ -73,3 +76,40 @@ class HuggingFaceColumns(Columns):
 
     def _column(self, name: str) -> ArrowColumns:
         return ArrowColumns(self._arrow([name])[:], self.where)
+
+
+def stored_dataset(paths: Sequence[str]) -> Any:
+    """The `Dataset` in Parquet files, in Arrow files, or in a folder that `save_to_disk` wrote.
+
+    Parquet is compressed in groups of rows, so that one image costs a group; `datasets` converts it once to Arrow, in
+    its cache, and maps that into memory.
+
+    Raises:
+        ImportError: `datasets` is not installed.
+        ValueError: it cannot read them.
+    """
+    try:
+        import datasets
+    except ImportError as error:
+        raise ImportError(
+            f'images in {paths[0]!r} are read with Hugging Face\'s datasets (pip install "dali-mixup[datasets]")'
+        ) from error
+    try:
+        if is_saved(paths[0]):
+            return datasets.load_from_disk(paths[0])
+        if paths[0].lower().endswith(ARROW_SUFFIX):
+            return datasets.concatenate_datasets([datasets.Dataset.from_file(path) for path in paths])
+        _log.info(
+            "%s: images in Parquet are converted to Arrow once, in %s",
+            paths[0],
+            datasets.config.HF_DATASETS_CACHE,
+        )
+        return datasets.Dataset.from_parquet(list(paths))
+    except Exception as error:  # of Arrow, of `datasets`, of the system
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ValueError(f"{paths[0]!r} cannot be read by Hugging Face's datasets: {reason}") from error
+
+
+def is_saved(path: str) -> bool:
+    """True for a folder that `Dataset.save_to_disk` wrote."""
+    return all(os.path.isfile(os.path.join(path, name)) for name in ("state.json", "dataset_info.json"))

@@ -101,6 +101,11 @@ def read_manifest(file: str | os.PathLike[str], *, root: str | os.PathLike[str] 
     return FileList(paths, labels, header.classes, root=own if root is None else root)
 
 
+def is_manifest(path: str) -> bool:
+    """True for a file with a manifest's suffix, unless it is another Parquet table. Raises as `parquet.has_key`."""
+    return path.endswith(MANIFEST_SUFFIXES) and (not path.endswith(".parquet") or parquet.has_key(path, _KEY))
+
+
 @dataclass(frozen=True)
 class _Header:
     root: str

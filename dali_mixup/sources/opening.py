@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import reprlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+from dali_mixup._checks import choice
 from dali_mixup.sources.base import Source
-from dali_mixup.sources.braces import expanded
+from dali_mixup.sources.class_order import ORDERS, ordered
 from dali_mixup.sources.classes import Classes, ClassMap, class_map
-from dali_mixup.sources.datasets import from_dataset, from_subset, is_sample_dataset, is_subset
+from dali_mixup.sources.datasets import (
+    from_dataset,
+    from_subset,
+    is_concatenation,
+    is_sample_dataset,
+    is_subset,
+)
 from dali_mixup.sources.exclude_list import read_exclude_list
 from dali_mixup.sources.folder import image_folder
+from dali_mixup.sources.hugging_face import is_saved
+from dali_mixup.sources.joined import Joined
 from dali_mixup.sources.lists import from_pairs, read_list
-from dali_mixup.sources.manifest import MANIFEST_SUFFIXES, read_manifest
+from dali_mixup.sources.manifest import MANIFEST_SUFFIXES, is_manifest, read_manifest
 from dali_mixup.sources.map_style import DatasetSource, is_torch_dataset
+from dali_mixup.sources.openmmlab import JSON_SUFFIX, read_openmmlab
 from dali_mixup.sources.paths import home_expanded, regular_file
-from dali_mixup.sources.tables import CSV_SUFFIX, from_table, is_table
+from dali_mixup.sources.patterns import existing_files
+from dali_mixup.sources.tables import CSV_SUFFIX, TABLE_SUFFIXES, Table, from_table, is_table
 from dali_mixup.sources.tar import TarShards
 
 Data: TypeAlias = "Source | str | os.PathLike[str] | Sequence[Any] | Any"
@@ -67,20 +77,31 @@ def _suffix(*suffixes: str) -> Callable[[str], bool]:
 
 PATHS = (
     Kind(
+        "a folder that Hugging Face's save_to_disk wrote",
+        is_saved,
+        lambda wish: from_table(Table(wish.data), wish.root, wish.classes),
+    ),
+    Kind(
         "a folder of class folders",
         os.path.isdir,
         lambda wish: image_folder(wish.data, allow_empty=wish.classes is not None),
     ),
     Kind(
         f"a manifest ({' or '.join(MANIFEST_SUFFIXES)})",
-        _suffix(*MANIFEST_SUFFIXES),
+        lambda path: os.path.isfile(path) and is_manifest(path),
         lambda wish: read_manifest(wish.data, root=wish.root),
         rooted=True,
     ),
     Kind(
-        f"a {CSV_SUFFIX} file with a header",
-        _suffix(CSV_SUFFIX),
-        lambda wish: from_table(wish.data, wish.root, wish.classes),
+        f"a table ({' or '.join((CSV_SUFFIX, *TABLE_SUFFIXES))})",
+        _suffix(CSV_SUFFIX, *TABLE_SUFFIXES),
+        lambda wish: from_table(Table(wish.data), wish.root, wish.classes),
+        rooted=True,
+    ),
+    Kind(
+        f"a {JSON_SUFFIX} annotation file of OpenMMLab",
+        _suffix(JSON_SUFFIX),
+        lambda wish: read_openmmlab(wish.data, root=wish.root),
         rooted=True,
     ),
     Kind(
@@ -96,6 +117,12 @@ PATHS = (
     ),
 )
 """The kinds that a path can lead to; the first one that takes it opens it."""
+
+SEVERAL: tuple[tuple[tuple[str, ...], Callable[[list[str], Wish], Source]], ...] = (
+    (TAR_SUFFIXES, lambda paths, wish: TarShards(paths)),
+    (TABLE_SUFFIXES, lambda paths, wish: from_table(Table(paths), wish.root, wish.classes)),
+)
+"""The kinds whose data may lie in several files: their suffixes, and the function that opens them."""
 
 _PATH = Kind(
     "a path",
@@ -123,6 +150,11 @@ OBJECTS = (
         lambda wish: from_subset(wish.data, open_source(wish.data.dataset)),
     ),
     Kind(
+        "a torch ConcatDataset of these",
+        is_concatenation,
+        lambda wish: Joined([open_source(part, classes=wish.classes) for part in wish.data.datasets]),
+    ),
+    Kind(
         "any other torch Dataset of (image, label)",
         is_torch_dataset,
         lambda wish: DatasetSource(wish.data),
@@ -143,17 +175,21 @@ def open_source(
     *,
     classes: Classes | None = None,
     root: str | os.PathLike[str] | None = None,
+    class_order: Literal["sorted", "natural"] | None = None,
     exclude: Iterable[Any] | str | os.PathLike[str] | None = None,
 ) -> Source:
     """The source that `data` describes.
 
     Args:
-        data: a folder of class folders, a manifest, a text list, tar shards, (path, label) pairs, a torchvision
-            ImageFolder or a Subset of it, or a Source; docs/data.md describes each.
-        classes: the labels of the classes: names in the order of their labels, a mapping from name to label, or
-            another loader, source or dataset. Pass the training data's for validation data. None: the data's own.
+        data: a folder of class folders, a manifest, a list, a table, tar shards, (path, label) pairs, a dataset of
+            torchvision, torch or Hugging Face, or a Source; docs/data.md describes each.
+        classes: the labels of the classes: names in the order of their labels, a mapping from name to label, a file of
+            these (.txt, .json), or another loader, source or dataset. Pass the training data's for validation data.
+            None: the data's own.
         root: the folder to which the paths of a list, pairs or a manifest are relative; every path must stay below it.
             None: the list's own folder, the current working directory, or the manifest's.
+        class_order: the order of the data's own class names: "sorted" as in torchvision, or "natural" as in timm, where
+            class2 comes before class10. None: as the data have them; folders and tables are sorted.
         exclude: samples to leave out, by key, name or index (`Source.exclude`), or the exclude list of
             `dali-mixup check`.
 
@@ -162,11 +198,23 @@ def open_source(
         ValueError: data that cannot be used.
         TypeError: data of another kind.
     """
+    if class_order is not None:
+        choice("open_source", "class_order", class_order, ORDERS)
+        if classes is not None:
+            raise TypeError(
+                "open_source: classes= has an order already; leave out class_order=, or sort the list"
+            )
     known = None if classes is None else class_map(classes)
     folder = None if root is None else home_expanded(root)
     source = _opened(OBJECTS, Wish(data, folder, known))
     if source is None:
         raise TypeError(f"data must be {accepted()}; got {_shown(data)}")
+    if class_order is not None:
+        if not source.classes_named:
+            raise ValueError(
+                f"open_source: class_order={class_order!r}, but the {source.kind} has numbers as labels, not class names"
+            )
+        known = class_map(ordered(source.classes, class_order))
     if known is not None:
         source = source.with_classes(known)
     if exclude is None:
@@ -196,7 +244,7 @@ def _from_path(wish: Wish) -> Source:
     if not path:
         raise ValueError("data is an empty path")
     if not os.path.exists(path):
-        return _shards([path])
+        return _several([path], wish)
     if not os.path.isdir(path):
         regular_file(path)
     source = _opened(PATHS, Wish(path, wish.root, wish.classes))
@@ -215,36 +263,30 @@ def _from_list(wish: Wish) -> Source:
     for number, path in enumerate(paths):
         if not path:
             raise ValueError(f"data: entry {number} is an empty path")
-    odd = next((path for path in paths if not path.lower().endswith(TAR_SUFFIXES)), None)
+    many = tuple(suffix for suffixes, _ in SEVERAL for suffix in suffixes)
+    odd = next((path for path in paths if not path.lower().endswith(many)), None)
     if odd is not None:
         if len(paths) == 1 and os.path.exists(odd):
             raise ValueError(f"data is a list of one path: give {odd!r} itself, without the list")
         raise ValueError(
             f"data is a list of paths without labels, such as {odd!r}: expected (path, label) pairs, or .tar shards"
+            " or the like"
         )
-    return _shards(paths)
+    return _several(paths, wish)
 
 
-def _shards(patterns: list[str]) -> Source:
-    """The shards of paths that may be patterns; a pattern must match a file, and braces only files that exist."""
-    found: list[str] = []
-    for pattern in patterns:
-        names = [pattern] if os.path.exists(pattern) else expanded(pattern)
-        missing = []
-        for name in names:
-            matches = [name] if os.path.exists(name) else sorted(glob.glob(name))
-            found += matches
-            missing += [] if matches else [name]
-        if missing and len(names) > 1:
-            raise FileNotFoundError(
-                f"{len(missing)} of the {len(names)} files of {pattern!r} do not exist, such as {missing[0]!r}"
-            )
-        if missing:
-            raise FileNotFoundError(f"the file or folder {pattern!r} does not exist")
-    odd = next((path for path in found if not path.lower().endswith(TAR_SUFFIXES)), None)
-    if odd is not None:
-        raise ValueError(f"the pattern {patterns[0]!r} matches {odd!r}; patterns are for .tar shards")
-    return TarShards(found)
+def _several(patterns: list[str], wish: Wish) -> Source:
+    """The source in files whose paths may be patterns."""
+    found = existing_files(patterns)
+    for suffixes, opened in SEVERAL:
+        if all(path.lower().endswith(suffixes) for path in found):
+            return opened(found, wish)
+    own = next((suffixes for suffixes, _ in SEVERAL if found[0].lower().endswith(suffixes)), ())
+    odd = next(path for path in found if not path.lower().endswith(own))
+    kinds = " or ".join(suffixes[0] for suffixes, _ in SEVERAL)
+    raise ValueError(
+        f"the pattern {patterns[0]!r} matches {odd!r}; patterns are for {kinds} files of one kind"
+    )
 
 
 def _shown(data: Any) -> str:

@@ -94,6 +94,21 @@ def read(path: str, key: str) -> Rows:
     return Rows(header, paths, table["label"].to_numpy(), names, np.asarray(classes.indices, dtype=np.int64))
 
 
+def has_key(path: str, key: str) -> bool:
+    """True if the schema's metadata have a key, which tells a manifest from other tables.
+
+    Raises:
+        ValueError: the file cannot be read as Parquet.
+        ImportError: pyarrow is not installed.
+    """
+    arrow, module = _pyarrow()
+    try:
+        schema = module.read_schema(path)
+    except (arrow.ArrowException, OSError) as error:
+        raise ValueError(f"{path!r} cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+    return key.encode() in (schema.metadata or {})
+
+
 def first_wrong(rows: Rows, classes: Sequence[str]) -> int | None:
     """The first row whose path leaves the root or whose class has another label; None if there is none."""
     labels, known = rows.labels, len(classes)
@@ -116,6 +131,6 @@ def _pyarrow() -> tuple[Any, Any]:
         import pyarrow.parquet
     except ImportError as error:
         raise ImportError(
-            "Parquet manifests need pyarrow (pip install pyarrow); .jsonl needs no package"
+            "Parquet files need pyarrow (pip install pyarrow); a .jsonl manifest needs no package"
         ) from error
     return pyarrow, pyarrow.parquet

@@ -8,21 +8,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dali_mixup.sources.arrow_columns import ArrowColumns, is_frame
+from dali_mixup.sources.arrow_columns import ArrowColumns, held_in, is_frame, parquet_columns
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.classes import ClassMap
 from dali_mixup.sources.csv_columns import CsvColumns
 from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
 from dali_mixup.sources.files import FileList
-from dali_mixup.sources.hugging_face import HuggingFaceColumns, is_hugging_face
+from dali_mixup.sources.hugging_face import (
+    ARROW_SUFFIX,
+    HuggingFaceColumns,
+    is_hugging_face,
+    is_saved,
+    stored_dataset,
+)
 from dali_mixup.sources.item_source import ItemSource
-from dali_mixup.sources.paths import climbs, home_expanded, path_text
+from dali_mixup.sources.paths import climbs, home_expanded
 from dali_mixup.sources.table_columns import Columns, Holds, chosen
 from dali_mixup.sources.table_labels import Labelled
 
 _log = logging.getLogger("dali_mixup")
 
 CSV_SUFFIX = ".csv"
+TABLE_SUFFIXES = (".parquet", ARROW_SUFFIX)
+"""Tables that may lie in several files."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +38,8 @@ class Table:
     """A table and the names of its two columns, for `open_source` and the loaders.
 
     Args:
-        data: the path of a CSV file with a header; a pandas, polars or other data frame that Arrow reads; or a Hugging
-            Face `Dataset`.
+        data: the path of a CSV file with a header, or one or more Parquet or Arrow files; a pandas, polars or other
+            data frame that Arrow reads; or a Hugging Face `Dataset`.
         image: the column of the images: paths, encoded images (bytes), or structs of `bytes` and `path`. None: the one
             that is a column of images by its type, or else has a usual name such as "path" or "filename".
         label: the column of the labels: whole numbers or class names. None: chosen likewise.
@@ -109,14 +117,24 @@ def _columns(data: Any) -> Columns:
         return HuggingFaceColumns(data)
     if is_frame(data):
         return ArrowColumns(data)
-    if not isinstance(data, (str, bytes, os.PathLike)):
+    if not isinstance(data, (str, bytes, os.PathLike, list, tuple)) or not data:
         raise TypeError(
-            f"Table: expected a CSV file, a data frame or a Hugging Face Dataset, got {type(data).__name__}"
+            f"Table: expected a file or files, a data frame or a Hugging Face Dataset, got {type(data).__name__}"
         )
-    path = home_expanded(path_text(data))
-    if not path.lower().endswith(CSV_SUFFIX):
-        raise ValueError(f"Table: {path!r} does not end in {CSV_SUFFIX}; read it with pandas or polars first")
-    return CsvColumns(path)
+    return _in_files([home_expanded(path) for path in (data if isinstance(data, (list, tuple)) else [data])])
+
+
+def _in_files(paths: list[str]) -> Columns:
+    """The table in a CSV file, in Parquet or Arrow files, or in a folder that `datasets` saved."""
+    first = paths[0]
+    if len(paths) == 1 and first.lower().endswith(CSV_SUFFIX):
+        return CsvColumns(first)
+    if is_saved(first) or all(path.lower().endswith(ARROW_SUFFIX) for path in paths):
+        return HuggingFaceColumns(stored_dataset(paths))
+    if not all(path.lower().endswith(TABLE_SUFFIXES) for path in paths):
+        raise ValueError(f"Table: expected a .csv, .parquet or .arrow file, got {first!r}")
+    held = {Holds.IMAGES, Holds.BYTES} & set(held_in(first).values())
+    return HuggingFaceColumns(stored_dataset(paths)) if held else parquet_columns(paths)
 
 
 def _with_suffix(paths: list[str], suffix: str | None, where: str) -> list[str]:

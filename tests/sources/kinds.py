@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,6 +122,21 @@ def subset(made: list[Picture], place: Path) -> Any:
     return Subset(whole, [at for at, (path, _) in enumerate(whole.samples) if not path.endswith("zz.jpg")])
 
 
+def concatenation(made: list[Picture], place: Path) -> Any:
+    from torch.utils.data import ConcatDataset, Subset
+
+    whole = image_folder_object(made, place)
+    return ConcatDataset([Subset(whole, range(5)), Subset(whole, range(5, len(made)))])
+
+
+def annotations(made: list[Picture], place: Path) -> Path:
+    files(made, place)
+    entries = [{"img_path": f"files/{one.key}", "gt_label": one.label} for one in made]
+    found = {"metainfo": {"classes": CLASSES}, "data_list": entries}
+    (place / "train.json").write_text(json.dumps(found))
+    return place / "train.json"
+
+
 class Items(Dataset):
     """A dataset of (image, label) whose images are read when they are asked for."""
 
@@ -185,10 +201,22 @@ def hugging_face(made: list[Picture], place: Path) -> Any:
     return datasets.Dataset.from_dict({"image": images, "label": labels}, features=features)
 
 
+def parquet_files(made: list[Picture], place: Path) -> str:
+    for number, part in enumerate((made[:8], made[8:])):
+        hugging_face(part, place).to_parquet(place / f"train-{number:05}-of-00002.parquet")
+    return str(place / "train-*.parquet")
+
+
+def arrow_file(made: list[Picture], place: Path) -> Path:
+    hugging_face(made, place).save_to_disk(place / "saved")
+    return next((place / "saved").glob("*.arrow"))
+
+
 KINDS = (
     Kind("folder of class folders", folder, named=True),
     Kind("manifest", manifest, named=True),
     Kind("text list", text_list),
+    Kind("OpenMMLab annotation file", annotations, named=True),
     Kind("(path, label) pairs", files),
     Kind("CSV with a header", csv_file, named=True),
     Kind("pandas, polars or other frame of paths", pandas_frame, named=True),
@@ -196,6 +224,8 @@ KINDS = (
     Kind("tar shards", shards),
     Kind("torchvision `ImageFolder`, `DatasetFolder`", image_folder_object, named=True),
     Kind("Hugging Face `Dataset`", hugging_face, named=True),
+    Kind("Parquet with encoded images", parquet_files, named=True),
+    Kind("Arrow files of Hugging Face", arrow_file, named=True),
     Kind("`Dataset` with `targets` or `labels`", dataset(Labelled, pixels)),
     Kind(
         "any other map-style `Dataset`",
@@ -204,4 +234,5 @@ KINDS = (
         skips=False,
     ),
     Kind("`Subset` of any of these", subset, named=True),
+    Kind("`ConcatDataset` of any of these", concatenation, named=True),
 )

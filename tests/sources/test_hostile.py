@@ -184,12 +184,12 @@ def test_bad_parquet_is_named(tmp_path: Path) -> None:
 
     for content in (b"", b"PAR1", b"no parquet" * 100):
         file.write_bytes(content)
-        refused("cannot be read as a Parquet manifest")
+        refused("cannot be read as Parquet")
     write([ROW])
     file.write_bytes(file.read_bytes()[:-20])
-    refused("cannot be read as a Parquet manifest")
+    refused("cannot be read as Parquet")
     write([ROW], {})
-    refused("is not a manifest")
+    refused("several columns could hold the labels: 'class', 'label'")  # a table, but no manifest
     write([{"path": "x", "label": 0}])
     refused("class")
     write([ROW, ROW | {"label": None}])

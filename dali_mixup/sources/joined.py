@@ -1,0 +1,74 @@
+"""Several sources in a row, as `torch.utils.data.ConcatDataset` has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from dali_mixup.sources.base import Place, Source
+from dali_mixup.sources.paths import split_root
+
+
+class Joined(Source):
+    """The samples of several sources, one source after the other.
+
+    Args:
+        parts: at least one source; all with the same classes, and all or none of them with files that DALI opens.
+
+    Raises:
+        ValueError: none, or sources that differ in that.
+    """
+
+    def __init__(self, parts: Sequence[Source]) -> None:
+        if not parts:
+            raise ValueError("there is nothing to join")
+        first = parts[0]
+        odd = next((part for part in parts if part.read_in_dali != first.read_in_dali), None)
+        if odd is not None:
+            raise ValueError(
+                f"{first.kind} and {odd.kind} cannot be joined: one gives files and the other gives images"
+            )
+        named = [part for part in parts if part.classes_named]
+        other = next((part for part in named if part.classes != named[0].classes), None)
+        if other is not None or 0 < len(named) < len(parts):
+            raise ValueError(
+                f"data sets with different classes cannot be joined: {first.num_classes} and "
+                f"{(other or parts[-1]).num_classes}; state them for all with classes=[...]"
+            )
+        self._parts = tuple(parts)
+        self._starts = np.cumsum([0, *(len(part) for part in parts)])
+        self.read_in_dali = first.read_in_dali
+        names = [part.name(index) for part in parts for index in range(len(part))]
+        root = ""
+        if first.read_in_dali:
+            root, _ = split_root(names)
+        else:  # names such as CIFAR10/7 may come in several parts
+            names = [
+                f"{number}/{part.name(index)}"
+                for number, part in enumerate(parts)
+                for index in range(len(part))
+            ]
+        labels = np.concatenate([part.labels for part in parts])
+        super().__init__(names, labels, first.classes if named else None, root)
+
+    def feed(self, indices: np.ndarray) -> list[np.ndarray]:
+        return self._gathered(indices, lambda part, rows: part.feed(rows))
+
+    def places(self, indices: np.ndarray) -> list[Place]:
+        found = self._gathered(indices, lambda part, rows: part.places(rows) or [None] * len(rows))
+        return [place for place in found if place is not None]
+
+    def _gathered(
+        self, indices: np.ndarray, asked: Callable[[Source, np.ndarray], Sequence[Any]]
+    ) -> list[Any]:
+        """The answers of the parts, in the order of the indices."""
+        owners = np.searchsorted(self._starts, indices, side="right") - 1
+        found: list[Any] = [None] * len(indices)
+        for owner in np.unique(owners).tolist():
+            at = np.flatnonzero(owners == owner)
+            answers = asked(self._parts[owner], indices[at] - self._starts[owner])
+            for place, answer in zip(at.tolist(), answers, strict=True):
+                found[place] = answer
+        return found

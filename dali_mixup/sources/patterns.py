@@ -1,0 +1,44 @@
+"""Names of several files in one: shell braces and wildcards."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable
+
+from dali_mixup.sources.braces import expanded
+
+
+def existing_files(patterns: Iterable[str]) -> list[str]:
+    """The files of paths that may be patterns, in their order; those of a wildcard are sorted by name.
+
+    Several patterns may be joined by `::`, as in webdataset.
+
+    Raises:
+        FileNotFoundError: a pattern that matches no file, or braces of which a name does not exist.
+        ValueError: webdataset's `pipe:`, the output of a command, which cannot be read at random.
+    """
+    found: list[str] = []
+    for pattern in (part for given in patterns for part in _parts(given)):
+        if pattern.startswith("pipe:"):
+            raise ValueError(
+                f"{pattern!r} is the output of a command, which cannot be read at random, so neither be shuffled nor "
+                "resumed; write it to a file first"
+            )
+        names = [pattern] if os.path.exists(pattern) else expanded(pattern)
+        missing = []
+        for name in names:
+            matches = [name] if os.path.exists(name) else sorted(glob.glob(name))
+            found += matches
+            missing += [] if matches else [name]
+        if missing and len(names) > 1:
+            raise FileNotFoundError(
+                f"{len(missing)} of the {len(names)} files of {pattern!r} do not exist, such as {missing[0]!r}"
+            )
+        if missing:
+            raise FileNotFoundError(f"the file or folder {pattern!r} does not exist")
+    return found
+
+
+def _parts(given: str) -> list[str]:
+    return [given] if os.path.exists(given) else given.split("::")
