@@ -16,6 +16,7 @@ from dali_mixup.sources.table_labels import Labelled
 _log = logging.getLogger("dali_mixup")
 
 ARROW_SUFFIX = ".arrow"
+_SPLITS = "dataset_dict.json"
 
 # Not "datasets" alone: many projects have a package of this name.
 _MODULES = ("datasets.arrow_dataset", "datasets.dataset_dict", "datasets.iterable_dataset")
@@ -88,6 +89,12 @@ def stored_dataset(paths: Sequence[str]) -> Any:
         ImportError: `datasets` is not installed.
         ValueError: it cannot read them.
     """
+    if os.path.isfile(os.path.join(paths[0], _SPLITS)):
+        split = min(entry.name for entry in os.scandir(paths[0]) if entry.is_dir())
+        raise ValueError(
+            f"{paths[0]!r} has a folder for each split of a DatasetDict; give one of them, such as "
+            f"{os.path.join(paths[0], split)!r}"
+        )
     try:
         import datasets
     except ImportError as error:
@@ -95,7 +102,7 @@ def stored_dataset(paths: Sequence[str]) -> Any:
             f'images in {paths[0]!r} are read with Hugging Face\'s datasets (pip install "dali-mixup[datasets]")'
         ) from error
     try:
-        if is_saved(paths[0]):
+        if os.path.isdir(paths[0]):
             return datasets.load_from_disk(paths[0])
         if paths[0].lower().endswith(ARROW_SUFFIX):
             return datasets.concatenate_datasets([datasets.Dataset.from_file(path) for path in paths])
@@ -111,5 +118,5 @@ def stored_dataset(paths: Sequence[str]) -> Any:
 
 
 def is_saved(path: str) -> bool:
-    """True for a folder that `Dataset.save_to_disk` wrote."""
-    return all(os.path.isfile(os.path.join(path, name)) for name in ("state.json", "dataset_info.json"))
+    """True for a folder that `save_to_disk` wrote: of a `Dataset`, or of a `DatasetDict` with a folder per split."""
+    return any(os.path.isfile(os.path.join(path, name)) for name in ("state.json", _SPLITS))

@@ -28,7 +28,7 @@ class Joined(Source):
         odd = next((part for part in parts if part.read_in_dali != first.read_in_dali), None)
         if odd is not None:
             raise ValueError(
-                f"{first.kind} and {odd.kind} cannot be joined: one gives files and the other gives images"
+                f"{first.kind} and {odd.kind} cannot be joined: only one of them consists of files"
             )
         named = [part for part in parts if part.classes_named]
         other = next((part for part in named if part.classes != named[0].classes), None)

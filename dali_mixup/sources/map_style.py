@@ -116,7 +116,7 @@ class DatasetSource(ItemSource):
     def _read_labels(self, count: int) -> list[int]:
         begun = time.monotonic()
         with suppress(_ItemError):
-            self._pair(0)
+            encoded_item(self._pair(0)[0])  # what cannot be used is refused before that
         _log.info(
             "%s has neither `targets` nor `labels`: all its %d items are read once for their labels, about %.0f s; "
             "DatasetSource(dataset, labels=[...]) spares that",

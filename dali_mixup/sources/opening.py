@@ -212,7 +212,7 @@ def open_source(
     if class_order is not None:
         if not source.classes_named:
             raise ValueError(
-                f"open_source: class_order={class_order!r}, but the {source.kind} has numbers as labels, not class names"
+                f"open_source: class_order={class_order!r}, but the {source.kind} has numbers as labels and no names"
             )
         known = class_map(ordered(source.classes, class_order))
     if known is not None:

@@ -14,7 +14,8 @@ JSON_SUFFIX = ".json"
 
 
 def read_openmmlab(file: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None) -> FileList:
-    """The samples of an annotation file: {"metainfo": {"classes": [...]}, "data_list": [{"img_path", "gt_label"}, ...]}.
+    """The samples of an annotation file, {"metainfo": {"classes": [...]}, "data_list": [sample, ...]} where a sample is
+    {"img_path": "a.jpg", "gt_label": 0}.
 
     `metainfo` may have `categories` with `id` and `category_name` instead, or be missing: then labels are numbers.
 

@@ -137,7 +137,7 @@ def test_a_source_given_with_classes_is_not_changed(train: Path) -> None:
 @pytest.mark.parametrize(
     ("classes", "error", "message"),
     [
-        ("abc", TypeError, "list of names, got one text: 'abc'"),
+        ("abc", ValueError, "'abc': expected a .txt or .json file of class names; .* give a list"),
         (3, TypeError, "classes must be a list of names"),
         ([], ValueError, "at least one name"),
         ({}, ValueError, "at least one name"),

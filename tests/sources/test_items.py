@@ -1,0 +1,120 @@
+"""Images from Python code reach DALI's decoder with exactly their pixels."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from nvidia.dali import fn, pipeline_def
+from PIL import Image
+
+from dali_mixup.sources.items import encoded_item
+from tests.odd_images import picture
+
+RGB = picture(37, 23, seed=1)
+PIXELS = np.asarray(RGB)
+
+
+@pipeline_def(batch_size=1, num_threads=1, device_id=None)
+def decoder(encoded: Any) -> Any:
+    return fn.decoders.image(fn.external_source(lambda: [encoded], batch=True), device="cpu")
+
+
+def decoded(item: Any) -> np.ndarray:
+    pipe = decoder(encoded_item(item))
+    pipe.build()
+    (images,) = pipe.run()
+    return np.array(images.at(0))
+
+
+def as_pillow(image: Image.Image) -> np.ndarray:
+    return np.asarray(image.convert("RGB"))
+
+
+def of_mode(mode: str) -> Image.Image:
+    if mode == "RGBA":
+        image = RGB.copy()
+        image.putalpha(Image.fromarray(np.tile(np.arange(37, dtype=np.uint8) * 6, (23, 1))))
+        return image
+    return RGB.quantize(16) if mode == "P" else RGB.convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "1", "P", "LA", "RGBA", "CMYK", "YCbCr", "HSV"])
+def test_a_pillow_image_is_converted_as_pillow_does(mode: str) -> None:
+    image = of_mode(mode)
+    assert image.mode == mode and np.array_equal(decoded(image), as_pillow(image))
+
+
+@pytest.mark.parametrize("mode", ["I", "F", "I;16"])
+def test_more_than_eight_bits_are_refused(mode: str) -> None:
+    image = (
+        Image.fromarray(np.arange(12, dtype=np.uint16).reshape(3, 4)) if mode == "I;16" else RGB.convert(mode)
+    )
+    with pytest.raises(ValueError, match=rf"mode '{mode}', .* convert it to 8 bits"):
+        encoded_item(image)
+
+
+GREY = PIXELS[:, :, 0]
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        (PIXELS, PIXELS),
+        (PIXELS[::2, ::-1], PIXELS[::2, ::-1]),
+        (np.asfortranarray(PIXELS), PIXELS),
+        (PIXELS.transpose(2, 0, 1), PIXELS),
+        (torch.from_numpy(PIXELS.copy()).permute(2, 0, 1), PIXELS),
+        (torch.from_numpy(PIXELS.copy()), PIXELS),
+        (GREY, np.stack([GREY] * 3, 2)),
+        (GREY[:, :, None], np.stack([GREY] * 3, 2)),
+        (torch.from_numpy(GREY.copy())[None], np.stack([GREY] * 3, 2)),
+        (PIXELS[:1, :1], PIXELS[:1, :1]),
+        (PIXELS[:3, :5], PIXELS[:3, :5]),
+        (torch.from_numpy(PIXELS.copy()).permute(2, 0, 1)[:, :, :3], PIXELS[:, :3]),
+    ],
+)
+def test_pixels_keep_their_values(item: Any, expected: np.ndarray) -> None:
+    assert np.array_equal(decoded(item), expected)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_encoded_images_pass_as_they_are(format: str, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    RGB.save(buffer, format)
+    encoded = buffer.getvalue()
+    (tmp_path / "x").write_bytes(encoded)
+    given = (encoded, bytearray(encoded), memoryview(encoded), {"bytes": encoded, "path": "x"})
+    for item in (*given, {"bytes": None, "path": str(tmp_path / "x")}):
+        assert encoded_item(item).tobytes() == encoded
+
+
+@pytest.mark.parametrize(
+    ("item", "error", "message"),
+    [
+        (
+            torch.zeros(3, 4, 4),
+            TypeError,
+            "float32, as transforms such as ToTensor and Normalize make it",
+        ),
+        (np.zeros((4, 4, 3)), TypeError, "float64"),
+        (np.zeros((4, 4, 3), np.uint16), TypeError, "uint16"),
+        (np.zeros((4, 4, 4), np.uint8), ValueError, r"shape \(4, 4, 4\), expected 1 or 3 channels"),
+        (np.zeros((4, 4, 2), np.uint8), ValueError, "1 or 3 channels"),
+        (np.zeros(4, np.uint8), ValueError, r"shape \(4,\), expected \(H, W\)"),
+        (np.zeros((0, 4, 3), np.uint8), ValueError, r"shape \(0, 4, 3\)"),
+        ({"bytes": None, "path": None}, ValueError, "got neither"),
+        ({"pixels": 1}, TypeError, r"dict with the keys \['pixels'\]"),
+        ({"bytes": None, "path": "/no/such/file"}, OSError, "/no/such/file"),
+        ("a.jpg", TypeError, r"got str 'a\.jpg'"),
+        (7, TypeError, "got int 7"),
+        (None, TypeError, "got NoneType"),
+    ],
+)
+def test_what_is_no_image_is_refused(item: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        encoded_item(item)
