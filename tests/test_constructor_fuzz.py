@@ -47,6 +47,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "Pool": {"unlabelled": Unlabelled([])},
     "Remix": {"counts": [5, 3]},
     "SizeSchedule": {"knots": ((0, 64), (5, 96))},
+    "Table": {"data": "train.csv"},
     "Unlabelled": {"data": []},
 }
 
