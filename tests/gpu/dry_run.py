@@ -106,18 +106,19 @@ def _of_node(node: Any, types_of: dict[str, Any]) -> Iterator[str]:
         yield f"{node.name}: {error}"
     regular = spec.NumRegularInput()
     for i in range(spec.NumInput()):
-        given = _device(spec, i)
+        given = device_of_input(spec, i)
         if i >= regular and given != "cpu":
             yield f"{node.name}: argument input {spec.InputName(i)} of {name} is on the {given}"
         wanted = schema.GetInputDevice(i, spec.InputDevice(i), _runs_on(device)) if i < regular else None
         if wanted is not None and str(wanted).lower() != given:
             yield f"{node.name}: input {i} of {name} is on the {given}, not the {wanted}"
-    arguments = _arguments(spec)
+    arguments = arguments_of(spec)
     inputs = [types_of.get(spec.InputName(i)) for i in range(regular)]
     if device == "gpu" and name in TAKEN and inputs and inputs[0] not in (None, *TAKEN[name]):
         yield f"{node.name}: no GPU kernel of {name} takes {inputs[0]}"
     # The kernel reads every input with the first one's row length, and only without output_size does DALI check sizes.
-    if device == "gpu" and name == "MultiPaste" and regular > 1 and _given(node, "output_size"):
+    sized = "output_size" in arguments or spec.NumInput() - regular > 3  # more than anchors and shapes
+    if device == "gpu" and name == "MultiPaste" and regular > 1 and sized:
         yield f"{node.name}: inputs of multi_paste may differ in size"
     for i in range(spec.NumOutput()):
         types_of[spec.OutputName(i)] = _made(name, arguments, inputs)
@@ -137,15 +138,11 @@ def _made(name: str, arguments: dict[str, str], inputs: list[Any]) -> Any:
     return FLOAT if FLOAT in known else None
 
 
-def _arguments(spec: Any) -> dict[str, str]:
+def arguments_of(spec: Any) -> dict[str, str]:
     return dict(re.findall(r"^    (\w+): (.*)$", str(spec).partition("Arguments:")[2], re.MULTILINE))
 
 
-def _given(node: Any, argument: str) -> bool:
-    return argument in _arguments(node.spec) or argument in str(node.spec).partition("Outputs:")[0]
-
-
-def _device(spec: Any, i: int) -> str:
+def device_of_input(spec: Any, i: int) -> str:
     return str(spec.InputDevice(i)).split(".")[-1].lower()
 
 

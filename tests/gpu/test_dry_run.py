@@ -3,71 +3,33 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from nvidia.dali import Pipeline, fn, types
 
-from dali_mixup import HandOver, MixPolicy, Output, Runtime, Unlabelled, load_recipe, train_loader, val_loader
+from dali_mixup import HandOver, MixPolicy, Output, Unlabelled, load_recipe, val_loader
 from dali_mixup._graph.decode import Backend
 from dali_mixup._graph.windows import whole_pipeline, windows_pipeline
-from dali_mixup._loader.cursor import Cursor
 from dali_mixup._loader.loader import MixLoader
-from dali_mixup._loader.run import PipelineRun
 from dali_mixup.augment import (
-    Cutout,
     MultiScale,
     RandomErasing,
-    SizeSchedule,
     TrainTransform,
     ValTransform,
 )
-from dali_mixup.fn import mix
 from dali_mixup.methods import REGISTRY, CutMix, Form, MixUp, ResizeMix
 from dali_mixup.recipes import recipe_names
-from tests.gpu.dry_run import DType, graph_of, problems
+from tests.gpu.dry_run import DType, problems
+from tests.gpu.graphs import DALI, DATA, EVERY, OPTIONS, STRINGS, fed, of_loader, of_mix, trained
 
-DATA = [(f"/nowhere/{i}.jpg", i % 10) for i in range(64)]
-DALI = Runtime(cpu_kernels="dali")  # the GPU has no compiled kernels
-EVERY = [method() for method in REGISTRY.values()]
 OUTPUTS = list(itertools.product(("float32", "float16", "bfloat16"), (False, True)))
 SIZES = (224, MultiScale((128, 160), "batch"))
-STRINGS = (
-    "rand-m9-mstd0.5-inc1",
-    "rand-m9-n3-tweights",
-    "rand-m9-t3a",
-    "original",
-    "originalr",
-    "v0",
-    "v0r",
-    "3a",
-    "imagenet",
-    "ta_wide",
-)
-OPTIONS: list[dict[str, Any]] = [
-    {"color_jitter": (0.4, 0.4, 0.4, 0.1)},
-    {"grayscale": 0.2, "solarize": 0.2, "gaussian_blur": 0.5, "lighting": 0.1},
-    {"cutout": Cutout(16)},
-    {"crop": "padded", "image_size": 32},
-    {"interpolation": "nearest"},
-    {"interpolation": "bicubic", "antialias": False},
-    {"interpolation": "lanczos", "hflip": 0.0},
-    {"image_size": SizeSchedule(((0, 128), (10, 224)))},
-]
 
 
 def loader_problems(loader: MixLoader, roi: bool = True, **output: Any) -> list[str]:
-    """Of a CPU loader's graph with everything on the GPU."""
-    spec = replace(loader.spec.pipeline, backend=Backend(gpu=True, roi=roi), device_id=0, **output)
-    return problems(
-        graph_of(lambda: PipelineRun(replace(loader.spec, pipeline=spec), loader._progress.bad, Cursor(0)))
-    )
-
-
-def trained(**options: Any) -> MixLoader:
-    return train_loader(DATA, batch_size=8, device="cpu", runtime=DALI, **options)
+    return problems(of_loader(loader, roi, **output))
 
 
 @pytest.mark.parametrize("policy", [None, MixPolicy([MixUp(), CutMix()], granularity="sample")], ids=str)
@@ -144,31 +106,6 @@ def test_validation(interpolation: str) -> None:
         assert loader_problems(loader, False, dtype=dtype, channels_last=channels_last) == []
 
 
-def fed(dtype: Any, dimensions: int, layout: str | None = None) -> Any:
-    return fn.external_source(
-        source=lambda info: 0, batch=True, batch_info=True, dtype=dtype, ndim=dimensions, layout=layout
-    )
-
-
-def mixing(policy: MixPolicy, given: Any, layout: str, maps: Any = None, **options: Any) -> list[str]:
-    pipeline = Pipeline(batch_size=8, num_threads=2, device_id=0, seed=1)
-    with pipeline:
-        segmentation = {} if maps is None else {"segmentation": fed(maps, 2).gpu()}
-        outputs = mix(
-            fed(given, 3, layout).gpu(),
-            fed(DType.INT32, 0),
-            policy,
-            image_size=32,
-            layout=layout,
-            half_images=given == DType.FLOAT16,
-            **segmentation,
-            **options,
-        )
-        flat = [node for out in outputs for node in (out if isinstance(out, tuple) else (out,))]
-        pipeline.set_outputs(*flat)
-    return problems(pipeline)
-
-
 @pytest.mark.parametrize("methods", [[MixUp(), CutMix()], [ResizeMix()], EVERY], ids=len)
 @pytest.mark.parametrize("layout", ["HWC", "CHW"])
 @pytest.mark.parametrize("dtype", [DType.UINT8, DType.FLOAT, DType.FLOAT16], ids=str)
@@ -176,9 +113,9 @@ def test_mix_in_a_users_pipeline(dtype: Any, layout: str, methods: list) -> None
     policy = MixPolicy(methods)
     for made, channels_last in itertools.product(("float32", "float16", "uint8"), (False, True)):
         output = Output(0.0, 1.0, made, channels_last)
-        assert mixing(policy, dtype, layout, num_classes=10, output=output) == []
-    assert mixing(policy, dtype, layout, num_classes=10, targets="compact") == []
-    assert mixing(policy, dtype, layout, num_classes=None) == []
+        assert problems(of_mix(policy, dtype, layout, num_classes=10, output=output)) == []
+    assert problems(of_mix(policy, dtype, layout, num_classes=10, targets="compact")) == []
+    assert problems(of_mix(policy, dtype, layout, num_classes=None)) == []
 
 
 @pytest.mark.parametrize(
@@ -186,7 +123,7 @@ def test_mix_in_a_users_pipeline(dtype: Any, layout: str, methods: list) -> None
 )
 def test_segmentation(name: str) -> None:
     for maps in (DType.UINT8, DType.INT16):
-        assert mixing(MixPolicy([REGISTRY[name]()]), DType.UINT8, "HWC", maps, num_classes=10) == []
+        assert problems(of_mix(MixPolicy([REGISTRY[name]()]), DType.UINT8, "HWC", maps, num_classes=10)) == []
 
 
 def test_the_self_test() -> None:

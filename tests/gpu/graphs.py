@@ -1,0 +1,110 @@
+"""The GPU graphs of this package, made without a GPU; see `dry_run`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from nvidia.dali import Pipeline, fn
+
+from dali_mixup import HandOver, MixPolicy, Runtime, train_loader, val_loader
+from dali_mixup._graph.decode import Backend
+from dali_mixup._graph.windows import windows_pipeline
+from dali_mixup._loader.cursor import Cursor
+from dali_mixup._loader.loader import MixLoader
+from dali_mixup._loader.run import PipelineRun
+from dali_mixup.augment import Cutout, RandomErasing, SizeSchedule, TrainTransform
+from dali_mixup.fn import mix
+from dali_mixup.methods import REGISTRY, CutMix, MixUp, ResizeMix
+from tests.gpu.dry_run import DType, graph_of
+
+DATA = [(f"/nowhere/{i}.jpg", i % 10) for i in range(64)]
+DALI = Runtime(cpu_kernels="dali")  # the GPU has no compiled kernels
+EVERY = [method() for method in REGISTRY.values()]
+STRINGS = (
+    "rand-m9-mstd0.5-inc1",
+    "rand-m9-n3-tweights",
+    "rand-m9-t3a",
+    "original",
+    "originalr",
+    "v0",
+    "v0r",
+    "3a",
+    "imagenet",
+    "ta_wide",
+)
+OPTIONS: list[dict[str, Any]] = [
+    {"color_jitter": (0.4, 0.4, 0.4, 0.1)},
+    {"grayscale": 0.2, "solarize": 0.2, "gaussian_blur": 0.5, "lighting": 0.1},
+    {"cutout": Cutout(16)},
+    {"crop": "padded", "image_size": 32},
+    {"interpolation": "nearest"},
+    {"interpolation": "bicubic", "antialias": False},
+    {"interpolation": "lanczos", "hflip": 0.0},
+    {"image_size": SizeSchedule(((0, 128), (10, 224)))},
+]
+
+
+def trained(**options: Any) -> MixLoader:
+    return train_loader(DATA, batch_size=8, device="cpu", runtime=DALI, **options)
+
+
+def of_loader(loader: MixLoader, roi: bool = True, **output: Any) -> Pipeline:
+    """A CPU loader's graph with everything on the GPU."""
+    spec = replace(loader.spec.pipeline, backend=Backend(gpu=True, roi=roi), device_id=0, **output)
+    return graph_of(lambda: PipelineRun(replace(loader.spec, pipeline=spec), loader._progress.bad, Cursor(0)))
+
+
+def fed(dtype: Any, dimensions: int, layout: str | None = None) -> Any:
+    return fn.external_source(
+        source=lambda info: 0, batch=True, batch_info=True, dtype=dtype, ndim=dimensions, layout=layout
+    )
+
+
+def of_mix(policy: MixPolicy, given: Any, layout: str, maps: Any = None, **options: Any) -> Pipeline:
+    """A user's graph that mixes images of this type and layout, and segmentation maps of the type `maps`."""
+    pipeline = Pipeline(batch_size=8, num_threads=2, device_id=0, seed=1)
+    with pipeline:
+        segmentation = {} if maps is None else {"segmentation": fed(maps, 2).gpu()}
+        outputs = mix(
+            fed(given, 3, layout).gpu(),
+            fed(DType.INT32, 0),
+            policy,
+            image_size=32,
+            layout=layout,
+            half_images=given == DType.FLOAT16,
+            **segmentation,
+            **options,
+        )
+        flat = [node for out in outputs for node in (out if isinstance(out, tuple) else (out,))]
+        pipeline.set_outputs(*flat)
+    return pipeline
+
+
+def of_loaders() -> Iterator[Pipeline]:
+    """Graphs of loaders with, together, every operator that one can have."""
+    for granularity in ("batch", "sample"):
+        loader = trained(policy=MixPolicy(EVERY, granularity=granularity), handover=HandOver(clean=True))
+        yield from (of_loader(loader, roi) for roi in (True, False))
+    for text in STRINGS:
+        yield of_loader(trained(transform=TrainTransform(auto_augment=text)))
+    for options in OPTIONS:
+        yield of_loader(trained(transform=TrainTransform(**options)))
+    for mode in ("const", "rand", "pixel"):
+        for place in ("before_mix", "after_mix"):
+            erasing = RandomErasing(mode=mode, place=place)  # type: ignore[arg-type]
+            yield of_loader(trained(transform=TrainTransform(random_erasing=erasing)))
+    yield of_loader(val_loader(DATA, batch_size=8, device="cpu"), roi=False)
+
+
+def of_everything() -> Iterator[Pipeline]:
+    """Graphs with, together, every operator that this package uses on a GPU."""
+    yield from of_loaders()
+    for given in (DType.UINT8, DType.FLOAT16):
+        for layout in ("HWC", "CHW"):
+            yield of_mix(MixPolicy(EVERY), given, layout, num_classes=10)
+    yield of_mix(MixPolicy([CutMix(), ResizeMix()]), DType.UINT8, "HWC", DType.UINT8, num_classes=10)
+    yield of_mix(MixPolicy([MixUp()]), DType.FLOAT, "HWC", num_classes=None)
+    yield windows_pipeline([np.zeros(1, np.uint8)], 0, Backend(gpu=True))
