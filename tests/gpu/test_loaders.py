@@ -223,7 +223,9 @@ def test_a_pipeline_that_fails_on_the_gpu_shows_the_gpus_error(image_folder: Pat
     loader = train_loader(image_folder, "cuda")
     size = replace(loader.spec.pipeline.transform, image_size=200_000)  # 200,000 x 200,000 x 3 bytes an image
     loader.spec = replace(loader.spec, pipeline=replace(loader.spec.pipeline, transform=size))
-    with pytest.raises(RuntimeError, match=r"(?i)memory|alloc"):  # DALI: "Can't allocate ... bytes on device 0"
+    with pytest.raises(
+        RuntimeError, match=r"(?i)memory|alloc"
+    ):  # DALI: "Can't allocate ... bytes on device 0"
         next(iter(loader))
 
 
