@@ -55,8 +55,10 @@ def write_lmdb(path: Path, entries: Mapping[bytes, bytes], subdir: bool = True) 
     """An LMDB database, by the lmdb package."""
     import lmdb
 
-    with lmdb.open(str(path), map_size=1 << 28, subdir=subdir) as database:
-        with database.begin(write=True) as transaction:
-            for key, value in entries.items():
-                transaction.put(key, value)
+    with (
+        lmdb.open(str(path), map_size=1 << 28, subdir=subdir) as database,
+        database.begin(write=True) as transaction,
+    ):
+        for key, value in entries.items():
+            transaction.put(key, value)
     return path

@@ -60,6 +60,11 @@ class ZipArchives(Archives):
             raise TypeError(f"ZipArchives: folder={folder!r}, expected the path of a folder in the zip files")
         inside = f"{folder.strip('/')}/".lstrip("/")
         archives = ArchivePaths.of(paths)
+        where = (
+            f"{archives.files[0] if len(archives.keys) == 1 else archives.root + '*.zip'}/{inside}".rstrip(
+                "/"
+            )
+        )
         found, states = zip(*(_contents(file, inside) for file in archives.files), strict=True)
         lists = _lists(archives.files, labels)
         if lists:
@@ -69,7 +74,7 @@ class ZipArchives(Archives):
         else:
             names = sorted({name for one in found for name in one.folders})
             chosen = [by_folder(one, names) for one in found]
-            _check_folders(names, chosen, archives.root + inside, allow_empty=classes is not None)
+            _check_folders(names, chosen, where, allow_empty=classes is not None)
         indices = []
         for file, one, state, labelled in zip(archives.files, found, states, chosen, strict=True):
             with named(file, _EXPECTED):
@@ -77,7 +82,7 @@ class ZipArchives(Archives):
         notes = merged(one.notes for one in indices)
         remarks = [Remark(f"{archives.root!r}: {text}") for text in notes.texts(FINDINGS)]
         if names is not None:
-            remarks += _folder_remarks(archives.root + inside, names, chosen)
+            remarks += _folder_remarks(where, inside, names, chosen)
         super().__init__(archives, indices, names, remarks=remarks)
 
     def _image(self, stored: np.ndarray, row: int) -> np.ndarray:
@@ -154,8 +159,12 @@ def _check_folders(
         )
 
 
-def _folder_remarks(root: str, classes: Sequence[str], chosen: Sequence[Mapping[str, int]]) -> list[Remark]:
+def _folder_remarks(
+    where: str, inside: str, classes: Sequence[str], chosen: Sequence[Mapping[str, int]]
+) -> list[Remark]:
     """Remarks as on an image folder."""
     paths = [path for labels in chosen for path in labels]
     direct = {path.partition("/")[0] for path in paths if path.count("/") == 1}
-    return [*class_remarks(root, classes, [name in direct for name in classes]), *file_remarks(root, paths)]
+    below = f"ZipArchives(paths, folder='{inside.replace('{', '{{').replace('}', '}}')}{{folder}}')"
+    flat = [name in direct for name in classes]
+    return [*class_remarks(where, classes, flat, below), *file_remarks(where, paths)]

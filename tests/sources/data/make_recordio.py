@@ -57,3 +57,4 @@ several = [
 ]
 expected = {"images": write("images", images), "labels": write("labels", several)}
 (HERE / "recordio.json").write_text(json.dumps(expected, indent=1) + "\n")
+(HERE / "labels.idx").unlink()
