@@ -40,8 +40,32 @@ def test_what_mxnet_wrote_is_what_mxnet_reads(tmp_path: Path) -> None:
     assert contents(again) == contents(source), "by the kept index"
 
 
-def test_the_idx_file_is_not_needed(tmp_path: Path) -> None:
-    assert not list(tmp_path.glob("*.idx")) and len(RecordIO(copied("images.rec", tmp_path))) == 5
+def test_the_idx_file_is_not_needed_but_must_agree(tmp_path: Path) -> None:
+    path = copied("images.rec", tmp_path)
+    assert len(RecordIO(path)) == 5
+    index = copied("images.idx", tmp_path)
+    listed = index.read_text().splitlines(keepends=True)
+    last = int(listed[-1].split()[1])
+
+    def opened() -> RecordIO:
+        Path(f"{path}.index.npz").unlink(missing_ok=True)
+        return RecordIO(path)
+
+    assert len(opened()) == 5 and not opened().remarks
+    index.write_text("".join(listed[:-2]))
+    (remark,) = opened().remarks
+    assert "records that the .idx file does not list: 2, such as the one at offset" in remark.text
+    index.write_text("".join(listed) + "broken line\n")
+    with pytest.raises(
+        ValueError, match=r"images\.idx, line 6: expected a number, a tab and an offset, got 'broken line'"
+    ):
+        opened()
+    index.write_text("".join(listed))
+    path.write_bytes(path.read_bytes()[:last])
+    with pytest.raises(
+        ValueError, match=rf"idx' lists 1 records that are not in .*rec', such as one at offset {last}"
+    ):
+        opened()
 
 
 def test_dali_reads_the_same(tmp_path: Path) -> None:
