@@ -7,16 +7,21 @@ from dali_mixup.sources.exclude_list import read_exclude_list, write_exclude_lis
 from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
 from dali_mixup.sources.files import FileList
 from dali_mixup.sources.folder import image_folder
+from dali_mixup.sources.lmdb import LMDB
 from dali_mixup.sources.manifest import read_manifest, write_manifest
 from dali_mixup.sources.map_style import DatasetSource
 from dali_mixup.sources.opening import Data, open_source
 from dali_mixup.sources.reading import StorageError
+from dali_mixup.sources.recordio import RecordIO
 from dali_mixup.sources.remarks import Remark
 from dali_mixup.sources.tables import Table
 from dali_mixup.sources.tar import TarShards
+from dali_mixup.sources.tfrecord import TFRecords
+from dali_mixup.sources.zip import ZipArchives
 
 __all__ = [
     "IMAGE_EXTENSIONS",
+    "LMDB",
     "BadFile",
     "BadFileError",
     "Classes",
@@ -24,12 +29,15 @@ __all__ = [
     "DatasetSource",
     "FileList",
     "Place",
+    "RecordIO",
     "Remark",
     "Skip",
     "Source",
     "StorageError",
+    "TFRecords",
     "Table",
     "TarShards",
+    "ZipArchives",
     "image_folder",
     "open_source",
     "read_exclude_list",

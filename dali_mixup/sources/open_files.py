@@ -19,6 +19,8 @@ class OpenFiles:
     """
 
     MOST = 256
+    MOST_BYTES = 0x7FFFF000
+    """Linux reads no more bytes at once (read(2)); no image has as many."""
 
     def __init__(self, paths: list[str], states: Sequence[tuple[int, int]]) -> None:
         self.paths, self._states = paths, states
@@ -37,13 +39,18 @@ class OpenFiles:
             (size,) uint8.
 
         Raises:
-            ValueError: the file has changed.
+            ValueError: the file has changed, or no image has as many bytes.
             OSError: it cannot be read.
         """
+        if size > self.MOST_BYTES:
+            raise ValueError(
+                f"{size} bytes at offset {offset} of {self.paths[file]!r}, expected at most {self.MOST_BYTES} for an "
+                "image"
+            )
         with self._lock:
             content = os.pread(self._descriptor(file), size, offset)
         if len(content) != size:
-            raise ValueError(f"{self.paths[file]!r} ends before byte {offset + size}: has the shard changed?")
+            raise ValueError(f"{self.paths[file]!r} ends before byte {offset + size}: has the file changed?")
         return np.frombuffer(content, dtype=np.uint8)
 
     def _descriptor(self, file: int) -> int:

@@ -24,13 +24,17 @@ from dali_mixup.sources.folder import image_folder
 from dali_mixup.sources.hugging_face import is_saved
 from dali_mixup.sources.joined import Joined
 from dali_mixup.sources.lists import from_pairs, read_list
+from dali_mixup.sources.lmdb import LMDB, is_lmdb
 from dali_mixup.sources.manifest import MANIFEST_SUFFIXES, is_manifest, read_manifest
 from dali_mixup.sources.map_style import DatasetSource, is_torch_dataset
 from dali_mixup.sources.openmmlab import JSON_SUFFIX, read_openmmlab
 from dali_mixup.sources.paths import home_expanded, regular_file
 from dali_mixup.sources.patterns import existing_files
+from dali_mixup.sources.recordio import RecordIO
 from dali_mixup.sources.tables import CSV_SUFFIX, TABLE_SUFFIXES, Table, from_table, is_table
 from dali_mixup.sources.tar import TarShards
+from dali_mixup.sources.tfrecord import TFRecords, is_tfrecord
+from dali_mixup.sources.zip import ZipArchives
 
 Data: TypeAlias = "Source | str | os.PathLike[str] | Sequence[Any] | Any"
 
@@ -63,12 +67,14 @@ class Kind:
         takes: predicate for data of this kind, which reads nothing.
         opened: function that returns their source.
         rooted: whether a root can be given.
+        several: whether several files of this kind, given as a list or a pattern, are one source.
     """
 
     described: str
     takes: Callable[[Any], bool]
     opened: Callable[[Wish], Source]
     rooted: bool = False
+    several: bool = False
 
 
 def _suffix(*suffixes: str) -> Callable[[str], bool]:
@@ -83,7 +89,7 @@ PATHS = (
     ),
     Kind(
         "a folder of class folders",
-        os.path.isdir,
+        lambda path: os.path.isdir(path) and not is_lmdb(path),
         lambda wish: image_folder(wish.data, allow_empty=wish.classes is not None),
     ),
     Kind(
@@ -93,10 +99,17 @@ PATHS = (
         rooted=True,
     ),
     Kind(
-        f"a table ({' or '.join((CSV_SUFFIX, *TABLE_SUFFIXES))})",
-        _suffix(CSV_SUFFIX, *TABLE_SUFFIXES),
+        f"a {CSV_SUFFIX} table with a header",
+        _suffix(CSV_SUFFIX),
         lambda wish: from_table(Table(wish.data), wish.root, wish.classes),
         rooted=True,
+    ),
+    Kind(
+        f"{' or '.join(TABLE_SUFFIXES)} tables",
+        _suffix(*TABLE_SUFFIXES),
+        lambda wish: from_table(Table(wish.data), wish.root, wish.classes),
+        rooted=True,
+        several=True,
     ),
     Kind(
         f"a {JSON_SUFFIX} annotation file of OpenMMLab",
@@ -113,16 +126,35 @@ PATHS = (
     Kind(
         'one or more .tar shards (a path, a pattern such as "train-{0000..0127}.tar" or "train-*.tar", or a list)',
         _suffix(*TAR_SUFFIXES),
-        lambda wish: TarShards([wish.data]),
+        lambda wish: TarShards(wish.data),
+        several=True,
+    ),
+    Kind(
+        "TFRecord files (.tfrecord, train-00000-of-01024)",
+        is_tfrecord,
+        lambda wish: TFRecords(wish.data),
+        several=True,
+    ),
+    Kind(
+        "MXNet RecordIO files (.rec)",
+        _suffix(".rec"),
+        lambda wish: RecordIO(wish.data),
+        several=True,
+    ),
+    Kind(
+        ".zip files of class folders, or with a list of labels beside them",
+        _suffix(".zip"),
+        lambda wish: ZipArchives(wish.data, classes=wish.classes),
+        several=True,
+    ),
+    Kind(
+        "LMDB databases (their folder, or .mdb, .lmdb)",
+        is_lmdb,
+        lambda wish: LMDB(wish.data),
+        several=True,
     ),
 )
 """The kinds that a path can lead to; the first one that takes it opens it."""
-
-SEVERAL: tuple[tuple[tuple[str, ...], Callable[[list[str], Wish], Source]], ...] = (
-    (TAR_SUFFIXES, lambda paths, wish: TarShards(paths)),
-    (TABLE_SUFFIXES, lambda paths, wish: from_table(Table(paths), wish.root, wish.classes)),
-)
-"""The kinds whose data may lie in several files: their suffixes, and the function that opens them."""
 
 _PATH = Kind(
     "a path",
@@ -263,14 +295,13 @@ def _from_list(wish: Wish) -> Source:
     for number, path in enumerate(paths):
         if not path:
             raise ValueError(f"data: entry {number} is an empty path")
-    many = tuple(suffix for suffixes, _ in SEVERAL for suffix in suffixes)
-    odd = next((path for path in paths if not path.lower().endswith(many)), None)
-    if odd is not None:
+    if _kind_of_several(paths) is None:
+        odd = next((path for path in paths if _kind_of_several([path]) is None), paths[-1])
         if len(paths) == 1 and os.path.exists(odd):
             raise ValueError(f"data is a list of one path: give {odd!r} itself, without the list")
         raise ValueError(
-            f"data is a list of paths without labels, such as {odd!r}: expected (path, label) pairs, or .tar shards"
-            " or the like"
+            f"data is a list of paths without labels, such as {odd!r}: expected (path, label) pairs, or files of one "
+            f"kind: {_SEVERAL}"
         )
     return _several(paths, wish)
 
@@ -278,15 +309,21 @@ def _from_list(wish: Wish) -> Source:
 def _several(patterns: list[str], wish: Wish) -> Source:
     """The source in files whose paths may be patterns."""
     found = existing_files(patterns)
-    for suffixes, opened in SEVERAL:
-        if all(path.lower().endswith(suffixes) for path in found):
-            return opened(found, wish)
-    own = next((suffixes for suffixes, _ in SEVERAL if found[0].lower().endswith(suffixes)), ())
-    odd = next(path for path in found if not path.lower().endswith(own))
-    kinds = " or ".join(suffixes[0] for suffixes, _ in SEVERAL)
-    raise ValueError(
-        f"the pattern {patterns[0]!r} matches {odd!r}; patterns are for {kinds} files of one kind"
-    )
+    kind = _kind_of_several(found)
+    if kind is None:
+        odd = next((path for path in found if _kind_of_several([path]) is None), found[-1])
+        raise ValueError(
+            f"the pattern {patterns[0]!r} matches {odd!r}; patterns are for files of one kind: {_SEVERAL}"
+        )
+    return kind.opened(Wish(found, wish.root, wish.classes))
+
+
+def _kind_of_several(paths: Sequence[str]) -> Kind | None:
+    """The kind of data that all of these files are, of those that may lie in several; None if there is none."""
+    return next((kind for kind in PATHS if kind.several and all(map(kind.takes, paths))), None)
+
+
+_SEVERAL = ".tar shards, .parquet or .arrow tables, TFRecord, .rec, .zip or LMDB files"
 
 
 def _shown(data: Any) -> str:

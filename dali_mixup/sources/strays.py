@@ -31,13 +31,16 @@ def is_litter(name: str) -> bool:
     return name.startswith(".") or name.lower() in LITTER
 
 
-def class_remarks(root: str, classes: Sequence[str], direct: Sequence[bool]) -> list[Remark]:
+def class_remarks(
+    root: str, classes: Sequence[str], direct: Sequence[bool], below: str = "{root}/{folder}"
+) -> list[Remark]:
     """Remarks on the folders that became classes.
 
     Args:
         root: the folder that contains them, for the message.
         classes: their names.
         direct: for each, whether it holds images itself, not only in folders below it.
+        below: how users name a folder below this one.
     """
     remarks = []
     litter = [name for name in classes if is_litter(name)]
@@ -57,7 +60,7 @@ def class_remarks(root: str, classes: Sequence[str], direct: Sequence[bool]) -> 
         remarks.append(
             Remark(
                 f"{root!r}: the classes are {few(classes)}. Is this folder one level too high? Expected "
-                f"{root}/<class>/<image>; then give {root}/{(splits or classes)[0]}",
+                f"{root}/<class>/<image>; then give {below.format(root=root, folder=(splits or classes)[0])}",
                 unfit=True,
             )
         )

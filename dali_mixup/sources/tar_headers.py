@@ -14,13 +14,15 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
+from dali_mixup.sources.pieces import ArchiveError
+
 BLOCK = 512
 _ZEROS = bytes(BLOCK)
 _MOST_METADATA = 1 << 20
 """Bytes of a long name or a pax header: paths have at most 4096."""
 
 
-class TarError(ValueError):
+class TarError(ArchiveError):
     """A tar file that is damaged or cut short; the message has the offset, but not the name of the file."""
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
+from dali_mixup.sources.notes import Notes
 from dali_mixup.sources.tar_headers import Kind, Member
 
 _IMAGES = tuple(extension[1:] for extension in IMAGE_EXTENSIONS)
@@ -42,29 +42,7 @@ class Sample(NamedTuple):
     label: Member
 
 
-@dataclass
-class Notes:
-    """Other contents of a shard: for each finding the count and an example.
-
-    Attributes:
-        found: count and example by finding.
-    """
-
-    found: dict[str, tuple[int, str]] = field(default_factory=dict)
-
-    def add(self, finding: str, example: str, count: int = 1) -> None:
-        before, first = self.found.get(finding, (0, example))
-        self.found[finding] = (before + count, first)
-
-    def texts(self) -> list[str]:
-        """One line per finding."""
-        return [
-            _FINDINGS[key].format(count=count, example=example)
-            for key, (count, example) in self.found.items()
-        ]
-
-
-_FINDINGS = {
+FINDINGS = {
     "left out": "members left out because they belong to no sample with an image: {count}, such as {example}",
     "images": (
         "samples with several images: {count}, such as {example}; the one taken is the first in the order "
@@ -198,12 +176,3 @@ class _Links:
     def _target(link: Member) -> str:
         folder = posixpath.dirname(link.name) if link.kind is Kind.SYMBOLIC_LINK else ""
         return posixpath.join(folder, link.target)
-
-
-def merged(notes: Iterator[Notes]) -> Notes:
-    """The notes of all shards together."""
-    total = Notes()
-    for one in notes:
-        for finding, (count, example) in one.found.items():
-            total.add(finding, example, count)
-    return total

@@ -86,12 +86,12 @@ def test_a_new_operation_of_a_known_kernel_is_one_line(
 
 
 @pytest.fixture
-def zipped(image_folder: Path, tmp_path: Path) -> str:
-    return toys.zip_of(str(image_folder), str(tmp_path / "images.zip"))
+def album(image_folder: Path, tmp_path: Path) -> str:
+    return toys.album_of(str(image_folder), str(tmp_path / "images.album"))
 
 
-def test_a_source_is_read_excluded_from_and_resumed(image_folder: Path, zipped: str) -> None:
-    source, folder = toys.ZipImages(zipped), open_source(image_folder)
+def test_a_source_is_read_excluded_from_and_resumed(image_folder: Path, album: str) -> None:
+    source, folder = toys.Album(album), open_source(image_folder)
     assert source.classes == folder.classes and source.labels.tolist() == folder.labels.tolist()
     assert torch.equal(batch(source, whole(20))[0], batch(image_folder, whole(20))[0])
 
@@ -106,7 +106,7 @@ def test_a_source_is_read_excluded_from_and_resumed(image_folder: Path, zipped: 
             data, policy=toys.Halves(), batch_size=4, image_size=16, device="cpu", rank=0, world_size=1
         )
 
-    first, second = loader(fewer), loader(toys.ZipImages(zipped).exclude([0, 7]))
+    first, second = loader(fewer), loader(toys.Album(album).exclude([0, 7]))
     batches = iter(first)
     next(batches)
     second.load_state_dict(json.loads(json.dumps(first.state_dict())))
@@ -117,15 +117,15 @@ def test_a_source_is_read_excluded_from_and_resumed(image_folder: Path, zipped: 
 
 
 def test_a_source_with_an_entry_is_opened_and_checked_by_path(
-    zipped: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    album: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kind = opening.Kind("a .zip", lambda path: path.endswith(".zip"), lambda wish: toys.ZipImages(wish.data))
+    kind = opening.Kind("an .album", lambda path: path.endswith(".album"), lambda wish: toys.Album(wish.data))
     monkeypatch.setattr(opening, "PATHS", (*opening.PATHS, kind))
-    assert type(open_source(zipped)) is toys.ZipImages
-    result = CliRunner().invoke(app, ["check", zipped, "--exclude", str(tmp_path / "unfit.jsonl")])
+    assert type(open_source(album)) is toys.Album
+    result = CliRunner().invoke(app, ["check", album, "--exclude", str(tmp_path / "unfit.jsonl")])
     assert result.exit_code == 0, result.output
     assert "24 files, 0 unfit" in result.output
-    with pytest.raises(ValueError, match=r"a \.zip"):
+    with pytest.raises(ValueError, match=r"an \.album"):
         (tmp_path / "x.foo").touch()
         open_source(tmp_path / "x.foo")
 

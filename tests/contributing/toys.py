@@ -91,8 +91,8 @@ class Inverting(TrainTransform):
         return (*super().stages, Chance("Invert", self.invert))
 
 
-class ZipImages(Source):
-    """The images of a zip file: `class/name.jpg`."""
+class Album(Source):
+    """The images of an album, a zip file with another name: `class/name.jpg`."""
 
     read_in_dali = False
 
@@ -109,8 +109,8 @@ class ZipImages(Source):
             return [np.frombuffer(archive.read(self.members[i]), np.uint8) for i in indices]
 
 
-def zip_of(folder: str, path: str) -> str:
-    """A folder of class folders as a zip file of JPEGs; returns `path`."""
+def album_of(folder: str, path: str) -> str:
+    """A folder of class folders as an album of JPEGs; returns `path`."""
     with zipfile.ZipFile(path, "w") as archive:
         for root, _, files in sorted(os.walk(folder)):
             for file in sorted(files):

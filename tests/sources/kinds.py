@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from dali_mixup.sources import open_source, write_manifest
+from tests.archives import imagenet_example, write_lmdb, write_rec, write_tfrecord
 from tests.odd_images import picture
+from tests.protos import datum
 from tests.tars import write_tar
 
 CLASSES = ("ant", "bee", "cat")
@@ -107,6 +110,35 @@ def shards(made: list[Picture], place: Path) -> str:
         ]
         write_tar(place / f"shard-{number}.tar", members)
     return str(place / "shard-{0..1}.tar")
+
+
+def tfrecords(made: list[Picture], place: Path) -> str:
+    for number, part in enumerate((made[:8], made[8:])):
+        records = [imagenet_example(one.encoded, one.label) for one in part]
+        write_tfrecord(place / f"train-{number:05}-of-00002", records)
+    return str(place / "train-*-of-00002")
+
+
+def recordio(made: list[Picture], place: Path) -> Path:
+    return write_rec(place / "train.rec", [(one.label, one.encoded) for one in made])
+
+
+def caffe_lmdb(made: list[Picture], place: Path) -> Path:
+    entries = {one.key.encode(): datum(one.encoded, one.label) for one in made}
+    return write_lmdb(place / "train_lmdb", entries)
+
+
+def zip_of_folders(made: list[Picture], place: Path) -> Path:
+    with zipfile.ZipFile(place / "train.zip", "w") as archive:
+        for number, one in enumerate(made):
+            method = zipfile.ZIP_DEFLATED if number % 2 else zipfile.ZIP_STORED
+            archive.writestr(one.key, one.encoded, method)
+    return place / "train.zip"
+
+
+def zip_with_list(made: list[Picture], place: Path) -> Path:
+    (place / "train_map.txt").write_text("".join(f"{one.key}\t{one.label}\n" for one in made))
+    return zip_of_folders(made, place)
 
 
 def image_folder_object(made: list[Picture], place: Path) -> Any:
@@ -222,6 +254,11 @@ KINDS = (
     Kind("pandas, polars or other frame of paths", pandas_frame, named=True),
     Kind("frame of encoded images", polars_frame, named=True),
     Kind("tar shards", shards),
+    Kind("TFRecord files", tfrecords),
+    Kind("MXNet RecordIO files", recordio),
+    Kind("LMDB of Caffe's `Datum`", caffe_lmdb),
+    Kind("zip of class folders", zip_of_folders, named=True),
+    Kind("zip with a list of labels", zip_with_list),
     Kind("torchvision `ImageFolder`, `DatasetFolder`", image_folder_object, named=True),
     Kind("Hugging Face `Dataset`", hugging_face, named=True),
     Kind("Parquet with encoded images", parquet_files, named=True),

@@ -75,7 +75,7 @@ def test_shards_by_braces_patterns_and_lists(tmp_path: Path) -> None:
     write_tar(tmp_path / "a{1,2}.tar", pair(9))
     assert len(open_source(tmp_path / "a{1,2}.tar")) == 1, "a file of this very name comes first"
     (tmp_path / "x.jpg").touch()
-    with pytest.raises(ValueError, match=r"matches .*x\.jpg'; patterns are for \.tar or \.parquet files"):
+    with pytest.raises(ValueError, match=r"matches .*x\.jpg'; patterns are for files of one kind: \.tar"):
         open_source(str(tmp_path / "*.jpg"))
 
 

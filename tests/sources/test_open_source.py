@@ -73,9 +73,9 @@ def test_what_is_no_data_is_refused(data: object, error: type[Exception], messag
 
 
 def test_files_of_unknown_and_empty_kinds_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "data.zip").touch()
-    with pytest.raises(ValueError, match=r"cannot identify .*data\.zip"):
-        open_source(tmp_path / "data.zip")
+    (tmp_path / "data.rar").touch()
+    with pytest.raises(ValueError, match=r"cannot identify .*data\.rar"):
+        open_source(tmp_path / "data.rar")
     (tmp_path / "empty.txt").touch()
     with pytest.raises(ValueError, match=r"empty\.txt' is empty"):
         open_source(tmp_path / "empty.txt")
