@@ -1,6 +1,7 @@
 """What the same photographs cost as files, as Hugging Face datasets, in Parquet, and through a Dataset's own code.
 
     python benchmarks/objects.py                  # 1000 drawn images, two cores: about 5 minutes
+    python benchmarks/objects.py --repeats 0      # writes the page from the report of before
 
 Every form takes its turn in every repeat, each in a process of its own, with the files in the page cache. A second
 table has the time of random reads alone, Parquet's row groups among them.
@@ -26,6 +27,8 @@ from dali_mixup.bench.statistics import ratio, spread
 from dali_mixup.bench.synthetic import synthetic_folder
 from dali_mixup.sources import DatasetSource, open_source
 
+HERE = Path(__file__).parent
+BEGIN, END = "<!-- objects:begin -->", "<!-- objects:end -->"
 BATCH_SIZE = 64
 WARM_UP, BATCHES = 2, 10
 ROW_GROUP = 100  # rows; what datasets writes for images
@@ -186,8 +189,19 @@ def conversion(folder: Path) -> float:
 def main(
     images: Annotated[int, typer.Option(help="Number of drawn images.")] = 1000,
     repeats: Annotated[int, typer.Option(help="Runs of each form, at least 5.")] = 5,
-    out: Annotated[Path, typer.Option(help="Report to write.")] = Path("benchmarks/results/objects.json"),
+    out: Annotated[Path, typer.Option(help="Report to write.")] = HERE / "results" / "objects.json",
+    page: Annotated[Path, typer.Option(help="Page to write its table to.")] = HERE.parent
+    / "docs"
+    / "data.md",
 ) -> None:
+    if repeats:
+        out.write_text(json.dumps(measured(images, repeats), indent=1) + "\n")
+    text = page.read_text()
+    page.write_text(replaced(text, section(json.loads(out.read_text()))))
+
+
+def measured(images: int, repeats: int) -> dict[str, Any]:
+    """The report."""
     folder, threads = Path(synthetic_folder(images)), usable_cores()
     stored(folder)
     found: dict[str, list[tuple[float, float]]] = {form: [] for form in FORMS}
@@ -200,7 +214,7 @@ def main(
         form: spread([isolated(random_reads, form, folder, limit=600) for _ in range(repeats)])
         for form in ("files", "Hugging Face dataset", "Parquet, row groups")
     }
-    report = {
+    return {
         "environment": environment(str(folder)),
         "batch_size": BATCH_SIZE,
         "threads": threads,
@@ -218,8 +232,39 @@ def main(
             spread([isolated(conversion, folder, limit=600) for _ in range(repeats)]), 1
         ),
     }
-    out.write_text(json.dumps(report, indent=1) + "\n")
-    typer.echo(json.dumps({key: report[key] for key in list(report)[4:]}, indent=1))
+
+
+def section(report: dict[str, Any]) -> str:
+    """The part of docs/data.md between the markers; all of it was measured."""
+    machine, reads = report["environment"], report["random_read_us"]
+    lines = [
+        f"Measured on {machine['cpu']} with {report['threads']} threads: a mixing loader over the same drawn JPEGs, in "
+        f"the page cache; medians of {report['repeats']} interleaved repeats, with the interval that holds the median "
+        "with at least 90%. Threads of a dataset: as many as DALI's.",
+        "",
+        "| Data | images/s | times the files' | CPU ms per image |",
+        "|---|---|---|---|",
+    ]
+    for form, row in report["loaders"].items():
+        rate, times, cpu = (row[key] for key in ("images_a_second", "times_files", "cpu_ms_an_image"))
+        lines.append(
+            f"| {form} | {rate['median']:.0f} ({rate['low']:.0f} to {rate['high']:.0f}) | {times['median']:.2f} "
+            f"({times['low']:.2f} to {times['high']:.2f}) | {cpu['median']:.2f} |"
+        )
+    parquet = reads["Parquet, row groups"]["median"]
+    lines += [
+        "",
+        f"A random read without decoding takes {reads['files']['median']:.0f} microseconds from a file, "
+        f"{reads['Hugging Face dataset']['median']:.0f} from Arrow, and {parquet / 1000:.1f} ms from Parquet in row "
+        f"groups of {ROW_GROUP}. The conversion to Arrow takes {report['conversion_s_a_gb']['median']:.1f} s per GB.",
+    ]
+    return "\n".join(lines)
+
+
+def replaced(text: str, inside: str) -> str:
+    """The page with the part between the markers replaced."""
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}\n\n{inside}\n\n{END}{rest.partition(END)[2]}"
 
 
 def numbers(found: Any, digits: int) -> dict[str, float]:
