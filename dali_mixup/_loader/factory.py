@@ -65,15 +65,16 @@ def train_loader(
     comes twice in an epoch (except with `Repeated`). Mixing partners come from the rank's own batch.
 
     Args:
-        data: a folder of class folders, a manifest, a list of (path, label), or tar shards; see `open_source`.
+        data: a folder of class folders, a manifest, a list, a table, shards or archives, or a dataset of torchvision,
+            torch or Hugging Face; see `open_source`.
         policy: a `MixPolicy`, or one or more methods, chosen with equal odds; None: no mixing.
         batch_size: samples per rank and step, 1 to 2**31 - 1.
         image_size: pixels, one number or (height, width), or a size that changes with the epoch or batch, as in
             `TrainTransform`; None: the transform's, or 224 without one.
         transform: random crop, resize, flip and augmentation; None: `TrainTransform(image_size)`.
-        classes: the classes and their labels: names in the order of their labels, a mapping from name to label, or an
-            object that has them: another loader, a source, a torchvision dataset. None: the data's own, such as a
-            folder's class folders in alphabetical order.
+        classes: the classes and their labels: names in the order of their labels, a mapping from name to label, a file
+            of these, or an object that has them: another loader, a source, a torchvision dataset. None: the data's own,
+            such as a folder's class folders in alphabetical order.
         num_classes: columns of dense targets, at least the data's classes; None: the policy's, else the data's classes.
         targets: "dense" (N, C) float32, "compact" `MixedTargets` or "labels" (N,) int64; None: dense with a policy,
             labels without one.

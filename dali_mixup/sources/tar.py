@@ -23,6 +23,8 @@ class TarShards(Archives):
         paths: the shards, at least one, without duplicates.
         classes: the names of the classes; None: "0", "1", ... up to the highest label.
         index_dir: an existing folder for the index files; None: beside each shard (if that folder is writable).
+        json_label: the field of each sample's `.json` file that holds its label, a whole number (timm's `target_key`);
+            None: labels are in `.cls` files.
 
     Raises:
         FileNotFoundError: a shard that does not exist.
@@ -36,9 +38,10 @@ class TarShards(Archives):
         classes: Sequence[str] | None = None,
         *,
         index_dir: str | os.PathLike[str] | None = None,
+        json_label: str | None = None,
     ) -> None:
         shards = ArchivePaths.of(paths, index_dir)
-        indices = [shard_index(shard, shards.index_dir) for shard in shards.files]
+        indices = [shard_index(shard, shards.index_dir, json_label) for shard in shards.files]
         notes = merged(index.notes for index in indices)
         remarks = [Remark(f"{shards.root!r}: {text}") for text in notes.texts(FINDINGS)]
         super().__init__(shards, indices, classes, remarks=remarks)

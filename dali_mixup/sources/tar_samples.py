@@ -1,7 +1,7 @@
 """The members of a tar that are samples, by the WebDataset convention.
 
 Files that follow each other and share the name up to its first dot are one sample, such as `dir/007.jpg` and
-`dir/007.cls`, the latter holding the label as decimal digits.
+`dir/007.cls`, the latter holding the label as decimal digits, or `dir/007.json`, which has it in a field.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import NamedTuple
 from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
 from dali_mixup.sources.notes import Notes
 from dali_mixup.sources.tar_headers import Kind, Member
+from dali_mixup.sources.tar_labels import CLS, JSON
 
 _IMAGES = tuple(extension[1:] for extension in IMAGE_EXTENSIONS)
-_LABEL = "cls"
 _META = re.compile(r"__[^/]*__($|/)")
 """Names that are reserved by WebDataset."""
 
@@ -53,12 +53,13 @@ FINDINGS = {
 }
 
 
-def samples(members: Sequence[Member], shard: str) -> tuple[list[Sample], Notes]:
+def samples(members: Sequence[Member], shard: str, label: str = CLS) -> tuple[list[Sample], Notes]:
     """The samples among the members of a shard, in their order, and its other contents.
 
     Args:
         members: members of the shard, in their order.
         shard: its name, for messages.
+        label: the ending of the members that hold labels.
 
     Raises:
         ValueError: an image without a label, two members of a sample with one name, or an image or label that is not a
@@ -68,19 +69,20 @@ def samples(members: Sequence[Member], shard: str) -> tuple[list[Sample], Notes]
     notes = Notes()
     parts: list[_Part] = []
     for member in members:
-        split = _split(member)
+        split = _split(member, label)
         if split is not None:
             parts.append(_Part((member.archive, split[0]), split[1], member))
         elif member.kind in (Kind.FILE, Kind.SPARSE):
             notes.add("left out", repr(member.name))
     followed = _Links(members, shard)
     for (archive, key), group in groupby(parts, key=lambda part: part.key):
-        images, label = _image_and_label([*group], shard, notes)
-        if label is not None:
-            found.append(Sample(key, images[0].name, followed(images[0]), followed(label)))
+        endings = _by_ending([*group], shard)
+        images = _images(endings, notes)
+        if images and label in endings:
+            found.append(Sample(key, images[0].name, followed(images[0]), followed(endings[label])))
         elif images:
-            elsewhere = [part.member for part in parts if (part.key, part.ending) == ((archive, key), _LABEL)]
-            raise ValueError(_unlabelled(shard, key, images[0], elsewhere))
+            elsewhere = [part.member for part in parts if (part.key, part.ending) == ((archive, key), label)]
+            raise ValueError(_unlabelled(shard, key, images[0], elsewhere, label, JSON in endings))
     for key, count in Counter(sample.key for sample in found).items():
         if count > 1:
             notes.add("repeated", repr(key))
@@ -95,7 +97,7 @@ class _Part(NamedTuple):
     member: Member
 
 
-def _split(member: Member) -> tuple[str, str] | None:
+def _split(member: Member, label: str) -> tuple[str, str] | None:
     """The key and the lower-case ending of a member: its last part is cut at the first dot; None: not of a sample.
 
     Names that begin with a dot are companions of macOS or hidden files.
@@ -105,13 +107,13 @@ def _split(member: Member) -> tuple[str, str] | None:
     ending = ending.lower()
     if not stem or not dot or _META.match(member.name) or member.kind is Kind.FOLDER:
         return None
-    if member.kind not in (Kind.FILE, Kind.SPARSE) and ending not in (*_IMAGES, _LABEL):
+    if member.kind not in (Kind.FILE, Kind.SPARSE) and ending not in (*_IMAGES, label):
         return None
     return folder + slash + stem, ending
 
 
-def _image_and_label(group: list[_Part], shard: str, notes: Notes) -> tuple[list[Member], Member | None]:
-    """The images of one sample, the one to take first, and its label; no label without an image."""
+def _by_ending(group: list[_Part], shard: str) -> dict[str, Member]:
+    """The members of one sample."""
     endings: dict[str, Member] = {}
     for part in group:
         if part.ending in endings:
@@ -120,25 +122,32 @@ def _image_and_label(group: list[_Part], shard: str, notes: Notes) -> tuple[list
                 f"first at offset {endings[part.ending].offset}"
             )
         endings[part.ending] = part.member
+    return endings
+
+
+def _images(endings: dict[str, Member], notes: Notes) -> list[Member]:
+    """The images of one sample, the one to take first."""
     images = [endings[ending] for ending in _IMAGES if ending in endings]
     if not images:
         for member in endings.values():
             notes.add("left out", repr(member.name))
-        return [], None
     if len(images) > 1:
         notes.add("images", " and ".join(repr(image.name) for image in images))
-    return images, endings.get(_LABEL)
+    return images
 
 
-def _unlabelled(shard: str, key: str, image: Member, elsewhere: list[Member]) -> str:
+def _unlabelled(
+    shard: str, key: str, image: Member, elsewhere: list[Member], label: str, has_json: bool
+) -> str:
     text = f"sample {key!r} of {shard!r} has no label: "
     if elsewhere:
         return text + (
             f"{elsewhere[0].name!r} is at offset {elsewhere[0].offset}, but between it and {image.name!r} at "
             f"offset {image.offset} are other samples; the members of a sample must be adjacent"
         )
-    return (
-        text + f"a file {key}.{_LABEL} is expected beside the image {image.name!r} at offset {image.offset}"
+    text += f"a file {key}.{label} is expected beside the image {image.name!r} at offset {image.offset}"
+    return text + (
+        "; for a label in the .json file use TarShards(..., json_label='label')" if has_json else ""
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from braceexpand import braceexpand
 from hypothesis import given
 from hypothesis import strategies as st
+from webdataset.shardlists import expand_urls
 
 from dali_mixup.sources import image_folder, open_source
 from dali_mixup.sources.braces import expanded
@@ -77,6 +78,26 @@ def test_shards_by_braces_patterns_and_lists(tmp_path: Path) -> None:
     (tmp_path / "x.jpg").touch()
     with pytest.raises(ValueError, match=r"matches .*x\.jpg'; patterns are for files of one kind: \.tar"):
         open_source(str(tmp_path / "*.jpg"))
+
+
+def test_names_are_joined_as_in_webdataset(tmp_path: Path) -> None:
+    for k in range(3):
+        write_tar(tmp_path / f"s-{k}.tar", pair(k))
+    whole = contents(open_source(str(tmp_path / "s-*.tar")))
+    joined = f"{tmp_path}/s-{{0..1}}.tar::{tmp_path}/s-2.tar"
+    assert [name.removeprefix(f"{tmp_path}/") for name in expand_urls(joined)] == [
+        "s-0.tar",
+        "s-1.tar",
+        "s-2.tar",
+    ]
+    assert contents(open_source(joined)) == contents(open_source([joined])) == whole
+    write_tar(tmp_path / "a::b.tar", pair(9))
+    assert len(open_source(tmp_path / "a::b.tar")) == 1, "a file of this very name comes first"
+    for data in ("pipe:cat s-0.tar", f"{tmp_path}/s-0.tar::pipe:curl x.tar"):
+        with pytest.raises(
+            ValueError, match=r"'pipe:.*' is the output of a command, .* write it to a file first"
+        ):
+            open_source(data)
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:

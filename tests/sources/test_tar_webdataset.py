@@ -108,3 +108,61 @@ def test_we_refuse_damage_that_webdataset_reads_over(tmp_path: Path) -> None:
     assert len(theirs(path)) == 1
     with pytest.raises(ValueError, match=f"offset {at}"):
         ours(path)
+
+
+def test_labels_in_json_are_those_of_webdataset(tmp_path: Path) -> None:
+    files = [
+        member
+        for number, label in enumerate([3, 0, 12])
+        for member in (
+            (f"d/{number}.jpg", b"image %d" % number),
+            (f"d/{number}.cls", b"1"),
+            (f"d/{number}.json", b'{"caption": "\\u00e9", "label": %d, "cls": "x"}' % label),
+        )
+    ]
+    shard = write_tar(tmp_path / "s.tar", files)
+    data = webdataset.WebDataset([str(shard)], shardshuffle=False, empty_check=False).decode(only=["json"])
+    expected = [(sample["jpg"], sample["json"]["label"]) for sample in data]
+    for _ in range(2):  # the second from the index
+        source = TarShards(shard, json_label="label")
+        assert list(zip(contents(source), source.labels.tolist(), strict=True)) == expected
+    assert TarShards(shard).labels.tolist() == [1, 1, 1], "the index of other labels is another one"
+    assert TarShards(shard, json_label="label").labels.tolist() == [3, 0, 12]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{}", r"is missing: there is no field 'label' in the JSON; its fields: $"),
+        (
+            b'{"cls": 0, "y": 1}',
+            r"no field 'label' in the JSON; its fields: 'cls', 'y' \(member 's/0\.json' at offset",
+        ),
+        (b"[3]", "none, since it is no object"),
+        (b'{"label": "cat"}', "is 'cat' in the field 'label', expected a whole number"),
+        (b'{"label": true}', "is True in the field"),
+        (b'{"label": [1, 2]}', r"is \[1, 2\] in the field"),
+        (b'{"label": 1.0}', r"is 1\.0 in the field"),
+        (b'{"label": 1' + b"0" * 30 + b"}", "expected a whole number"),
+        (b'{"label": -1}', r"is -1, outside"),
+        (b'{"label": ', "cannot be read as JSON"),
+        (b"[" * 100_000, "cannot be read as JSON"),
+        (b"\xff", "cannot be read as JSON"),
+    ],
+)
+def test_json_without_a_label_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    shard = write_tar(tmp_path / "s.tar", [("s/0.jpg", b"image"), ("s/0.json", content)])
+    with pytest.raises(ValueError, match=message.replace(": $", ": ")):
+        TarShards(shard, json_label="label")
+
+
+def test_a_shard_without_cls_points_at_json(tmp_path: Path) -> None:
+    shard = write_tar(tmp_path / "s.tar", [("0.jpg", b"image"), ("0.json", b'{"label": 3}')])
+    with pytest.raises(
+        ValueError,
+        match=r"has no label: .* in the \.json file use TarShards\(\.\.\., json_label=",
+    ):
+        TarShards(shard)
+    shard = write_tar(tmp_path / "t.tar", [("0.jpg", b"image"), ("0.cls", b"3")])
+    with pytest.raises(ValueError, match=r"a file 0\.json is expected beside the image"):
+        TarShards(shard, json_label="label")
