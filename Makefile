@@ -1,17 +1,29 @@
 # A machine with Python 3.10 or newer, pip and make is enough: everything else is installed into .venv.
 PYTHON ?= python3
+VENV ?= .venv
 ARGS ?=
 
-BIN := .venv/bin
-INSTALLED := .venv/.installed
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+# What depends on the version of Python most, and a loader from end to end.
+SMOKE := tests/test_public_names.py tests/conformance tests/recipes/test_in_file.py tests/cli/test_app.py \
+	tests/loader/test_factory.py tests/loader/test_forks.py
 
-.PHONY: demo test lint claims clean
+.PHONY: demo test test-all smoke lint claims clean
 
 demo: $(INSTALLED)  ## train a small network on mixed batches of real photographs, under a minute
 	$(BIN)/dali-mixup demo $(ARGS)
 
 test: $(INSTALLED)  ## every test but the slow ones, on every core; `make test ARGS="-m slow"` runs those
 	$(BIN)/python -m pytest -q -n auto $(ARGS)
+
+test-all:  ## the tests on every Python of the machine (see .ci/pythons), each in an environment of its own, .venv-3.X
+	.ci/pythons | while read -r version python; do \
+		$(MAKE) test VENV=.venv-$$version PYTHON=$$python < /dev/null || exit 1; \
+	done
+
+smoke: $(INSTALLED)  ## a minute's selection of the tests, for a second Python
+	$(BIN)/python -m pytest -q -n auto $(SMOKE) $(ARGS)
 
 lint: $(INSTALLED)  ## style, formatting and types
 	$(BIN)/ruff check
@@ -22,12 +34,12 @@ claims: $(INSTALLED)  ## the mixup papers' claims, tried small; `make claims ARG
 	$(BIN)/python -m benchmarks.claims $(ARGS)
 
 clean:
-	rm -rf .venv demo_output claims_output build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-3.* demo_output claims_output build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Runs again only when the dependencies may have changed. uv is fetched with the system's pip, because some
 # distributions ship a venv module that cannot install pip into what it makes.
 $(INSTALLED): pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv --without-pip .venv
-	test -x .venv/uv/bin/uv || $(PYTHON) -m pip install --quiet --target .venv/uv uv
-	.venv/uv/bin/uv pip install --quiet --python $(BIN)/python --editable '.[cuda12,demo,test,dev]'
+	test -x $(BIN)/python || $(PYTHON) -m venv --without-pip $(VENV)
+	test -x $(VENV)/uv/bin/uv || $(PYTHON) -m pip install --quiet --target $(VENV)/uv uv
+	$(VENV)/uv/bin/uv pip install --quiet --python $(BIN)/python --editable '.[cuda12,demo,test,dev]'
 	touch $@
