@@ -11,7 +11,7 @@ import pytest
 from nvidia.dali import Pipeline, fn, types
 from PIL import Image
 
-from dali_mixup._graph.feed import normalising
+from dali_mixup._graph.feed_kernels import normalising
 
 operators = pytest.importorskip("dali_mixup._cpu.operators")
 
