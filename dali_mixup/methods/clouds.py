@@ -10,6 +10,7 @@ import numpy as np
 
 AT_ONCE = 8  # clouds that are made together: their arrays stay in a core's cache
 MOVED = 0.1  # pixels that contours may move by
+ALONE = 2**18  # products of a matrix multiplication up to which OpenBLAS uses one thread
 FLOAT32_ERROR = 2e-6  # of a cloud summed up in float32, in units of its root mean square; measured: 1.1e-6
 
 
@@ -74,7 +75,8 @@ def clouds(rng: np.random.RandomState, n: int, height: int, width: int, decay: f
         return
     noise = rng.standard_normal((n, 2, *waves.scale.shape))
     # Memory that is new for every chunk would cost as much in page faults as the products.
-    room = np.empty((min(n, AT_ONCE), height, width), np.float32)
+    blocks, rows, _ = waves.rising.shape
+    room = np.empty((min(n, AT_ONCE), blocks, rows, width), np.float32)
     for first in range(0, n, AT_ONCE):
         chunk = noise[first : first + AT_ONCE]
         for values, own in zip(waves.images(chunk, room[: len(chunk)]), chunk, strict=True):
@@ -90,7 +92,9 @@ class Waves:
             two frequencies, kx and -kx, whose sum is twice a real part.
         down: (H, 2 m + 1), exp(2 pi i ky y / H).
         across: (m + 1, W), exp(2 pi i kx x / W).
-        rising: (H, 2 m + 1) float32, cos(2 pi ky y / H) for ky of 0..m, then sin(2 pi ky y / H) for ky of 1..m.
+        rising: (blocks, rows, 2 m + 1) float32, cos(2 pi ky y / H) for ky of 0..m, then sin(2 pi ky y / H) for ky of
+            1..m; in blocks of rows, with zeros after the last row. Whole, the product would be worth several threads to
+            OpenBLAS, which would wait for each other while DALI's threads use all cores.
         turning: (2 (m + 1), W) float32, the real parts of `across` and the negated imaginary ones.
         rms: root mean square of the images.
     """
@@ -102,13 +106,14 @@ class Waves:
     turning: np.ndarray
     rms: float
 
-    def images(self, noise: np.ndarray, out: np.ndarray) -> np.ndarray:
-        """`out` (n, H, W) float32, filled with images whose amplitudes are `scale` times noise[:, 0] + i noise[:, 1].
+    def images(self, noise: np.ndarray, room: np.ndarray) -> np.ndarray:
+        """(n, H, W) float32, images whose amplitudes are `scale` times noise[:, 0] + i noise[:, 1].
 
         The waves of ky and -ky are joined to cosines and sines down, so that the large product is one of real numbers.
 
         Args:
             noise: (n, 2, 2 m + 1, m + 1).
+            room: (n, blocks, rows, W) float32, the memory of the images.
         """
         m = noise.shape[3] - 1
         real, imaginary = np.moveaxis((self.scale * noise).astype(np.float32), 1, 0)
@@ -120,7 +125,8 @@ class Waves:
         np.add(imaginary[:, positive], imaginary[:, negative], out=cosines[:, :, m + 1 :])
         np.subtract(imaginary[:, negative], imaginary[:, positive], out=sines[:, :, : m + 1])
         np.subtract(real[:, positive], real[:, negative], out=sines[:, :, m + 1 :])
-        return np.matmul(self.rising, parts @ self.turning, out=out)
+        made = np.matmul(self.rising, (parts @ self.turning)[:, None], out=room)
+        return made.reshape(len(noise), -1, made.shape[3])[:, : len(self.down)]
 
     def at(self, noise: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
         """(p,) float64, pixels (y, x) of the image of noise (2, 2 m + 1, m + 1)."""
@@ -139,11 +145,13 @@ def _waves(height: int, width: int, decay: float) -> Waves | None:
     down = np.exp(2j * np.pi * np.outer(np.arange(height), ky) / height)
     across = np.exp(2j * np.pi * np.outer(kx, np.arange(width)) / width)
     scale = amplitude[ky][:, kx] * np.where(kx > 0, 2.0, 1.0)
+    rising = np.concatenate([down[:, m:].real, down[:, m + 1 :].imag], axis=1).astype(np.float32)
+    rows = min(height, max(1, ALONE // (width * (2 * m + 1))))
     return Waves(
         scale=scale,
         down=down,
         across=across,
-        rising=np.concatenate([down[:, m:].real, down[:, m + 1 :].imag], axis=1).astype(np.float32),
+        rising=np.pad(rising, ((0, -height % rows), (0, 0))).reshape(-1, rows, 2 * m + 1),
         turning=np.concatenate([across.real, -across.imag]).astype(np.float32),
         rms=float(np.sqrt((scale**2).sum())),
     )
