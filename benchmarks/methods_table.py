@@ -1,4 +1,5 @@
-"""Writes the tables of mixing costs into docs/methods.md, between the lines `<!-- cost:begin -->` and `<!-- cost:end -->`,
+"""Writes the tables of mixing costs into docs/methods.md, between the lines `<!-- cost:begin -->` and
+`<!-- cost:end -->`,
 from the results of benchmarks/mixing_cost.py.
 
     python benchmarks/methods_table.py            # writes docs/methods.md

@@ -15,6 +15,7 @@ from dali_mixup._graph.feed import PlanFeed
 from dali_mixup._graph.feed_kernels import normalising
 from dali_mixup._graph.options import MAX_PIXELS
 from dali_mixup._graph.pixels import mixed_and_normalised
+from dali_mixup._graph.stages import stage
 
 DTYPES = {
     "float32": types.DALIDataType.FLOAT,
@@ -140,9 +141,14 @@ def build(spec: PipelineSpec, batches: Batches, seeds: Iterator[int], checkpoint
         enable_checkpointing=True,
         checkpoint=checkpoint,
     )
+
+    def planned(info: Any) -> tuple[Any, ...]:
+        with stage("plan", spec.device_id is not None):
+            return batches(info)
+
     with pipe:
         names = batches.names
-        fed = fn.external_source(source=batches, num_outputs=1 + len(names), batch=True, batch_info=True)
+        fed = fn.external_source(source=planned, num_outputs=1 + len(names), batch=True, batch_info=True)
         nodes = dict(zip(names, fed[1:], strict=True))
         encoded = parsed_first(file_content(fed[0]) if batches.read_in_dali else fed[0])
         layout = "HWC" if spec.channels_last else "CHW"
