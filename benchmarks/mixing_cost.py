@@ -2,11 +2,12 @@
 
     python benchmarks/mixing_cost.py                       measures on the CPU, writes results/mixing_cost_cpu.json
     python benchmarks/mixing_cost.py --device gpu          the same on the GPU
-    python benchmarks/mixing_cost.py --table               prints the results as the table of docs/methods.md
+    python benchmarks/methods_table.py                     writes the tables of docs/methods.md from the CPU's results
 
-Random uint8 images are ready in memory; nothing is read or decoded. A pipeline that mixes and one that only normalises
-take turns, so both see the same disturbances; the report has medians and quartiles of the times and of the ratios.
-Planning (NumPy, on one thread) is part of the time, and also reported separately.
+Random uint8 images are ready in memory; nothing is read or decoded. The graph is the loaders': on the CPU once with the
+compiled kernels and once with DALI's operators, which `fn.mix` and the GPU use. Pipelines that mix and those that only
+normalise take turns, so all see the same disturbances; the report has medians and quartiles of the times and of the
+ratios. Planning (NumPy, on one thread) is part of the time, and also reported separately.
 """
 
 from __future__ import annotations
@@ -29,31 +30,34 @@ from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
 from dali_mixup.methods import REGISTRY, Form, Method
 
 RESULTS = Path(__file__).parent / "results"
+KERNELS = {"cpu": ("numba", "dali"), "gpu": ("dali",)}
 
 
 def passes(method: Method) -> tuple[int, int]:
-    """Passes over the batch: (over uint8 pixels, over float32 pixels, four times the bytes), by the operators that
-    `dali_mixup.fn` uses for the method's form; the last float32 pass is the normalisation, needed in any case."""
+    """Passes of DALI's operators over the batch: (over uint8 pixels, over float32 pixels, four times the bytes), by the
+    method's form; the last float32 pass is the normalisation, needed in any case. The compiled kernels take one."""
     partners = method.columns - 1
+    if method.form == Form.MASK and method.hard:
+        return 4, 1  # gather; own times mask, partner's times the rest, their sum
     return {
         Form.BLEND: (partners, 2 * partners + 1),  # gather; times its ratio, plus the rest
         Form.PASTE: (1, 1),  # paste
         Form.RESIZE: (3, 1),  # gather, resize, paste
-        Form.MASK: (1, 4),  # gather; own times mask, partner's times the rest, their sum
+        Form.MASK: (1, 4),  # as above, but in float32
+        Form.SEPARABLE: (1, 4),
     }[method.form]
 
 
-def pipeline(policy: MixPolicy | None, images: Any, device: str, threads: int) -> Any:
+def pipeline(policy: MixPolicy | None, kernels: str, images: Any, device: str, threads: int) -> Any:
     """A built pipeline that normalises, and first mixes if there is a policy; it prepares nothing ahead."""
-    from nvidia.dali import fn, pipeline_def, types
+    from nvidia.dali import Pipeline, fn, types
 
-    from dali_mixup import Output
-    from dali_mixup.fn import mix
+    from dali_mixup._graph.feed import PlanFeed
+    from dali_mixup._graph.feed_kernels import normalising
+    from dali_mixup._graph.pixels import mixed_and_normalised
 
     rows, height, width, _ = images.shape
-    labels = np.arange(rows, dtype=np.int32)[:, None] % 1000
-
-    @pipeline_def(
+    pipe = Pipeline(
         batch_size=rows,
         num_threads=threads,
         device_id=0 if device == "gpu" else None,
@@ -61,31 +65,38 @@ def pipeline(policy: MixPolicy | None, images: Any, device: str, threads: int) -
         exec_async=False,
         exec_pipelined=False,
     )
-    def graph() -> Any:
+    with pipe:
         pixels = fn.external_source(
             source=lambda info: images, device=device, batch=True, batch_info=True, no_copy=True, layout="HWC"
         )
-        classes = fn.external_source(source=lambda info: labels, batch=True, batch_info=True)
-        if policy is None:
-            return fn.crop_mirror_normalize(
+        if policy is not None:
+            feed = PlanFeed(policy, IMAGENET_MEAN, IMAGENET_STD, height, width, kernels == "numba")
+
+            def planned(info: Any) -> Any:
+                plan = policy.plan(rows, height, width, seed=0, epoch=0, step=info.iteration)
+                return feed.arrays(plan, feed.pixel_names)
+
+            fed = fn.external_source(
+                source=planned, num_outputs=len(feed.pixel_names), batch=True, batch_info=True
+            )
+            nodes = dict(zip(feed.pixel_names, fed, strict=True))
+            made = mixed_and_normalised(pixels, feed, nodes, types.FLOAT, "CHW")
+        elif kernels == "numba":
+            from dali_mixup._cpu.operators import normalised
+
+            coefficients = types.Constant(normalising(IMAGENET_MEAN, IMAGENET_STD), device="cpu")
+            made = normalised(pixels, coefficients, types.FLOAT, "CHW")
+        else:
+            made = fn.crop_mirror_normalize(
                 pixels,
                 mean=list(IMAGENET_MEAN),
                 std=list(IMAGENET_STD),
                 dtype=types.FLOAT,
                 output_layout="CHW",
-            ), classes
-        return mix(
-            pixels,
-            classes,
-            policy,
-            image_size=(height, width),
-            num_classes=1000,
-            output=Output(IMAGENET_MEAN, IMAGENET_STD),
-        )
-
-    built = graph()
-    built.build()
-    return built
+            )
+        pipe.set_outputs(made)
+    pipe.build()
+    return pipe
 
 
 def ready_images(rows: int, size: int, device: str) -> Any:
@@ -117,33 +128,41 @@ def spread(values: list[float], digits: int) -> dict[str, float]:
 
 
 def measure(
-    method: Method, granularity: str, images: Any, plain: Any, args: argparse.Namespace
-) -> dict[str, Any]:
+    method: Method, granularity: str, images: Any, plain: dict[str, Any], args: argparse.Namespace
+) -> list[dict[str, Any]]:
+    """One result for each of the kernels in `plain`, their pipelines that only normalise."""
     policy = MixPolicy([method], granularity=granularity)
-    mixing = pipeline(policy, images, args.device, args.threads)
+    mixing = {kernels: pipeline(policy, kernels, images, args.device, args.threads) for kernels in plain}
     rows, height, width, _ = images.shape
-    times: dict[str, list[float]] = {"mixed": [], "plain": [], "plan": []}
+    times: dict[str, list[float]] = {}
     for step in range(args.repeats + 1):
-        taken = {
-            "plain": seconds(lambda: finished(plain.run(), args.device)),
-            "mixed": seconds(lambda: finished(mixing.run(), args.device)),
-            "plan": seconds(lambda step=step: policy.plan(rows, height, width, seed=0, epoch=0, step=step)),
-        }
+        taken = {"plan": seconds(lambda s=step: policy.plan(rows, height, width, seed=0, epoch=0, step=s))}
+        for kernels in plain:
+            for name, pipe in (("plain", plain[kernels]), ("mixed", mixing[kernels])):
+                taken[f"{name} {kernels}"] = seconds(lambda p=pipe: finished(p.run(), args.device))
         if step:  # the first one allocates
             for name, value in taken.items():
-                times[name].append(value)
-    ratios = [mixed / plain for mixed, plain in zip(times["mixed"], times["plain"], strict=True)]
+                times.setdefault(name, []).append(value)
     uint8, float32 = passes(method)
-    return {
-        "method": method.name,
-        "granularity": granularity,
-        "uint8_passes": uint8,
-        "float32_passes": float32,
-        "milliseconds": spread([1000 * t for t in times["mixed"]], 1),
-        "plain_milliseconds": spread([1000 * t for t in times["plain"]], 1),
-        "plan_milliseconds": spread([1000 * t for t in times["plan"]], 2),
-        "ratio": spread(ratios, 2),
-    }
+    return [
+        {
+            "method": method.name,
+            "granularity": granularity,
+            "kernels": kernels,
+            "uint8_passes": uint8,
+            "float32_passes": float32,
+            "milliseconds": spread([1000 * t for t in times[f"mixed {kernels}"]], 1),
+            "plain_milliseconds": spread([1000 * t for t in times[f"plain {kernels}"]], 1),
+            "plan_milliseconds": spread([1000 * t for t in times["plan"]], 2),
+            "ratio": spread(ratios(times[f"mixed {kernels}"], times[f"plain {kernels}"]), 2),
+            "ratio_to_dali": spread(ratios(times[f"mixed {kernels}"], times["plain dali"]), 2),
+        }
+        for kernels in plain
+    ]
+
+
+def ratios(mixed: list[float], plain: list[float]) -> list[float]:
+    return [a / b for a, b in zip(mixed, plain, strict=True)]
 
 
 def machine(device: str) -> dict[str, Any]:
@@ -171,30 +190,6 @@ def machine(device: str) -> dict[str, Any]:
     return about
 
 
-def table(report: dict[str, Any]) -> str:
-    """The report as Markdown: one line per method, per batch and per sample side by side."""
-    by = {(row["method"], row["granularity"]): row for row in report["results"]}
-    lines = [
-        "| method | uint8 passes | float32 passes | per batch: ms | times plain | per sample: ms | times plain "
-        "| planning, per batch / per sample: ms |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name in dict.fromkeys(row["method"] for row in report["results"]):
-        batch, sample = by[name, "batch"], by[name, "sample"]
-        cells = [name, str(batch["uint8_passes"]), str(batch["float32_passes"])]
-        for row in (batch, sample):
-            cells += [f"{row['milliseconds']['median']:.0f}", _ratio(row["ratio"])]
-        cells.append(
-            f"{batch['plan_milliseconds']['median']:.1f} / {sample['plan_milliseconds']['median']:.1f}"
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _ratio(ratio: dict[str, float]) -> str:
-    return f"{ratio['median']:.1f} ({ratio['q1']:.1f} to {ratio['q3']:.1f})"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -208,16 +203,13 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, help="default: results/mixing_cost_<device>.json beside this file"
     )
-    parser.add_argument(
-        "--table", action="store_true", help="print the table of what was measured before, and stop"
-    )
     args = parser.parse_args()
     out = args.out or RESULTS / f"mixing_cost_{args.device}.json"
-    if args.table:
-        print(table(json.loads(out.read_text())))
-        return
     images = ready_images(args.batch_size, args.size, args.device)
-    plain = pipeline(None, images, args.device, args.threads)
+    plain = {
+        kernels: pipeline(None, kernels, images, args.device, args.threads)
+        for kernels in KERNELS[args.device]
+    }
     report = {
         "machine": machine(args.device),
         "batch_size": args.batch_size,
@@ -230,14 +222,15 @@ def main() -> None:
     }
     for name in args.methods:
         for granularity in ("batch", "sample"):
-            row = measure(REGISTRY[name](), granularity, images, plain, args)
-            report["results"].append(row)
-            print(
-                f"{name:10s} {granularity:7s} {row['milliseconds']['median']:7.1f} ms, "
-                f"{row['ratio']['median']:5.2f} x plain ({row['ratio']['q1']:.2f} to {row['ratio']['q3']:.2f}), "
-                f"planning {row['plan_milliseconds']['median']:.1f} ms",
-                flush=True,
-            )
+            for row in measure(REGISTRY[name](), granularity, images, plain, args):
+                report["results"].append(row)
+                print(
+                    f"{name:10s} {granularity:7s} {row['kernels']:6s}{row['milliseconds']['median']:7.1f} ms, "
+                    f"{row['ratio']['median']:5.2f} x plain ({row['ratio']['q1']:.2f} to {row['ratio']['q3']:.2f}), "
+                    f"{row['ratio_to_dali']['median']:5.2f} x DALI's plain, "
+                    f"planning {row['plan_milliseconds']['median']:.1f} ms",
+                    flush=True,
+                )
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(report, indent=1) + "\n")
     print(f"written: {out}")

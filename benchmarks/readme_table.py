@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from dali_mixup.bench import tables
+from dali_mixup.bench.markers import replaced
 from dali_mixup.bench.plots import plots
 from dali_mixup.bench.summary import Report
 
@@ -60,14 +61,6 @@ def _scale(scale: dict[str, Any]) -> list[str]:
     ]
 
 
-def replaced(text: str, inside: str) -> str:
-    """The text with the part between the markers replaced; ValueError unless there is exactly one pair of them."""
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise ValueError(f"expected one line {BEGIN} and after it one line {END}")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    return f"{before}{BEGIN}\n\n{inside}\n\n{END}{after}"
-
-
 def main(
     report: Annotated[Path, typer.Option(help="report.json of the run to show.")] = HERE
     / "results/cpu/report.json",
@@ -80,7 +73,9 @@ def main(
     plot = report.parent / "throughput.png"
     text = readme.read_text()
     shown = plot.relative_to(readme.parent).as_posix()
-    new = replaced(text, section(found, json.loads(scale.read_text()) if scale.exists() else None, shown))
+    new = replaced(
+        text, BEGIN, END, section(found, json.loads(scale.read_text()) if scale.exists() else None, shown)
+    )
     if check:
         raise typer.Exit(int(new != text))
     plot.write_bytes(plots(found)["throughput"])

@@ -18,7 +18,7 @@ import typer
 from nvidia.dali import Pipeline, fn, types
 
 from dali_mixup._cpu.operators import normalised, resized
-from dali_mixup._graph.feed import normalising
+from dali_mixup._graph.feed_kernels import normalising
 from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.synthetic import synthetic_folder

@@ -1,7 +1,8 @@
 """Fused pixel kernels for DALI's CPU backend, compiled by Numba, an optional dependency.
 
 DALI's own CPU operators for resizing, blending and normalising take several passes and several times as long (see
-docs/benchmarking.md). `kernels` is the arithmetic, `abi` its calling convention, `operators` the graph.
+docs/benchmarking.md). `resizing` and `finishing` are the arithmetic, `abi` its calling convention, `operators` the
+graph.
 """
 
 from __future__ import annotations
@@ -12,10 +13,6 @@ from functools import cache
 from dali_mixup._checks import choice
 
 log = logging.getLogger("dali_mixup")
-
-MOST_IMAGES = (
-    5  # that can be mixed into one: DALI's Numba operator has six inputs, one of them for the weights
-)
 
 
 def use_compiled(owner: str, given: str, gpu: bool) -> bool:

@@ -20,6 +20,9 @@ log = logging.getLogger("dali_mixup")
 _POINTERS = (types.uint64,) * 3
 RUN = types.void(*_POINTERS, types.int32, *_POINTERS, types.int32)
 """(data, shapes, dimensions, count) of one sample's outputs, then of its inputs; each a table of addresses."""
+RUN_BATCH = types.void(*_POINTERS, types.int32, *_POINTERS, types.int32, types.int32)
+"""As RUN, but of all samples, whose number comes last: each table goes through the samples of the first array, then of
+the second."""
 SETUP = types.void(
     types.uint64, types.uint64, types.int32, types.uint64, types.uint64, types.int32, types.int32
 )
@@ -30,7 +33,12 @@ def check_convention(operator: Any) -> None:
     """Raise ImportError if DALI's operator class does not call entry points as they are written here: none of this is
     DALI's public interface."""
     try:
-        known = (operator._run_fn_sig(None), operator._setup_fn_sig(None)) == (RUN, SETUP)
+        signatures = (
+            operator._run_fn_sig(None),
+            operator._run_fn_sig(None, True),
+            operator._setup_fn_sig(None),
+        )
+        known = signatures == (RUN, RUN_BATCH, SETUP)
         known = known and callable(operator._get_run_fn_cpu) and callable(operator._get_setup_fn_cpu)
     except (AttributeError, TypeError):
         known = False
@@ -39,6 +47,23 @@ def check_convention(operator: Any) -> None:
 
 
 check_convention(NumbaFunction)
+
+
+address_in = address_as_void_pointer  # a number as the pointer that it is
+
+
+@numba.njit
+def array_at(address: int, count: int) -> np.ndarray:
+    """(count,) uint8 at an address."""
+    return numba.carray(address_in(address), count, np.uint8)
+
+
+@numba.njit
+def address_of(array: np.ndarray) -> int:
+    """The address of an array's first number."""
+    return np.int64(
+        array.ctypes.data
+    )  # signed, because Numba makes unsigned and signed numbers add up to float
 
 
 @numba.njit

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -10,15 +9,25 @@ import numpy as np
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
-from dali_mixup._cpu import kernels
+from dali_mixup._cpu import finishing, resizing
 from dali_mixup._cpu.abi import CompiledFunction
 
-UINT8, INT32, FLOAT = types.DALIDataType.UINT8, types.DALIDataType.INT32, types.DALIDataType.FLOAT
+UINT8, INT32, INT64, FLOAT = (
+    types.DALIDataType.UINT8,
+    types.DALIDataType.INT32,
+    types.DALIDataType.INT64,
+    types.DALIDataType.FLOAT,
+)
 
 # Kept as long as the process lives: DALI holds only their addresses.
-_resize_entry = cache(kernels.resize_entry)
-_normalise_entry = cache(kernels.normalise_entry)
-_setup = cache(kernels.setup)
+_resize_entry = cache(resizing.resize_entry)
+_window_entry = cache(resizing.window_entry)
+_normalise_entry = cache(finishing.normalise_entry)
+_finish_entry = cache(finishing.finish_entry)
+_addresses_entry = cache(finishing.addresses_entry)
+_setup_size = cache(resizing.setup_size)
+_setup_images = cache(finishing.setup_images)
+_setup_addresses = cache(finishing.setup_addresses)
 
 
 def resized(
@@ -36,56 +45,121 @@ def resized(
         shape = fn.cat(fn.cast(size, dtype=INT32), types.Constant(np.zeros(1, np.int32), device="cpu"))
     else:
         shape = [*size, 0]
-    # DALI sets sizes from the inputs' shapes alone, so the size comes as the shape of an array without elements.
-    carrier = fn.zeros(shape=shape, dtype=UINT8)
-    return _node(
+    flipped = types.Constant(np.int32(0), device="cpu") if flipped is None else flipped
+    node = _node(
         _resize_entry(interpolation),
-        _setup(False),
-        [images, carrier, types.Constant(np.int32(0), device="cpu") if flipped is None else flipped],
-        [UINT8, UINT8, INT32],
-        [3, 3, 0],
+        _setup_size(),
+        [(images, UINT8, 3), (_sized(shape), UINT8, 3), (flipped, INT32, 0)],
         UINT8,
-        "HWC",
+        3,
     )
+    return fn.reshape(node, layout="HWC")
 
 
-def normalised(images: Sequence[DataNode], coefficients: DataNode, dtype: Any, layout: str) -> DataNode:
-    """sum_j coefficients[j] * images[j] + coefficients[-1], in one pass: mixed and normalised.
+def resized_window(
+    images: DataNode, size: tuple[int, int], interpolation: str, whole: DataNode, start: DataNode
+) -> DataNode:
+    """(h, w, 3) uint8 HWC: what `resized` would give of the window alone, at the cost of the window.
 
     Args:
-        images: 1 to `cpu.MOST_IMAGES` nodes, (H, W, 3) uint8 HWC, of one size.
-        coefficients: (images + 1, 3) float32, one number per channel.
+        size: (h, w) of the window.
+        whole: (2,) int64, height and width of the resized image.
+        start: (2,) int64, y and x of the window in it; the window lies inside.
+    """
+    node = _node(
+        _window_entry(interpolation),
+        _setup_size(),
+        [(images, UINT8, 3), (_sized([*size, 0]), UINT8, 3), (fn.cat(whole, start), INT64, 1)],
+        UINT8,
+        3,
+    )
+    return fn.reshape(node, layout="HWC")
+
+
+def normalised(images: DataNode, coefficients: DataNode, dtype: Any, layout: str) -> DataNode:
+    """coefficients[0] * images + coefficients[1], in one pass.
+
+    Args:
+        images: (H, W, 3) uint8 HWC.
+        coefficients: (2, 3) float32, one number per channel.
         dtype: FLOAT or FLOAT16.
         layout: of the result, "CHW" or "HWC".
     """
     planes = layout == "CHW"
-    node = _node(
-        _normalise_entry(planes),
-        _setup(planes),
-        [coefficients, *images],
-        [FLOAT, *[UINT8] * len(images)],
-        [2, *[3] * len(images)],
-        FLOAT,
-        layout,
+    inputs = [(coefficients, FLOAT, 2), (images, UINT8, 3)]
+    node = _node(_normalise_entry(planes), _setup_images(planes), inputs, FLOAT, 3)
+    return _as_output(node, dtype, layout)
+
+
+def finished(
+    own: DataNode,
+    images: DataNode,
+    rows: DataNode,
+    masks: DataNode,
+    coefficients: DataNode,
+    steps: DataNode,
+    dtype: Any,
+    layout: str,
+) -> DataNode:
+    """Mixed and normalised images in one pass; partners' images and masks are read where they are.
+
+    Args:
+        own: (H, W, 3) uint8 HWC, each row's own image.
+        images: the same for all rows of the batch, of one size: those that are mixed in.
+        rows: (k,) int32, the rows of `images` that are mixed in, and the row of `masks` that has the mask.
+        masks: (bytes,) uint8, of the form that `steps` says.
+        coefficients, steps: see `finishing.finish`.
+        dtype: FLOAT or FLOAT16.
+        layout: of the result, "CHW" or "HWC".
+    """
+    planes = layout == "CHW"
+    addresses = _node(
+        _addresses_entry(),
+        _setup_addresses(),
+        [(rows, INT32, 1), (images, UINT8, 3), (masks, UINT8, 1)],
+        INT64,
+        1,
+        whole_batch=True,
     )
+    inputs = [
+        (coefficients, FLOAT, 2),
+        (own, UINT8, 3),
+        (addresses, INT64, 1),
+        (steps, INT32, 2),
+        # Not read as inputs: while they are, DALI keeps what the addresses are of.
+        (images, UINT8, 3),
+        (masks, UINT8, 1),
+    ]
+    node = _node(_finish_entry(planes), _setup_images(planes), inputs, FLOAT, 3)
+    return _as_output(node, dtype, layout)
+
+
+def _sized(shape: Any) -> DataNode:
+    """DALI sets sizes from the inputs' shapes alone, so a size comes as the shape of an array without elements."""
+    return fn.zeros(shape=shape, dtype=UINT8)
+
+
+def _as_output(node: DataNode, dtype: Any, layout: str) -> DataNode:
+    node = fn.reshape(node, layout=layout)
     return node if dtype == FLOAT else fn.cast(node, dtype=dtype)
 
 
 def _node(
     run: Any,
     setup: Any,
-    inputs: list[DataNode],
-    types_in: list[Any],
-    ndims: list[int],
-    type_out: Any,
-    layout: str,
+    inputs: list[tuple[DataNode, Any, int]],
+    made: Any,
+    dimensions: int,
+    whole_batch: bool = False,
 ) -> DataNode:
+    """The operator that calls `run`; its inputs as (node, type, dimensions)."""
     operator = CompiledFunction(
         run_fn=run,
         setup_fn=setup,
-        out_types=[type_out],
-        in_types=types_in,
-        outs_ndim=[3],
-        ins_ndim=ndims,
+        out_types=[made],
+        in_types=[dtype for _, dtype, _ in inputs],
+        outs_ndim=[dimensions],
+        ins_ndim=[count for _, _, count in inputs],
+        batch_processing=whole_batch,
     )
-    return fn.reshape(operator(*inputs), layout=layout)
+    return operator(*(node for node, _, _ in inputs))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dali_mixup.methods import Bits, Form, Separable
+
 
 @dataclass(frozen=True)
 class MixPlan:
@@ -24,8 +26,9 @@ class MixPlan:
             own partner is left alone: it is exactly its own image.
         form: (N,) int32 `methods.Form` of each row.
         regions: (N, r, 7) int32 rectangles of PASTE rows (see `methods.Draws`), or None.
-        masks: (m, H, W), the distinct masks of MASK rows, float32, or uint8 if all are of 0 and 1; or None.
-        mask_of: (N,) int32 index into `masks`, -1 for rows without one.
+        masks: the m distinct masks of MASK rows, (m, H, W) float32, or `methods.Bits` if all are of 0 and 1; or None.
+        curves: the distinct masks of SEPARABLE rows, `methods.Separable`, or None.
+        mask_of: (N,) int32 index into `masks` or, for SEPARABLE rows, into `curves`; -1 for rows without a mask.
         regime: "mixed"; "clean" in a step that an `Alternation` left alone; "off" outside the schedule.
         unpartnered: number of rows for which a rule by class found no partner.
     """
@@ -38,7 +41,8 @@ class MixPlan:
     form: np.ndarray
     mask_of: np.ndarray
     regions: np.ndarray | None = None
-    masks: np.ndarray | None = None
+    masks: np.ndarray | Bits | None = None
+    curves: Separable | None = None
     regime: str = "mixed"
     unpartnered: int = 0
 
@@ -54,6 +58,17 @@ class MixPlan:
             f"{int(self.mixed.sum())} mixed, by method {used}, lam {self.weights[:, 0].min():.3f} to "
             f"{self.weights[:, 0].max():.3f})"
         )
+
+    def mask(self, row: int) -> np.ndarray:
+        """(H, W) the weight of a row's own image in every pixel, float32, or uint8 if it is 0 or 1 everywhere.
+
+        Raises:
+            ValueError: the row has no mask; its form is another one.
+        """
+        known = self.curves if self.form[row] == Form.SEPARABLE else self.masks
+        if known is None or self.mask_of[row] < 0:
+            raise ValueError(f"MixPlan.mask: row {row} has no mask, its form is {Form(self.form[row]).name}")
+        return known[self.mask_of[row]]
 
     @property
     def mixed(self) -> np.ndarray:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from dali_mixup._decide.plan import MixPlan
-from dali_mixup.methods import Draws, Form, Method
+from dali_mixup.methods import Bits, Draws, Form, Method
+from dali_mixup.methods.masks import joined
 
 
 def alone(rows: int, k: int, regime: str) -> MixPlan:
@@ -49,9 +50,13 @@ def with_draws(
     if draws.regions is not None:
         fields["regions"] = _regions(plan.regions, draws.regions[source], rows, len(plan))
     if draws.masks is not None:
-        known = plan.masks if plan.masks is not None else draws.masks[:0]
-        plan.mask_of[rows] = (len(known) + np.arange(len(draws.masks)))[source]
-        fields["masks"] = np.concatenate([known, draws.masks]) if len(known) else draws.masks
+        field = "curves" if method.form == Form.SEPARABLE else "masks"
+        known, masks = fields[field], draws.masks
+        if method.hard and not isinstance(masks, Bits):
+            masks = Bits.of(masks)
+        before = 0 if known is None else len(known)
+        plan.mask_of[rows] = (before + np.arange(len(masks)))[source]
+        fields[field] = masks if known is None else joined(known, masks)
     return MixPlan(**fields)
 
 
@@ -93,5 +98,5 @@ def extended(plan: MixPlan, rows: int) -> MixPlan:
     fields = dict(more.__dict__)
     if plan.regions is not None:
         fields["regions"] = _regions(None, plan.regions, slice(0, n), rows)
-    fields["masks"] = plan.masks
+    fields["masks"], fields["curves"] = plan.masks, plan.curves
     return MixPlan(**fields)

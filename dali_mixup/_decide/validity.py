@@ -44,14 +44,15 @@ def _refuse_out_of_range(plan: MixPlan, height: int, width: int) -> None:
         _refuse(outside, plan, f"a region outside the image of {height} x {width} pixels")
         columns = plan.partners.shape[1]
         _refuse((column < 0) | (column >= columns), plan, f"a region with a column outside [0, {columns})")
-    known = 0 if plan.masks is None else len(plan.masks)
-    masked = plan.form == Form.MASK
-    _refuse(masked & ((plan.mask_of < 0) | (plan.mask_of >= known)), plan, f"masks outside [0, {known})")
-    if plan.masks is not None and plan.masks.shape[1:] != (height, width):
-        raise ValueError(
-            f"a mixing plan has masks of shape {plan.masks.shape[1:]} for images of {height} x {width} pixels; "
-            "expected the images' size"
-        )
+    for form, masks in ((Form.MASK, plan.masks), (Form.SEPARABLE, plan.curves)):
+        known = 0 if masks is None else len(masks)
+        outside = (plan.mask_of < 0) | (plan.mask_of >= known)
+        _refuse((plan.form == form) & outside, plan, f"masks outside [0, {known})")
+        if masks is not None and masks.shape[1:] != (height, width):
+            raise ValueError(
+                f"a mixing plan has masks of shape {masks.shape[1:]} for images of {height} x {width} pixels; "
+                "expected the images' size"
+            )
 
 
 def _refuse_inconsistent(plan: MixPlan, height: int, width: int) -> None:
@@ -61,9 +62,11 @@ def _refuse_inconsistent(plan: MixPlan, height: int, width: int) -> None:
         _refuse(wrong, plan, f"{name} that are negative or do not sum to 1")
     _refuse(plan.partners[:, 0] != np.arange(len(plan)), plan, "a first partner that is not the row itself")
     _refuse((plan.method < 0) & (plan.form != Form.NONE), plan, "pixels to mix, but no method")
-    if plan.masks is not None:
-        used = np.flatnonzero(plan.form == Form.MASK)
-        masks = plan.masks[plan.mask_of[used]]
+    for form, known in ((Form.MASK, plan.masks), (Form.SEPARABLE, plan.curves)):
+        used = np.flatnonzero(plan.form == form)
+        if known is None or not len(used):
+            continue
+        masks = known[plan.mask_of[used]]
         wrong = (masks.min((1, 2)) < 0) | (masks.max((1, 2)) > 1)
         shares = masks.mean((1, 2), dtype=np.float64)
         wrong |= abs(shares - plan.pixel_weights[used, 0]) > TOLERANCE

@@ -9,7 +9,7 @@ import numpy as np
 from nvidia.dali import fn
 from nvidia.dali.data_node import DataNode
 
-GATES = ("is_blend", "paste_ids", "is_resize", "is_mask")
+GATES = ("is_blend", "paste_ids", "is_resize", "is_mask", "is_separable")
 """Arrays of a plan that the operators which depend on the images' size cannot do without."""
 
 

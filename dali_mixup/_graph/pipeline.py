@@ -11,9 +11,11 @@ from nvidia.dali import Pipeline, fn, types
 from nvidia.dali.data_node import DataNode
 
 from dali_mixup._graph.decode import Backend, file_content, parsed_first
-from dali_mixup._graph.feed import PlanFeed, normalising
+from dali_mixup._graph.feed import PlanFeed
+from dali_mixup._graph.feed_kernels import normalising
 from dali_mixup._graph.options import MAX_PIXELS
 from dali_mixup._graph.pixels import mixed_and_normalised
+from dali_mixup._graph.stages import stage
 
 DTYPES = {
     "float32": types.DALIDataType.FLOAT,
@@ -127,8 +129,8 @@ def build(spec: PipelineSpec, batches: Batches, seeds: Iterator[int], checkpoint
     `checkpoint` if one is given.
 
     Passes over the pixels: decode writes the window in uint8, resize writes uint8 (P), flip P, then mixing and
-    normalising as counted in `fn.mix`. With the compiled kernels resize and flip are one pass, blending and normalising
-    another. Nothing is rounded between mixing and normalising.
+    normalising as counted in `fn.mix`. With the compiled kernels resize and flip are one pass, mixing and normalising
+    another, which reads partners where they are. Nothing is rounded between mixing and normalising.
     """
     pipe = Pipeline(
         batch_size=spec.batch_size,
@@ -139,9 +141,14 @@ def build(spec: PipelineSpec, batches: Batches, seeds: Iterator[int], checkpoint
         enable_checkpointing=True,
         checkpoint=checkpoint,
     )
+
+    def planned(info: Any) -> tuple[Any, ...]:
+        with stage("plan", spec.device_id is not None):
+            return batches(info)
+
     with pipe:
         names = batches.names
-        fed = fn.external_source(source=batches, num_outputs=1 + len(names), batch=True, batch_info=True)
+        fed = fn.external_source(source=planned, num_outputs=1 + len(names), batch=True, batch_info=True)
         nodes = dict(zip(names, fed[1:], strict=True))
         encoded = parsed_first(file_content(fed[0]) if batches.read_in_dali else fed[0])
         layout = "HWC" if spec.channels_last else "CHW"
@@ -173,4 +180,4 @@ def _normalised(
         )
     from dali_mixup._cpu.operators import normalised
 
-    return normalised([images], types.Constant(normalising(spec.mean, spec.std), device="cpu"), dtype, layout)
+    return normalised(images, types.Constant(normalising(spec.mean, spec.std), device="cpu"), dtype, layout)

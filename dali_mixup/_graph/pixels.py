@@ -1,7 +1,8 @@
-"""The pixel part of a plan as DALI operators: one branch per form, each ending in the same normalisation.
+"""The pixel part of a plan as operators.
 
-Rows are split between the branches (see `conditional`), so a form that a batch does not use costs nothing. With the
-compiled kernels blending and normalising are one operator, and BLEND needs no branch.
+With DALI's, one branch per form, each ending in the same normalisation: rows are split between the branches (see
+`conditional`), so a form that a batch does not use costs nothing. With the compiled kernels of the CPU, one operator
+for all forms but RESIZE.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
@@ -18,31 +20,61 @@ from dali_mixup.methods import Form
 
 Nodes = Mapping[str, DataNode]
 
+UINT8 = types.DALIDataType.UINT8
+PLACES = np.array([128, 64, 32, 16, 8, 4, 2, 1], np.uint8).reshape(
+    1, 1, 8
+)  # of the bits, as `methods.Bits` has them
+
+RESIZING = ("resize_size", "resize_start", "resize_to", "resize_shape")
+
 
 def mixed_and_normalised(
     images: DataNode, feed: PlanFeed, nodes: Nodes, dtype: types.DALIDataType, output_layout: str
 ) -> DataNode:
     """Mixed, normalised images (dtype, output_layout) from images (H, W, C), uint8 or float32, HWC."""
     gathered = [fn.permute_batch(images, indices=nodes[f"partner{j}"]) for j in range(1, feed.gathered + 1)]
-    pasted = paste(images, nodes) if Form.PASTE in feed.forms else images
     own = {"images": images} | {f"image{j}": image for j, image in enumerate(gathered, 1)}
-    apart = (Form.RESIZE, Form.MASK) if feed.compiled else (Form.BLEND, Form.RESIZE, Form.MASK)
-    return _branches(
-        [form for form in apart if form in feed.forms],
-        {**nodes, **own, "pasted": pasted},
-        feed,
-        {"dtype": dtype, "output_layout": output_layout},
+    if feed.compiled:
+        return _finished({**nodes, **own}, feed, dtype, output_layout)
+    made = {"pasted": paste(images, nodes) if Form.PASTE in feed.forms else images}
+    if Form.MASK in feed.forms:
+        made["mask"] = _on_device_of(images, nodes["mask"])
+        if feed.masks_are_hard:
+            made["mask"] = _unpacked(made["mask"], nodes["mask_width"])
+    apart = [form for form in (Form.BLEND, Form.RESIZE, Form.MASK, Form.SEPARABLE) if form in feed.forms]
+    return _branches(apart, {**nodes, **own, **made}, feed, {"dtype": dtype, "output_layout": output_layout})
+
+
+def _finished(nodes: Nodes, feed: PlanFeed, dtype: types.DALIDataType, output_layout: str) -> DataNode:
+    """By the compiled kernels. Resized rows come to them as images that are only normalised."""
+    from dali_mixup._cpu.operators import finished
+
+    own = nodes["images"]
+    if Form.RESIZE in feed.forms:
+        mine, others = deal(nodes, nodes["is_resize"], _wanted(Form.RESIZE, feed), {"images"})
+        resized = paste_resized(mine, types.DALIInterpType.INTERP_LINEAR)
+        own = collect(resized, others["images"], nodes["is_resize"])
+    masks = nodes["masks"] if feed.has_masks else types.Constant(np.zeros(1, np.uint8), device="cpu")
+    return finished(
+        own,
+        nodes["images"],
+        nodes["rows"],
+        masks,
+        nodes["coefficients"],
+        nodes["steps"],
+        dtype,
+        output_layout,
     )
 
 
 def _branches(forms: Sequence[Form], nodes: Nodes, feed: PlanFeed, output: dict[str, Any]) -> DataNode:
     plain = {"mean": list(feed.mean), "std": list(feed.std)}
     if not forms:
-        return _blended_or_left(nodes, feed, output)
+        return fn.crop_mirror_normalize(nodes["pasted"], **plain, **output)
     form, rest = forms[0], forms[1:]
     predicate = nodes[f"is_{form.name.lower()}"]
     # The later branches lie inside this one's "else": everything they read, including their predicates, passes here.
-    passed_on = _wanted_last(feed).union(*({f"is_{f.name.lower()}"} | _wanted(f, feed) for f in rest))
+    passed_on = {"pasted"}.union(*({f"is_{f.name.lower()}"} | _wanted(f, feed) for f in rest))
     mine, others = deal(nodes, predicate, _wanted(form, feed), passed_on)
     # Each branch normalises its own rows. One step after collecting would force float32 on rows that are still uint8,
     # four times the bytes, and BLEND rows have a mean and a deviation each.
@@ -50,36 +82,8 @@ def _branches(forms: Sequence[Form], nodes: Nodes, feed: PlanFeed, output: dict[
         folded = {"mean": mine["mean"], "std": mine["std"]}
         done = fn.crop_mirror_normalize(_blend(mine, feed), **folded, **output)
     else:
-        done = fn.crop_mirror_normalize(
-            paste_resized(mine, types.DALIInterpType.INTERP_LINEAR) if form == Form.RESIZE else _mask(mine),
-            **plain,
-            **output,
-        )
+        done = fn.crop_mirror_normalize(_mixed(form, mine), **plain, **output)
     return collect(done, _branches(rest, others, feed, output), predicate)
-
-
-def _blended_or_left(nodes: Nodes, feed: PlanFeed, output: dict[str, Any]) -> DataNode:
-    """The rows of no branch: pasted or left alone, and blended ones if the compiled kernels are used."""
-    if not feed.compiled:
-        return fn.crop_mirror_normalize(nodes["pasted"], mean=list(feed.mean), std=list(feed.std), **output)
-    from dali_mixup._cpu.operators import normalised
-
-    images = [nodes[name] for name in _summed(feed)]
-    return normalised(images, nodes["coefficients"], output["dtype"], output["output_layout"])
-
-
-def _summed(feed: PlanFeed) -> list[str]:
-    """The images that the compiled kernel adds up, in the order of the coefficients."""
-    if feed.partner_is_pasted:
-        return ["pasted", "images"]
-    return ["pasted", *(f"image{j}" for j in range(1, feed.blended + 1))]
-
-
-def _wanted_last(feed: PlanFeed) -> set[str]:
-    """Names of the nodes that `_blended_or_left` reads."""
-    if not feed.compiled:
-        return {"pasted"}
-    return {"coefficients", *_summed(feed)}
 
 
 def _wanted(form: Form, feed: PlanFeed) -> set[str]:
@@ -88,12 +92,23 @@ def _wanted(form: Form, feed: PlanFeed) -> set[str]:
         partners = range(1, feed.blended + 1)
         return {"images", "mean", "std"}.union(*({f"image{j}", f"ratio{j}"} for j in partners))
     if form == Form.RESIZE:
-        return {"images", "image1", "resize_size", "resize_start", "resize_to", "resize_shape"}
+        return {"images", "image1", *RESIZING}
+    if form == Form.SEPARABLE:
+        return {"images", "image1", "curve_u", "curve_d", "curve_v", "curve_a"}
     return {"images", "image1", "mask", *(["mask_at"] if feed.masks_are_shared else [])}
 
 
+def _mixed(form: Form, nodes: Nodes) -> DataNode:
+    if form == Form.RESIZE:
+        return paste_resized(nodes, types.DALIInterpType.INTERP_LINEAR)
+    if form == Form.SEPARABLE:
+        return _masked(nodes, _from_curves(nodes))
+    mask = nodes["mask"]
+    return _masked(nodes, fn.permute_batch(mask, indices=nodes["mask_at"]) if "mask_at" in nodes else mask)
+
+
 def _blend(nodes: Nodes, feed: PlanFeed) -> DataNode:
-    """x_0 + sum_j r_j x_j in float32, two passes per partner; w_0 is folded into the normalisation (`PlanFeed._blend`).
+    """x_0 + sum_j r_j x_j in float32, two passes per partner; w_0 is folded into the normalisation (`of_blends`).
     The own image is added last so that it stays uint8 until then."""
     terms = [nodes[f"image{j}"] * nodes[f"ratio{j}"] for j in range(1, feed.blended + 1)]
     total = terms[0]
@@ -136,13 +151,24 @@ def paste_resized(nodes: Nodes, interpolation: types.DALIInterpType) -> DataNode
     )
 
 
-def _mask(nodes: Nodes) -> DataNode:
+def _masked(nodes: Nodes, mask: DataNode) -> DataNode:
     """mask * x_0 + (1 - mask) * x_1: exact x_0 where the mask is 1, exact x_1 where it is 0. In float32, but hard masks
     of uint8 keep uint8 images uint8."""
-    # Only the masks of this branch go to the GPU, once for both products.
-    mask = nodes["mask"].gpu() if nodes["images"].device == "gpu" else nodes["mask"]
-    if "mask_at" in nodes:
-        mask = fn.permute_batch(mask, indices=nodes["mask_at"])
-    return nodes["images"] * mask + nodes["image1"] * (
-        types.Constant(1, dtype=types.DALIDataType.UINT8) - mask
-    )
+    return nodes["images"] * mask + nodes["image1"] * (types.Constant(1, dtype=UINT8) - mask)
+
+
+def _unpacked(bits: DataNode, width: DataNode) -> DataNode:
+    """(H, W, 1) uint8 masks of 0 and 1 from their bits (H, ceil(W / 8), 1); one bit per pixel crosses the bus."""
+    ones = fn.cast((bits & types.Constant(PLACES, device="cpu")) != 0, dtype=UINT8)
+    lines = fn.reshape(ones, rel_shape=[1.0, 8.0, 0.125], layout="HWC")
+    return fn.slice(lines, start=[0], shape=width, axes=[1])
+
+
+def _from_curves(nodes: Nodes) -> DataNode:
+    """(H, W, 1) float32 masks of `methods.Separable`; H + W numbers of each cross the bus."""
+    u, d, v, a = (_on_device_of(nodes["images"], nodes[f"curve_{name}"]) for name in "udva")
+    return d * a + u + v
+
+
+def _on_device_of(images: DataNode, node: DataNode) -> DataNode:
+    return node.gpu() if images.device == "gpu" else node

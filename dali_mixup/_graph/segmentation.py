@@ -8,7 +8,7 @@ from nvidia.dali.data_node import DataNode
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._graph.conditional import collect, deal
 from dali_mixup._graph.feed import PlanFeed
-from dali_mixup._graph.pixels import Nodes, paste, paste_resized
+from dali_mixup._graph.pixels import RESIZING, Nodes, paste, paste_resized
 from dali_mixup.methods import Form
 
 
@@ -28,11 +28,10 @@ def mixed_maps(maps: DataNode, feed: PlanFeed, nodes: Nodes) -> DataNode:
     pasted = paste(maps, nodes) if Form.PASTE in feed.forms else maps
     if Form.RESIZE not in feed.forms:
         return pasted
-    resizing = ("resize_size", "resize_start", "resize_to", "resize_shape")
-    wanted = {name: nodes[name] for name in resizing} | {
+    wanted = {name: nodes[name] for name in RESIZING} | {
         "images": maps,
         "image1": fn.permute_batch(maps, indices=nodes["partner1"]),
         "pasted": pasted,
     }
-    mine, others = deal(wanted, nodes["is_resize"], here={*resizing, "images", "image1"}, there={"pasted"})
+    mine, others = deal(wanted, nodes["is_resize"], here={*RESIZING, "images", "image1"}, there={"pasted"})
     return collect(paste_resized(mine, types.DALIInterpType.INTERP_NN), others["pasted"], nodes["is_resize"])

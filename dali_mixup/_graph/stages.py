@@ -1,6 +1,7 @@
 """The stages of a batch in the loop's thread, as ranges in a profiler's timeline (`nsys profile --trace=cuda,nvtx`).
 
-DALI names its own operators there. The plan is drawn inside "wait for the pipeline", where DALI asks for it.
+DALI names its own operators there. "plan", in which samples and mixing are decided and files looked at, lies inside
+"wait for the pipeline", where DALI asks for it.
 """
 
 from __future__ import annotations

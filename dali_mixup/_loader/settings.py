@@ -34,7 +34,7 @@ def pipeline_spec(
     """The pipeline's specification.
 
     Args:
-        training: whether the transform is for training, where windows are decoded and kernels compiled.
+        training: whether the transform is for training, where windows are decoded.
         rows: rows of the largest batch.
 
     Raises:
@@ -65,7 +65,7 @@ def pipeline_spec(
             roi=bool(roi) and training,
             hw_decoder_load=load,
             memory_padding=runtime.memory_padding,
-            compiled=training and use_compiled(owner, runtime.cpu_kernels, gpu is not None),
+            compiled=use_compiled(owner, runtime.cpu_kernels, gpu is not None),
         ),
         mean=mean,
         std=std,

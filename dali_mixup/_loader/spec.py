@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy as np
 import nvidia.dali
 import torch
 
-from dali_mixup._cpu import MOST_IMAGES
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._epochs.layout import EpochLayout
 from dali_mixup._epochs.orders import Order
@@ -110,19 +109,12 @@ class LoaderSpec:
 
     @cached_property
     def feed(self) -> PlanFeed | None:
-        """The form in which plans enter the graph; None without mixing. Logs if the compiled kernels cannot mix."""
+        """The form in which plans enter the graph; None without mixing."""
         if self.policy is None:
             return None
         height, width = self.pipeline.transform.size
-        feed = PlanFeed(self.policy, self.pipeline.mean, self.pipeline.std, height, width)
         compiled = self.pipeline.backend.compiled
-        if compiled and feed.blended >= MOST_IMAGES:
-            log.info(
-                "the policy mixes %d images into one, the compiled kernels at most %d; DALI's operators do the mixing",
-                feed.blended + 1,
-                MOST_IMAGES,
-            )
-        return replace(feed, compiled=compiled and feed.blended < MOST_IMAGES)
+        return PlanFeed(self.policy, self.pipeline.mean, self.pipeline.std, height, width, compiled)
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:

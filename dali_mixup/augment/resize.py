@@ -32,8 +32,7 @@ def resized_and_flipped(
         size: (h, w), or a CPU node of (2,) float32 if it changes with the batch.
         flipped: () int32 on the CPU, 1 where a sample is flipped left to right; None: none is.
     """
-    # Without a low-pass DALI's bicubic kernel is a different one, and "nearest" has nothing to gain.
-    if backend.compiled and antialias and interpolation != "nearest":
+    if kernels_resize(backend, interpolation, antialias):
         from dali_mixup._cpu.operators import resized
 
         return resized(images, size, interpolation, flipped)
@@ -44,6 +43,12 @@ def resized_and_flipped(
         antialias=antialias,
     )
     return images if flipped is None else fn.flip(images, horizontal=flipped)
+
+
+def kernels_resize(backend: Backend, interpolation: str, antialias: bool) -> bool:
+    """True if the compiled kernels do the resizing. Without a low-pass DALI's bicubic kernel is a different one, and
+    "nearest" has nothing to gain."""
+    return backend.compiled and antialias and interpolation != "nearest"
 
 
 def shorter_side(encoded: DataNode, shorter: int) -> tuple[DataNode, DataNode]:

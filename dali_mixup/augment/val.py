@@ -78,8 +78,8 @@ class ValTransform:
         mean: Sequence[float],
         std: Sequence[float],
     ) -> tuple[DataNode, dict[str, Any]]:
-        """(H, W, 3) uint8 HWC images whose shorter side is `resize_size`, and the centre as arguments of
-        `fn.crop_mirror_normalize`, which does the cropping."""
+        """(H, W, 3) uint8 HWC images and the window of them that is kept, as arguments of `fn.crop_mirror_normalize`;
+        none if the images are that window already."""
         from dali_mixup.augment.val_graph import resized_and_centred
 
         return resized_and_centred(self, encoded, backend)

@@ -11,6 +11,8 @@ from dali_mixup.methods.gmix import GMix as GMix
 from dali_mixup.methods.gridmix import GridMix as GridMix
 from dali_mixup.methods.hmix import HMix as HMix
 from dali_mixup.methods.maskmix import MaskMix as MaskMix
+from dali_mixup.methods.masks import Bits as Bits
+from dali_mixup.methods.masks import Separable as Separable
 from dali_mixup.methods.mixup import MixUp as MixUp
 from dali_mixup.methods.mosaic import Mosaic as Mosaic
 from dali_mixup.methods.resizemix import ResizeMix as ResizeMix
@@ -26,4 +28,12 @@ REGISTRY: dict[str, type[Method]] = {
     if isinstance(item, type) and issubclass(item, Method) and item is not Method
 }
 
-__all__ = ["REGISTRY", "Draws", "Form", "Method", *(kind.__name__ for kind in REGISTRY.values())]
+__all__ = [
+    "REGISTRY",
+    "Bits",
+    "Draws",
+    "Form",
+    "Method",
+    "Separable",
+    *(kind.__name__ for kind in REGISTRY.values()),
+]

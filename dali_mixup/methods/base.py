@@ -10,6 +10,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from dali_mixup.methods.masks import Bits, Separable
+
 
 class Form(IntEnum):
     """The way in which a method changes pixels. The DALI graph knows these forms, never a method's name."""
@@ -19,6 +21,7 @@ class Form(IntEnum):
     PASTE = 2  # rectangles of the columns' images copied over the row's own
     RESIZE = 3  # column 1's whole image resized into one rectangle of the row's own
     MASK = 4  # mask * x_0 + (1 - mask) * x_1, one weight per pixel
+    SEPARABLE = 5  # as MASK, where curves down and across the image make up the mask
 
 
 @dataclass(frozen=True)
@@ -31,14 +34,15 @@ class Draws:
         boxes: (n, 4) int y0, x0, y1, x1 of the pasted box (end exclusive); None if the method pastes nothing.
         regions: (n, r, 7) int (column, source y, source x, target y, target x, height, width) of PASTE methods,
             applied in order over the row's own image.
-        masks: (n, height, width) float32 in [0, 1], the own image's weight per pixel, of MASK methods.
+        masks: (n, height, width) in [0, 1], the own image's weight per pixel: of MASK methods an array, float32 or, if
+            the method is `hard`, of any type, or `Bits`; of SEPARABLE methods `Separable`.
     """
 
     weights: np.ndarray
     pixel_weights: np.ndarray | None = None
     boxes: np.ndarray | None = None
     regions: np.ndarray | None = None
-    masks: np.ndarray | None = None
+    masks: np.ndarray | Bits | Separable | None = None
 
 
 class Method(ABC):
@@ -59,7 +63,7 @@ class Method(ABC):
 
     @property
     def hard(self) -> bool:
-        """True if every pixel of a mask comes from one image: masks of 0 and 1, in uint8."""
+        """True if every pixel of a mask comes from one image: masks of 0 and 1."""
         return False
 
     @abstractmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,9 +9,9 @@ import numpy as np
 
 from dali_mixup._checks import boolean, number
 from dali_mixup.methods.base import Draws, Form, Method, two
-
-AT_ONCE = 16  # clouds that are made together: their arrays stay in a core's cache
-MOVED = 0.1  # pixels that contours may move by
+from dali_mixup.methods.clouds import clouds
+from dali_mixup.methods.contours import highest, softened
+from dali_mixup.methods.masks import Bits
 
 
 @dataclass(frozen=True)
@@ -63,106 +62,13 @@ class FMix(Method):
         lam = np.full(n, self.lam) if given else rng.beta(self.alpha + self.reformulate, self.alpha, n)
         up = rng.random_sample(n) > 0.5
         counts = np.where(up, np.ceil(lam * height * width), np.floor(lam * height * width)).astype(np.int64)
-        masks = np.empty((n, height, width), dtype=np.uint8 if self.hard else np.float32)
-        for i, cloud in enumerate(clouds(rng, n, spectrum(height, width, self.decay), height, width)):
-            soft = int(cloud.size * min(self.max_soft, lam[i], 1.0 - lam[i]))
-            masks[i] = highest(cloud, int(counts[i]), soft)
+        made = clouds(rng, n, height, width, self.decay)
+        masks: Bits | np.ndarray
+        if self.hard:
+            masks = Bits.of(highest(cloud, int(count)) for cloud, count in zip(made, counts, strict=True))
+        else:
+            masks = np.empty((n, height, width), np.float32)
+            for i, cloud in enumerate(made):
+                soft = int(height * width * min(self.max_soft, lam[i], 1.0 - lam[i]))
+                masks[i] = softened(cloud, int(counts[i]), soft)
         return Draws(weights=two(counts / (height * width)), masks=masks)
-
-
-def spectrum(height: int, width: int, decay: float) -> np.ndarray:
-    """(H, W // 2 + 1) float64 amplitudes max(f, 1 / max(H, W))^-decay, f the frequency in cycles per pixel."""
-    f = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :])
-    return np.maximum(f, 1.0 / max(height, width)) ** -decay
-
-
-def low_frequency_image(
-    rng: np.random.RandomState, amplitude: np.ndarray, height: int, width: int
-) -> np.ndarray:
-    """(H, W) float64 random image with the given amplitudes and normally distributed phases."""
-    noise = rng.standard_normal((2, *amplitude.shape))
-    return np.fft.irfft2(amplitude * (noise[0] + 1j * noise[1]), (height, width))
-
-
-def clouds(
-    rng: np.random.RandomState, n: int, amplitude: np.ndarray, height: int, width: int
-) -> Iterator[np.ndarray]:
-    """n images as `low_frequency_image` draws them, (H, W) float, by the cheaper of two ways.
-
-    Where the amplitudes fall off fast, frequencies above a limit move the contours by less than a tenth of a pixel.
-    Then they are left out (`limit`), and two small matrix products per image replace the Fourier transform.
-    """
-    most = limit(amplitude, width)
-    if most is None:
-        for _ in range(n):
-            yield low_frequency_image(rng, amplitude, height, width)
-        return
-    ky, kx = np.arange(-most, most + 1), np.arange(most + 1)
-    # Columns but the first stand for two frequencies, kx and -kx, whose sum is twice a real part.
-    scale = (amplitude[ky][:, kx] * np.where(kx > 0, 2.0, 1.0)).astype(np.float32)
-    down = np.exp(2j * np.pi * np.outer(np.arange(height), ky) / height).astype(np.complex64)
-    turns = 2 * np.pi * np.outer(kx, np.arange(width)) / width
-    across = np.concatenate([np.cos(turns), -np.sin(turns)]).astype(np.float32)
-    for first in range(0, n, AT_ONCE):
-        m = min(AT_ONCE, n - first)
-        noise = rng.standard_normal((m, 2, *scale.shape)).astype(np.float32)
-        rows = down @ (scale * (noise[:, 0] + 1j * noise[:, 1]))
-        yield from np.concatenate([rows.real, rows.imag], axis=2) @ across
-
-
-def limit(amplitude: np.ndarray, width: int) -> int | None:
-    """The highest frequency needed, in periods per image, down and across; None if leaving some out does not pay.
-
-    A contour lies where the cloud has some value, so an error e moves it by about e / |gradient|, here with both taken
-    as their root mean squares over the image.
-    """
-    height = amplitude.shape[0]
-    y, x = np.abs(np.fft.fftfreq(height, 1 / height))[:, None], np.arange(amplitude.shape[1])[None, :]
-    power = amplitude**2 * np.where(x > 0, 2.0, 1.0)
-    gradient = np.sqrt((power * ((2 * np.pi * y / height) ** 2 + (2 * np.pi * x / width) ** 2)).sum())
-    for most in range(1, min(height, width) // 6):
-        error = np.sqrt(power[np.maximum(y, x) > most].sum())
-        if error <= MOVED * gradient:
-            return most
-    return None
-
-
-def highest(cloud: np.ndarray, count: int, soft: int) -> np.ndarray:
-    """(H, W) mask of mean count / (H W): 1 on the highest pixels, 0 on the lowest, and from 1 to 0 in equal steps on
-    the 2 * soft pixels between them. Bool without such pixels, else float32."""
-    values = cloud.ravel()
-    if soft:
-        order = np.argsort(-values)
-        mask = np.zeros(values.size, dtype=np.float32)
-        mask[order[: count - soft]] = 1.0
-        mask[order[count - soft : count + soft]] = np.linspace(1.0, 0.0, 2 * soft)
-        return mask.reshape(cloud.shape)
-    return _above(values, count).reshape(cloud.shape)
-
-
-def _above(values: np.ndarray, count: int) -> np.ndarray:
-    """(N,) bool, True at the `count` highest values. Finding their least by sorting some values, and then by counting a
-    few times, takes a fraction of the time of partitioning all."""
-    if count in (0, values.size):
-        return np.full(values.size, count > 0)
-    some = np.sort(values[:: max(1, values.size // 800)])[::-1]
-    near = count * len(some) // values.size
-    # More than `count` values exceed `low`, fewer exceed `high`; unless the sample misleads, and then nothing is found.
-    high, low = some[max(near - 12, 0)], some[min(near + 12, len(some) - 1)]
-    above = {bound: np.count_nonzero(values > bound) for bound in (low, high)}
-    for step in range(24):
-        if not above[high] < count < above[low]:
-            break
-        share = (above[low] - count) / (above[low] - above[high]) if step % 4 < 3 else 0.5
-        level = values.dtype.type(low + share * (high - low))
-        mask = values > level
-        found = np.count_nonzero(mask)
-        if found == count:
-            return mask
-        if level in (low, high):
-            break
-        low, high = (level, high) if found > count else (low, level)
-        above[level] = found
-    mask = np.zeros(values.size, dtype=bool)
-    mask[np.argpartition(-values, count - 1)[:count]] = True
-    return mask

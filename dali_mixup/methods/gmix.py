@@ -28,7 +28,7 @@ class GMix(Method):
     alpha: float = 1.0
 
     name: ClassVar[str] = "gmix"
-    form: ClassVar[Form] = Form.MASK
+    form: ClassVar[Form] = Form.SEPARABLE
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", number("GMix", "alpha", self.alpha, above=0))

@@ -11,6 +11,7 @@ from dali_mixup._checks import number
 from dali_mixup.methods.base import Draws, Form, Method, two
 from dali_mixup.methods.boxes import below
 from dali_mixup.methods.intervals import integers, interval
+from dali_mixup.methods.masks import Bits
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,9 @@ class GridMix(Method):
         pitch_h = np.maximum((pitch_w * hole_aspect).astype(np.int64), 1)
         across = in_holes(width, x0, cut_w, pitch_w, ratio)
         down = in_holes(height, y0, cut_h, pitch_h, ratio)
-        masks = (~(down[:, :, None] & across[:, None, :])).view(np.uint8)
+        # Ones, but the complement of `across` in the rows with holes.
+        rest = np.packbits(~across, axis=1)
+        masks = Bits(np.where(down[:, :, None], rest[:, None, :], np.uint8(255)), width)
         pasted = down.mean(1, dtype=np.float64) * across.mean(1, dtype=np.float64)
         return Draws(weights=two(1.0 - pasted), masks=masks)
 

@@ -10,6 +10,7 @@ import numpy as np
 from dali_mixup._checks import number
 from dali_mixup.methods.base import Draws, Form, Method, two
 from dali_mixup.methods.boxes import area_share, centre_clipped
+from dali_mixup.methods.masks import Separable
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class HMix(Method):
     r: float = 0.5
 
     name: ClassVar[str] = "hmix"
-    form: ClassVar[Form] = Form.MASK
+    form: ClassVar[Form] = Form.SEPARABLE
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", number("HMix", "alpha", self.alpha, above=0))
@@ -48,7 +49,6 @@ class HMix(Method):
         y, x = np.arange(height), np.arange(width)
         down = (y >= boxes[:, :1]) & (y < boxes[:, 2:3])
         across = (x >= boxes[:, 1:2]) & (x < boxes[:, 3:])
-        masks = np.where(
-            down[:, :, None] & across[:, None, :], np.float32(0), blend.astype(np.float32)[:, None, None]
-        )
+        u = blend.astype(np.float32)[:, None]
+        masks = Separable.of(u=u, d=-u * down, a=across, size=(n, height, width))
         return Draws(weights=two(lam), boxes=boxes, masks=masks)

@@ -29,7 +29,7 @@ class SmoothMix(Method):
     sigma: tuple[float, float] = (0.25, 0.5)
 
     name: ClassVar[str] = "smoothmix"
-    form: ClassVar[Form] = Form.MASK
+    form: ClassVar[Form] = Form.SEPARABLE
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sigma", interval("SmoothMix", "sigma", self.sigma, above=0))

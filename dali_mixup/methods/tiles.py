@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from dali_mixup.methods.masks import Bits
 
-def enlarged(tiles: np.ndarray, row_of: np.ndarray, column_of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Hard masks (n, H, W) uint8 and their exact means (n,) float64, from tiles (n, rows, columns) of 0 and 1.
+
+def enlarged(tiles: np.ndarray, row_of: np.ndarray, column_of: np.ndarray) -> tuple[Bits, np.ndarray]:
+    """n masks of H x W pixels and their exact means (n,) float64, from tiles (n, rows, columns) of 0 and 1.
 
     Args:
         row_of, column_of: (H,) and (W,) int, the tile that each row and column of pixels belongs to.
     """
     # Across first: then going down copies whole rows of pixels.
-    masks = tiles.astype(np.uint8).take(column_of, axis=2).take(row_of, axis=1)
+    lines = np.packbits(tiles.astype(np.uint8).take(column_of, axis=2), axis=2)
+    masks = Bits(lines.take(row_of, axis=1), len(column_of))
     rows = np.bincount(row_of, minlength=tiles.shape[1])
     columns = np.bincount(column_of, minlength=tiles.shape[2])
     covered = np.einsum("nij,i,j->n", tiles.astype(np.int64), rows, columns)

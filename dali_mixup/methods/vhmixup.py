@@ -9,6 +9,7 @@ import numpy as np
 
 from dali_mixup.methods.base import Draws, Form, Method, two
 from dali_mixup.methods.boxes import below
+from dali_mixup.methods.masks import Separable
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,12 @@ class VHMixUp(Method):
     """
 
     name: ClassVar[str] = "vhmixup"
-    form: ClassVar[Form] = Form.MASK
+    form: ClassVar[Form] = Form.SEPARABLE
 
     def draw(self, rng: np.random.RandomState, n: int, height: int, width: int) -> Draws:
         m = rng.random_sample(n)
         row, column = below(rng, np.full(n, height)), below(rng, np.full(n, width))
         above = (np.arange(height) < row[:, None]) * m[:, None]
         left = (np.arange(width) < column[:, None]) * (1.0 - m)[:, None]
-        masks = above.astype(np.float32)[:, :, None] + left.astype(np.float32)[:, None, :]
+        masks = Separable.of(u=above, v=left, size=(n, height, width))
         return Draws(weights=two(m * row / height + (1.0 - m) * column / width), masks=masks)

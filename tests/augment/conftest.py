@@ -58,14 +58,15 @@ def trained() -> Callable[..., np.ndarray]:
     return _trained
 
 
-def _validated(transform: Any, files: Sequence[bytes]) -> list[np.ndarray]:
+def _validated(transform: Any, files: Sequence[bytes], compiled: bool = False) -> list[np.ndarray]:
     """(H, W, 3) float32 images, 0..255, of a `ValTransform` on the CPU backend."""
     pipe = Pipeline(batch_size=len(files), num_threads=2, device_id=None, enable_checkpointing=True)
     with pipe:
         encoded = fn.external_source(
             source=lambda info: [np.frombuffer(f, np.uint8) for f in files], batch=True, batch_info=True
         )
-        images, window = transform.graph(encoded, Backend(gpu=False), count(), {}, (0.0,) * 3, (1.0,) * 3)
+        backend = Backend(gpu=False, compiled=compiled)
+        images, window = transform.graph(encoded, backend, count(), {}, (0.0,) * 3, (1.0,) * 3)
         pipe.set_outputs(
             fn.crop_mirror_normalize(images, **window, mean=[0.0], std=[1.0], output_layout="HWC")
         )

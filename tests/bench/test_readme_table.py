@@ -1,33 +1,49 @@
-"""The README's results come from the JSON files and replace nothing else."""
+"""What scripts write into pages comes from the JSON files and replaces nothing else."""
 
 from __future__ import annotations
 
-import importlib.util
+import runpy
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "readme_table.py"
+from dali_mixup.bench.markers import replaced
+
+ROOT = Path(__file__).parents[2]
+BEGIN, END = "<!-- a:begin -->", "<!-- a:end -->"
 
 
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("readme_table", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(name: str) -> dict[str, Any]:
+    return runpy.run_path(str(ROOT / "benchmarks" / name))
 
 
-def test_only_what_lies_between_the_markers_changes(script: ModuleType) -> None:
-    text = f"before\n{script.BEGIN}\nold\n{script.END}\nafter\n"
-    once = script.replaced(text, "new")
-    assert once == f"before\n{script.BEGIN}\n\nnew\n\n{script.END}\nafter\n"
-    assert script.replaced(once, "new") == once
+def test_only_what_lies_between_the_markers_changes() -> None:
+    text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+    once = replaced(text, BEGIN, END, "new")
+    assert once == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
+    assert replaced(once, BEGIN, END, "new") == once
 
 
 @pytest.mark.parametrize("text", ["", "{0}", "{1} {0}", "{0} {0} {1}"])
-def test_broken_markers_are_refused(text: str, script: ModuleType) -> None:
+def test_broken_markers_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected one line"):
-        script.replaced(text.format(script.BEGIN, script.END), "new")
+        replaced(text.format(BEGIN, END), BEGIN, END, "new")
+
+
+def test_the_readme_has_one_place_for_results() -> None:
+    made = script("readme_table.py")
+    replaced((ROOT / "README.md").read_text(), made["BEGIN"], made["END"], "new")
+
+
+def test_the_costs_of_the_methods_are_those_measured(tmp_path: Path) -> None:
+    made = script("methods_table.py")
+    page = ROOT / "docs" / "methods.md"
+    copy = tmp_path / "methods.md"
+    copy.write_text(page.read_text())
+    made["main"](page=copy)
+    assert copy.read_text() == page.read_text()
+    copy.write_text(page.read_text().replace("| gmix |", "| gmix | 1.0 |"))
+    with pytest.raises(Exception) as stopped:
+        made["main"](page=copy, check=True)
+    assert stopped.value.exit_code == 1

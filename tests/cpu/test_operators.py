@@ -11,7 +11,8 @@ import pytest
 from nvidia.dali import Pipeline, fn, types
 from PIL import Image
 
-from dali_mixup._graph.feed import normalising
+from dali_mixup._graph.feed_kernels import normalising
+from dali_mixup.methods import Form
 
 operators = pytest.importorskip("dali_mixup._cpu.operators")
 
@@ -54,41 +55,70 @@ def test_the_size_may_come_with_the_batch() -> None:
     np.testing.assert_array_equal(fed, fixed)
 
 
-@pytest.mark.parametrize("partners", range(5))
+@pytest.mark.parametrize("partners", range(8))
 @pytest.mark.parametrize("layout", ["CHW", "HWC"])
 def test_images_are_weighted_and_normalised_in_one_pass(partners: int, layout: str) -> None:
     weights = RNG.dirichlet(np.ones(partners + 1), size=6)
-    images = [np.roll(SQUARES, j, axis=0) for j in range(partners + 1)]
-    coefficients = np.concatenate(
-        [weights[:, :, None] / STD, np.tile(normalising(MEAN, STD)[1], (6, 1, 1))], axis=1
-    ).astype(np.float32)
-    (got,) = ran(lambda c, *x: [operators.normalised(x, c, FLOAT, layout)], coefficients, *images)
-    exact = (sum(w[:, None, None, None] * x for w, x in zip(weights.T, images, strict=True)) - MEAN) / STD
+    mixed_in = RNG.randint(0, 6, (6, partners))
+    got = blended(weights, mixed_in, layout)
+    exact = weights[:, 0, None, None, None] * SQUARES
+    for j in range(partners):
+        exact = exact + weights[:, j + 1, None, None, None] * SQUARES[mixed_in[:, j]]
+    exact = (exact - MEAN) / STD
     np.testing.assert_allclose(got, exact if layout == "HWC" else exact.transpose(0, 3, 1, 2), atol=3e-6)
 
 
 def test_a_weight_of_zero_leaves_the_other_image_bit_by_bit() -> None:
-    plain = np.tile(normalising(MEAN, STD), (6, 1, 1))
-    mixed = np.insert(plain, 1, 0.0, axis=1)
-    alone, beside = ran(
-        lambda c, d, x, y: [
-            operators.normalised([x], c, FLOAT, "CHW"),
-            operators.normalised([x, y], d, FLOAT, "CHW"),
-        ],
-        plain,
-        mixed,
+    got = blended(np.eye(1, 2).repeat(6, axis=0), np.arange(6)[::-1, None], "CHW")
+    (plain,) = ran(
+        lambda c, x: [operators.normalised(x, c, FLOAT, "CHW")],
+        np.tile(normalising(MEAN, STD), (6, 1, 1)),
         SQUARES,
-        SQUARES[::-1].copy(),
     )
-    np.testing.assert_array_equal(alone, beside)
+    np.testing.assert_array_equal(got, plain)
+
+
+def blended(weights: np.ndarray, mixed_in: np.ndarray, layout: str) -> np.ndarray:
+    """Normalised sums of the squares and of the rows `mixed_in` (6, k - 1) of them, by weights (6, k)."""
+    coefficients = np.concatenate(
+        [weights[:, :, None] / STD, np.tile(normalising(MEAN, STD)[1], (6, 1, 1))], axis=1
+    ).astype(np.float32)
+    rows = np.concatenate([mixed_in, np.zeros((6, 1))], axis=1).astype(np.int32)
+    steps = np.zeros((6, 1, 7), np.int32)
+    steps[:, 0, 0] = Form.BLEND
+    (got,) = ran(
+        lambda c, x, r, m, s: [operators.finished(x, x, r, m, c, s, FLOAT, layout)],
+        coefficients,
+        SQUARES,
+        rows,
+        np.zeros((6, 4), np.uint8),
+        steps,
+    )
+    return got
+
+
+def test_a_window_of_a_resized_image_is_the_part_of_the_whole() -> None:
+    sizes = np.array([(40, 50)] * 6, np.int64)
+    starts = np.array([(0, 0), (16, 18), (3, 5), (16, 0), (0, 18), (9, 9)], np.int64)
+    whole, parts = ran(
+        lambda x, s, t: [
+            operators.resized(x, (40, 50), "bicubic", None),
+            operators.resized_window(x, (24, 32), "bicubic", s, t),
+        ],
+        WINDOWS,
+        sizes,
+        starts,
+    )
+    for image, part, (y, x) in zip(whole, parts, starts, strict=True):
+        np.testing.assert_array_equal(part, image[y : y + 24, x : x + 32])
 
 
 def test_it_is_what_dali_normalises_and_float16_is_that_rounded() -> None:
     plain = np.tile(normalising(MEAN, STD), (6, 1, 1))
     ours, half, dali = ran(
         lambda c, x: [
-            operators.normalised([x], c, FLOAT, "CHW"),
-            operators.normalised([x], c, types.DALIDataType.FLOAT16, "CHW"),
+            operators.normalised(x, c, FLOAT, "CHW"),
+            operators.normalised(x, c, types.DALIDataType.FLOAT16, "CHW"),
             fn.crop_mirror_normalize(fn.reshape(x, layout="HWC"), mean=list(MEAN), std=list(STD)),
         ],
         plain,

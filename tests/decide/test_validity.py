@@ -12,7 +12,7 @@ from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._decide.validity import SWITCH, refuse_invalid
 from dali_mixup._graph.feed import PlanFeed
-from dali_mixup.methods import REGISTRY, CutMix, FMix, Form, GMix, MixUp, Mosaic, ResizeMix
+from dali_mixup.methods import REGISTRY, CutMix, FMix, Form, GMix, Method, MixUp, Mosaic, ResizeMix, VHMixUp
 
 H, W, ROWS = 32, 48, 16
 EVERY = [method() for method in REGISTRY.values()]
@@ -49,9 +49,11 @@ def test_plans_of_several_methods_are_valid() -> None:
 
 
 def changed(plan: MixPlan, field: str, row: Any, value: Any) -> MixPlan:
-    array = getattr(plan, field).copy()
+    name, _, part = field.partition(".")
+    whole = getattr(plan, name)
+    array = (getattr(whole, part) if part else whole).copy()
     array[row] = value
-    return replace(plan, **{field: array})
+    return replace(plan, **{name: replace(whole, **{part: array}) if part else array})
 
 
 DANGEROUS = {
@@ -64,22 +66,26 @@ DANGEROUS = {
     "a target outside": (Mosaic(), "regions", (3, 0), (1, 0, 0, H - 4, 0, 5, 5), "a region outside"),
     "a negative height": (Mosaic(), "regions", (3, 1, 5), -2, "a region outside"),
     "a column nobody has": (Mosaic(), "regions", (3, 0, 0), 4, "a region with a column"),
-    "a mask nobody drew": (GMix(), "mask_of", 3, ROWS, "masks outside"),
-    "no mask": (GMix(), "mask_of", 3, -1, "masks outside"),
+    "a mask nobody drew": (FMix(), "mask_of", 3, ROWS, "masks outside"),
+    "no mask": (FMix(), "mask_of", 3, -1, "masks outside"),
+    "curves nobody drew": (GMix(), "mask_of", 3, ROWS, "masks outside"),
+    "no curves": (GMix(), "mask_of", 3, -1, "masks outside"),
 }
 
 
 @pytest.mark.parametrize("case", DANGEROUS)
-def test_what_would_read_other_memory_is_refused_by_every_feed(case: str) -> None:
+@pytest.mark.parametrize("compiled", [False, True])
+def test_what_would_read_other_memory_is_refused_by_every_feed(case: str, compiled: bool) -> None:
     method, field, row, value, message = DANGEROUS[case]
     plan = changed(plan_of(method), field, row, value)
-    feed = PlanFeed(MixPolicy([method]), (0.0,) * 3, (1.0,) * 3, H, W)
+    feed = PlanFeed(MixPolicy([method]), (0.0,) * 3, (1.0,) * 3, H, W, compiled)
     with pytest.raises(ValueError, match=f"{message}.*first in row 3 of {ROWS}"):
         feed.arrays(plan, feed.pixel_names)
 
 
-def test_masks_of_another_size_are_refused() -> None:
-    plan = plan_of(FMix())
+@pytest.mark.parametrize("method", [FMix(), FMix(max_soft=0.1), GMix()], ids=str)
+def test_masks_of_another_size_are_refused(method: Method) -> None:
+    plan = plan_of(method)
     with pytest.raises(ValueError, match=r"masks of shape \(32, 48\) for images of 48 x 32"):
         refuse_invalid(plan, W, H)
 
@@ -102,8 +108,11 @@ LYING = {
     "a row that is not its own": (MixUp(), "partners", (3, 0), 4, "a first partner that is not the row"),
     "a form without a method": (MixUp(), "method", 3, -1, "no method"),
     "a box of another area": (ResizeMix(), "boxes", 3, (0, 0, 1, 1), "a box whose area"),
-    "a mask of another mean": (GMix(), "masks", 3, 0.123, "a mask whose mean"),
-    "a mask above 1": (GMix(), "masks", (3, 0, 0), 2.0, "a mask whose mean"),
+    "a mask of another mean": (FMix(max_soft=0.1), "masks", 3, 0.123, "a mask whose mean"),
+    "a mask above 1": (FMix(max_soft=0.1), "masks", (3, 0, 0), 2.0, "a mask whose mean"),
+    "bits of another mean": (FMix(), "masks.packed", 3, 255, "a mask whose mean"),
+    "curves of another mean": (GMix(), "curves.down", 3, 0.123, "a mask whose mean"),
+    "curves above 1": (VHMixUp(), "curves.across", (3, 0, 0), 2.0, "a mask whose mean"),
 }
 
 

@@ -156,15 +156,15 @@ def test_pasted_pixels_are_copied_bit_by_bit(name):
             np.testing.assert_array_equal(pixels[i], expected)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if REGISTRY[n].form == Form.MASK])
+@pytest.mark.parametrize("name", [n for n in NAMES if REGISTRY[n].form in (Form.MASK, Form.SEPARABLE)])
 def test_masked_pixels_are_the_masks_mixture(name):
     policy = MixPolicy([REGISTRY[name]()], granularity="sample", partners="derangement")
     images = noise(4, 70, 66)
     mean, std = np.array([120.0, 115.0, 100.0]), np.array([60.0, 58.0, 57.0])
     ((pixels, _),) = run(images, policy, output=Output(tuple(mean), tuple(std)))
     plan = policy.plan(4, 70, 66, seed=3, epoch=0, step=0)
-    for i, which in enumerate(plan.mask_of):
-        mask = plan.masks[which][:, :, None].astype(np.float64)
+    for i in np.flatnonzero(plan.mixed):
+        mask = plan.mask(i)[:, :, None].astype(np.float64)
         mixed = mask * images[i] + (1 - mask) * images[plan.partners[i, 1]]
         np.testing.assert_allclose(pixels[i].transpose(1, 2, 0), (mixed - mean) / std, atol=1e-4)
 

@@ -7,7 +7,21 @@ import pytest
 
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._graph.feed import PlanFeed
-from dali_mixup.methods import RICAP, CutMix, FMix, GMix, HMix, Mosaic, ResizeMix
+from dali_mixup._graph.feed_operators import of_curves
+from dali_mixup.methods import (
+    REGISTRY,
+    RICAP,
+    CutMix,
+    FMix,
+    Form,
+    GMix,
+    HMix,
+    MaskMix,
+    Method,
+    Mosaic,
+    ResizeMix,
+    VHMixUp,
+)
 
 H, W = 48, 64
 
@@ -41,29 +55,58 @@ def test_a_resized_partner_stands_where_it_is_pasted_from() -> None:
 
 
 @pytest.mark.parametrize("granularity", ["batch", "pair", "sample"])
-@pytest.mark.parametrize("methods", [[GMix(), FMix()], [CutMix(), HMix()]], ids=str)
+@pytest.mark.parametrize(
+    "methods", [[GMix(), FMix()], [CutMix(), FMix(max_soft=0.2), MaskMix(block=16)]], ids=str
+)
 def test_each_mask_is_fed_once_and_found_by_every_row_that_has_it(methods: list, granularity: str) -> None:
     policy = MixPolicy(methods, granularity=granularity, prob=0.8)
     feed = PlanFeed(policy, (0.0,) * 3, (1.0,) * 3, H, W)
     masked = 0
     for step in range(8):
         plan = policy.plan(33, H, W, seed=0, epoch=0, step=step)
-        is_mask, masks, at = feed.arrays(plan, ("is_mask", "mask", "mask_at"))
+        is_mask, masks, at, wide = feed.arrays(plan, ("is_mask", "mask", "mask_at", "mask_width"))
         rows = np.flatnonzero(is_mask)
         for place, row in enumerate(rows):
-            given = masks[rows[at[row]]] if feed.masks_are_shared else masks[rows[place]]
-            np.testing.assert_array_equal(given[:, :, 0], plan.masks[plan.mask_of[row]])
+            source = rows[at[row]] if feed.masks_are_shared else rows[place]
+            given = masks[source][:, :, 0]
+            if feed.masks_are_hard:
+                given = np.unpackbits(given, axis=1)[:, : wide[source, 0]]
+            np.testing.assert_array_equal(given, plan.mask(row))
         assert sum(mask.size > 1 for mask in masks) == len(set(plan.mask_of[rows]))
         masked += len(rows)
     assert masked
 
 
+@pytest.mark.parametrize("method", [GMix(), HMix(), VHMixUp()], ids=str)
+def test_curves_are_fed_for_every_row_and_make_its_mask(method: Method) -> None:
+    plan = MixPolicy([method], granularity="sample", prob=0.8).plan(33, H, W, seed=0, epoch=0, step=0)
+    fed = of_curves(plan, H, W)
+    made = fed["curve_d"] * fed["curve_a"] + fed["curve_u"] + fed["curve_v"]
+    for row in range(33):
+        expected = plan.mask(row) if fed["is_separable"][row] else 0
+        np.testing.assert_array_equal(made[row, :, :, 0], expected)
+
+
+@pytest.mark.parametrize("granularity", ["batch", "sample"])
+@pytest.mark.parametrize(
+    "name", sorted(n for n, m in REGISTRY.items() if m.form in (Form.MASK, Form.SEPARABLE))
+)
+def test_what_is_fed_of_masks_is_small(name: str, granularity: str) -> None:
+    """For 256 rows of 224 x 224 pixels; one float32 per pixel would be 51 MB."""
+    policy = MixPolicy([REGISTRY[name]()], granularity=granularity)
+    plan = policy.plan(256, 224, 224, seed=0, epoch=0, step=0)
+    for compiled in (False, True):
+        feed = PlanFeed(policy, (0.0,) * 3, (1.0,) * 3, 224, 224, compiled)
+        fed = feed.arrays(plan, feed.pixel_names)
+        assert sum(sum(row.nbytes for row in rows) for rows in fed) < 1.7e6
+
+
 @pytest.mark.parametrize(
     ("methods", "dtype"),
-    [([FMix()], np.uint8), ([FMix(max_soft=0.1)], np.float32), ([FMix(), GMix()], np.float32)],
+    [([FMix()], np.uint8), ([FMix(max_soft=0.1)], np.float32), ([FMix(), FMix(max_soft=0.1)], np.float32)],
     ids=str,
 )
-def test_hard_masks_are_bytes_unless_the_policy_has_others(methods: list, dtype: type) -> None:
+def test_hard_masks_are_bits_unless_the_policy_has_others(methods: list, dtype: type) -> None:
     """One type in every batch, whichever methods it drew: a graph has one."""
     for granularity in ("batch", "sample"):
         policy = MixPolicy(methods, granularity=granularity, prob=0.7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from dali_mixup.methods import Draws, Form, Method
 
 
 def _draw(method: Method, n: int, height: int, width: int, seed: int = 0) -> Draws:
-    return method.draw(np.random.RandomState(seed), n, height, width)
+    """A method's draws, with masks as arrays (n, H, W) whatever form they were drawn in."""
+    draws = method.draw(np.random.RandomState(seed), n, height, width)
+    return draws if draws.masks is None else replace(draws, masks=np.asarray(draws.masks))
 
 
 def _painted(method: Method, draws: Draws, height: int, width: int) -> np.ndarray:
@@ -24,8 +27,8 @@ def _painted(method: Method, draws: Draws, height: int, width: int) -> np.ndarra
         return canvas
     canvas[:, 0] = 1
     for i in range(n):
-        if method.form == Form.MASK:
-            assert draws.masks is not None
+        if method.form in (Form.MASK, Form.SEPARABLE):
+            assert isinstance(draws.masks, np.ndarray)
             canvas[i, 0], canvas[i, 1] = draws.masks[i], 1 - draws.masks[i].astype(np.float64)
         elif method.form == Form.PASTE:
             assert draws.regions is not None
@@ -48,7 +51,7 @@ def _lawful(method: Method, n: int, height: int, width: int, seed: int = 0) -> N
     assert draws.weights.shape == (n, method.columns) and draws.weights.dtype == np.float64
     assert ((draws.weights >= 0) & (draws.weights <= 1)).all()
     np.testing.assert_allclose(draws.weights.sum(1), 1, atol=1e-12)
-    if draws.masks is not None:
+    if isinstance(draws.masks, np.ndarray):
         assert draws.masks.shape == (n, height, width)
         assert draws.masks.dtype == (np.uint8 if method.hard else np.float32)
         assert draws.masks.min() >= 0 and draws.masks.max() <= 1

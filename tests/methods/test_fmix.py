@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from dali_mixup.methods import FMix
-from dali_mixup.methods.fmix import clouds, highest, limit, low_frequency_image, spectrum
+from dali_mixup.methods.clouds import Cloud, clouds, limit, low_frequency_image, spectrum
+from dali_mixup.methods.contours import highest, softened
 
 
 def test_a_hard_mask_has_a_whole_number_of_own_pixels_and_its_label_counts_them(draw):
@@ -57,30 +58,72 @@ def published_mask(noise, height, width, decay, count, soft):
     return mask.reshape(height, width)
 
 
+def exactly(values: np.ndarray) -> Cloud:
+    """An image without rounding errors."""
+    return Cloud(values, 0.0, lambda y, x: values[y, x])
+
+
 @pytest.mark.parametrize("soft", [0, 25])
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (24, 40), (31, 31)])
 def test_masks_are_those_of_the_published_formula(height, width, soft):
     noise = np.random.RandomState(5).standard_normal((2, height, width // 2 + 1))
     count = int(0.4 * height * width)
-    cloud = low_frequency_image(np.random.RandomState(5), spectrum(height, width, 3.0), height, width)
-    np.testing.assert_allclose(
-        highest(cloud, count, soft), published_mask(noise, height, width, 3.0, count, soft), atol=1e-6
+    cloud = exactly(
+        low_frequency_image(np.random.RandomState(5), spectrum(height, width, 3.0), height, width)
     )
+    mask = softened(cloud, count, soft) if soft else highest(cloud, count)
+    np.testing.assert_allclose(mask, published_mask(noise, height, width, 3.0, count, soft), atol=1e-6)
+
+
+@pytest.mark.parametrize("lag", [4, 16, 40])
+def test_masks_are_as_coarse_as_those_of_the_published_code(draw, same_mean, lag):
+    """How often pixels some way apart have the same owner, over 400 masks of 96 x 130 pixels at lam = 1/2."""
+    rng = np.random.RandomState(1)
+    noise = [rng.standard_normal((2, 96, 66)) for _ in range(400)]
+    theirs = np.stack([published_mask(each, 96, 130, 3.0, 6240, 0) for each in noise])
+    ours = draw(FMix(lam=0.5), 400, 96, 130).masks
+    down, across = (
+        [(masks[:, lag:] == masks[:, :-lag]).mean((1, 2)) for masks in (ours, theirs)],
+        [(masks[:, :, lag:] == masks[:, :, :-lag]).mean((1, 2)) for masks in (ours, theirs)],
+    )
+    same_mean(*down)
+    same_mean(*across)
 
 
 @pytest.mark.parametrize(("height", "width"), [(224, 224), (96, 130), (131, 97)])
 def test_clouds_without_high_frequencies_are_fourier_sums_of_the_others(height, width):
     amplitude = spectrum(height, width, 3.0)
     most = limit(amplitude, width)
-    noise = np.random.RandomState(3).standard_normal((2, 2, 2 * most + 1, most + 1))
-    for cloud, (real, imaginary) in zip(
-        clouds(np.random.RandomState(3), 2, amplitude, height, width), noise, strict=True
-    ):
+    noise = np.random.RandomState(3).standard_normal((11, 2, 2 * most + 1, most + 1))
+    made = clouds(np.random.RandomState(3), 11, height, width, 3.0)
+    for cloud, (real, imaginary) in zip(made, noise, strict=True):
         full = np.zeros(amplitude.shape, complex)
         rows = np.arange(-most, most + 1)[:, None]
         full[rows, np.arange(most + 1)] = real + 1j * imaginary
         expected = np.fft.irfft2(amplitude * full, (height, width)) * height * width
-        np.testing.assert_allclose(cloud, expected, atol=1e-5 * np.abs(expected).max())
+        assert abs(cloud.values - expected).max() < cloud.error < 1e-4 * abs(expected).max()
+        y, x = np.random.RandomState(0).randint(0, (height, width), (50, 2)).T
+        np.testing.assert_allclose(cloud.exact(y, x), expected[y, x], atol=1e-12 * abs(expected).max())
+
+
+def test_the_highest_pixels_are_those_of_the_exact_cloud():
+    rng, y, x = np.random.RandomState(2), *np.mgrid[0:96, 0:130].reshape(2, -1)
+    for cloud in clouds(rng, 300, 96, 130, 3.0):
+        count = rng.randint(1, 96 * 130)
+        expected = np.zeros(96 * 130, bool)
+        expected[np.argsort(-cloud.exact(y, x))[:count]] = True
+        np.testing.assert_array_equal(highest(cloud, count).ravel(), expected)
+
+
+@pytest.mark.parametrize("size", [(4, 5), (60, 70)])  # all pixels in the guessed range, and few of them
+def test_where_rounding_may_have_changed_the_order_the_exact_values_decide(size):
+    exact = np.random.RandomState(0).permutation(size[0] * size[1]).reshape(size) * 1.0
+    rounded = (exact // 3).astype(
+        np.float32
+    )  # three pixels each are level, and only the exact values order them
+    cloud = Cloud(rounded, 0.1, lambda y, x: exact[y, x])
+    for count in range(exact.size + 1):
+        np.testing.assert_array_equal(highest(cloud, count), exact >= exact.size - count)
 
 
 @pytest.mark.parametrize("decay", [2.5, 3.0, 4.0])
@@ -92,7 +135,7 @@ def test_leaving_frequencies_out_moves_contours_by_a_tenth_of_a_pixel(decay):
     for _ in range(20):
         noise = rng.standard_normal(amplitude.shape) + 1j * rng.standard_normal(amplitude.shape)
         whole, part = (
-            highest(np.fft.irfft2(amplitude * noise * kept, (224, 224)), 25_000, 0)
+            highest(exactly(np.fft.irfft2(amplitude * noise * kept, (224, 224))), 25_000)
             for kept in (1, np.maximum(y, x) <= most)
         )
         changed += (whole != part).sum()
@@ -115,7 +158,7 @@ def test_where_nothing_can_be_left_out_all_frequencies_are_used():
 def test_exactly_as_many_pixels_as_asked_for_are_the_highest(values, share):
     cloud = np.array([values], np.float32)
     count = int(share * cloud.size)
-    mask = highest(cloud, count, 0)
+    mask = highest(exactly(cloud), count)
     assert mask.sum() == count
     assert not 0 < count < cloud.size or cloud[mask].min() >= cloud[~mask].max()
 

@@ -45,10 +45,10 @@ def test_the_lighter_image_shines_through_the_window(draw):
 def test_windows_are_round_and_hold_their_share_of_images_that_are_not_square():
     """G integrates to m H W whatever the proportions, as long as it fits inside."""
     rng = np.random.RandomState(0)
-    draws = GMix(alpha=0.3).draw(rng, 4000, 40, 160)
+    masks = np.asarray(GMix(alpha=0.3).draw(rng, 4000, 40, 160).masks)
     lam = np.random.RandomState(0).beta(0.3, 0.3, 4000)
     light = np.minimum(lam, 1 - lam)
-    window = np.where((lam < 0.5)[:, None, None], draws.masks, 1 - draws.masks)
+    window = np.where((lam < 0.5)[:, None, None], masks, 1 - masks)
     centre = window.reshape(4000, -1).argmax(1)
     y, x = centre // 160, centre % 160
     fits = (light > 1e-3) & (light < 0.01) & (abs(y - 20) < 8) & (abs(x - 80) < 60)

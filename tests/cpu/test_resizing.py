@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-kernels = pytest.importorskip("dali_mixup._cpu.kernels")
+kernels = pytest.importorskip("dali_mixup._cpu.resizing")
 
 PILLOW = {
     "bilinear": Image.Resampling.BILINEAR,
@@ -21,7 +21,7 @@ def resized(
     image: np.ndarray, size: tuple[int, int], interpolation: str, flipped: bool = False
 ) -> np.ndarray:
     out = np.zeros((*size, 3), np.uint8)
-    kernels.resize(image, flipped, out, kernels.RADIUS[interpolation])
+    kernels.resize(image, flipped, out, kernels.RADIUS[interpolation], size, (0, 0))
     return out
 
 
@@ -38,7 +38,7 @@ def pillow_matrix(before: int, after: int, interpolation: str) -> np.ndarray:
 @pytest.mark.parametrize("interpolation", PILLOW)
 @given(before=st.integers(1, 60), after=st.integers(1, 60))
 def test_the_weights_are_pillows(interpolation: str, before: int, after: int) -> None:
-    first, count, weights = kernels.taps(before, after, kernels.RADIUS[interpolation])
+    first, count, weights = kernels.taps(before, after, 0, after, kernels.RADIUS[interpolation])
     ours = np.zeros((after, before))
     for i in range(after):
         ours[i, first[i] : first[i] + count[i]] = weights[i, : count[i]]

@@ -1,0 +1,78 @@
+"""A plan as the compiled kernels of `dali_mixup._cpu` take it, one entry per row of the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dali_mixup._decide.plan import MixPlan
+from dali_mixup._graph.feed_operators import regions_of
+from dali_mixup.methods import Bits, Form
+
+NOTHING = np.zeros(4, np.uint8)
+"""Stands for a mask that a row does not have."""
+
+
+def of_kernels(
+    plan: MixPlan, mean: Sequence[float], std: Sequence[float], hard: bool
+) -> dict[str, np.ndarray | list[np.ndarray]]:
+    """Arrays of `operators.finished`: rows (N, k) int32, coefficients (N, k + 1, 3) float32, steps (N, 1 + r, 7) int32
+    and masks, a list of (bytes,) uint8.
+
+    Args:
+        hard: whether the masks of MASK rows are fed as bits.
+    """
+    at, masks = _masks(plan, hard)
+    head = np.zeros((len(plan), 1, 7), np.int32)
+    head[:, 0, 0], head[:, 0, 1] = plan.form, hard
+    return {
+        "rows": np.concatenate([plan.partners[:, 1:], at[:, None]], axis=1),
+        "coefficients": _coefficients(plan, mean, std),
+        "steps": np.concatenate([head, regions_of(plan)], axis=1),
+        "masks": masks,
+    }
+
+
+def normalising(mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
+    """(2, C) float32: the factor and the summand of a pixel for (x - mean) / std."""
+    return np.stack([1.0 / np.asarray(std), -np.asarray(mean) / np.asarray(std)]).astype(np.float32)
+
+
+def _coefficients(plan: MixPlan, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
+    """(N, k + 1, 3) of (sum_j w_j x_j - mean) / std: the factor of each image, and the summand. Rows of other forms
+    than BLEND have the first factor alone, that of one image."""
+    weights = np.eye(1, plan.partners.shape[1]).repeat(len(plan), axis=0)
+    mine = plan.form == Form.BLEND
+    weights[mine] = plan.pixel_weights[mine]
+    made = np.empty((len(plan), weights.shape[1] + 1, len(std)), np.float32)
+    made[:, :-1] = weights[:, :, None] / np.asarray(std)
+    made[:, -1] = normalising(mean, std)[1]
+    return made
+
+
+def _masks(plan: MixPlan, hard: bool) -> tuple[np.ndarray, list[np.ndarray]]:
+    """((N,) int32 rows where each row's mask is, the masks): every distinct one at the first row that has it."""
+    at, fed = np.zeros(len(plan), np.int32), [NOTHING] * len(plan)
+    for form in (Form.MASK, Form.SEPARABLE):
+        rows = np.flatnonzero(plan.form == form)
+        used, first, which = np.unique(plan.mask_of[rows], return_index=True, return_inverse=True)
+        at[rows] = rows[first][which]
+        if len(rows):
+            for row, data in zip(rows[first].tolist(), _bytes(plan, form, hard, used), strict=True):
+                fed[row] = data
+    return at, fed
+
+
+def _bytes(plan: MixPlan, form: Form, hard: bool, used: np.ndarray) -> np.ndarray:
+    """(m, bytes) uint8 of the masks `used`: bits, pixels in float32, or the curves u, d, v and a in float32."""
+    if form == Form.SEPARABLE:
+        assert plan.curves is not None
+        parts = plan.curves.down[used], plan.curves.across[used]
+        return np.concatenate([part.reshape(len(used), -1) for part in parts], axis=1).view(np.uint8)
+    assert plan.masks is not None
+    if hard:
+        assert isinstance(plan.masks, Bits)
+        bits = plan.masks.packed[used].reshape(len(used), -1)
+        return np.pad(bits, ((0, 0), (0, -bits.shape[1] % 4)))  # so that a neighbour's numbers are aligned
+    return np.ascontiguousarray(plan.masks[used], np.float32).reshape(len(used), -1).view(np.uint8)

@@ -1,0 +1,113 @@
+"""The parts of a plan as DALI's operators take them: a function per form, one entry per row of the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dali_mixup._decide.plan import MixPlan
+from dali_mixup.methods import Bits, Form
+
+TINY = np.float32(1e-30)  # stands for a weight of 0 under a division; 255 / TINY is still a float32
+
+
+def of_blends(
+    plan: MixPlan, mean: Sequence[float], std: Sequence[float], blended: int
+) -> dict[str, np.ndarray]:
+    """sum_j w_j x_j = w_0 (x_0 + sum_j r_j x_j) with r_j = w_j / w_0, so the outer product with w_0 and the
+    normalisation are one step: ((x_0 + sum r_j x_j) - mean / w_0) / (std / w_0)."""
+    own = np.maximum(plan.pixel_weights[:, :1], TINY)
+    made = {
+        "is_blend": plan.form == Form.BLEND,
+        "mean": np.asarray(mean, np.float32) / own,
+        "std": np.asarray(std, np.float32) / own,
+    }
+    for j in range(1, blended + 1):
+        made[f"ratio{j}"] = plan.pixel_weights[:, j] / own[:, 0]
+    return made
+
+
+def regions_of(plan: MixPlan) -> np.ndarray:
+    """(N, r, 7) int32, r >= 1: the regions of PASTE rows. Those of others are empty: RICAP's would move the pixels of
+    rows left alone."""
+    regions = plan.regions if plan.regions is not None else np.zeros((len(plan), 1, 7), np.int32)
+    return np.where((plan.form == Form.PASTE)[:, None, None], regions, np.int32(0))
+
+
+def of_pastes(plan: MixPlan, height: int, width: int) -> dict[str, np.ndarray]:
+    """The row's own image first, then its rectangles; rows of other forms paste nothing: their pixels come from another
+    branch."""
+    regions = regions_of(plan)
+    rows = np.arange(len(plan), dtype=np.int32)[:, None]
+    ids = np.concatenate([rows, np.take_along_axis(plan.partners, regions[:, :, 0], 1)], axis=1)
+    whole = np.zeros((len(plan), 1, 6), np.int32)
+    whole[np.isin(plan.form, (Form.PASTE, Form.NONE)), 0, 4:] = height, width
+    geometry = np.concatenate([whole, regions[:, :, 1:]], axis=1)
+    # Empty rectangles come first, under the whole image: DALI 2.4's GPU kernel never closes one, and would copy its
+    # image over everything below it or to its right.
+    full = (geometry[:, :, 4:] > 0).all(2, keepdims=True)
+    order = np.argsort(full, axis=1, kind="stable")
+    geometry = np.take_along_axis(geometry * full, order, axis=1)
+    ids = np.take_along_axis(ids, order[:, :, 0], axis=1)
+    return {
+        "paste_ids": ids,
+        "paste_from": np.ascontiguousarray(geometry[:, :, 0:2]),
+        "paste_to": np.ascontiguousarray(geometry[:, :, 2:4]),
+        "paste_shape": np.ascontiguousarray(geometry[:, :, 4:6]),
+    }
+
+
+def of_resizes(plan: MixPlan, height: int, width: int) -> dict[str, np.ndarray]:
+    """The whole own image, then the partner's, which was resized to exactly the rectangle's size and is placed at the
+    rectangle, on a canvas that begins at `resize_start` relative to it."""
+    mine = plan.form == Form.RESIZE
+    boxes = plan.boxes
+    size = np.where(mine[:, None], boxes[:, 2:] - boxes[:, :2], 1)
+    zero = np.zeros_like(size)
+    whole = np.broadcast_to(np.array([height, width], np.int32), size.shape)
+    return {
+        "is_resize": mine,
+        "resize_size": size.astype(np.float32),
+        "resize_start": np.where(mine[:, None], -boxes[:, :2], 0).astype(np.int32),
+        "resize_to": np.stack([zero, np.where(mine[:, None], boxes[:, :2], 0)], axis=1).astype(np.int32),
+        "resize_shape": np.stack([whole, size], axis=1).astype(np.int32),
+    }
+
+
+def of_masks(plan: MixPlan, hard: bool, width: int) -> dict[str, np.ndarray | list[np.ndarray]]:
+    """Each distinct mask once, at the first MASK row that has it, and one number at the others: (H, ceil(W / 8), 1)
+    bits of masks that are all hard, else (H, W, 1) float32. `mask_at` is the place of a row's mask, counted among MASK
+    rows, because only these reach the branch that reads it; `mask_width` the width of what is fed, in pixels."""
+    mine = plan.form == Form.MASK
+    rows = np.flatnonzero(mine)
+    used, first, which = np.unique(plan.mask_of[rows], return_index=True, return_inverse=True)
+    fed = [np.zeros((1, 1, 1), np.uint8 if hard else np.float32)] * len(plan)
+    for mask, row in zip(used, rows[first], strict=True):
+        assert plan.masks is not None
+        if hard:
+            assert isinstance(plan.masks, Bits)
+            fed[row] = plan.masks.packed[mask][:, :, None]
+        else:
+            fed[row] = plan.masks[mask][:, :, None].astype(np.float32, copy=False)
+    at = np.zeros(len(plan), np.int32)
+    at[rows] = first[which]
+    wide = np.ones((len(plan), 1), np.int32)
+    wide[rows[first]] = width
+    return {"is_mask": mine, "mask": fed, "mask_at": at, "mask_width": wide}
+
+
+def of_curves(plan: MixPlan, height: int, width: int) -> dict[str, np.ndarray]:
+    """The curves of `methods.Separable`, (H, 1, 1) and (1, W, 1) float32; zeros for rows of other forms."""
+    mine = plan.form == Form.SEPARABLE
+    down, across = (np.zeros((len(plan), 2, extent), np.float32) for extent in (height, width))
+    if plan.curves is not None:
+        down[mine] = plan.curves.down[plan.mask_of[mine]]
+        across[mine] = plan.curves.across[plan.mask_of[mine]]
+    return {
+        "is_separable": mine,
+        "curve_u": np.ascontiguousarray(down[:, 0, :, None, None]),
+        "curve_d": np.ascontiguousarray(down[:, 1, :, None, None]),
+        "curve_v": np.ascontiguousarray(across[:, 0, None, :, None]),
+        "curve_a": np.ascontiguousarray(across[:, 1, None, :, None]),
+    }

@@ -1,0 +1,126 @@
+"""Masks in fewer numbers than pixels: as bits, or as curves down and across the image.
+
+Both give plain arrays when indexed, or by `numpy.asarray`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Bits:
+    """n masks of 0 and 1, eight pixels to a byte.
+
+    Attributes:
+        packed: (n, H, ceil(W / 8)) uint8, the leftmost pixel in the highest bit, as `numpy.packbits` has it.
+        width: W in pixels.
+    """
+
+    packed: np.ndarray
+    width: int
+
+    def __post_init__(self) -> None:
+        packed = self.packed
+        if packed.dtype != np.uint8 or packed.ndim != 3 or packed.shape[2] != -(-self.width // 8):
+            raise ValueError(
+                f"Bits: packed of {packed.dtype} and shape {packed.shape} with width={self.width}; expected uint8 and "
+                f"(n, H, {-(-self.width // 8)})"
+            )
+
+    @classmethod
+    def of(cls, masks: Iterable[np.ndarray]) -> Bits:
+        """The masks, at least one, (H, W) each, of 0 and 1 in any type."""
+        packed = []
+        for mask in masks:
+            width = mask.shape[1]
+            packed.append(np.packbits(mask.astype(bool, copy=False), axis=1))
+        return cls(np.stack(packed), width)
+
+    def __len__(self) -> int:
+        return len(self.packed)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        """(..., H, W) uint8."""
+        return np.unpackbits(self.packed[index], axis=-1, count=self.width)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:].astype(np.uint8 if dtype is None else dtype, copy=False)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(n, H, W)."""
+        return (*self.packed.shape[:2], self.width)
+
+
+@dataclass(frozen=True)
+class Separable:
+    """n masks d(y) a(x) + u(y) + v(x), added up in this order in float32.
+
+    Attributes:
+        down: (n, 2, H) float32, u and d.
+        across: (n, 2, W) float32, v and a.
+    """
+
+    down: np.ndarray
+    across: np.ndarray
+
+    def __post_init__(self) -> None:
+        shapes = self.down.shape, self.across.shape
+        right = all(len(shape) == 3 and shape[:2] == (len(self.down), 2) for shape in shapes)
+        if not right or not self.down.dtype == self.across.dtype == np.float32:
+            raise ValueError(
+                f"Separable: down of {self.down.dtype} and shape {shapes[0]}, across of {self.across.dtype} and shape "
+                f"{shapes[1]}; expected float32, (n, 2, H) and (n, 2, W)"
+            )
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        u: np.ndarray | float = 0.0,
+        d: np.ndarray | float = 0.0,
+        v: np.ndarray | float = 0.0,
+        a: np.ndarray | float = 0.0,
+        size: tuple[int, int, int],
+    ) -> Separable:
+        """Masks of `size` (n, H, W) from curves of shapes (n, H) for u and d, (n, W) for v and a, or that broadcast to
+        these."""
+        n, height, width = size
+        down, across = np.empty((n, 2, height), np.float32), np.empty((n, 2, width), np.float32)
+        down[:, 0], down[:, 1], across[:, 0], across[:, 1] = u, d, v, a
+        return cls(down, across)
+
+    def __len__(self) -> int:
+        return len(self.down)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        """(..., H, W) float32."""
+        down, across = self.down[index], self.across[index]
+        mask = down[..., 1, :, None] * across[..., 1, None, :]
+        mask += down[..., 0, :, None]
+        mask += across[..., 0, None, :]
+        return mask
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:].astype(np.float32 if dtype is None else dtype, copy=False)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(n, H, W)."""
+        return len(self.down), self.down.shape[2], self.across.shape[2]
+
+
+def joined(first: Any, second: Any) -> Any:
+    """The masks of both, one after the other; as bits if both are, else as arrays."""
+    if isinstance(first, Bits) and isinstance(second, Bits):
+        return Bits(np.concatenate([first.packed, second.packed]), first.width)
+    if isinstance(first, Separable) and isinstance(second, Separable):
+        return Separable(
+            np.concatenate([first.down, second.down]), np.concatenate([first.across, second.across])
+        )
+    return np.concatenate([np.asarray(first, np.float32), np.asarray(second, np.float32)])

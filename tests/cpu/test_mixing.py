@@ -1,0 +1,151 @@
+"""What the compiled kernels mix, against NumPy and against the same graph of DALI's operators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from nvidia.dali import Pipeline, fn, types
+
+from dali_mixup._decide.plan import MixPlan
+from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._decide.scatter import extended
+from dali_mixup._graph.feed import PlanFeed
+from dali_mixup._graph.pixels import mixed_and_normalised
+from dali_mixup.methods import REGISTRY, CutMix, Draws, FMix, Form, GMix, Method, MixUp
+
+pytest.importorskip("dali_mixup._cpu.operators")
+
+MEAN, STD = (120.0, 115.0, 100.0), (60.0, 58.0, 57.0)
+SIZES = [
+    (8, 70, 66),
+    (5, 31, 23),
+    (3, 9, 8),
+]  # rows, height, width: bits that fill their bytes, and that do not
+EVERY = [kind() for kind in REGISTRY.values()]
+
+
+@dataclass(frozen=True)
+class Dense(Method):
+    """Soft masks as arrays, as a method of a user may draw them, in float64."""
+
+    name: ClassVar[str] = "dense"
+    form: ClassVar[Form] = Form.MASK
+
+    def draw(self, rng: np.random.RandomState, n: int, height: int, width: int) -> Draws:
+        masks = rng.random_sample((n, height, width))
+        own = masks.mean((1, 2))
+        return Draws(weights=np.stack([own, 1 - own], axis=1), masks=masks)
+
+
+def noise(rows: int, height: int, width: int) -> np.ndarray:
+    return np.random.RandomState(1).randint(0, 256, (rows, height, width, 3)).astype(np.uint8)
+
+
+def ran(
+    images: np.ndarray,
+    policy: MixPolicy,
+    compiled: bool,
+    *,
+    layout: str = "CHW",
+    rows: int | None = None,
+    steps: int = 3,
+) -> list[np.ndarray]:
+    """Batches of one set of images; `rows` of them are the plan's, the others are partners at most."""
+    count, height, width, _ = images.shape
+    feed = PlanFeed(policy, MEAN, STD, height, width, compiled)
+
+    def source(info: Any) -> tuple[Any, ...]:
+        plan = plan_of(policy, rows or count, height, width, info.iteration)
+        return (list(images), *feed.arrays(extended(plan, count), feed.pixel_names))
+
+    pipe = Pipeline(batch_size=count, num_threads=3, device_id=None, prefetch_queue_depth=2)
+    with pipe:
+        fed = fn.external_source(
+            source=source, num_outputs=1 + len(feed.pixel_names), batch=True, batch_info=True
+        )
+        nodes = dict(zip(feed.pixel_names, fed[1:], strict=True))
+        plain = fn.reshape(fed[0], layout="HWC")
+        pipe.set_outputs(mixed_and_normalised(plain, feed, nodes, types.DALIDataType.FLOAT, layout))
+    pipe.build()
+    return [np.array(pipe.run()[0].as_tensor()) for _ in range(steps)]
+
+
+def plan_of(policy: MixPolicy, rows: int, height: int, width: int, step: int) -> MixPlan:
+    return policy.plan(rows, height, width, seed=3, epoch=0, step=step)
+
+
+def granularities(method: Method) -> tuple[str, ...]:
+    return ("batch", "pair", "sample") if method.columns == 2 else ("batch", "sample")
+
+
+@pytest.mark.parametrize("method", [*EVERY, Dense(), FMix(max_soft=0.2), MixUp(k=7)], ids=repr)
+def test_every_method_is_mixed_as_by_dalis_operators(method: Method) -> None:
+    for granularity in granularities(method):
+        policy = MixPolicy([method], granularity=granularity)
+        for size in SIZES:
+            for layout in ("CHW", "HWC"):
+                ours, theirs = (
+                    ran(noise(*size), policy, compiled, layout=layout) for compiled in (True, False)
+                )
+                for mine, other in zip(ours, theirs, strict=True):
+                    np.testing.assert_allclose(mine, other, atol=2e-5)
+
+
+@pytest.mark.parametrize("rows", [16, 11], ids=["all", "with companions"])
+def test_all_methods_together(rows: int) -> None:
+    policy = MixPolicy([*EVERY, Dense()], granularity="sample", prob=0.9)
+    images = noise(16, 70, 66)
+    ours, theirs = (ran(images, policy, compiled, rows=rows, steps=6) for compiled in (True, False))
+    assert {int(f) for step in range(6) for f in plan_of(policy, rows, 70, 66, step).form} == set(Form)
+    for mine, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(mine, other, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "method", [m for m in EVERY if m.form == Form.PASTE or (m.form == Form.MASK and m.hard)], ids=repr
+)
+def test_copied_pixels_are_those_of_a_row_that_is_left_alone_bit_by_bit(method: Method) -> None:
+    images = noise(6, 70, 66)
+    (plain,) = ran(images, MixPolicy([method], prob=0.0), True, steps=1)
+    policy = MixPolicy([method], granularity="sample", partners="derangement")
+    for step, mixed in enumerate(ran(images, policy, True)):
+        plan = plan_of(policy, 6, 70, 66, step)
+        for i in range(6):
+            expected = plain[i].copy()
+            if plan.form[i] == Form.MASK:
+                expected = np.where(plan.mask(i) == 1, plain[i], plain[plan.partners[i, 1]])
+            elif plan.form[i] == Form.PASTE:
+                assert plan.regions is not None
+                for column, sy, sx, ty, tx, h, w in plan.regions[i]:
+                    source = plain[plan.partners[i, column]]
+                    expected[:, ty : ty + h, tx : tx + w] = source[:, sy : sy + h, sx : sx + w]
+            np.testing.assert_array_equal(mixed[i], expected)
+
+
+@pytest.mark.parametrize("method", [GMix(), FMix(), CutMix(), MixUp()], ids=repr)
+def test_a_batch_of_another_size_follows(method: Method) -> None:
+    """The same graph with the arrays of two sizes, as progressive resizing has them."""
+    policy = MixPolicy([method], granularity="sample", partners="derangement")
+    sizes = [(70, 66), (33, 41), (70, 66)]
+    feeds = [PlanFeed(policy, MEAN, STD, *size, True) for size in sizes]
+    images = [noise(4, *size) for size in sizes]
+
+    def source(info: Any) -> tuple[Any, ...]:
+        at = info.iteration % 3
+        plan = plan_of(policy, 4, *sizes[at], 0)
+        return (list(images[at]), *feeds[at].arrays(plan, feeds[at].pixel_names))
+
+    names = feeds[0].pixel_names
+    pipe = Pipeline(batch_size=4, num_threads=2, device_id=None)
+    with pipe:
+        fed = fn.external_source(source=source, num_outputs=1 + len(names), batch=True, batch_info=True)
+        nodes = dict(zip(names, fed[1:], strict=True))
+        plain = fn.reshape(fed[0], layout="HWC")
+        pipe.set_outputs(mixed_and_normalised(plain, feeds[0], nodes, types.DALIDataType.FLOAT, "CHW"))
+    pipe.build()
+    for at in range(3):
+        (expected,) = ran(images[at], policy, False, steps=1)
+        np.testing.assert_allclose(np.array(pipe.run()[0].as_tensor()), expected, atol=2e-5)
