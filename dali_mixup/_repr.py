@@ -39,3 +39,10 @@ def escaped(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+
+
+def quoted(name: str | bytes, most: int = 200) -> str:
+    """A name as `repr` shows it, without its middle if that is longer than `most`: in a damaged file, a name may be any
+    bytes."""
+    text = repr(name)
+    return text if len(text) <= most else f"{text[: most // 2]}...{text[-(most // 2) :]}"

@@ -12,6 +12,7 @@ from urllib.parse import quote_from_bytes
 import numpy as np
 
 from dali_mixup._checks import choice
+from dali_mixup._repr import quoted
 from dali_mixup.sources.archive_index import ArchiveIndex, Layout, kept_index
 from dali_mixup.sources.archives import ArchivePaths, Archives
 from dali_mixup.sources.caffe_datum import ORDERS, datum, pnm
@@ -203,7 +204,7 @@ def _check(file: str, index: ArchiveIndex, order: str | None) -> None:
     if not wrong.any():
         return
     row = int(np.argmax(wrong))
-    what = f"the key {index.name_texts()[row]!r} of {file!r}"
+    what = f"the key {quoted(index.name_texts()[row])} of {file!r}"
     if content[row] == Content.PICKLE:
         raise ValueError(
             f"{what} holds a Python pickle, and reading one can run any code. If you trust the file, unpickle it "

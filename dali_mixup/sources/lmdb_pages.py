@@ -14,6 +14,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from dali_mixup._repr import quoted
 from dali_mixup.sources.pieces import ArchiveError, Pieces
 
 _PAGE = struct.Struct("<QHHHH")
@@ -74,7 +75,7 @@ def values(read: Pieces) -> Iterator[Value]:
     count, before = 0, b""
     for value in _Pages(read, info.page).below(info.root, 0):
         if count and value.key <= before and not info.flags & _UNORDERED:
-            raise ArchiveError(f"the key {value.key!r} follows {before!r}: the file is damaged")
+            raise ArchiveError(f"the key {quoted(value.key)} follows {quoted(before)}: the file is damaged")
         count, before = count + 1, value.key
         yield value
     if count != info.entries:
@@ -180,8 +181,8 @@ class _Pages:
         key = content[at + _NODE.size : first]
         if flags & (_DATABASE | _SEVERAL):
             raise ArchiveError(
-                f"it holds a database named {key!r}, expected the images themselves: copy that database into a file of "
-                "its own"
+                f"it holds a database named {quoted(key)}, expected the images themselves: copy that database into a "
+                "file of its own"
             )
         if first + (_POINTER.size if flags & _BIG else size) > self._size:
             raise ArchiveError(f"page {number} is damaged: the entry at its byte {at} does not end in it")
@@ -193,11 +194,11 @@ class _Pages:
         kind, count = _OVERFLOWING.unpack(self._read(start + 10, start + _PAGE.size))
         if not kind & _OVERFLOW or _PAGE.size + size > count * self._size:
             raise ArchiveError(
-                f"page {pages} is damaged: it does not hold the {size} bytes of the key {key!r}"
+                f"page {pages} is damaged: it does not hold the {size} bytes of the key {quoted(key)}"
             )
         if start + _PAGE.size + size > self._read.size:
             raise ArchiveError(
-                f"the value of the key {key!r} has {size} bytes from offset {start + _PAGE.size} on, but the file ends "
-                f"at offset {self._read.size}: is it cut short?"
+                f"the value of the key {quoted(key)} has {size} bytes from offset {start + _PAGE.size} on, but the file "
+                f"ends at offset {self._read.size}: is it cut short?"
             )
         return Value(key, start + _PAGE.size, start + _PAGE.size + size)

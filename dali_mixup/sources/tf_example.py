@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dali_mixup._repr import quoted
 from dali_mixup.sources.pieces import ArchiveError, Read
 from dali_mixup.sources.wire import LENGTH, VARINT, Field, fields, signed, varints
 
@@ -32,7 +33,7 @@ def image_and_label(read: Read, start: int, stop: int, image: str, label: str) -
     for name in (image, label):
         if name not in found:
             raise ArchiveError(
-                f"it has no feature {name!r}, but {_names(read, start, stop)}; say which hold the images and the "
+                f"it has no feature {name!r}, but {_names(read, start, stop)}. Say which hold the images and the "
                 "labels: TFRecords(paths, image=..., label=...)"
             )
     images = [value for value in _values(read, found[image], image, _BYTES) if value.wire == LENGTH]
@@ -98,4 +99,5 @@ def _values(read: Read, feature: Field, name: str, kind: int) -> list[Field]:
 
 def _names(read: Read, start: int, stop: int) -> str:
     names = sorted({name.decode(errors="backslashreplace") for name, _ in _entries(read, start, stop)})
-    return f"{names[:20]}" + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+    shown = ", ".join(quoted(name, 60) for name in names[:12])
+    return f"{shown} and {len(names) - 12} more" if len(names) > 12 else shown

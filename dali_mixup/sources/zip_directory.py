@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dali_mixup._repr import quoted
 from dali_mixup.sources.pieces import ArchiveError, Pieces
 
 STORED, DEFLATED = 0, 8
@@ -205,7 +206,7 @@ def _member(entry: tuple[int, ...], name: bytes, extra: bytes, at: int, director
     text = name.decode("utf-8", "surrogateescape") if flags & _UTF8 else name.decode("cp437")
     start = offset + directory.shift
     if "\0" in text or not text:
-        raise ArchiveError(f"the entry at offset {at} has the name {text!r}")
+        raise ArchiveError(f"the entry at offset {at} has the name {quoted(text)}")
     if start + _LOCAL.size + stored > directory.start:
         raise ArchiveError(
             f"the entry at offset {at} claims {stored} bytes from offset {start} on, but the directory begins at "
@@ -244,7 +245,7 @@ def _extents(found: list[Member], directory: _Directory) -> list[int]:
         least = _LOCAL.size + member.stored
         if member.offset + least > stop:
             raise ArchiveError(
-                f"the member {member.name!r} at offset {member.offset} reaches into the one at {stop}"
+                f"the member {quoted(member.name)} at offset {member.offset} reaches into the one at {stop}"
             )
         most = least + 2 * _MOST_EXTRA
         extents[number] = min(stop - member.offset, most)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from dali_mixup._repr import quoted
 from dali_mixup.sources.archive_index import ArchiveIndex
 from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
 from dali_mixup.sources.notes import Notes
@@ -51,7 +52,7 @@ def contents(members: Sequence[Member], folder: str) -> Contents:
     found = Contents({}, set(), Notes())
     for member in members:
         if member.name.startswith(_MACOS):
-            found.notes.add("macos", repr(member.name))
+            found.notes.add("macos", quoted(member.name))
         elif member.name.startswith(folder):
             path = member.name[len(folder) :]
             if "/" in path:
@@ -59,12 +60,12 @@ def contents(members: Sequence[Member], folder: str) -> Contents:
             if path.lower().endswith(IMAGE_EXTENSIONS):
                 if path in found.images:
                     raise ArchiveError(
-                        f"{member.name!r} is stored twice, at offsets {found.images[path].offset} and {member.offset}: "
-                        "zip the folder again, so that it is clear which one is meant"
+                        f"{quoted(member.name)} is stored twice, at offsets {found.images[path].offset} and "
+                        f"{member.offset}: zip the folder again, so that it is clear which one is meant"
                     )
                 found.images[path] = member
             elif path and not path.endswith("/"):
-                found.notes.add("other", repr(member.name))
+                found.notes.add("other", quoted(member.name))
     return found
 
 
@@ -82,7 +83,7 @@ def by_folder(found: Contents, classes: Sequence[str]) -> dict[str, int]:
         if slash:
             rows.append((label_of[path.partition("/")[0]], folder, name))
         else:
-            found.notes.add("outside", repr(path))
+            found.notes.add("outside", quoted(path))
     return {f"{folder}/{name}": label for label, folder, name in sorted(rows)}
 
 
@@ -95,7 +96,7 @@ def by_list(found: Contents, table: Mapping[str, int]) -> dict[str, int]:
     """
     for path in found.images:
         if path not in table:
-            found.notes.add("unlisted", repr(path))
+            found.notes.add("unlisted", quoted(path))
     return {path: label for path, label in table.items() if path in found.images}
 
 
@@ -113,7 +114,7 @@ def index(found: Contents, labels: Mapping[str, int], state: tuple[int, int]) ->
     members = [found.images[path] for path in labels]
     for member in members:
         if wrong := _wrong(member):
-            raise ArchiveError(f"{member.name!r} at offset {member.offset} {wrong}")
+            raise ArchiveError(f"{quoted(member.name)} at offset {member.offset} {wrong}")
     rows = [
         (member.offset, member.extent, label, member.stored, member.size, member.method, member.crc)
         for member, label in zip(members, labels.values(), strict=True)

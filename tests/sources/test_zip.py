@@ -275,3 +275,12 @@ def test_damaged_directories_are_named(tmp_path: Path) -> None:
     path.write_bytes(whole[:-2] + struct.pack("<H", 5) + b"note.")
     assert len(open_source(path)) == len(PLAIN), "a comment at the end"
     assert zlib.crc32(contents(open_source(path))[0]) == zlib.crc32(PLAIN["a/10.jpg"])
+
+
+def test_names_of_any_length_are_shortened_in_messages(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "t.zip", {f"a/../{'x' * 60_000}.jpg": b"x", "a/1.jpg": b"y"})
+    with pytest.raises(
+        ValueError, match=r"'a/\.\./xx+\.\.\.x+\.jpg' at offset 0 has an absolute path"
+    ) as caught:
+        open_source(path)
+    assert len(str(caught.value)) < 600
