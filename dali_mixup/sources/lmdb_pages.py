@@ -198,7 +198,7 @@ class _Pages:
             )
         if start + _PAGE.size + size > self._read.size:
             raise ArchiveError(
-                f"the value of the key {quoted(key)} has {size} bytes from offset {start + _PAGE.size} on, but the file "
-                f"ends at offset {self._read.size}: is it cut short?"
+                f"the value of the key {quoted(key)} has {size} bytes from offset {start + _PAGE.size} on, but the "
+                f"file ends at offset {self._read.size}: is it cut short?"
             )
         return Value(key, start + _PAGE.size, start + _PAGE.size + size)

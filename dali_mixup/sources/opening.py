@@ -213,8 +213,9 @@ def open_source(
     """The source that `data` describes.
 
     Args:
-        data: a folder of class folders, a manifest, a list, a table, tar shards, (path, label) pairs, a dataset of
-            torchvision, torch or Hugging Face, or a Source; docs/data.md describes each.
+        data: a folder of class folders, a manifest, a list, a table, tar shards, TFRecord, RecordIO, LMDB or zip files,
+            (path, label) pairs, a dataset of torchvision, torch or Hugging Face, or a Source; docs/data.md describes
+            each.
         classes: the labels of the classes: names in the order of their labels, a mapping from name to label, a file of
             these (.txt, .json), or another loader, source or dataset. Pass the training data's for validation data.
             None: the data's own.
