@@ -14,14 +14,12 @@ from typing import Any
 import numpy as np
 
 from dali_mixup._files import NotWritten, replacing
+from dali_mixup.sources.inputs import Input, opened
 from dali_mixup.sources.notes import Notes
 from dali_mixup.sources.paths import regular_file
 
 _log = logging.getLogger(__name__)
 _VERSION = 3
-_ENDS = 1 << 16
-"""Bytes at both ends of an archive that its index is tied to; whole archives if they are small."""
-
 _COLUMNS = ("offsets", "sizes", "labels")
 
 
@@ -49,7 +47,7 @@ class ArchiveIndex:
         offsets: (n,) int64, the first byte of each sample in the file.
         sizes: (n,) int64, their number of bytes.
         labels: (n,) int64.
-        state: size in bytes and modification time in nanoseconds of the file.
+        state: see `Input`.
         notes: its other contents.
         more: further (n,) int64 columns by name, as the format's `Layout` lists them.
     """
@@ -97,7 +95,7 @@ class ArchiveIndex:
 
 
 def kept_index(
-    path: str, folder: str | None, layout: Layout, scan: Callable[[int], ArchiveIndex]
+    path: str, folder: str | None, layout: Layout, scan: Callable[[Input], ArchiveIndex]
 ) -> ArchiveIndex:
     """The index of an archive: from its file if that was made from this archive, else made and written for next time.
 
@@ -105,35 +103,26 @@ def kept_index(
         path: the archive.
         folder: folder for index files; None: beside the archive.
         layout: its format.
-        scan: function that makes the index of the open file, given its descriptor.
+        scan: function that makes the index of the open file.
 
     Raises:
         FileNotFoundError: the archive does not exist.
         ValueError: it is not a regular file, or as `scan` raises.
     """
-    regular_file(path)
     kept = _index_file(path, folder)
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        origin = _origin(descriptor, layout)
-        index = _load(kept, origin, os.fstat(descriptor), layout)
+    with opened(path) as file:
+        origin = _origin(file, layout)
+        index = _load(kept, origin, file.state, layout)
         if index is None:
-            index = scan(descriptor)
-            if _origin(descriptor, layout) == origin:  # otherwise it is being written at this moment
+            index = scan(file)
+            if _origin(file, layout) == origin:  # otherwise it is being written at this moment
                 _save(kept, origin, index)
-    finally:
-        os.close(descriptor)
     return index
 
 
-def _origin(descriptor: int, layout: Layout) -> str:
-    """The identity of the file that an index belongs to. Writing to a file changes its ctime, which cannot be set
-    back."""
-    status = os.fstat(descriptor)
-    ends = os.pread(descriptor, _ENDS, 0) + os.pread(descriptor, _ENDS, max(0, status.st_size - _ENDS))
-    digest = hashlib.sha256(ends).hexdigest()
-    times = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
-    return f"{_VERSION} {times} {digest} {layout.name}"
+def _origin(file: Input, layout: Layout) -> str:
+    """The identity of the file and of the format that an index belongs to."""
+    return f"{_VERSION} {file.origin()} {layout.name}"
 
 
 def _index_file(path: str, folder: str | None) -> str:
@@ -144,7 +133,7 @@ def _index_file(path: str, folder: str | None) -> str:
     return os.path.join(folder, f"{os.path.basename(path)}.{digest}.index.npz")
 
 
-def _load(file: str, origin: str, status: os.stat_result, layout: Layout) -> ArchiveIndex | None:
+def _load(file: str, origin: str, state: tuple[int, int], layout: Layout) -> ArchiveIndex | None:
     """The index in a file; None if there is none, or none that can belong to this archive."""
     try:
         regular_file(file)
@@ -154,7 +143,7 @@ def _load(file: str, origin: str, status: os.stat_result, layout: Layout) -> Arc
         with np.load(file, allow_pickle=False) as saved:
             if saved["origin"].tobytes().decode() != origin:
                 return None
-            return _checked(saved, status, layout)
+            return _checked(saved, state, layout)
     except FileNotFoundError:
         return None
     except Exception as error:  # a file can be damaged in any way
@@ -162,7 +151,7 @@ def _load(file: str, origin: str, status: os.stat_result, layout: Layout) -> Arc
         return None
 
 
-def _checked(saved: Any, status: os.stat_result, layout: Layout) -> ArchiveIndex:
+def _checked(saved: Any, state: tuple[int, int], layout: Layout) -> ArchiveIndex:
     names = saved["names"]
     columns = {key: saved[key] for key in (*_COLUMNS, *layout.more)}
     offsets, sizes = columns["offsets"], columns["sizes"]
@@ -176,15 +165,12 @@ def _checked(saved: Any, status: os.stat_result, layout: Layout) -> ArchiveIndex
         or (names[-1:] != 0).any()
     ):
         raise ValueError("it has another number of names")
-    if not (
-        (offsets >= 0) & (sizes >= 0) & (sizes <= status.st_size) & (offsets <= status.st_size - sizes)
-    ).all():
+    if not ((offsets >= 0) & (sizes >= 0) & (sizes <= state[0]) & (offsets <= state[0] - sizes)).all():
         raise ValueError("it leads outside the archive")
     found = json.loads(saved["notes"].tobytes())
     notes = Notes({str(key): (int(count), str(example)) for key, (count, example) in found.items()})
     notes.texts(layout.findings)  # fails for invalid findings
     more = {key: columns[key] for key in layout.more}
-    state = (status.st_size, status.st_mtime_ns)
     return ArchiveIndex(names, offsets, sizes, columns["labels"], state, notes, more)
 
 

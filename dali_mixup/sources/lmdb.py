@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import IntEnum
 from typing import TypeAlias
@@ -16,6 +16,7 @@ from dali_mixup._repr import quoted
 from dali_mixup.sources.archive_index import ArchiveIndex, Layout, kept_index
 from dali_mixup.sources.archives import ArchivePaths, Archives
 from dali_mixup.sources.caffe_datum import ORDERS, datum, pnm
+from dali_mixup.sources.inputs import Input, opened
 from dali_mixup.sources.labels import whole_numbers
 from dali_mixup.sources.lmdb_pages import Value, values
 from dali_mixup.sources.names import name_bytes
@@ -108,7 +109,7 @@ class LMDB(Archives):
         groups = list(data.values()) if isinstance(data, Mapping) else [data]
         found = [_data_files(group) for group in groups]
         paths = ArchivePaths.of([file for group in found for file in group], index_dir)
-        indices = [kept_index(file, paths.index_dir, _LAYOUT, _scan(file)) for file in paths.files]
+        indices = [kept_index(file, paths.index_dir, _LAYOUT, _found) for file in paths.files]
         remarks: list[Remark] = []
         if isinstance(data, Mapping):
             classes = list(data)
@@ -151,18 +152,14 @@ def _data_files(paths: Paths) -> list[str]:
     return files
 
 
-def _scan(file: str) -> Callable[[int], ArchiveIndex]:
-    def scan(descriptor: int) -> ArchiveIndex:
-        status = os.fstat(descriptor)
-        pages, contents = Pieces(descriptor), Pieces(descriptor)
-        names, rows = [], []
-        with named(file, "an LMDB database"):
-            for value in values(pages):
-                names.append(quote_from_bytes(value.key, safe=_READABLE))
-                rows.append(_row(contents, value))
-        return ArchiveIndex.of(names, rows, (status.st_size, status.st_mtime_ns), Notes(), _LAYOUT.more)
-
-    return scan
+def _found(file: Input) -> ArchiveIndex:
+    names, rows = [], []
+    pages, contents = Pieces(file), Pieces(file)
+    with named(file, "an LMDB database"):
+        for value in values(pages):
+            names.append(quote_from_bytes(value.key, safe=_READABLE))
+            rows.append(_row(contents, value))
+    return ArchiveIndex.of(names, rows, file.state, Notes(), _LAYOUT.more)
 
 
 def _row(read: Pieces, value: Value) -> tuple[int, ...]:
@@ -225,8 +222,8 @@ def _check(file: str, index: ArchiveIndex, order: str | None) -> None:
 
 def _why(file: str, index: ArchiveIndex, row: int) -> str:
     start, size = int(index.offsets[row]), int(index.sizes[row])
-    with open(file, "rb") as opened:
-        read = Pieces(opened.fileno())
+    with opened(file) as again:
+        read = Pieces(again)
         try:
             datum(read, start, start + size)
         except ArchiveError as error:

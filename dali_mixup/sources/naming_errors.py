@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from dali_mixup.sources.inputs import Input
 from dali_mixup.sources.pieces import ArchiveError
 
 _COMPRESSED = {
@@ -20,21 +21,20 @@ _COMPRESSED = {
 
 
 @contextmanager
-def named(file: str, expected: str) -> Iterator[None]:
+def named(file: Input, expected: str) -> Iterator[None]:
     """Turn an ArchiveError into a ValueError that names the file, and says if it is compressed.
 
     Args:
-        file: its path.
+        file: the open file.
         expected: what it was read as.
     """
     try:
         yield
     except ArchiveError as error:
-        with open(file, "rb") as opened:
-            start = opened.read(8)
+        start = file.read(0, 8)
         kind = next(
             (text for magic, text in _COMPRESSED.items() if start.startswith(magic) and text != expected),
             None,
         )
         reason = f"it is {kind}; unpack it, since images are read at random" if kind else error
-        raise ValueError(f"{file!r} cannot be read as {expected}: {reason}") from None
+        raise ValueError(f"{file.path!r} cannot be read as {expected}: {reason}") from None

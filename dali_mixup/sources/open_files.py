@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dali_mixup.sources.base import Place
+
 
 class OpenFiles:
     """Reads parts of many files while keeping only some of them open (most machines allow 1024 per process).
@@ -27,21 +29,33 @@ class OpenFiles:
         self._open: OrderedDict[int, int] = OrderedDict()
         self._lock = threading.Lock()  # a descriptor must not be closed between its look-up and its use
 
-    def read(self, file: int, offset: int, size: int) -> np.ndarray:
-        """Bytes of a file.
+    def read_all(self, files: np.ndarray, offsets: np.ndarray, sizes: np.ndarray) -> list[np.ndarray]:
+        """Bytes of files.
 
         Args:
-            file: index of the file.
-            offset: the first byte.
-            size: number of bytes.
+            files: (m,) indices of files.
+            offsets: (m,) the first byte of each part.
+            sizes: (m,) number of bytes.
 
         Returns:
-            (size,) uint8.
+            (size,) uint8 for each part.
 
         Raises:
-            ValueError: the file has changed, or no image has as many bytes.
+            ValueError: a file has changed, or no image has as many bytes.
             OSError: it cannot be read.
         """
+        parts = zip(files.tolist(), offsets.tolist(), sizes.tolist(), strict=True)
+        return [self._read(*part) for part in parts]
+
+    def places(self, files: np.ndarray, offsets: np.ndarray, sizes: np.ndarray) -> list[Place]:
+        """The parts as places; arguments as for `read_all`."""
+        paths = self.paths
+        return [
+            (os.fsencode(paths[file]), offset, size)
+            for file, offset, size in zip(files.tolist(), offsets.tolist(), sizes.tolist(), strict=True)
+        ]
+
+    def _read(self, file: int, offset: int, size: int) -> np.ndarray:
         if size > self.MOST_BYTES:
             raise ValueError(
                 f"{size} bytes at offset {offset} of {self.paths[file]!r}, expected at most {self.MOST_BYTES} for an "

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TypeAlias
+
+from dali_mixup.sources.inputs import Input
 
 Read: TypeAlias = Callable[[int, int], bytes]
 """The bytes from a first position up to another; ArchiveError if they are not all there."""
@@ -19,13 +20,13 @@ class Pieces:
     lie close together.
 
     Args:
-        descriptor: the file.
+        file: the file.
         piece: number of bytes read at once.
     """
 
-    def __init__(self, descriptor: int, piece: int = 4096) -> None:
-        self.size = os.fstat(descriptor).st_size
-        self._descriptor, self._piece = descriptor, piece
+    def __init__(self, file: Input, piece: int = 4096) -> None:
+        self.size = file.size
+        self._file, self._piece = file, piece
         self._first, self._held = 0, b""
 
     def __call__(self, start: int, stop: int) -> bytes:
@@ -39,7 +40,7 @@ class Pieces:
             raise ArchiveError(f"it ends at offset {self.size}, before byte {stop}: is it cut short?")
         if not self._first <= start <= stop <= self._first + len(self._held):
             wanted = max(self._piece, stop - start)
-            self._first, self._held = start, os.pread(self._descriptor, wanted, start)
+            self._first, self._held = start, self._file.read(start, wanted)
             if len(self._held) < stop - start:
                 raise ArchiveError(f"it ends before byte {stop}: was it cut short while it was read?")
         return self._held[start - self._first : stop - self._first]

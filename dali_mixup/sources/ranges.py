@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,19 +43,11 @@ class FileRanges(Source):
         self._files, self._which, self._offsets, self._sizes = files, which, offsets, sizes
 
     def feed(self, indices: np.ndarray) -> list[np.ndarray]:
-        read = self._files.read
-        return [
-            self._image(read(*place), row)
-            for place, row in zip(self._located(indices), indices.tolist(), strict=True)
-        ]
+        stored = self._files.read_all(self._which[indices], self._offsets[indices], self._sizes[indices])
+        return [self._image(part, row) for part, row in zip(stored, indices.tolist(), strict=True)]
 
     def places(self, indices: np.ndarray) -> list[Place]:
-        paths = self._files.paths
-        return [(os.fsencode(paths[file]), offset, size) for file, offset, size in self._located(indices)]
-
-    def _located(self, indices: np.ndarray) -> list[tuple[int, int, int]]:
-        columns = (self._which[indices], self._offsets[indices], self._sizes[indices])
-        return list(zip(*(column.tolist() for column in columns), strict=True))
+        return self._files.places(self._which[indices], self._offsets[indices], self._sizes[indices])
 
     def _image(self, stored: np.ndarray, row: int) -> np.ndarray:
         """The encoded image of a sample, given the bytes of its range; ValueError if they are damaged."""

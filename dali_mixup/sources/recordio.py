@@ -12,6 +12,7 @@ import numpy as np
 from dali_mixup._checks import integer
 from dali_mixup.sources.archive_index import ArchiveIndex, Layout, kept_index
 from dali_mixup.sources.archives import ArchivePaths, Archives
+from dali_mixup.sources.inputs import Input
 from dali_mixup.sources.lines import text_lines
 from dali_mixup.sources.naming_errors import named
 from dali_mixup.sources.notes import Notes, merged
@@ -71,12 +72,11 @@ class RecordIO(Archives):
 
 def _index(file: str, folder: str | None, which: int | None) -> ArchiveIndex:
     layout = Layout(f"recordio {which}", _FINDINGS, (_FIRST,))
-    return kept_index(file, folder, layout, lambda descriptor: _found(file, descriptor, which))
+    return kept_index(file, folder, layout, lambda opened_file: _found(opened_file, which))
 
 
-def _found(file: str, descriptor: int, which: int | None) -> ArchiveIndex:
-    status = os.fstat(descriptor)
-    read = Pieces(descriptor, piece=64)
+def _found(file: Input, which: int | None) -> ArchiveIndex:
+    read = Pieces(file, piece=64)
     names, rows, notes = [], [], Notes()
     offsets: list[int] = []
     with named(file, "a RecordIO file"):
@@ -88,8 +88,8 @@ def _found(file: str, descriptor: int, which: int | None) -> ArchiveIndex:
                 rows.append(row)
             else:
                 notes.add("empty", str(number))
-    _compare_with_idx(file, offsets, notes)
-    return ArchiveIndex.of(names, rows, (status.st_size, status.st_mtime_ns), notes, (_FIRST,))
+    _compare_with_idx(file.path, offsets, notes)
+    return ArchiveIndex.of(names, rows, file.state, notes, (_FIRST,))
 
 
 def _compare_with_idx(file: str, offsets: list[int], notes: Notes) -> None:

@@ -8,12 +8,12 @@ Read: POSIX ustar and pax, GNU and old v7 headers (POSIX.1-2017, pax; GNU tar ma
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
+from dali_mixup.sources.inputs import Input
 from dali_mixup.sources.pieces import ArchiveError
 
 BLOCK = 512
@@ -58,11 +58,11 @@ class Member(NamedTuple):
     archive: int
 
 
-def members(file: int, total: int) -> Iterator[Member]:
+def members(file: Input, total: int) -> Iterator[Member]:
     """The members of an open tar file, in its order; concatenated archives are all read.
 
     Args:
-        file: descriptor of the file.
+        file: the open file.
         total: its size in bytes.
 
     Raises:
@@ -73,7 +73,7 @@ def members(file: int, total: int) -> Iterator[Member]:
     offset, archive, under_way = 0, 0, False
     common: dict[str, str] = {}
     while offset < total:
-        block = os.pread(file, BLOCK, offset)
+        block = file.read(offset, BLOCK)
         under_way = block != _ZEROS
         if not under_way:
             offset, archive, common = _behind_zeros(file, offset, total), archive + 1, {}
@@ -90,11 +90,11 @@ def members(file: int, total: int) -> Iterator[Member]:
         )
 
 
-def _behind_zeros(file: int, offset: int, total: int) -> int:
+def _behind_zeros(file: Input, offset: int, total: int) -> int:
     """The end of the blocks of zeros from `offset` on."""
     stop = offset
     while stop < total:
-        chunk = os.pread(file, 1 << 16, stop)
+        chunk = file.read(stop, 1 << 16)
         zeros = len(chunk) - len(chunk.lstrip(b"\0"))
         if zeros < len(chunk):
             stop += zeros // BLOCK * BLOCK
@@ -105,11 +105,11 @@ def _behind_zeros(file: int, offset: int, total: int) -> int:
     return stop
 
 
-def _member(file: int, offset: int, total: int, common: dict[str, str], archive: int) -> tuple[Member, int]:
+def _member(file: Input, offset: int, total: int, common: dict[str, str], archive: int) -> tuple[Member, int]:
     """The member whose headers begin at `offset`, and the beginning of the next one's."""
     first, records = offset, dict(common)
     while True:
-        header = os.pread(file, BLOCK, offset)
+        header = file.read(offset, BLOCK)
         _check(header, offset)
         letter = header[156:157]
         if letter not in _EXTENSIONS:
@@ -168,13 +168,13 @@ def _number(field: bytes, offset: int) -> int:
     return number
 
 
-def _metadata(file: int, header: bytes, offset: int, total: int) -> tuple[bytes, int]:
+def _metadata(file: Input, header: bytes, offset: int, total: int) -> tuple[bytes, int]:
     """The text that belongs to a header, and its end."""
     _check(header, offset)
     size = _number(header[124:136], offset)
     if size > _MOST_METADATA or offset + BLOCK + size > total:
         raise TarError(f"the header at offset {offset} claims a name or attributes of {size} bytes")
-    return os.pread(file, size, offset + BLOCK), offset + BLOCK + _padded(size)
+    return file.read(offset + BLOCK, size), offset + BLOCK + _padded(size)
 
 
 def _records(text: bytes, offset: int) -> dict[str, str]:
@@ -234,11 +234,11 @@ def _kind(letter: bytes, name: str, sparse: bool) -> Kind:
     return Kind.SPARSE if kind is Kind.FILE and sparse else kind
 
 
-def _behind_map(file: int, header: bytes, data: int) -> int:
+def _behind_map(file: Input, header: bytes, data: int) -> int:
     """The beginning of an old GNU sparse member's content: after the blocks that continue its map."""
     more = header[482]
     while more:
-        block = os.pread(file, BLOCK, data)
+        block = file.read(data, BLOCK)
         if len(block) < BLOCK:
             raise TarError(f"it ends inside the map of holes at offset {data}")
         more, data = block[504], data + BLOCK

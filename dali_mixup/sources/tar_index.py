@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from dali_mixup.sources.archive_index import ArchiveIndex, Layout, kept_index
+from dali_mixup.sources.inputs import Input
 from dali_mixup.sources.naming_errors import named
-from dali_mixup.sources.tar_headers import members
+from dali_mixup.sources.tar_headers import Member, members
 from dali_mixup.sources.tar_labels import label_ending, label_of, most_bytes
 from dali_mixup.sources.tar_samples import FINDINGS, Sample, samples
 
@@ -28,30 +27,40 @@ def shard_index(shard: str, folder: str | None = None, json_label: str | None = 
         FileNotFoundError: the shard does not exist.
         ValueError: it is not an uncompressed tar, is damaged, or has an image without a label that is a number.
     """
-    return kept_index(
-        shard, folder, layout_of(json_label), lambda descriptor: _scan(shard, descriptor, json_label)
-    )
+    return kept_index(shard, folder, layout_of(json_label), lambda file: scanned(file, json_label))
 
 
-def _scan(shard: str, descriptor: int, json_label: str | None) -> ArchiveIndex:
-    status = os.fstat(descriptor)
-    with named(shard, "an uncompressed tar"):
-        found = list(members(descriptor, status.st_size))
-    table, notes = samples(found, shard, label_ending(json_label))
-    rows = [(row.image.data, row.image.size, _label(shard, descriptor, row, json_label)) for row in table]
+def scanned(file: Input, json_label: str | None = None) -> ArchiveIndex:
+    """The index of an open shard, from the shard itself; arguments and errors as for `shard_index`."""
+    ending = label_ending(json_label)
+    found: list[Member] = []
+    contents: dict[int, bytes] = {}
+    with named(file, "an uncompressed tar"):
+        for member in members(file, file.size):
+            found.append(member)
+            if member.name.lower().endswith(f".{ending}"):  # now, since the file is being read here anyway
+                contents[member.data] = _content(file, member, json_label)
+    table, notes = samples(found, file.path, ending)
+    rows = [
+        (row.image.data, row.image.size, _label(file, row, contents.get(row.label.data), json_label))
+        for row in table
+    ]
     if found and found[-1].archive:
-        notes.add("archives", repr(shard))
-    state = (status.st_size, status.st_mtime_ns)
-    return ArchiveIndex.of([row.name for row in table], rows, state, notes)
+        notes.add("archives", repr(file.path))
+    return ArchiveIndex.of([row.name for row in table], rows, file.state, notes)
 
 
-def _label(shard: str, descriptor: int, sample: Sample, json_label: str | None) -> int:
+def _content(file: Input, member: Member, json_label: str | None) -> bytes:
+    return file.read(member.data, min(member.size, most_bytes(json_label)))
+
+
+def _label(file: Input, sample: Sample, content: bytes | None, json_label: str | None) -> int:
     member = sample.label
     try:
-        content = os.pread(descriptor, min(member.size, most_bytes(json_label)), member.data)
-        return label_of(content, json_label)
+        # None: the target of a link.
+        return label_of(_content(file, member, json_label) if content is None else content, json_label)
     except ValueError as error:
         raise ValueError(
-            f"the label of sample {sample.key!r} of {shard!r} is {error} (member {member.name!r} at offset "
+            f"the label of sample {sample.key!r} of {file.path!r} is {error} (member {member.name!r} at offset "
             f"{member.offset})"
         ) from None

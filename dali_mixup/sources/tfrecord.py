@@ -14,9 +14,9 @@ import numpy as np
 from dali_mixup._checks import integer
 from dali_mixup.sources.archive_index import ArchiveIndex, Layout, kept_index
 from dali_mixup.sources.archives import ArchivePaths, Archives
+from dali_mixup.sources.inputs import Input, opened
 from dali_mixup.sources.naming_errors import named
 from dali_mixup.sources.notes import Notes
-from dali_mixup.sources.paths import regular_file
 from dali_mixup.sources.pieces import ArchiveError, Pieces
 from dali_mixup.sources.remarks import Remark
 from dali_mixup.sources.tf_example import image_and_label
@@ -83,31 +83,26 @@ def is_tfrecord(path: str) -> bool:
 
 
 def _index(file: str, folder: str | None, image: str, label: str) -> ArchiveIndex:
-    def scan(descriptor: int) -> ArchiveIndex:
-        return _found(file, descriptor, image, label)
-
-    return kept_index(file, folder, Layout(f"tfrecord {image!r} {label!r}", {}), scan)
+    layout = Layout(f"tfrecord {image!r} {label!r}", {})
+    return kept_index(file, folder, layout, lambda opened_file: _found(opened_file, image, label))
 
 
-def _found(file: str, descriptor: int, image: str, label: str) -> ArchiveIndex:
-    status = os.fstat(descriptor)
-    read = Pieces(descriptor)
+def _found(file: Input, image: str, label: str) -> ArchiveIndex:
+    read = Pieces(file)
     rows = []
     with named(file, "a TFRecord file"):
         for frame in frames(read):
             with _at(frame):
                 rows.append(image_and_label(read, frame.start, frame.stop, image, label))
     names = [str(number) for number in range(len(rows))]
-    return ArchiveIndex.of(names, rows, (status.st_size, status.st_mtime_ns), Notes())
+    return ArchiveIndex.of(names, rows, file.state, Notes())
 
 
-def _verify_all(file: str) -> None:
-    regular_file(file)
-    with open(file, "rb") as opened:
-        read = Pieces(opened.fileno())
-        with named(file, "a TFRecord file"):
-            for frame in frames(read):
-                verify_content(read, frame)
+def _verify_all(path: str) -> None:
+    with opened(path) as file, named(file, "a TFRecord file"):
+        read = Pieces(file)
+        for frame in frames(read):
+            verify_content(read, frame)
 
 
 @contextmanager

@@ -10,10 +10,11 @@ import numpy as np
 
 from dali_mixup.sources.archives import ArchivePaths, Archives
 from dali_mixup.sources.classes import ClassMap, few
+from dali_mixup.sources.inputs import opened
 from dali_mixup.sources.lists import read_list
 from dali_mixup.sources.naming_errors import named
 from dali_mixup.sources.notes import merged
-from dali_mixup.sources.paths import home_expanded, regular_file
+from dali_mixup.sources.paths import home_expanded
 from dali_mixup.sources.pieces import Pieces
 from dali_mixup.sources.remarks import Remark
 from dali_mixup.sources.strays import class_remarks, file_remarks
@@ -77,7 +78,7 @@ class ZipArchives(Archives):
             _check_folders(names, chosen, where, allow_empty=classes is not None)
         indices = []
         for file, one, state, labelled in zip(archives.files, found, states, chosen, strict=True):
-            with named(file, _EXPECTED):
+            with opened(file) as again, named(again, _EXPECTED):
                 indices.append(index(one, labelled, state))
         notes = merged(one.notes for one in indices)
         remarks = [Remark(f"{archives.root!r}: {text}") for text in notes.texts(FINDINGS)]
@@ -93,13 +94,10 @@ class ZipArchives(Archives):
 _EXPECTED = "a zip file"
 
 
-def _contents(file: str, folder: str) -> tuple[Contents, tuple[int, int]]:
+def _contents(path: str, folder: str) -> tuple[Contents, tuple[int, int]]:
     """What a zip file holds below a folder, and its size and modification time."""
-    regular_file(file)
-    with open(file, "rb") as opened, named(file, _EXPECTED):
-        status = os.fstat(opened.fileno())
-        found = contents(members(Pieces(opened.fileno(), piece=1 << 16)), folder)
-    return found, (status.st_size, status.st_mtime_ns)
+    with opened(path) as file, named(file, _EXPECTED):
+        return contents(members(Pieces(file, piece=1 << 16)), folder), file.state
 
 
 def _lists(files: Sequence[str], given: str | os.PathLike[str] | None) -> list[str]:

@@ -1,0 +1,67 @@
+"""One file opened for reading at any position."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from dali_mixup.sources.paths import regular_file
+
+_ENDS = 1 << 16
+"""Bytes at both ends of a file that its identity depends on; whole files if they are small."""
+
+
+class Input(Protocol):
+    """An open file.
+
+    Attributes:
+        path: its path.
+        size: its bytes.
+        state: its size, and its modification time in nanoseconds.
+    """
+
+    path: str
+    size: int
+    state: tuple[int, int]
+
+    def read(self, offset: int, size: int) -> bytes:
+        """The bytes from `offset` on, fewer at the file's end. OSError if it cannot be read."""
+
+    def origin(self) -> str:
+        """The file's identity at this moment: it changes whenever the file does."""
+
+
+@contextmanager
+def opened(path: str) -> Iterator[Input]:
+    """A file, opened.
+
+    Raises:
+        FileNotFoundError: it does not exist.
+        ValueError: it is not a regular file.
+    """
+    regular_file(path)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield _LocalInput(path, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class _LocalInput:
+    def __init__(self, path: str, descriptor: int) -> None:
+        self.path, self._descriptor = path, descriptor
+        status = os.fstat(descriptor)
+        self.size, self.state = status.st_size, (status.st_size, status.st_mtime_ns)
+
+    def read(self, offset: int, size: int) -> bytes:
+        return os.pread(self._descriptor, size, offset)
+
+    def origin(self) -> str:
+        """Writing to a file changes its ctime, which cannot be set back."""
+        status = os.fstat(self._descriptor)
+        ends = self.read(0, _ENDS) + self.read(max(0, status.st_size - _ENDS), _ENDS)
+        digest = hashlib.sha256(ends).hexdigest()
+        return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino} {digest}"
