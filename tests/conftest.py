@@ -47,6 +47,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device, and torch sees none here"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def hugging_face_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hugging Face's datasets convert files into a folder of the tests, not of the user."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = str(tmp_path_factory.mktemp("hugging-face"))
+        patch.setenv("HF_DATASETS_CACHE", folder)
+        if "datasets.config" in sys.modules:  # which reads the variable once, when it is imported
+            patch.setattr(sys.modules["datasets.config"], "HF_DATASETS_CACHE", folder)
+        yield
+
+
 @pytest.fixture(scope="session")
 def imagenet_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in ImageNet's layout: {train,val}/<wnid>/<name>.JPEG. Read only: every test shares it.

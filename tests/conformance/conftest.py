@@ -18,6 +18,7 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 from dali_mixup import CutMix, MixPolicy, MixUp, Output, Runtime, Skip, train_loader, val_loader
 from dali_mixup.sources import open_source
 from dali_mixup.sources.manifest import write_manifest
+from tests.sources.kinds import KINDS, pictures
 
 BATCH = 4
 SIZE = {"image_size": 16, "device": "cpu", "runtime": Runtime(num_threads=1)}
@@ -103,6 +104,7 @@ def data(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
                 tar.add(path, f"{number:04}.jpg")
                 tar.add(place / "label", f"{number:04}.cls")
     return {
+        "place": place,
         "folder": image_folder,
         "pairs": pairs,
         "list": place / "list.txt",
@@ -111,8 +113,16 @@ def data(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     }
 
 
-OURS = [f"{kind}-{source}" for kind in ("train", "val") for source in ("folder", "list", "manifest", "tar")]
+OURS: list[Any] = [
+    f"{kind}-{source}" for kind in ("train", "val") for source in ("folder", "list", "manifest", "tar")
+]
 OURS += ["train-pairs", "train-compact", "train-skip"]
+EVERY = {kind.name: kind for kind in KINDS}
+"""Every kind of data; those that differ from the above in the source that they lead to run by default."""
+BY_DEFAULT = {"Hugging-Face-Dataset", "Dataset-with-targets-or-labels"}
+OURS += [
+    pytest.param(f"train-{name}", marks=() if name in BY_DEFAULT else pytest.mark.slow) for name in EVERY
+]
 
 
 @pytest.fixture(params=["torchdata", *OURS], scope="session")
@@ -142,6 +152,10 @@ def subject(name: str, data: dict[str, Any]) -> Callable[[], Any]:
         "compact": {"targets": "compact", "output": Output(dtype="bfloat16", channels_last=True)},
         "skip": {"bad_files": Skip()},
     }
+    if source in EVERY and source not in data:
+        folder = data["place"] / source
+        folder.mkdir()
+        data[source] = EVERY[source].made(pictures(), folder)
     if source in changed:
         return train(data["folder"], **changed[source])
     return train(data[source]) if kind == "train" else val(data[source])

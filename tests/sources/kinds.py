@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sqlite3
 import zipfile
 from collections.abc import Callable, Sequence
@@ -74,6 +75,11 @@ class Kind:
     skips: bool = True
     object_storage: bool = False
     named: bool = False
+
+    @property
+    def name(self) -> str:
+        """The row as the name of a test."""
+        return re.sub(r"\W+", "-", self.row).strip("-")
 
 
 def files(made: list[Picture], place: Path) -> list[tuple[str, int]]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +23,12 @@ BAD = 5
 COLUMNS = ("random access", "labels known ahead", "resume", "elastic", "skip", "object storage")
 
 
-@pytest.fixture(
-    scope="module", params=KINDS, ids=[re.sub(r"\W+", "-", kind.row).strip("-") for kind in KINDS]
-)
+@pytest.fixture(scope="module", params=KINDS, ids=[kind.name for kind in KINDS])
 def kind(request: pytest.FixtureRequest) -> Kind:
     return request.param
 
 
 Make = Callable[..., Any]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Where Hugging Face's datasets keep what they convert."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
-        yield
 
 
 @pytest.fixture(scope="module")
