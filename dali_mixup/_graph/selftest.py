@@ -33,7 +33,8 @@ from dali_mixup._graph.windows import run
 run(sys.argv[2:])
 """
 DECODERS = ("nvidia-dali-cuda", "nvidia-nvimgcodec", "nvidia-nvjpeg")
-# DALI's own words for a GPU without room: "CUDA allocation failed", "Can't allocate 123 bytes on device 0", std::bad_alloc.
+# DALI's own words for a GPU without room are "CUDA allocation failed", "Can't allocate 123 bytes on device 0", and
+# "std::bad_alloc".
 NOT_THE_DECODER = re.compile(
     r"out of memory|alloc|devices? unavailable|busy|exclusive|no CUDA-capable|ModuleNotFoundError",
     re.I,

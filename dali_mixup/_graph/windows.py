@@ -22,8 +22,8 @@ from dali_mixup._graph.decode import Backend, whole_image
 CONTROL = "whole images can be decoded"
 BATCHES = 4
 # Two decoders round differently, and upsample colour differently, at a window's edge if nowhere else. On these images
-# libjpeg-turbo's coarsest settings (fast inverse DCT, no interpolation of chroma) differ from its default by 1.5 levels on
-# average and by 10 at most; a window that is off by one pixel differs by more than 6 on average. A strip of
+# libjpeg-turbo's coarsest settings (fast inverse DCT, no interpolation of chroma) differ from its default by 1.5 levels
+# on average and by 10 at most; a window that is off by one pixel differs by more than 6 on average. A strip of
 # uninitialised memory, one row in 200, is far off.
 MEAN_APART = 3.0  # grey levels, of any image
 FAR = 24  # grey levels
