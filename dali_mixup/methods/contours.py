@@ -17,9 +17,9 @@ def highest(cloud: Cloud, count: int) -> np.ndarray:
     if count in (0, values.size):
         return np.full(cloud.values.shape, count > 0)
     low, high = _bracket(cloud.values, count)
-    mask = values > high
+    mask: np.ndarray = values > high
     between = np.flatnonzero(mask != (values >= low))
-    missing = count - np.count_nonzero(mask)
+    missing = count - int(np.count_nonzero(mask))
     if not 0 < missing < len(between):  # the sample misled
         mask, between, missing = np.zeros(values.size, bool), np.arange(values.size), count
     ordered = np.sort(values[between])
@@ -37,7 +37,7 @@ def _in_order(cloud: Cloud, pixels: np.ndarray, beaten: float, least: float) -> 
     values, near = cloud.values.ravel()[pixels], 2 * cloud.error
     close = (values >= beaten - near) & (values <= least + near)
     exact = np.where(values > least, np.inf, -np.inf)
-    exact[close] = cloud.exact(*np.unravel_index(pixels[close], cloud.values.shape))
+    exact[close] = cloud.exact(np.unravel_index(pixels[close], cloud.values.shape))
     return np.argsort(-exact, kind="stable")
 
 
@@ -45,9 +45,11 @@ def _bracket(values: np.ndarray, count: int) -> tuple[float, float]:
     """(low, high) around the least of the `count` highest values, from a sample of the pixels. Clouds are smooth, so a
     grid of pixels is a better sample than a random one."""
     step = max(1, round((values.size / SAMPLED) ** 0.5))
-    some = np.sort(values[::step, ::step], axis=None)
+    some = values[::step, ::step].ravel()
     place = len(some) - 1 - count * len(some) // values.size
-    return some[max(place - MARGIN, 0)], some[min(place + MARGIN, len(some) - 1)]
+    low, high = max(place - MARGIN, 0), min(place + MARGIN, len(some) - 1)
+    some = np.partition(some, (low, high))
+    return some[low], some[high]
 
 
 def softened(cloud: Cloud, count: int, soft: int) -> np.ndarray:
