@@ -66,9 +66,9 @@ def clouds(rng: np.random.RandomState, n: int, height: int, width: int, decay: f
     Where the amplitudes fall off fast, frequencies above a limit move the contours by less than a tenth of a pixel.
     Then they are left out (`limit`), and small matrix products replace the Fourier transform.
     """
-    amplitude = spectrum(height, width, decay)
     waves = _waves(height, width, decay)
     if waves is None:
+        amplitude = spectrum(height, width, decay)
         for _ in range(n):
             values = low_frequency_image(rng, amplitude, height, width)
             yield Cloud(values, 0.0, values.__getitem__)

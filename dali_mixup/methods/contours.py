@@ -45,11 +45,9 @@ def _bracket(values: np.ndarray, count: int) -> tuple[float, float]:
     """(low, high) around the least of the `count` highest values, from a sample of the pixels. Clouds are smooth, so a
     grid of pixels is a better sample than a random one."""
     step = max(1, round((values.size / SAMPLED) ** 0.5))
-    some = values[::step, ::step].ravel()
+    some = np.sort(values[::step, ::step], axis=None)
     place = len(some) - 1 - count * len(some) // values.size
-    low, high = max(place - MARGIN, 0), min(place + MARGIN, len(some) - 1)
-    some = np.partition(some, (low, high))
-    return some[low], some[high]
+    return some[max(place - MARGIN, 0)], some[min(place + MARGIN, len(some) - 1)]
 
 
 def softened(cloud: Cloud, count: int, soft: int) -> np.ndarray:
