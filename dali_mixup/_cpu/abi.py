@@ -60,10 +60,9 @@ def array_at(address: int, count: int) -> np.ndarray:
 
 @numba.njit
 def address_of(array: np.ndarray) -> int:
-    """The address of an array's first number."""
-    return np.int64(
-        array.ctypes.data
-    )  # signed, because Numba makes unsigned and signed numbers add up to float
+    """The address of an array's first number; signed, because Numba's sum of an unsigned and a signed number is a
+    float."""
+    return np.int64(array.ctypes.data)  # type: ignore[return-value]
 
 
 @numba.njit

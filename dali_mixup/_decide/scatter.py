@@ -52,7 +52,7 @@ def with_draws(
     if draws.masks is not None:
         field = "curves" if method.form == Form.SEPARABLE else "masks"
         known, masks = fields[field], draws.masks
-        if method.hard and not isinstance(masks, Bits):
+        if method.hard and isinstance(masks, np.ndarray):
             masks = Bits.of(masks)
         before = 0 if known is None else len(known)
         plan.mask_of[rows] = (before + np.arange(len(masks)))[source]

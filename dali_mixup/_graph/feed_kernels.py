@@ -18,7 +18,7 @@ def of_kernels(
     plan: MixPlan, mean: Sequence[float], std: Sequence[float], hard: bool
 ) -> dict[str, np.ndarray | list[np.ndarray]]:
     """Arrays of `operators.finished`: rows (N, k) int32, coefficients (N, k + 1, 3) float32, steps (N, 1 + r, 7) int32
-    and masks, a list of (bytes,) uint8.
+    and masks, (bytes,) uint8 each.
 
     Args:
         hard: whether the masks of MASK rows are fed as bits.
@@ -51,17 +51,28 @@ def _coefficients(plan: MixPlan, mean: Sequence[float], std: Sequence[float]) ->
     return made
 
 
-def _masks(plan: MixPlan, hard: bool) -> tuple[np.ndarray, list[np.ndarray]]:
-    """((N,) int32 rows where each row's mask is, the masks): every distinct one at the first row that has it."""
-    at, fed = np.zeros(len(plan), np.int32), [NOTHING] * len(plan)
+def _masks(plan: MixPlan, hard: bool) -> tuple[np.ndarray, np.ndarray | list[np.ndarray]]:
+    """((N,) int32 rows where each row's mask is, the masks): every distinct one at the first row that has it. In one
+    array with a line for every row, because DALI takes it up faster than many small ones; masks of a float32 per pixel
+    are too large for that."""
+    at, found = np.zeros(len(plan), np.int32), []
     for form in (Form.MASK, Form.SEPARABLE):
         rows = np.flatnonzero(plan.form == form)
-        used, first, which = np.unique(plan.mask_of[rows], return_index=True, return_inverse=True)
-        at[rows] = rows[first][which]
         if len(rows):
-            for row, data in zip(rows[first].tolist(), _bytes(plan, form, hard, used), strict=True):
-                fed[row] = data
-    return at, fed
+            used, first, which = np.unique(plan.mask_of[rows], return_index=True, return_inverse=True)
+            at[rows] = rows[first][which]
+            found.append((rows[first], _bytes(plan, form, hard, used)))
+    if hard:
+        longest = max((data.shape[1] for _, data in found), default=0)
+        table = np.zeros((len(plan), longest + -longest % 4), np.uint8)  # so that float32 are aligned
+        for rows, data in found:
+            table[rows, : data.shape[1]] = data
+        return at, table
+    separate = [NOTHING] * len(plan)
+    for rows, data in found:
+        for row, line in zip(rows.tolist(), data, strict=True):
+            separate[row] = line
+    return at, separate
 
 
 def _bytes(plan: MixPlan, form: Form, hard: bool, used: np.ndarray) -> np.ndarray:
@@ -73,6 +84,5 @@ def _bytes(plan: MixPlan, form: Form, hard: bool, used: np.ndarray) -> np.ndarra
     assert plan.masks is not None
     if hard:
         assert isinstance(plan.masks, Bits)
-        bits = plan.masks.packed[used].reshape(len(used), -1)
-        return np.pad(bits, ((0, 0), (0, -bits.shape[1] % 4)))  # so that a neighbour's numbers are aligned
+        return plan.masks.packed.reshape(len(plan.masks), -1)[used]
     return np.ascontiguousarray(plan.masks[used], np.float32).reshape(len(used), -1).view(np.uint8)

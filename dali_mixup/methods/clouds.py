@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -21,12 +21,12 @@ class Cloud:
     Attributes:
         values: (H, W), float32 or float64.
         error: bound of the rounding errors in `values`; 0 in float64.
-        exact: from rows and columns (p,) of pixels to their values (p,) float64.
+        exact: from the pair of rows and columns (p,) of pixels to their values (p,) float64.
     """
 
     values: np.ndarray
     error: float
-    exact: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    exact: Callable[[tuple[np.ndarray, ...]], np.ndarray]
 
 
 def spectrum(height: int, width: int, decay: float) -> np.ndarray:
@@ -66,12 +66,12 @@ def clouds(rng: np.random.RandomState, n: int, height: int, width: int, decay: f
     Where the amplitudes fall off fast, frequencies above a limit move the contours by less than a tenth of a pixel.
     Then they are left out (`limit`), and small matrix products replace the Fourier transform.
     """
-    amplitude = spectrum(height, width, decay)
     waves = _waves(height, width, decay)
     if waves is None:
+        amplitude = spectrum(height, width, decay)
         for _ in range(n):
             values = low_frequency_image(rng, amplitude, height, width)
-            yield Cloud(values, 0.0, lambda y, x, values=values: values[y, x])
+            yield Cloud(values, 0.0, values.__getitem__)
         return
     noise = rng.standard_normal((n, 2, *waves.scale.shape))
     # Memory that is new for every chunk would cost as much in page faults as the products.
@@ -80,7 +80,7 @@ def clouds(rng: np.random.RandomState, n: int, height: int, width: int, decay: f
     for first in range(0, n, AT_ONCE):
         chunk = noise[first : first + AT_ONCE]
         for values, own in zip(waves.images(chunk, room[: len(chunk)]), chunk, strict=True):
-            yield Cloud(values, FLOAT32_ERROR * waves.rms, lambda y, x, own=own: waves.at(own, y, x))
+            yield Cloud(values, FLOAT32_ERROR * waves.rms, partial(waves.at, own))
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,9 @@ class Waves:
         made = np.matmul(self.rising, (parts @ self.turning)[:, None], out=room)
         return made.reshape(len(noise), -1, made.shape[3])[:, : len(self.down)]
 
-    def at(self, noise: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """(p,) float64, pixels (y, x) of the image of noise (2, 2 m + 1, m + 1)."""
+    def at(self, noise: np.ndarray, pixels: tuple[np.ndarray, ...]) -> np.ndarray:
+        """(p,) float64, the pixels (rows, columns) of the image of noise (2, 2 m + 1, m + 1)."""
+        y, x = pixels
         coefficients = self.scale * (noise[0] + 1j * noise[1])
         return ((self.down[y] @ coefficients) * self.across[:, x].T).sum(1).real
 

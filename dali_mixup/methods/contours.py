@@ -17,9 +17,9 @@ def highest(cloud: Cloud, count: int) -> np.ndarray:
     if count in (0, values.size):
         return np.full(cloud.values.shape, count > 0)
     low, high = _bracket(cloud.values, count)
-    mask = values > high
+    mask: np.ndarray = values > high
     between = np.flatnonzero(mask != (values >= low))
-    missing = count - np.count_nonzero(mask)
+    missing = count - int(np.count_nonzero(mask))
     if not 0 < missing < len(between):  # the sample misled
         mask, between, missing = np.zeros(values.size, bool), np.arange(values.size), count
     ordered = np.sort(values[between])
@@ -37,7 +37,7 @@ def _in_order(cloud: Cloud, pixels: np.ndarray, beaten: float, least: float) -> 
     values, near = cloud.values.ravel()[pixels], 2 * cloud.error
     close = (values >= beaten - near) & (values <= least + near)
     exact = np.where(values > least, np.inf, -np.inf)
-    exact[close] = cloud.exact(*np.unravel_index(pixels[close], cloud.values.shape))
+    exact[close] = cloud.exact(np.unravel_index(pixels[close], cloud.values.shape))
     return np.argsort(-exact, kind="stable")
 
 

@@ -60,7 +60,7 @@ def published_mask(noise, height, width, decay, count, soft):
 
 def exactly(values: np.ndarray) -> Cloud:
     """An image without rounding errors."""
-    return Cloud(values, 0.0, lambda y, x: values[y, x])
+    return Cloud(values, 0.0, values.__getitem__)
 
 
 @pytest.mark.parametrize("soft", [0, 25])
@@ -103,7 +103,7 @@ def test_clouds_without_high_frequencies_are_fourier_sums_of_the_others(height, 
         expected = np.fft.irfft2(amplitude * full, (height, width)) * height * width
         assert abs(cloud.values - expected).max() < cloud.error < 1e-4 * abs(expected).max()
         y, x = np.random.RandomState(0).randint(0, (height, width), (50, 2)).T
-        np.testing.assert_allclose(cloud.exact(y, x), expected[y, x], atol=1e-12 * abs(expected).max())
+        np.testing.assert_allclose(cloud.exact((y, x)), expected[y, x], atol=1e-12 * abs(expected).max())
 
 
 def test_the_highest_pixels_are_those_of_the_exact_cloud():
@@ -111,7 +111,7 @@ def test_the_highest_pixels_are_those_of_the_exact_cloud():
     for cloud in clouds(rng, 300, 96, 130, 3.0):
         count = rng.randint(1, 96 * 130)
         expected = np.zeros(96 * 130, bool)
-        expected[np.argsort(-cloud.exact(y, x))[:count]] = True
+        expected[np.argsort(-cloud.exact((y, x)))[:count]] = True
         np.testing.assert_array_equal(highest(cloud, count).ravel(), expected)
 
 
@@ -121,7 +121,7 @@ def test_where_rounding_may_have_changed_the_order_the_exact_values_decide(size)
     rounded = (exact // 3).astype(
         np.float32
     )  # three pixels each are level, and only the exact values order them
-    cloud = Cloud(rounded, 0.1, lambda y, x: exact[y, x])
+    cloud = Cloud(rounded, 0.1, exact.__getitem__)
     for count in range(exact.size + 1):
         np.testing.assert_array_equal(highest(cloud, count), exact >= exact.size - count)
 
