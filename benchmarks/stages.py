@@ -17,11 +17,12 @@ import numpy as np
 import typer
 from nvidia.dali import Pipeline, fn, types
 
-from dali_mixup._cpu.operators import normalised, resized
+from dali_mixup._cpu.operators import finished, normalised, resized
 from dali_mixup._graph.feed_kernels import normalising
 from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.synthetic import synthetic_folder
+from dali_mixup.methods import Form
 
 ROWS = 64
 STAGES = (
@@ -68,11 +69,11 @@ def _graph(stage: str, files: list[str]) -> Any:
         images = images if stage == "resize" else fn.flip(images, horizontal=flipped)
     if stage in ("resize", "flip", "compiled resize and flip"):
         return images
-    partner = [fn.permute_batch(images, indices=fn.batch_permutation())] if "blend" in stage else []
     if compiled:
-        return normalised([images, *partner], _coefficients(len(partner)), types.DALIDataType.FLOAT, "CHW")
-    if partner:
-        images = partner[0] * np.float32(0.5) + images
+        return _finished(images) if "blend" in stage else _normalised(images)
+    if "blend" in stage:
+        partner = fn.permute_batch(images, indices=fn.batch_permutation())
+        images = partner * np.float32(0.5) + images
     return fn.crop_mirror_normalize(
         images,
         mean=list(IMAGENET_MEAN),
@@ -82,10 +83,31 @@ def _graph(stage: str, files: list[str]) -> Any:
     )
 
 
-def _coefficients(partners: int) -> Any:
-    weights = np.full((1 + partners, 1), 1 / (1 + partners))
+def _normalised(images: Any) -> Any:
+    coefficients = normalising(IMAGENET_MEAN, IMAGENET_STD)
+    return normalised(images, _constant(coefficients), types.DALIDataType.FLOAT, "CHW")
+
+
+def _finished(images: Any) -> Any:
+    """Half of each image, and half of another one."""
     scale, shift = normalising(IMAGENET_MEAN, IMAGENET_STD)
-    return types.Constant(np.concatenate([weights * scale, [shift]]).astype(np.float32), device="cpu")
+    rows = fn.stack(fn.batch_permutation(), _constant(np.int32(0)))
+    steps = np.zeros((1, 7), np.int32)
+    steps[0, 0] = Form.BLEND
+    return finished(
+        images,
+        images,
+        rows,
+        _constant(np.zeros(4, np.uint8)),
+        _constant(np.stack([scale / 2, scale / 2, shift])),
+        _constant(steps),
+        types.DALIDataType.FLOAT,
+        "CHW",
+    )
+
+
+def _constant(values: Any) -> Any:
+    return types.Constant(values, device="cpu")
 
 
 def main(

@@ -23,7 +23,7 @@ class TokenMix(Method):
 
     The masks of Liu et al. 2022 (arXiv 2207.08409), as in the authors' code: lam0 fixed at 1/2, and rectangles of
     random area and shape put down until the count is reached. The paper weights labels by a teacher's attention;
-    without a network, lam is the exact share of own pixels. Rectangles are placed one by one in Python, for every mask.
+    without a network, lam is the exact share of own pixels. Rectangles are placed one by one, for every mask.
 
     Args:
         lam: in [0, 1], or None: lam0 ~ Beta(alpha, alpha), as OpenMixup does.

@@ -26,7 +26,7 @@ def evaluated(call):
 
 
 LAWS = [row for row in rows("`") if len(row) == 6]
-COSTS = [row for row in rows("") if len(row) == 8 and row[0] in methods.REGISTRY]
+COSTS = [row for row in rows("") if len(row) == 7 and row[0] in methods.REGISTRY]
 
 
 def test_the_tables_are_found():
