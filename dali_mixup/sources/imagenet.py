@@ -135,7 +135,7 @@ def _nested(file: Input) -> ArchiveIndex:
         images = sorted(_images(_members(file, tar), notes))
         if not images:
             raise ValueError(
-                f"{path!r}: {tar.name!r} holds no image; a class without images would take a label"
+                f"{file.path!r}: {tar.name!r} holds no image; a class without images would take a label"
             )
         names += [f"{wnid}/{name}" for name, _, _ in images]
         rows += [(data, size, label) for _, data, size in images]
@@ -153,7 +153,9 @@ def _flat(file: Input) -> ArchiveIndex:
 def _members(file: Input, inside: Member | None = None) -> list[Member]:
     """The members of the archive, or of a tar inside it."""
     first, stop = (0, file.size) if inside is None else (inside.data, inside.data + inside.size)
-    with named(file, "an uncompressed tar" if inside is None else f"a tar that holds the tar {inside.name!r}"):
+    with named(
+        file, "an uncompressed tar" if inside is None else f"a tar that holds the tar {inside.name!r}"
+    ):
         return list(members(file, stop, first))
 
 
