@@ -21,6 +21,7 @@ class Purpose(IntEnum):
     UNLABELLED = 8
     OPERATION = 9
     SIZE = 10
+    PACK = 11
 
 
 def stream(

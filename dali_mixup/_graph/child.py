@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import weakref
+from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
@@ -46,16 +47,25 @@ class ChildProcess:
         self.end = weakref.finalize(self, _ended, self.process, self.connection, os.getpid())
 
     def ask(self, request: Any, timeout: float | None = None) -> Any:
-        """The child's answer.
+        """The child's answer to a request; LostError as in `receive`."""
+        self.send(request)
+        return self.receive(timeout)
+
+    def send(self, request: Any) -> None:
+        """Send a request; a child that has died is noticed when its answer is received."""
+        with suppress(OSError):
+            self.connection.send(request)
+
+    def receive(self, timeout: float | None = None) -> Any:
+        """The next answer.
 
         Args:
             timeout: seconds that it may take.
 
         Raises:
-            LostError: it died, or did not answer.
+            LostError: the child died, or did not answer.
         """
         try:
-            self.connection.send(request)
             if not self.connection.poll(timeout):
                 raise LostError(f"gave no answer within {timeout:g} s")
             return self.connection.recv()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from dali_mixup._graph.look import Look
 from dali_mixup._graph.trial import MOST_FILES, Care
 from dali_mixup.check.findings import Header
 
@@ -14,7 +15,7 @@ _PLAIN = frozenset({"JPEG", "PNG"})
 _LIKE_PILLOW = _PLAIN | {"WEBP"}
 
 
-def care_for(header: Header) -> Care:
+def care_for(header: Header | Look) -> Care:
     """The care for a sample of that kind. Of JPEG, PNG and WebP all kinds were compared with Pillow except JPEGs of
     four channels, which come with many markings; of the other formats too many kinds exist."""
     if header.format not in _LIKE_PILLOW or (header.format == "JPEG" and header.channels == 4):

@@ -16,6 +16,7 @@ from dali_mixup.cli.check import check
 from dali_mixup.cli.demo import demo
 from dali_mixup.cli.errors import Commands
 from dali_mixup.cli.gallery import gallery
+from dali_mixup.cli.pack import pack
 from dali_mixup.cli.preview import preview
 from dali_mixup.cli.recipes import app as recipes
 from dali_mixup.cli.train import train
@@ -32,6 +33,7 @@ app.command()(bench)
 app.command()(check)
 app.command()(demo)
 app.command()(gallery)
+app.command()(pack)
 app.command()(preview)
 app.add_typer(recipes, name="recipes")
 app.command()(train)

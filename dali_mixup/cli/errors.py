@@ -45,7 +45,7 @@ def _one_line() -> Iterator[None]:
         with _sigterm_as_exception():
             yield
     except (NotWritten, BadFileError, StorageError) as error:
-        raise _ended(error) from error
+        raise ended(error) from error
     except BrokenPipeError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to be flushed
         raise typer.Exit(CLOSED_PIPE) from error
@@ -54,11 +54,11 @@ def _one_line() -> Iterator[None]:
             raise
         # Without a name it is the standard output, or a file that a library writes.
         what = "the standard output or a temporary file" if error.filename is None else error.filename
-        raise _ended(f"cannot write {what}: {error.strerror}") from error
+        raise ended(f"cannot write {what}: {error.strerror}") from error
     except _Terminated as error:
-        raise _ended("ended by SIGTERM", 128 + signal.SIGTERM) from error
+        raise ended("ended by SIGTERM", 128 + signal.SIGTERM) from error
     except KeyboardInterrupt as error:
-        raise _ended("interrupted", 128 + signal.SIGINT) from error
+        raise ended("interrupted", 128 + signal.SIGINT) from error
 
 
 class _Terminated(BaseException):
@@ -95,9 +95,10 @@ def usage_errors() -> Iterator[None]:
     try:
         yield
     except (ModuleNotFoundError, OSError, TypeError, ValueError) as error:
-        raise _ended(error) from error
+        raise ended(error) from error
 
 
-def _ended(error: Exception | str, code: int = 2) -> typer.Exit:
+def ended(error: Exception | str, code: int = 2) -> typer.Exit:
+    """Report an error in one line; to raise."""
     typer.secho(f"error: {escaped(str(error))}", fg="red", err=True)
     return typer.Exit(code)

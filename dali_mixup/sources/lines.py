@@ -11,12 +11,13 @@ MOST_LETTERS = 1 << 20
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def text_lines(path: str, first: int = MOST_LETTERS) -> Iterator[str]:
+def text_lines(path: str, first: int = MOST_LETTERS, most: int = MOST_LETTERS) -> Iterator[str]:
     """The lines of a UTF-8 file without a byte-order mark and line feeds; bytes that are not UTF-8 survive.
 
     Args:
         path: the file.
         first: maximum number of characters in the first line.
+        most: that of all other lines.
 
     Raises:
         OSError: the file cannot be read.
@@ -27,19 +28,19 @@ def text_lines(path: str, first: int = MOST_LETTERS) -> Iterator[str]:
             raise ValueError(
                 f"{path} is UTF-16, as PowerShell's > writes it; expected UTF-8: save it as UTF-8"
             )
-    number, most, rest = 0, first, ""
+    number, limit, rest = 0, first, ""
     with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as text:
         # Large pieces, cut here: a file object reads a whole line of any length.
         while piece := text.read(MOST_LETTERS):
             *lines, rest = (rest + piece if number or rest else piece.removeprefix("\ufeff")).split("\n")
             for line in lines:
                 number += 1
-                if len(line) > most:
-                    raise _too_long(path, number, most)
+                if len(line) > limit:
+                    raise _too_long(path, number, limit)
                 yield line
-                most = MOST_LETTERS
-            if len(rest) > most:
-                raise _too_long(path, number + 1, most)
+                limit = most
+            if len(rest) > limit:
+                raise _too_long(path, number + 1, limit)
     if rest:
         yield rest
 

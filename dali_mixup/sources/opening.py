@@ -22,12 +22,14 @@ from dali_mixup.sources.datasets import (
 from dali_mixup.sources.exclude_list import read_exclude_list
 from dali_mixup.sources.folder import image_folder
 from dali_mixup.sources.hugging_face import is_saved
+from dali_mixup.sources.imagenet import imagenet_archive, is_imagenet_archive
 from dali_mixup.sources.joined import Joined
 from dali_mixup.sources.lists import from_pairs, read_list
 from dali_mixup.sources.lmdb import LMDB, is_lmdb
 from dali_mixup.sources.manifest import MANIFEST_SUFFIXES, is_manifest, read_manifest
 from dali_mixup.sources.map_style import DatasetSource, is_torch_dataset
 from dali_mixup.sources.openmmlab import JSON_SUFFIX, read_openmmlab
+from dali_mixup.sources.packed import is_packed, read_packed
 from dali_mixup.sources.paths import home_expanded, regular_file
 from dali_mixup.sources.patterns import existing_files
 from dali_mixup.sources.recordio import RecordIO
@@ -82,6 +84,7 @@ def _suffix(*suffixes: str) -> Callable[[str], bool]:
 
 
 PATHS = (
+    Kind("a folder written by dali-mixup pack", is_packed, lambda wish: read_packed(wish.data)),
     Kind(
         "a folder that Hugging Face's save_to_disk wrote",
         is_saved,
@@ -122,6 +125,11 @@ PATHS = (
         _suffix(*LIST_SUFFIXES),
         lambda wish: read_list(wish.data, root=wish.root, classes=wish.classes),
         rooted=True,
+    ),
+    Kind(
+        "ImageNet's training or validation archive",
+        is_imagenet_archive,
+        lambda wish: imagenet_archive(wish.data),
     ),
     Kind(
         'one or more .tar shards (a path, a pattern such as "train-{0000..0127}.tar" or "train-*.tar", or a list)',

@@ -58,19 +58,20 @@ class Member(NamedTuple):
     archive: int
 
 
-def members(file: Input, total: int) -> Iterator[Member]:
+def members(file: Input, total: int, start: int = 0) -> Iterator[Member]:
     """The members of an open tar file, in its order; concatenated archives are all read.
 
     Args:
         file: the open file.
-        total: its size in bytes.
+        total: its size in bytes; for a tar inside another, its end there.
+        start: its first byte, for a tar inside another.
 
     Raises:
         TarError: a damaged header, a member that continues after the end of the file, bytes that belong to nothing, or
             no end of archive.
         OSError: the file cannot be read.
     """
-    offset, archive, under_way = 0, 0, False
+    offset, archive, under_way = start, 0, False
     common: dict[str, str] = {}
     while offset < total:
         block = file.read(offset, BLOCK)

@@ -28,6 +28,7 @@ ROOMS = (
     "integrations",
     "recipes",
     "check",
+    "pack",
     "bench",
     "train",
     "cli",

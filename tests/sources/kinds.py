@@ -20,7 +20,8 @@ import numpy as np
 from PIL import Image
 from torch.utils.data import Dataset
 
-from dali_mixup.sources import open_source, write_manifest
+from dali_mixup.pack import Options, Packing
+from dali_mixup.sources import Source, open_source, write_manifest
 from tests.archives import imagenet_example, write_lmdb, write_rec, write_tfrecord
 from tests.odd_images import picture
 from tests.protos import datum
@@ -149,6 +150,19 @@ def zip_with_list(made: list[Picture], place: Path) -> Path:
     return zip_of_folders(made, place)
 
 
+def packed(made: list[Picture], place: Path) -> Source:
+    """Packed shards, read in the order of the pictures. Junk is not packed: it replaces an image afterwards."""
+    files([*pictures()], place)
+    Packing(open_source(place / "files"), place / "packed", Options(per_shard=5), workers=1).run()
+    source = open_source(place / "packed")
+    rows = sorted(range(len(source)), key=source.key)
+    for one, (path, start, size) in zip(made, source.places(np.array(rows)), strict=True):
+        with open(path, "r+b") as shard:
+            shard.seek(start)
+            shard.write(one.encoded.ljust(size, b"\0"))
+    return open_source(place / "packed").subset(rows)
+
+
 def image_folder_object(made: list[Picture], place: Path) -> Any:
     from torchvision.datasets import ImageFolder
 
@@ -275,6 +289,7 @@ KINDS = (
     Kind("pandas, polars or other frame of paths", pandas_frame, named=True),
     Kind("frame of encoded images", polars_frame, named=True),
     Kind("tar shards", shards),
+    Kind("folder written by `dali-mixup pack`", packed, named=True),
     Kind("TFRecord files", tfrecords),
     Kind("MXNet RecordIO files", recordio),
     Kind("LMDB of Caffe's `Datum`", caffe_lmdb),

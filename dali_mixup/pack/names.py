@@ -1,0 +1,53 @@
+"""The names of what is written."""
+
+from __future__ import annotations
+
+from dali_mixup.pack.images import PackedImage
+from dali_mixup.sources import IMAGE_EXTENSIONS, Source
+from dali_mixup.sources.paths import climbs
+
+_FOR_JPEG = (".jpg", ".jpeg")
+
+
+def shard_name(number: int) -> str:
+    return f"shard-{number:06d}.tar"
+
+
+def file_path(key: str, class_name: str, image: PackedImage) -> str:
+    """The path of an image's file: <class>/<key>, which of a folder of class folders is the key itself. An extension is
+    added where a JPEG replaces another format, or where there is none."""
+    path = in_class_folder(key, class_name)
+    allowed = IMAGE_EXTENSIONS if image.kept else _FOR_JPEG
+    return path if path.lower().endswith(allowed) else f"{path}.{image.ending}"
+
+
+def in_class_folder(key: str, class_name: str) -> str:
+    return key if key.startswith(f"{class_name}/") else f"{class_name}/{key}"
+
+
+def check_file_names(source: Source) -> None:
+    """Check that every sample can have a file of its own in a folder of its class.
+
+    Raises:
+        ValueError: classes or keys for which that is impossible; the message names one.
+    """
+    for name in source.classes:
+        if not name or "/" in name or name in (".", "..") or "\0" in name:
+            raise ValueError(f"the class {name!r} cannot be a folder; pack shards instead of files")
+    if len(set(source.classes)) < len(source.classes):
+        raise ValueError(
+            "several classes have the same name, and so the same folder; pack shards instead of files"
+        )
+    seen: set[str] = set()
+    for index, label in enumerate(source.labels.tolist()):
+        path = in_class_folder(source.key(index), source.classes[label])
+        if climbs(path):
+            raise ValueError(f"{source.key(index)!r} leaves the folder; pack shards instead of files")
+        if path in seen:
+            raise ValueError(
+                f"{source.key(index)!r} comes twice, but can be only one file; pack shards instead of files"
+            )
+        seen.add(path)
+    for path in seen:
+        if not path.lower().endswith(_FOR_JPEG) and f"{path}.jpg" in seen:
+            raise ValueError(f"{path!r} and '{path}.jpg' could become one file; pack shards instead of files")

@@ -1,0 +1,125 @@
+"""The plan of a packing: which samples go into which shard. Pure arithmetic, the same on every machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dali_mixup._checks import integer
+from dali_mixup._seeding import Purpose, stream
+from dali_mixup.pack.options import Options
+from dali_mixup.sources import Source
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is packed, and how.
+
+    Attributes:
+        options: see `Options`.
+        fingerprint: of the data (`Source.fingerprint`).
+        samples: number of samples.
+        classes: the name of every label.
+        classes_named: whether the data named them.
+    """
+
+    options: Options
+    fingerprint: str
+    samples: int
+    classes: tuple[str, ...]
+    classes_named: bool
+
+    @classmethod
+    def of(cls, source: Source, options: Options) -> Plan:
+        return cls(options, source.fingerprint(), len(source), source.classes, source.classes_named)
+
+    @property
+    def shards(self) -> int:
+        """Number of shards."""
+        return -(-self.samples // self.options.per_shard)
+
+    def first(self, number: int) -> int:
+        """Position in the order of the first sample of a shard, or of the end for `number` = `shards`."""
+        return number * self.samples // self.shards
+
+    def order(self) -> np.ndarray:
+        """(samples,) int64, the rows of the source in the order of the shards: a permutation drawn from the seed, or
+        for files the source's own order, since a folder has none."""
+        if self.options.layout == "files":
+            return np.arange(self.samples)
+        return stream(Purpose.PACK, self.options.seed).permutation(self.samples)
+
+    def settings(self) -> dict[str, Any]:
+        """What must be equal in all runs that write to one folder: the options and the identity of the data."""
+        return {
+            **dataclasses.asdict(self.options),
+            "fingerprint": self.fingerprint,
+            "samples": self.samples,
+        }
+
+    def digest(self) -> str:
+        """Hex digest (SHA-256) of the settings."""
+        return hashlib.sha256(json.dumps(self.settings()).encode()).hexdigest()
+
+    def dump(self) -> str:
+        """The plan as JSON."""
+        return json.dumps({**self.settings(), "classes": self.classes, "classes_named": self.classes_named})
+
+    @classmethod
+    def load(cls, text: str) -> Plan:
+        """The plan that `dump` wrote.
+
+        Raises:
+            ValueError: it did not write this.
+        """
+        try:
+            given = json.loads(text)
+            options = Options(**{field.name: given[field.name] for field in dataclasses.fields(Options)})
+            rest = (given["fingerprint"], given["samples"], tuple(given["classes"]), given["classes_named"])
+        except (ValueError, KeyError, TypeError):
+            raise ValueError("it is not a plan that this release of dali-mixup pack wrote") from None
+        return cls(options, *rest)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The share of one process among several: every `of`-th shard.
+
+    Args:
+        index: in [0, of).
+        of: number of processes, >= 1.
+
+    Raises:
+        TypeError, ValueError: numbers outside the above.
+    """
+
+    index: int = 0
+    of: int = 1
+
+    def __post_init__(self) -> None:
+        integer("pack", "the number of parts", self.of, at_least=1)
+        integer("pack", "part", self.index, at_least=0, at_most=self.of - 1)
+
+    @classmethod
+    def parse(cls, text: str) -> Part:
+        """ "0/4" to "3/4": the four parts of four."""
+        index, slash, of = text.partition("/")
+        if not (slash and index.isdecimal() and of.isdecimal()):
+            raise ValueError(f"part {text!r}: expected i/n such as 0/4, the first of four parts")
+        return cls(int(index), int(of))
+
+    def numbers(self, shards: int) -> range:
+        """Its shards."""
+        return range(self.index, shards, self.of)
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """The settings in which two plans differ, in words; "" if there are none."""
+    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    return ", ".join(f"{name} was {before.get(name)!r}, is {now.get(name)!r}" for name in names)

@@ -1,0 +1,68 @@
+"""The examination of packed data as a whole."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from dali_mixup._epochs.ranks import usable_cores
+from dali_mixup._graph.child import ChildProcess
+from dali_mixup._graph.options import MAX_PIXELS
+from dali_mixup.pack.crew import answer, shared_out
+from dali_mixup.pack.examine import Examination
+from dali_mixup.sources.packed import PACK_FILE, Shard, packed_list
+
+
+def verify(
+    folder: Path, *, workers: int | None = None, progress: Callable[[int, int], None] = lambda done, of: None
+) -> list[str]:
+    """Examine packed data: all checksums, that every image decodes to its size, and that nothing is missing.
+
+    Args:
+        folder: the packed folder.
+        workers: number of processes; None: as many as this process may use cores.
+        progress: called with the number of samples that are examined, and of all.
+
+    Returns:
+        A line for everything that is wrong, in the order of the shards.
+
+    Raises:
+        FileNotFoundError: the folder is not packed, or not completely.
+        ValueError: its pack.jsonl is damaged in the first line.
+        PackingError: a process died.
+    """
+    folder, header, shards = packed_list(folder)
+    max_pixels = header.plan.get("max_pixels", MAX_PIXELS)
+    found: dict[int, list[str]] = {}
+    names: set[str] = set()
+    done = 0
+    lock = threading.Lock()
+
+    def examined(child: ChildProcess, shard: Shard, stop: threading.Event) -> None:
+        nonlocal done
+        child.send(Examination(str(folder), shard, max_pixels))
+        lines = answer(child, f"examines shard {shard.number}", stop) or []
+        with lock:
+            found[shard.number] = lines
+            names.add(shard.file)
+            done += len(shard.keys)
+            progress(done, header.samples)
+
+    damaged = []
+    try:
+        shared_out(shards, workers or usable_cores(), examined)
+    except ValueError as error:  # a line that cannot be read
+        damaged.append(str(error))
+    wrong = [line for number in sorted(found) for line in found[number]] + damaged
+    if done != header.samples:
+        wrong.append(f"{PACK_FILE}: it lists {done} samples, expected {header.samples}")
+    return [*wrong, *_unlisted(folder, names)]
+
+
+def _unlisted(folder: Path, names: set[str]) -> Iterator[str]:
+    for name in sorted(os.listdir(folder)):
+        if fnmatch.fnmatch(name, "shard-*.tar") and name not in names:
+            yield f"{name}: it is not in {PACK_FILE}"

@@ -1,0 +1,88 @@
+"""The layout of files: a folder per class, as torchvision reads it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from torchvision.datasets import ImageFolder
+
+from dali_mixup import open_source
+from dali_mixup.sources import FileList
+from tests.odd_images import picture
+from tests.pack.conftest import bytes_of, run
+
+Packed = Callable[..., Path]
+
+
+def test_torchvision_reads_it(image_folder: Path, packed: Packed) -> None:
+    folder = packed(layout="files", shorter_side=64)
+    original, copy = ImageFolder(image_folder), ImageFolder(folder)
+    assert copy.class_to_idx == original.class_to_idx and copy.targets == original.targets
+    assert [Path(path).name for path, _ in copy.samples] == [Path(path).name for path, _ in original.samples]
+    assert {min(image.size) for image, _ in copy} == {64}
+
+
+def test_so_do_the_loaders_sources(image_folder: Path, packed: Packed) -> None:
+    folder = packed(layout="files")
+    original, copy = open_source(image_folder), open_source(folder)
+    assert copy.read_in_dali and copy.fingerprint() == original.fingerprint()
+    assert {name: content for name, content in bytes_of(folder).items() if name != "pack.jsonl"} == bytes_of(
+        image_folder
+    )
+
+
+def test_a_replaced_format_gets_its_extension(tmp_path: Path) -> None:
+    for name, size in (("big.png", 40), ("small.png", 20), ("big.jpg", 40), ("named.JPEG", 20)):
+        (tmp_path / "data" / "c").mkdir(parents=True, exist_ok=True)
+        memory = io.BytesIO()
+        picture(size, size).save(memory, "JPEG" if name == "big.jpg" else "PNG")
+        (tmp_path / "data" / "c" / name).write_bytes(memory.getvalue())
+    run(tmp_path / "data", tmp_path / "packed", layout="files", shorter_side=30)
+    names = sorted(path.name for path in (tmp_path / "packed" / "c").iterdir())
+    assert names == ["big.jpg", "big.png.jpg", "named.JPEG", "small.png"]
+    assert Image.open(tmp_path / "packed" / "c" / "big.png.jpg").format == "JPEG"
+
+
+def test_images_without_class_folders_get_some(image_folder: Path, tmp_path: Path) -> None:
+    source = open_source(image_folder)
+    flat = FileList(
+        [source.key(i).rpartition("/")[2] for i in range(6)], [0] * 6, ["x"], root=image_folder / "n01440764"
+    )
+    run(flat, tmp_path / "packed", layout="files")
+    assert len(list((tmp_path / "packed" / "x").iterdir())) == 6
+
+
+@pytest.mark.parametrize(
+    ("names", "classes", "words"),
+    [
+        (["a.jpg"], ["x/y"], "the class 'x/y' cannot be a folder"),
+        (["a.jpg"], [".."], "cannot be a folder"),
+        (["a.jpg"], ["crane", "crane"], "the same name"),
+        (["a.jpg", "a.jpg"], ["x"], "comes twice"),
+        (["a.png", "a.png.jpg"], ["x"], "could become one file"),
+    ],
+)
+def test_names_that_cannot_be_files_are_refused_before_the_work(
+    names: list[str], classes: list[str], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        run(
+            FileList(names, np.zeros(len(names), int), classes, root=tmp_path),
+            tmp_path / "packed",
+            layout="files",
+        )
+    assert not (tmp_path / "packed").exists()
+
+
+def test_a_run_that_was_killed_leaves_nothing_among_the_images(image_folder: Path, packed: Packed) -> None:
+    """Half a file, as a killed run leaves it, lies in the folder that goes at the end."""
+    folder = packed(layout="files")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *sorted(open_source(image_folder).classes),
+        "pack.jsonl",
+    ]

@@ -1,0 +1,103 @@
+"""Every kind of damage to packed data is found and named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dali_mixup import open_source
+from dali_mixup.pack import verify
+
+Packed = Callable[..., Path]
+
+
+def change_line(folder: Path, line: int, **fields: object) -> None:
+    lines = (folder / "pack.jsonl").read_text().splitlines()
+    lines[line] = json.dumps({**json.loads(lines[line]), **fields})
+    (folder / "pack.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def line_of(folder: Path, line: int) -> dict[str, object]:
+    return json.loads((folder / "pack.jsonl").read_text().splitlines()[line])
+
+
+@pytest.mark.parametrize("options", [{}, {"shorter_side": 50}, {"layout": "files"}])
+def test_what_was_packed_is_right(packed: Packed, options: dict[str, object]) -> None:
+    seen: list[tuple[int, int]] = []
+    assert verify(packed(**options), workers=2, progress=lambda done, of: seen.append((done, of))) == []
+    assert seen[-1] == (24, 24)
+
+
+def test_one_changed_byte_is_found_wherever_it_is(packed: Packed) -> None:
+    folder = packed()
+    shard = folder / "shard-000002.tar"
+    original = shard.read_bytes()
+    line = line_of(folder, 3)
+    inside = line["offsets"][1] + line["sizes"][1] // 2
+    for place in (0, 300, inside, len(original) - 1):
+        shard.write_bytes(original[:place] + bytes([original[place] ^ 16]) + original[place + 1 :])
+        wrong = verify(folder)
+        assert wrong[0].startswith("shard-000002.tar: its checksum (SHA-256) is"), wrong
+        named = f"shard-000002.tar: {line['members'][1]} ({line['keys'][1]}): its checksum (CRC-32) differs"
+        assert (named in wrong) == (place == inside)
+    shard.write_bytes(original)
+    assert verify(folder) == []
+
+
+def test_a_missing_cut_or_foreign_shard_is_found(packed: Packed) -> None:
+    folder = packed()
+    shard = folder / "shard-000004.tar"
+    content = shard.read_bytes()
+    shard.write_bytes(content[:-2000])
+    assert any("SHA-256" in line for line in verify(folder))
+    with pytest.raises(ValueError, match=rf"has {len(content) - 2000} bytes, expected {len(content)}"):
+        open_source(folder)
+    shard.unlink()
+    assert verify(folder) == [f"{shard}: No such file or directory"]
+    with pytest.raises(FileNotFoundError, match=r"shard-000004.tar"):
+        open_source(folder)
+    shard.write_bytes(content)
+    (folder / "shard-000005.tar").write_bytes(content)
+    assert verify(folder) == ["shard-000005.tar: it is not in pack.jsonl"]
+
+
+@pytest.mark.parametrize("column", ["labels", "offsets", "sizes", "members"])
+def test_a_list_that_does_not_match_the_shards_is_found(packed: Packed, column: str) -> None:
+    folder = packed()
+    values = line_of(folder, 1)[column]
+    change_line(folder, 1, **{column: [*values[1:], values[0]]})
+    assert any("(name, label, offset, bytes) are" in line for line in verify(folder))
+
+
+def test_images_of_another_size_are_found(packed: Packed) -> None:
+    folder = packed()
+    change_line(folder, 1, widths=[1, *line_of(folder, 1)["widths"][1:]])
+    (wrong,) = verify(folder)
+    assert "pixels, expected 1 x" in wrong
+
+
+def test_a_missing_line_is_found(packed: Packed) -> None:
+    folder = packed()
+    lines = (folder / "pack.jsonl").read_text().splitlines()
+    (folder / "pack.jsonl").write_text("\n".join(lines[:-1]) + "\n")
+    wrong = verify(folder)
+    assert "pack.jsonl: it lists 19 samples, expected 24" in wrong
+    assert "shard-000004.tar: it is not in pack.jsonl" in wrong
+    (folder / "pack.jsonl").write_text("\n".join([*lines[:3], *lines[4:]]) + "\n")
+    assert any("line 4: expected shard 2, got shard 3" in line for line in verify(folder))
+
+
+def test_changed_and_missing_files_are_found(packed: Packed) -> None:
+    folder = packed(layout="files")
+    victim, gone, cut = sorted(folder.glob("*/*.JPEG"))[:3]
+    content = victim.read_bytes()
+    victim.write_bytes(content[:-9] + b"x" + content[-8:])
+    gone.unlink()
+    cut.write_bytes(cut.read_bytes()[:-1])
+    wrong = verify(folder)
+    assert len(wrong) == 3
+    for file, words in ((victim, "CRC-32"), (gone, "No such file"), (cut, "bytes, expected")):
+        assert any(file.name in line and words in line for line in wrong), wrong
