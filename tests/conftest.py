@@ -24,6 +24,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+from tests.object_store import KEYS, S3Server, WebServer, environment
 from tests.odd_images import make_odd_images, picture
 
 # No timing in tests, and the same examples in every run.
@@ -85,6 +86,32 @@ def imagenet_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def image_folder(imagenet_root: Path) -> Path:
     """The training split of `imagenet_root`: what `train_loader` takes."""
     return imagenet_root / "train"
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server, and an environment in which s3:// leads to it."""
+    server = S3Server()
+    caches = str(tmp_path_factory.mktemp("caches"))
+    with environment(**KEYS, AWS_ENDPOINT_URL=server.endpoint, XDG_CACHE_HOME=caches):
+        yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def bucket(s3: S3Server, image_folder: Path) -> str:
+    """The URL of `image_folder` in a bucket. Read only."""
+    s3.make_bucket("images")
+    s3.put_folder("images", image_folder, "train/")
+    return "s3://images/train"
+
+
+@pytest.fixture
+def web() -> Iterator[WebServer]:
+    """A web server without files."""
+    server = WebServer()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,8 @@ class Gate:
         first, rest = indices[:_TIMED], indices[_TIMED:]
         start = time.perf_counter()
         looks = [one(index) for index in first]
-        if rest and time.perf_counter() - start > _SLOW * len(first):
+        slow = time.perf_counter() - start > _SLOW * len(first)
+        if rest and slow and not source.remote:  # of remote images all are under way already
             with ThreadPoolExecutor(_THREADS, "dali-mixup-look") as threads:
                 return looks + list(threads.map(one, rest))
         head = Head()

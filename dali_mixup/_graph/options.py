@@ -80,8 +80,10 @@ class Runtime:
     Args:
         num_threads: DALI's worker threads, 1 to 1024; None: this process's share of the usable cores.
         prefetch: batches prepared ahead, 1 to 1000.
-        read_ahead: batches whose files are read into the page cache before they are due, >= 0. For high-latency
-            storage: a network file system, cold disks. Costs a little CPU time if the files are cached already.
+        read_ahead: batches whose images are read before they are due, >= 0. Files are read into the page cache: for
+            high-latency storage such as a network file system or cold disks; costs a little CPU time if they are
+            cached already. Objects (s3:// and other URLs) are read into memory, at most 512 MB ahead. None: 0 for
+            files, for objects as many as keep 128 requests under way.
         roi_decoding: GPU only: decode just the window of the crop; "auto": if a self-test in a subprocess passes.
         hw_decoder_load: GPU only: share in [0, 1] of the images decoded by the hardware JPEG units; None: DALI's own
             0.65, but 0 on compute capability 9.0 (H100, H200), whose units may overwrite images; see docs/gpu.md.
@@ -97,7 +99,7 @@ class Runtime:
 
     num_threads: int | None = None
     prefetch: int = 2
-    read_ahead: int = 0
+    read_ahead: int | None = None
     roi_decoding: bool | Literal["auto"] = "auto"
     hw_decoder_load: float | None = None
     memory_padding: int = 0
@@ -107,13 +109,16 @@ class Runtime:
     def __post_init__(self) -> None:
         bounds = {
             "prefetch": (1, MOST_AHEAD),
-            "read_ahead": (0, None),
             "memory_padding": (0, None),
             "max_pixels": (1, None),
         }
         for name, (least, most) in bounds.items():
             value = integer("Runtime", name, getattr(self, name), at_least=least, at_most=most)
             object.__setattr__(self, name, value)
+        if self.read_ahead is not None:
+            object.__setattr__(
+                self, "read_ahead", integer("Runtime", "read_ahead", self.read_ahead, at_least=0)
+            )
         if self.num_threads is not None:
             threads = integer("Runtime", "num_threads", self.num_threads, at_least=1, at_most=MOST_THREADS)
             object.__setattr__(self, "num_threads", threads)

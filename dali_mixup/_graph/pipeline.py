@@ -10,7 +10,7 @@ import numpy as np
 from nvidia.dali import Pipeline, fn, types
 from nvidia.dali.data_node import DataNode
 
-from dali_mixup._graph.decode import Backend, file_content, parsed_first
+from dali_mixup._graph.decode import Backend, file_content, given_content, parsed_first
 from dali_mixup._graph.feed import PlanFeed
 from dali_mixup._graph.feed_kernels import normalising
 from dali_mixup._graph.options import MAX_PIXELS
@@ -150,7 +150,7 @@ def build(spec: PipelineSpec, batches: Batches, seeds: Iterator[int], checkpoint
         names = batches.names
         fed = fn.external_source(source=planned, num_outputs=1 + len(names), batch=True, batch_info=True)
         nodes = dict(zip(names, fed[1:], strict=True))
-        encoded = parsed_first(file_content(fed[0]) if batches.read_in_dali else fed[0])
+        encoded = parsed_first(file_content(fed[0]) if batches.read_in_dali else given_content(fed[0]))
         layout = "HWC" if spec.channels_last else "CHW"
         # DALI's GPU kernel erases no float16; the loader rounds.
         dtype = types.DALIDataType.FLOAT if spec.transform.erases_after_mix else DTYPES[spec.dtype]

@@ -60,7 +60,7 @@ class BatchSource:
         self._orders: dict[int, np.ndarray] = {}
         self._ahead: deque[tuple[Batch | None, Exception | None]] = deque()
         self._last: tuple[Any, ...] | None = None
-        self._files = ReadAhead(spec.read_ahead)
+        self._files = ReadAhead(spec.read_ahead, spec.remote)
 
     def __call__(self, info: Any) -> tuple[Any, ...]:
         batch: Batch | None = None
@@ -98,6 +98,7 @@ class BatchSource:
             raise error
         assert batch is not None
         self._ahead.popleft()
+        self._files.handed_out()
         return batch
 
     def due(self) -> Exception | None:
@@ -121,7 +122,7 @@ class BatchSource:
         self.spec.gate.close()
 
     def places(self, number: int) -> list[Place]:
-        """The location of the files that the walk's n-th batch reads."""
+        """The location of the images that the walk's n-th batch reads."""
         return [place for source, indices, _ in self._rows(number).reads for place in source.places(indices)]
 
     def batch(self, number: int) -> Batch:
@@ -147,6 +148,7 @@ class BatchSource:
                 refused = self.spec.gate.refused(source, indices)
                 if refused:
                     bad.meet(refused)
+                    self._files.replaced(number, self.places(number))
                     break  # and check the samples that replace them
             else:
                 return batch

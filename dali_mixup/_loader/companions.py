@@ -142,8 +142,8 @@ def companions_of(
     unlabelled = None if stream_ is None else open_source(stream_.data)
     if unlabelled is not None and unlabelled.read_in_dali != source.read_in_dali:
         raise ValueError(
-            f"{owner}: the labelled data are {'files' if source.read_in_dali else 'archives'} and the unlabelled data "
-            "are not; give both in the same form"
+            f"{owner}: the labelled data are {'files' if source.read_in_dali else 'archives or remote'} and the "
+            "unlabelled data are not; give both in the same form"
         )
     return Companions(
         views=given.views,

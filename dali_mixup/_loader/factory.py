@@ -22,7 +22,7 @@ from dali_mixup._graph.options import Output, Runtime
 from dali_mixup._loader.companions import HandOver, companions_of
 from dali_mixup._loader.foreign import says_what_replaces
 from dali_mixup._loader.loader import MixLoader
-from dali_mixup._loader.settings import pipeline_spec
+from dali_mixup._loader.settings import pipeline_spec, read_ahead
 from dali_mixup._loader.spec import LoaderSpec
 from dali_mixup.augment import TrainTransform, ValTransform
 from dali_mixup.augment.sizes import ImageSize, checked_size
@@ -151,7 +151,9 @@ def train_loader(
             companions=companions,
             records=handover is not None,
             elastic=boolean(owner, "elastic", elastic),
-            read_ahead=runtime.read_ahead,
+            read_ahead=read_ahead(
+                owner, runtime, (source, companions.unlabelled), companions.rows(batch_size)
+            ),
         )
     )
 
@@ -211,7 +213,7 @@ def val_loader(
             targets="labels",
             num_classes=_num_classes(owner, num_classes, None, source, None),
             labels=source.labels,
-            read_ahead=runtime.read_ahead,
+            read_ahead=read_ahead(owner, runtime, (source,), batch_size),
         )
     )
 

@@ -112,6 +112,9 @@ class PipelineRun:
         """End DALI's threads and free its buffers, on a GPU back to the driver, so that torch can use the memory;
         batches handed out stay valid. Harmless when repeated."""
         self.batches.close()
+        self._end_pipeline()
+
+    def _end_pipeline(self) -> None:
         pipe, self._pipe = self._pipe, None
         if pipe is not None and self._process != os.getpid():
             _never_destroy(pipe)
@@ -159,7 +162,7 @@ class PipelineRun:
                 return made
             except Exception as error:
                 traceback.clear_frames(error.__traceback__)  # they hold the pipeline
-                self.close()
+                self._end_pipeline()  # the batches, and what was read for them, are needed again
                 self._leave_out_bad_files(error)
                 self._pipe = self._built()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from dali_mixup._cpu import use_compiled
@@ -13,6 +14,8 @@ from dali_mixup._graph.device import chosen_device
 from dali_mixup._graph.options import Output, Runtime
 from dali_mixup._graph.pipeline import DTYPES, PipelineSpec, Transform
 from dali_mixup._graph.selftest import window_decoding_works
+from dali_mixup.sources.base import Source
+from dali_mixup.sources.remote.transfers import CONNECTIONS, MOST_BYTES
 
 log = logging.getLogger("dali_mixup")
 
@@ -78,6 +81,28 @@ def pipeline_spec(
         clean=clean,
         max_pixels=runtime.max_pixels,
     )
+
+
+def read_ahead(owner: str, runtime: Runtime, sources: Iterable[Source | None], rows: int) -> int:
+    """Batches read ahead; an automatic choice is logged.
+
+    Args:
+        sources: the data of the loader; None for those that it does not have.
+        rows: rows of a batch.
+    """
+    if runtime.read_ahead is not None:
+        return runtime.read_ahead
+    if not any(source is not None and source.remote for source in sources):
+        return 0
+    batches = max(2, -(-2 * CONNECTIONS // rows))
+    log.info(
+        "%s: read_ahead=%d batches, since the data are remote (at most %d requests at a time, %d MB ahead)",
+        owner,
+        batches,
+        CONNECTIONS,
+        MOST_BYTES >> 20,
+    )
+    return batches
 
 
 def _threads(owner: str, given: int | None, rank: Rank) -> int:

@@ -49,7 +49,7 @@ class LoaderSpec:
         companions: rows that accompany every batch.
         records: whether batches come with a `MixRecord`.
         elastic: whether a state of another number of ranks or batch size may be loaded.
-        read_ahead: batches whose files are read into the page cache before they are due.
+        read_ahead: batches whose images are read before they are due.
     """
 
     source: Source
@@ -74,6 +74,12 @@ class LoaderSpec:
         """Device of the batches."""
         gpu = self.pipeline.device_id
         return torch.device("cpu") if gpu is None else torch.device("cuda", gpu)
+
+    @property
+    def remote(self) -> bool:
+        """True if some of the images are fetched from their URLs."""
+        unlabelled = self.companions.unlabelled
+        return self.source.remote or (unlabelled is not None and unlabelled.remote)
 
     @property
     def dtype(self) -> torch.dtype:

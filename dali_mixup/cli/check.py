@@ -64,7 +64,7 @@ def _check_targets(source: Source, manifest: Path | None, exclude: Path | None) 
 
     if manifest is not None and manifest.suffix not in MANIFEST_SUFFIXES:
         raise ValueError(f"--manifest {str(manifest)!r}: expected a name that ends in {MANIFEST_SUFFIXES}")
-    if manifest is not None and not source.read_in_dali:
+    if manifest is not None and not source.in_files:
         raise ValueError("--manifest: a manifest lists image files, and these data are shards; use --exclude")
     if manifest is not None:
         refuse_names(manifest, source)

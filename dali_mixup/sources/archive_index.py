@@ -8,18 +8,23 @@ import logging
 import os
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from dali_mixup._files import NotWritten, replacing
+from dali_mixup._files import NotWritten, cache_folder, make_folder, replacing
 from dali_mixup.sources.inputs import Input, opened
 from dali_mixup.sources.notes import Notes
 from dali_mixup.sources.paths import regular_file
+from dali_mixup.sources.remote.urls import is_url
 
 _log = logging.getLogger(__name__)
 _VERSION = 3
+_THREADS = 32
+"""Remote archives indexed at a time. Each waits for one request after another: a header says where the next one is."""
+
 _COLUMNS = ("offsets", "sizes", "labels")
 
 
@@ -101,7 +106,7 @@ def kept_index(
 
     Args:
         path: the archive.
-        folder: folder for index files; None: beside the archive.
+        folder: folder for index files; None: beside the archive, or for a URL in the user's cache folder.
         layout: its format.
         scan: function that makes the index of the open file.
 
@@ -120,16 +125,31 @@ def kept_index(
     return index
 
 
+def each_index(paths: Sequence[str], index: Callable[[str], ArchiveIndex]) -> list[ArchiveIndex]:
+    """`index(path)` of every archive; of remote ones many at a time."""
+    if not is_url(paths[0]):
+        return [index(path) for path in paths]
+    make_folder(cache_folder("indices"))
+    with ThreadPoolExecutor(min(_THREADS, len(paths)), "dali-mixup-index") as threads:
+        waiting = [threads.submit(index, path) for path in paths]
+        try:
+            return [one.result() for one in waiting]
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
 def _origin(file: Input, layout: Layout) -> str:
     """The identity of the file and of the format that an index belongs to."""
     return f"{_VERSION} {file.origin()} {layout.name}"
 
 
 def _index_file(path: str, folder: str | None) -> str:
-    if folder is None:
+    if folder is None and not is_url(path):
         return f"{path}.index.npz"
     # Archives in different folders may have the same name.
     digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    folder = folder or str(cache_folder("indices"))
     return os.path.join(folder, f"{os.path.basename(path)}.{digest}.index.npz")
 
 

@@ -15,6 +15,7 @@ from dali_mixup.sources.paths import home_expanded, path_text, split_root
 from dali_mixup.sources.patterns import existing_files
 from dali_mixup.sources.ranges import FileRanges
 from dali_mixup.sources.remarks import Remark
+from dali_mixup.sources.remote.stores import check_urls
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,12 @@ class ArchivePaths:
         """The files that a user names, and where their indices are kept.
 
         Args:
-            paths: one file or several different ones, each a path or a pattern with braces or wildcards.
-            index_dir: an existing folder; None: beside each file.
+            paths: one file or several different ones, each a path or URL, or a pattern with braces or wildcards.
+            index_dir: an existing folder; None: beside each file, or for URLs in the user's cache folder.
 
         Raises:
             FileNotFoundError: a file that does not exist.
-            ValueError: no path, or one twice.
+            ValueError: no path, or one twice; URLs beside paths, or of an unknown scheme.
             TypeError: an object that is not a path.
             NotADirectoryError: `index_dir` is not a folder.
         """
@@ -53,6 +54,7 @@ class ArchivePaths:
         files = existing_files([home_expanded(path) for path in several])
         if not files or len(set(files)) != len(files):
             raise ValueError(f"shards must be one or more different files, got {len(files)}: {files[:3]}")
+        check_urls(files)
         folder = None if index_dir is None else home_expanded(path_text(index_dir))
         if folder is not None and not os.path.isdir(folder):
             raise NotADirectoryError(f"index_dir {folder!r} is not a folder")

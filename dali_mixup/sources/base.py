@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Self = TypeVar("Self", bound="Source")
 
 Place = tuple[bytes, int, int | None]
-"""The location of an image's bytes: (path of the file, first byte, number of bytes; None: to the file's end)."""
+"""The location of an image's bytes: (path or URL of the file, first byte, number of bytes; None: to the file's end)."""
 
 
 class Source(ABC):
@@ -62,6 +62,10 @@ class Source(ABC):
 
     read_in_dali: bool
     """True: `feed` gives file paths, which DALI opens. False: `feed` gives the encoded images themselves."""
+
+    remote: bool = False
+    """True: `places` are URLs, whose bytes the loader requests ahead of time; `feed` then takes them from
+    `dali_mixup.sources.remote.transfers`."""
 
     def __init__(
         self,
@@ -128,6 +132,11 @@ class Source(ABC):
     def kind(self) -> str:
         """The kind of source, for messages."""
         return type(self).__name__
+
+    @property
+    def in_files(self) -> bool:
+        """True if every image is a file or object of its own, as manifests list them."""
+        return self.read_in_dali
 
     @property
     def num_classes(self) -> int:
@@ -271,7 +280,7 @@ class _Part(Source):
         if not rows.size:
             raise ValueError(f"none of the {len(whole)} samples is left")
         self._whole, self._rows = whole, rows
-        self.read_in_dali = whole.read_in_dali
+        self.read_in_dali, self.remote = whole.read_in_dali, whole.remote
         super().__init__(whole._names.take(rows), whole.labels[rows], whole.classes, whole.root)
         self.class_map, self.classes_named = whole.class_map, whole.classes_named
         self.remarks = whole.remarks  # logged when the whole was opened
@@ -279,6 +288,10 @@ class _Part(Source):
     @property
     def kind(self) -> str:
         return self._whole.kind
+
+    @property
+    def in_files(self) -> bool:
+        return self._whole.in_files
 
     def feed(self, indices: np.ndarray) -> list[np.ndarray]:
         return self._whole.feed(self._rows[indices])

@@ -10,7 +10,7 @@ from typing import Any
 from dali_mixup.sources.classes import ClassMap
 from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
 from dali_mixup.sources.lines import text_lines
-from dali_mixup.sources.paths import regular_file
+from dali_mixup.sources.paths import existing_file
 from dali_mixup.sources.table_columns import Columns, Holds
 from dali_mixup.sources.table_labels import Labelled, of_texts
 
@@ -29,8 +29,7 @@ class CsvColumns(Columns):
     """
 
     def __init__(self, path: str) -> None:
-        file = os.path.abspath(path)
-        regular_file(file)
+        file = existing_file(path)
         self.where, self.folder = file, os.path.dirname(file).rstrip("/")
         rows = _rows(file)
         header = [name.strip() for name in next(rows, (0, []))[1]]

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from dali_mixup._files import replacing
 from dali_mixup.sources.lines import text_lines
-from dali_mixup.sources.paths import home_expanded, regular_file
+from dali_mixup.sources.paths import existing_file
 
 
 def write_exclude_list(file: str | os.PathLike[str], rows: Iterable[tuple[str, str]]) -> None:
@@ -30,8 +30,7 @@ def read_exclude_list(file: str | os.PathLike[str]) -> list[str]:
         ValueError: a line that is not of the form above; the message quotes it.
         FileNotFoundError: the file does not exist.
     """
-    path = home_expanded(file)
-    regular_file(path)
+    path = existing_file(file)
     keys = []
     for number, line in enumerate(text_lines(path), start=1):
         try:

@@ -1,4 +1,4 @@
-"""Images in files of their own, which DALI opens by path."""
+"""Images in files of their own: DALI opens them by path, or they are fetched from their URLs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import numpy as np
 from dali_mixup.sources.base import Place, Source
 from dali_mixup.sources.names import PackedNames
 from dali_mixup.sources.paths import absolute, first_climbing, home_expanded, path_texts, split_root
+from dali_mixup.sources.places import fetched
 from dali_mixup.sources.remarks import Remark
+from dali_mixup.sources.remote.stores import check_urls
+from dali_mixup.sources.remote.urls import is_url
 
 
 class FileList(Source):
@@ -19,19 +22,20 @@ class FileList(Source):
 
     Args:
         paths: one path per sample: below `root` if given, else absolute or below the current working
-            directory.
+            directory; or all of them URLs.
         labels: (n,) whole numbers in [0, len(classes)).
         classes: the names of the classes; None: "0", "1", ... up to the highest label.
-        root: the folder that contains the paths; None: their longest common one. See `Source` for its use.
+        root: the folder that contains the paths, or its URL; None: their longest common one. See `Source` for its use.
         remarks: see `Source`.
 
     Raises:
-        ValueError: an empty path, or with a root one that is absolute or has a part `..`; and as `Source`
-            raises.
+        ValueError: an empty path; with a root one that is absolute or has a part `..`; URLs beside paths, or of an
+            unknown scheme; and as `Source` raises.
+        ImportError: the package that reads the URLs is not installed.
         TypeError: an object that is not a path; and as `Source` raises.
     """
 
-    read_in_dali = True
+    read_in_dali = True  # but not of URLs
 
     def __init__(
         self,
@@ -49,14 +53,34 @@ class FileList(Source):
             folder = absolute([home_expanded(root)])[0].rstrip("/") + "/"
             outside = first_climbing(keys)
             if outside is not None:
-                wrong = "is absolute" if keys[outside].startswith("/") else "has a part `..`"
-                raise ValueError(
-                    f"{keys[outside]!r} {wrong}: paths must be relative to the root {folder!r} and stay below it"
-                )
+                raise ValueError(_outside(keys[outside], folder))
+        self.remote = _are_urls(folder, keys)
+        self.read_in_dali = not self.remote
         super().__init__(PackedNames.pack(keys, folder), labels, classes, folder, remarks=remarks)
 
+    @property
+    def in_files(self) -> bool:
+        return True
+
     def feed(self, indices: np.ndarray) -> list[np.ndarray]:
-        return self._names.views(indices)
+        return fetched(self.places(indices)) if self.remote else self._names.views(indices)
 
     def places(self, indices: np.ndarray) -> list[Place]:
         return [(self._names.bytes_of(index), 0, None) for index in indices.tolist()]
+
+
+def _outside(key: str, folder: str) -> str:
+    wrong = "is absolute" if key.startswith("/") else "is a URL" if is_url(key) else "has a part `..`"
+    return f"{key!r} {wrong}: paths must be relative to the root {folder!r} and stay below it"
+
+
+def _are_urls(folder: str, keys: list[str]) -> bool:
+    """Whether the files are URLs, of schemes that can be read, and not paths; ValueError for both beside each other."""
+    # Without a common beginning they are paths and URLs, or URLs of several services.
+    samples = keys if not folder else [folder + keys[0]] if keys else []
+    if not check_urls(samples):
+        return False
+    inside = next((key for key in keys if ".." in key and ".." in key.split("/")), None)
+    if inside is not None:
+        raise ValueError(_outside(inside, folder))
+    return True

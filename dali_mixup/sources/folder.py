@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
 from dali_mixup.sources.files import FileList
-from dali_mixup.sources.paths import home_expanded
+from dali_mixup.sources.paths import home_expanded, path_text
 from dali_mixup.sources.remarks import Remark
+from dali_mixup.sources.remote.listing import class_folders, images_below
+from dali_mixup.sources.remote.stores import check_scheme
+from dali_mixup.sources.remote.urls import is_url
 from dali_mixup.sources.strays import class_remarks, file_remarks
 
 
@@ -26,7 +29,7 @@ def image_folder(
     these, and folders that are probably not meant as classes, are logged (`Source.remarks`).
 
     Args:
-        root: the folder.
+        root: the folder, or its URL in an object store (without links, pipes and empty folders).
         extensions: extensions of images, each with its dot.
         allow_empty: whether a class folder without images is still a class.
 
@@ -36,24 +39,27 @@ def image_folder(
         ValueError: it holds no class folder, no image, or (unless `allow_empty`) a class folder without images, which
             would take a label.
         TypeError: extensions that are not a list of texts.
+        StorageError: an object store fails, or refuses access.
     """
-    folder = os.path.abspath(home_expanded(root))
-    if not os.path.exists(folder):
-        raise FileNotFoundError(f"the folder {folder!r} does not exist")
-    if not os.path.isdir(folder):
-        raise NotADirectoryError(f"{folder!r} is not a folder")
     endings = _checked_endings(extensions)
-    with os.scandir(folder) as entries:
-        classes = sorted(entry.name for entry in entries if entry.is_dir())
+    blocking: list[str] = []
+    if is_url(path_text(root)):
+        folder = path_text(root).rstrip("/")
+        check_scheme(folder)
+        classes = class_folders(folder)
+        images = images_below(folder, classes, endings)
+    else:
+        folder = _existing(root)
+        with os.scandir(folder) as entries:
+            classes = sorted(entry.name for entry in entries if entry.is_dir())
+        images = [_images_below(folder, name, endings, blocking) for name in classes]
     if not classes:
         raise ValueError(
             f"{folder!r} holds no class folders: images are expected at {folder}/<class>/<image>"
         )
     paths: list[str] = []
     labels: list[int] = []
-    blocking: list[str] = []
-    for label, name in enumerate(classes):
-        found = _images_below(folder, name, endings, blocking)
+    for label, found in enumerate(images):
         paths += found
         labels += [label] * len(found)
     if not paths:
@@ -74,6 +80,15 @@ def image_folder(
         *_blocking_remarks(folder, blocking),
     ]
     return FileList(paths, labels, classes, root=folder, remarks=remarks)
+
+
+def _existing(root: str | os.PathLike[str]) -> str:
+    folder = os.path.abspath(home_expanded(root))
+    if not os.path.exists(folder):
+        raise FileNotFoundError(f"the folder {folder!r} does not exist")
+    if not os.path.isdir(folder):
+        raise NotADirectoryError(f"{folder!r} is not a folder")
+    return folder
 
 
 def _blocking_remarks(root: str, blocking: list[str]) -> list[Remark]:

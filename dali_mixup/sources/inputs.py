@@ -1,4 +1,4 @@
-"""One file opened for reading at any position."""
+"""One file opened for reading at any position: on this machine, or in an object store by range requests."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from dali_mixup.sources.paths import regular_file
+from dali_mixup.sources.remote.range_input import RangeInput
+from dali_mixup.sources.remote.urls import is_url
 
 _ENDS = 1 << 16
-"""Bytes at both ends of a file that its identity depends on; whole files if they are small."""
+"""Bytes at both ends of a local file that its identity depends on; whole files if they are small."""
 
 
 class Input(Protocol):
     """An open file.
 
     Attributes:
-        path: its path.
+        path: its path or URL.
         size: its bytes.
-        state: its size, and its modification time in nanoseconds.
+        state: its size, and its modification time in nanoseconds or a number for its version.
     """
 
     path: str
@@ -36,12 +38,16 @@ class Input(Protocol):
 
 @contextmanager
 def opened(path: str) -> Iterator[Input]:
-    """A file, opened.
+    """A file or URL, opened.
 
     Raises:
         FileNotFoundError: it does not exist.
         ValueError: it is not a regular file.
+        StorageError: the service that has it fails, or refuses access.
     """
+    if is_url(path):
+        yield RangeInput(path)
+        return
     regular_file(path)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -12,7 +12,8 @@ from dali_mixup.sources.classes import MOST_CLASSES, ClassMap, few
 from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
 from dali_mixup.sources.files import FileList
 from dali_mixup.sources.lines import text_lines
-from dali_mixup.sources.paths import climbs, home_expanded, path_text, regular_file
+from dali_mixup.sources.paths import beside, climbs, existing_file, path_text
+from dali_mixup.sources.remote.urls import is_url
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 _MORE_LABELS = re.compile(
@@ -32,17 +33,16 @@ def read_list(
     are names.
 
     Args:
-        path: the list.
+        path: the list, or its URL; then no path in it may be absolute.
         root: the folder of the images; all paths of the list must be relative to it and stay below it. None: the list's
-            own folder, below which relative paths must stay; absolute paths are not changed.
+            own folder, below which relative paths must stay; absolute paths and URLs are not changed.
         classes: the labels of class names.
 
     Raises:
         ValueError: a line that is not of this form, which the message quotes; an empty list.
         FileNotFoundError: the list does not exist.
     """
-    file = os.path.abspath(home_expanded(path))
-    regular_file(file)
+    file = existing_file(path)
     separator = "\t" if file.lower().endswith(".tsv") else None
     paths: list[str] = []
     labels: list[str] = []
@@ -62,8 +62,7 @@ def read_list(
     ids = _ids(labels, classes, lambda row: f"{file}, line {numbers[row]}")
     if root is not None:
         return FileList(paths, ids, root=root)
-    folder = os.path.dirname(file).rstrip("/")
-    return FileList([path if path[0] == "/" else f"{folder}/{path}" for path in paths], ids)
+    return FileList(beside(file, paths), ids)
 
 
 def from_pairs(
@@ -122,7 +121,7 @@ def _wrong(cut: list[str], separator: str | None, fenced: bool) -> str | None:
         )
     if fenced and climbs(name):
         return "expected a path below the root, relative and without `..`"
-    if climbs(name) and not name.startswith("/"):
+    if climbs(name) and not name.startswith("/") and not is_url(name):
         return "expected a path without `..`; give the folder of the images with open_source(..., root=...)"
     if ".." in name.split("/"):
         return "expected a path without `..`"

@@ -27,7 +27,8 @@ from dali_mixup.sources import parquet
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.files import FileList
 from dali_mixup.sources.lines import text_lines
-from dali_mixup.sources.paths import first_climbing, home_expanded, regular_file
+from dali_mixup.sources.paths import existing_file, first_climbing, home_expanded
+from dali_mixup.sources.remote.urls import is_url
 
 MANIFEST_SUFFIXES = (".jsonl", ".parquet")
 _VERSION = 1
@@ -52,7 +53,9 @@ def write_manifest(
         ValueError: another suffix or shape of sizes.
     """
     target = os.path.abspath(home_expanded(file))
-    if not isinstance(source, Source) or not source.read_in_dali:
+    if is_url(os.fspath(file)):
+        raise ValueError(f"a manifest is written on this machine and copied from there, got the URL {file!r}")
+    if not isinstance(source, Source) or not source.in_files:
         kind = source.kind if isinstance(source, Source) else type(source).__name__
         raise TypeError(f"a manifest lists image files; {kind} has none")
     if not target.endswith(MANIFEST_SUFFIXES):
@@ -84,21 +87,21 @@ def read_manifest(file: str | os.PathLike[str], *, root: str | os.PathLike[str] 
     """The samples that a manifest lists; the files themselves are not checked.
 
     Args:
-        file: the manifest.
-        root: the folder of the images, instead of the one in the manifest.
+        file: the manifest, or its URL.
+        root: the folder of the images, or its URL, instead of the one in the manifest.
 
     Raises:
         ValueError: an invalid line, which the message quotes, or a path that leaves the root.
         FileNotFoundError: the manifest does not exist.
         ImportError: a Parquet file without pyarrow.
     """
-    path = os.path.abspath(home_expanded(file))
-    regular_file(path)
+    path = existing_file(file)
     header, paths, labels = _read_parquet(path) if path.endswith(".parquet") else _read_lines(path)
     if not len(paths):
         raise ValueError(f"the manifest {path!r} lists no samples")
-    own = os.path.normpath(os.path.join(os.path.dirname(path), header.root))
-    return FileList(paths, labels, header.classes, root=own if root is None else root)
+    return FileList(
+        paths, labels, header.classes, root=_root_beside(path, header.root) if root is None else root
+    )
 
 
 def is_manifest(path: str) -> bool:
@@ -141,8 +144,27 @@ def _rows(source: Source, sizes: np.ndarray | None) -> Iterator[dict[str, Any]]:
 
 def _portable(root: str, folder: str) -> str:
     """The root as written in the manifest: relative to its own folder if one of the two contains the other."""
+    if is_url(root):
+        return root
     shared = os.path.commonpath([root, folder])
     return os.path.relpath(root, folder) if shared in (os.path.normpath(root), folder) else root
+
+
+def _root_beside(manifest: str, root: str) -> str:
+    """The root in a manifest, as a path or URL."""
+    if is_url(root):
+        return root
+    if not is_url(manifest):
+        return os.path.normpath(os.path.join(os.path.dirname(manifest), root))
+    scheme, _, place = manifest.partition("://")
+    bucket = place.partition("/")[0]
+    found = os.path.normpath(os.path.join(os.path.dirname(place), root))
+    if found != bucket and not found.startswith(f"{bucket}/"):
+        raise ValueError(
+            f"{manifest}, line 1: the root {root!r} lies outside of {scheme}://{bucket}; give that of the images with "
+            "root="
+        )
+    return f"{scheme}://{found}"
 
 
 def _read_lines(path: str) -> tuple[_Header, list[str], list[int]]:

@@ -10,14 +10,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from dali_mixup.sources.base import Place
+from dali_mixup.sources.remote.transfers import transfers
+from dali_mixup.sources.remote.urls import is_url
 
 
 class OpenFiles:
-    """Reads parts of many files while keeping only some of them open (most machines allow 1024 per process).
+    """Reads parts of many files while keeping only some of them open (most machines allow 1024 per process). The files
+    may be URLs, all of them; then nothing is open.
 
     Args:
         paths: the files.
-        states: size in bytes and modification time in nanoseconds, which must be unchanged when a file is opened.
+        states: what `Input.state` was, which must be unchanged when a file is opened.
+
+    Attributes:
+        paths: as given.
+        remote: whether they are URLs.
     """
 
     MOST = 256
@@ -26,6 +33,7 @@ class OpenFiles:
 
     def __init__(self, paths: list[str], states: Sequence[tuple[int, int]]) -> None:
         self.paths, self._states = paths, states
+        self.remote = bool(paths) and is_url(paths[0])
         self._open: OrderedDict[int, int] = OrderedDict()
         self._lock = threading.Lock()  # a descriptor must not be closed between its look-up and its use
 
@@ -45,7 +53,13 @@ class OpenFiles:
             OSError: it cannot be read.
         """
         parts = zip(files.tolist(), offsets.tolist(), sizes.tolist(), strict=True)
-        return [self._read(*part) for part in parts]
+        if not self.remote:
+            return [self._read(*part) for part in parts]
+        fetched = transfers().fetch(self.places(files, offsets, sizes))
+        for file, part in zip(files.tolist(), fetched, strict=True):
+            if part.state != self._states[file]:
+                raise self._changed(file)
+        return [np.frombuffer(part.content, dtype=np.uint8) for part in fetched]
 
     def places(self, files: np.ndarray, offsets: np.ndarray, sizes: np.ndarray) -> list[Place]:
         """The parts as places; arguments as for `read_all`."""
@@ -77,9 +91,12 @@ class OpenFiles:
         status = os.fstat(descriptor)
         if (status.st_size, status.st_mtime_ns) != self._states[file]:
             os.close(descriptor)
-            raise ValueError(f"{self.paths[file]!r} has changed since it was indexed; open the data again")
+            raise self._changed(file)
         self._open[file] = descriptor
         return descriptor
+
+    def _changed(self, file: int) -> ValueError:
+        return ValueError(f"{self.paths[file]!r} has changed since it was indexed; open the data again")
 
     def __del__(self) -> None:
         for descriptor in self._open.values():

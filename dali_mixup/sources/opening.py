@@ -33,6 +33,8 @@ from dali_mixup.sources.packed import is_packed, read_packed
 from dali_mixup.sources.paths import home_expanded, regular_file
 from dali_mixup.sources.patterns import existing_files
 from dali_mixup.sources.recordio import RecordIO
+from dali_mixup.sources.remote.stores import check_scheme
+from dali_mixup.sources.remote.urls import is_url
 from dali_mixup.sources.tables import CSV_SUFFIX, TABLE_SUFFIXES, Table, from_table, is_table
 from dali_mixup.sources.tar import TarShards
 from dali_mixup.sources.tfrecord import TFRecords, is_tfrecord
@@ -43,6 +45,10 @@ Data: TypeAlias = "Source | str | os.PathLike[str] | Sequence[Any] | Any"
 LIST_SUFFIXES = (".txt", ".tsv")
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 """Compressed files are refused, but with the reason."""
+
+_LOCAL_SUFFIXES = (*TABLE_SUFFIXES, JSON_SUFFIX, ".tfrecord", ".tfrecords", ".rec", ".zip", ".mdb", ".lmdb")
+_SUFFIXES = (*MANIFEST_SUFFIXES, CSV_SUFFIX, *LIST_SUFFIXES, *TAR_SUFFIXES, *_LOCAL_SUFFIXES)
+"""Endings of URLs that are not folders."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ class Kind:
         opened: function that returns their source.
         rooted: whether a root can be given.
         several: whether several files of this kind, given as a list or a pattern, are one source.
+        takes_url: predicate for URLs of this kind; None: it is read on this machine only.
     """
 
     described: str
@@ -77,6 +84,7 @@ class Kind:
     opened: Callable[[Wish], Source]
     rooted: bool = False
     several: bool = False
+    takes_url: Callable[[str], bool] | None = None
 
 
 def _suffix(*suffixes: str) -> Callable[[str], bool]:
@@ -94,18 +102,21 @@ PATHS = (
         "a folder of class folders",
         lambda path: os.path.isdir(path) and not is_lmdb(path),
         lambda wish: image_folder(wish.data, allow_empty=wish.classes is not None),
+        takes_url=lambda url: not url.lower().endswith(_SUFFIXES),
     ),
     Kind(
         f"a manifest ({' or '.join(MANIFEST_SUFFIXES)})",
         lambda path: os.path.isfile(path) and is_manifest(path),
         lambda wish: read_manifest(wish.data, root=wish.root),
         rooted=True,
+        takes_url=_suffix(*MANIFEST_SUFFIXES),
     ),
     Kind(
         f"a {CSV_SUFFIX} table with a header",
         _suffix(CSV_SUFFIX),
         lambda wish: from_table(Table(wish.data), wish.root, wish.classes),
         rooted=True,
+        takes_url=_suffix(CSV_SUFFIX),
     ),
     Kind(
         f"{' or '.join(TABLE_SUFFIXES)} tables",
@@ -125,6 +136,7 @@ PATHS = (
         _suffix(*LIST_SUFFIXES),
         lambda wish: read_list(wish.data, root=wish.root, classes=wish.classes),
         rooted=True,
+        takes_url=_suffix(*LIST_SUFFIXES),
     ),
     Kind(
         "ImageNet's training or validation archive",
@@ -136,6 +148,7 @@ PATHS = (
         _suffix(*TAR_SUFFIXES),
         lambda wish: TarShards(wish.data),
         several=True,
+        takes_url=_suffix(*TAR_SUFFIXES),
     ),
     Kind(
         "TFRecord files (.tfrecord, train-00000-of-01024)",
@@ -223,7 +236,7 @@ def open_source(
     Args:
         data: a folder of class folders, a manifest, a list, a table, tar shards, TFRecord, RecordIO, LMDB or zip files,
             (path, label) pairs, a dataset of torchvision, torch or Hugging Face, or a Source; docs/data.md describes
-            each.
+            each. A path may be the URL of an object store or web server, such as "s3://bucket/train".
         classes: the labels of the classes: names in the order of their labels, a mapping from name to label, a file of
             these (.txt, .json), or another loader, source or dataset. Pass the training data's for validation data.
             None: the data's own.
@@ -284,6 +297,8 @@ def _from_path(wish: Wish) -> Source:
     path = home_expanded(wish.data)
     if not path:
         raise ValueError("data is an empty path")
+    if is_url(path):
+        return _from_url(Wish(path, wish.root, wish.classes))
     if not os.path.exists(path):
         return _several([path], wish)
     if not os.path.isdir(path):
@@ -292,6 +307,19 @@ def _from_path(wish: Wish) -> Source:
     if source is None:
         raise ValueError(f"cannot identify {path!r}: data must be {accepted()}")
     return source
+
+
+def _from_url(wish: Wish) -> Source:
+    check_scheme(wish.data)
+    kind = next((kind for kind in PATHS if kind.takes_url is not None and kind.takes_url(wish.data)), None)
+    if kind is None:
+        known = ", ".join(kind.described for kind in PATHS if kind.takes_url is not None)
+        raise ValueError(f"cannot read {wish.data!r} from there: by URL, data must be {known}")
+    if wish.root is not None and not kind.rooted:
+        raise TypeError(
+            f"root= is the folder of the paths in a list or manifest; {kind.described} has its own"
+        )
+    return kind.opened(wish)
 
 
 def _from_list(wish: Wish) -> Source:

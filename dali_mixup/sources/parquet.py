@@ -9,6 +9,7 @@ from typing import IO, Any
 import numpy as np
 
 from dali_mixup.sources.paths import climbs, first_climbing
+from dali_mixup.sources.remote.local_copy import local_copy
 
 _COLUMNS = ("path", "class", "label")
 
@@ -70,7 +71,8 @@ def read(path: str, key: str) -> Rows:
     """
     arrow, module = _pyarrow()
     try:
-        table = module.read_table(path, columns=list(_COLUMNS))
+        with local_copy(path) as local:
+            table = module.read_table(local, columns=list(_COLUMNS))
     except (arrow.ArrowException, OSError) as error:
         raise ValueError(
             f"{path!r} cannot be read as a Parquet manifest: {str(error).splitlines()[0]}"

@@ -7,6 +7,8 @@ import stat
 from collections.abc import Sequence
 from typing import cast
 
+from dali_mixup.sources.remote.urls import is_url
+
 
 def path_text(path: object) -> str:
     """A path given as str, bytes or os.PathLike, as str.
@@ -34,11 +36,11 @@ def home_expanded(path: object) -> str:
 
 
 def absolute(paths: list[str]) -> list[str]:
-    """Relative paths below the current working directory; empty ones stay as they are."""
+    """Relative paths below the current working directory; URLs and empty ones stay as they are."""
     if all(path.startswith("/") for path in paths):
         return paths
     here = os.getcwd()
-    return [os.path.join(here, path) if path else path for path in paths]
+    return [os.path.join(here, path) if path and not is_url(path) else path for path in paths]
 
 
 def split_root(paths: list[str]) -> tuple[str, list[str]]:
@@ -50,15 +52,31 @@ def split_root(paths: list[str]) -> tuple[str, list[str]]:
 
 
 def climbs(path: str) -> bool:
-    """True if a path leaves its root: it is absolute, or has a part `..`."""
-    return path.startswith("/") or (".." in path and ".." in path.split("/"))
+    """True if a path leaves its root: it is absolute or a URL, or has a part `..`."""
+    return path.startswith("/") or is_url(path) or (".." in path and ".." in path.split("/"))
+
+
+def beside(file: str, paths: list[str]) -> list[str]:
+    """The paths in a list: relative ones are below its folder, absolute ones and URLs stay as they are.
+
+    Raises:
+        ValueError: the list is remote and names files of this machine.
+    """
+    folder = os.path.dirname(file).rstrip("/")
+    absolute = next((path for path in paths if path.startswith("/")), None)
+    if absolute is not None and is_url(file):
+        raise ValueError(
+            f"{file} names {absolute!r}, a file of this machine; expected paths below its own folder, or URLs. Give "
+            "the folder of the images with open_source(..., root=...) if the paths are relative to it"
+        )
+    return [path if path.startswith("/") or is_url(path) else f"{folder}/{path}" for path in paths]
 
 
 def first_climbing(paths: Sequence[str]) -> int | None:
     """The first path that `climbs`; None if none does."""
     text = "\0".join(paths)
     # All are tested together: a million paths one by one take half a second.
-    if not (text.startswith("/") or "\0/" in text or ".." in text):
+    if not (text.startswith("/") or "\0/" in text or ".." in text or "://" in text):
         return None
     return next((number for number, path in enumerate(paths) if climbs(path)), None)
 
@@ -79,6 +97,16 @@ def regular_file(path: str) -> os.stat_result:
             f"{path!r} is not a regular file but {_KINDS.get(stat.S_IFMT(status.st_mode), 'something else')}"
         )
     return status
+
+
+def existing_file(path: object) -> str:
+    """The absolute path of an existing regular file, or a URL as it is. Raises as `regular_file`."""
+    text = home_expanded(path)
+    if is_url(text):
+        return text
+    text = os.path.abspath(text)
+    regular_file(text)
+    return text
 
 
 _KINDS = {

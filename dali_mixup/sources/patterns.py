@@ -7,12 +7,15 @@ import os
 from collections.abc import Iterable
 
 from dali_mixup.sources.braces import expanded
+from dali_mixup.sources.remote.listing import globbed
+from dali_mixup.sources.remote.urls import is_url
 
 
 def existing_files(patterns: Iterable[str]) -> list[str]:
     """The files of paths that may be patterns, in their order; those of a wildcard are sorted by name.
 
-    Several patterns may be joined by `::`, as in webdataset.
+    Several patterns may be joined by `::`, as in webdataset. URLs without wildcards
+    are taken as they are.
 
     Raises:
         FileNotFoundError: a pattern that matches no file, or braces of which a name does not exist.
@@ -28,7 +31,7 @@ def existing_files(patterns: Iterable[str]) -> list[str]:
         names = [pattern] if os.path.exists(pattern) else expanded(pattern)
         missing = []
         for name in names:
-            matches = [name] if os.path.exists(name) else sorted(glob.glob(name))
+            matches = globbed(name) if is_url(name) else _local(name)
             found += matches
             missing += [] if matches else [name]
         if missing and len(names) > 1:
@@ -38,6 +41,10 @@ def existing_files(patterns: Iterable[str]) -> list[str]:
         if missing:
             raise FileNotFoundError(f"the file or folder {pattern!r} does not exist")
     return found
+
+
+def _local(name: str) -> list[str]:
+    return [name] if os.path.exists(name) else sorted(glob.glob(name))
 
 
 def _parts(given: str) -> list[str]:

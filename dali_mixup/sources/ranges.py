@@ -40,6 +40,7 @@ class FileRanges(Source):
         remarks: Sequence[Remark] = (),
     ) -> None:
         super().__init__(names, labels, classes, root, remarks=remarks)
+        self.remote = files.remote
         self._files, self._which, self._offsets, self._sizes = files, which, offsets, sizes
 
     def feed(self, indices: np.ndarray) -> list[np.ndarray]:

@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from dali_mixup.sources.remote.urls import is_url
+
 log = logging.getLogger("dali_mixup")
 
 WAITS = (0.1, 0.5, 2.0, 5.0)
@@ -147,6 +149,8 @@ def _opened(path: str | bytes, most: int) -> tuple[int, int]:
 
 
 def _storage_is_at_fault(error: OSError, path: str | bytes) -> bool:
+    if is_url(os.fsdecode(path)):  # whatever reads those has been patient already
+        return False
     if error.errno in _OUTAGES:
         return True
     return isinstance(error, FileNotFoundError) and _folder_is_gone(path)

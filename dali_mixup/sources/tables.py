@@ -22,7 +22,8 @@ from dali_mixup.sources.hugging_face import (
     stored_dataset,
 )
 from dali_mixup.sources.item_source import ItemSource
-from dali_mixup.sources.paths import climbs, home_expanded
+from dali_mixup.sources.paths import beside, climbs, home_expanded
+from dali_mixup.sources.remote.urls import is_url
 from dali_mixup.sources.table_columns import Columns, Holds, chosen
 from dali_mixup.sources.table_labels import Labelled
 
@@ -94,7 +95,7 @@ def from_table(data: Any, root: str | None, known: ClassMap | None) -> Source:
     paths = _with_suffix(columns.texts(image), table.suffix, f"{columns.where}: the column {image!r}")
     if root is None and columns.folder is not None:
         _refuse_climbing(paths, columns.where)
-        paths = [path if path.startswith("/") else f"{columns.folder}/{path}" for path in paths]
+        paths = beside(columns.where, paths)
     return FileList(paths, labels.ids, labels.classes, root=root)
 
 
@@ -153,7 +154,7 @@ def _with_suffix(paths: list[str], suffix: str | None, where: str) -> list[str]:
 
 def _refuse_climbing(paths: list[str], where: str) -> None:
     for row, path in enumerate(paths):
-        if climbs(path) and not path.startswith("/"):
+        if climbs(path) and not path.startswith("/") and not is_url(path):
             raise ValueError(
                 f"{where}, row {row}: expected a path without `..`, got {path!r}; give the folder of the images with "
                 "open_source(..., root=...)"

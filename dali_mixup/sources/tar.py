@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from dali_mixup.sources.archive_index import each_index
 from dali_mixup.sources.archives import ArchivePaths, Archives
 from dali_mixup.sources.notes import merged
 from dali_mixup.sources.remarks import Remark
@@ -20,9 +21,10 @@ class TarShards(Archives):
     where a stream would read ahead. Keys are <shard>/<member>.
 
     Args:
-        paths: the shards, at least one, without duplicates.
+        paths: the shards or their URLs, at least one, without duplicates.
         classes: the names of the classes; None: "0", "1", ... up to the highest label.
-        index_dir: an existing folder for the index files; None: beside each shard (if that folder is writable).
+        index_dir: an existing folder for the index files; None: beside each shard (if that folder is writable), for
+            URLs in the user's cache folder.
         json_label: the field of each sample's `.json` file that holds its label, a whole number (timm's `target_key`);
             None: labels are in `.cls` files.
 
@@ -41,7 +43,7 @@ class TarShards(Archives):
         json_label: str | None = None,
     ) -> None:
         shards = ArchivePaths.of(paths, index_dir)
-        indices = [shard_index(shard, shards.index_dir, json_label) for shard in shards.files]
+        indices = each_index(shards.files, lambda shard: shard_index(shard, shards.index_dir, json_label))
         notes = merged(index.notes for index in indices)
         remarks = [Remark(f"{shards.root!r}: {text}") for text in notes.texts(FINDINGS)]
         super().__init__(shards, indices, classes, remarks=remarks)

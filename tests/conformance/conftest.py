@@ -18,6 +18,7 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 from dali_mixup import CutMix, MixPolicy, MixUp, Output, Runtime, Skip, train_loader, val_loader
 from dali_mixup.sources import open_source
 from dali_mixup.sources.manifest import write_manifest
+from tests.object_store import S3Server
 from tests.sources.kinds import KINDS, pictures
 
 BATCH = 4
@@ -90,7 +91,9 @@ def val(data: Any) -> Callable[[], Any]:
 
 
 @pytest.fixture(scope="session")
-def data(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def data(
+    image_folder: Path, s3: S3Server, bucket: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """The same images as every kind of source."""
     place = tmp_path_factory.mktemp("sources")
     files = open_source(image_folder)
@@ -103,7 +106,10 @@ def data(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
                 (place / "label").write_text(str(label))
                 tar.add(path, f"{number:04}.jpg")
                 tar.add(place / "label", f"{number:04}.cls")
+        s3.put("images", f"shard-{shard}.tar", (place / f"shard-{shard}.tar").read_bytes())
     return {
+        "bucket": bucket,
+        "bucket_tar": "s3://images/shard-{0..1}.tar",
         "place": place,
         "folder": image_folder,
         "pairs": pairs,
@@ -116,7 +122,7 @@ def data(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 OURS: list[Any] = [
     f"{kind}-{source}" for kind in ("train", "val") for source in ("folder", "list", "manifest", "tar")
 ]
-OURS += ["train-pairs", "train-compact", "train-skip"]
+OURS += ["train-pairs", "train-compact", "train-skip", "train-bucket", "val-bucket", "train-bucket_tar"]
 EVERY = {kind.name: kind for kind in KINDS}
 """Every kind of data; those that differ from the above in the source that they lead to run by default."""
 BY_DEFAULT = {"Hugging-Face-Dataset", "Dataset-with-targets-or-labels"}

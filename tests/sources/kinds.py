@@ -66,16 +66,17 @@ class Kind:
         made: writes the pictures below an empty folder and returns the data, of the same order, for `open_source`.
         labels_known: whether labels are read without reading an image.
         skips: whether data with a bad sample can be opened.
-        object_storage: whether the same kind can be read from an object store.
         named: whether the data name their classes.
+        moved: the data after the folder was copied to an object store, given them and a function from a path to its
+            URL. None: they cannot be read from there.
     """
 
     row: str
     made: Callable[[list[Picture], Path], Any]
     labels_known: bool = True
     skips: bool = True
-    object_storage: bool = False
     named: bool = False
+    moved: Callable[[Any, Callable[[Any], str]], Any] | None = None
 
     @property
     def name(self) -> str:
@@ -279,16 +280,34 @@ def of_the_documentation(made: list[Picture], place: Path) -> Any:
     return names["SqliteImages"](str(place / "images.sqlite"))
 
 
+def itself(data: Any, url: Callable[[Any], str]) -> str:
+    return url(data)
+
+
+def moved_pairs(pairs: list[tuple[str, int]], url: Callable[[Any], str]) -> list[tuple[str, int]]:
+    return [(url(path), label) for path, label in pairs]
+
+
+def moved_frame(frame: Any, url: Callable[[Any], str]) -> Any:
+    return frame.assign(path=frame["path"].map(url))
+
+
+def moved_subset(part: Any, url: Callable[[Any], str]) -> Any:
+    from torch.utils.data import Subset
+
+    return Subset(open_source(url(part.dataset.root)), part.indices)
+
+
 KINDS = (
-    Kind("folder of class folders", folder, named=True),
-    Kind("manifest", manifest, named=True),
-    Kind("text list", text_list),
+    Kind("folder of class folders", folder, named=True, moved=itself),
+    Kind("manifest", manifest, named=True, moved=itself),
+    Kind("text list", text_list, moved=itself),
     Kind("OpenMMLab annotation file", annotations, named=True),
-    Kind("(path, label) pairs", files),
-    Kind("CSV with a header", csv_file, named=True),
-    Kind("pandas, polars or other frame of paths", pandas_frame, named=True),
+    Kind("(path, label) pairs", files, moved=moved_pairs),
+    Kind("CSV with a header", csv_file, named=True, moved=itself),
+    Kind("pandas, polars or other frame of paths", pandas_frame, named=True, moved=moved_frame),
     Kind("frame of encoded images", polars_frame, named=True),
-    Kind("tar shards", shards),
+    Kind("tar shards", shards, moved=itself),
     Kind("folder written by `dali-mixup pack`", packed, named=True),
     Kind("TFRecord files", tfrecords),
     Kind("MXNet RecordIO files", recordio),
@@ -307,6 +326,6 @@ KINDS = (
         skips=False,
     ),
     Kind("a `Source` of your own", of_the_documentation, named=True),
-    Kind("`Subset` of any of these", subset, named=True),
+    Kind("`Subset` of any of these", subset, named=True, moved=moved_subset),
     Kind("`ConcatDataset` of any of these", concatenation, named=True),
 )

@@ -16,6 +16,7 @@ from PIL import Image
 from dali_mixup import BadFileError, CutMix, MixLoader, Runtime, Skip, train_loader, val_loader
 from dali_mixup.check import Report, scan
 from dali_mixup.sources import Source, open_source
+from tests.object_store import S3Server
 from tests.sources.kinds import CLASSES, KINDS, Kind, pictures
 
 PAGE = Path(__file__).parents[2] / "docs" / "data.md"
@@ -23,25 +24,48 @@ BAD = 5
 COLUMNS = ("random access", "labels known ahead", "resume", "elastic", "skip", "object storage")
 
 
-@pytest.fixture(scope="module", params=KINDS, ids=[kind.name for kind in KINDS])
-def kind(request: pytest.FixtureRequest) -> Kind:
+CASES = [pytest.param((kind, False), id=kind.name) for kind in KINDS]
+CASES += [pytest.param((kind, True), id=f"{kind.name}-in-a-bucket") for kind in KINDS if kind.moved]
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request: pytest.FixtureRequest) -> tuple[Kind, bool]:
     return request.param
+
+
+@pytest.fixture(scope="module")
+def kind(case: tuple[Kind, bool]) -> Kind:
+    return case[0]
 
 
 Make = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def make(kind: Kind, tmp_path_factory: pytest.TempPathFactory) -> Make:
+def make(
+    case: tuple[Kind, bool], request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Make:
     """Makes the data, with junk instead of the images at some positions; each only once."""
     kept: dict[tuple[int, ...], Any] = {}
+    kind, moved = case
 
     def data(*junk: int) -> Any:
         if junk not in kept:
-            kept[junk] = kind.made(pictures(junk), tmp_path_factory.mktemp("data"))
+            place = tmp_path_factory.mktemp("data")
+            kept[junk] = kind.made(pictures(junk), place)
+            if moved:
+                kept[junk] = in_bucket(request.getfixturevalue("s3"), kind, kept[junk], place)
         return kept[junk]
 
     return data
+
+
+def in_bucket(s3: S3Server, kind: Kind, data: Any, place: Path) -> Any:
+    bucket = f"kind-{place.name}-{kind.name.lower()[:20]}"
+    s3.make_bucket(bucket)
+    s3.put_folder(bucket, place)
+    assert kind.moved is not None
+    return kind.moved(data, lambda path: f"s3://{bucket}{str(path).removeprefix(str(place))}")
 
 
 @pytest.fixture(scope="module")
@@ -190,5 +214,5 @@ def test_the_table_of_the_documentation_agrees() -> None:
     for (_, *cells), kind in zip(rows, KINDS, strict=True):
         known = {"random access": True, "resume": True, "elastic": True}  # tested above for each
         known |= {"labels known ahead": kind.labels_known, "skip": kind.skips}
-        known |= {"object storage": kind.object_storage}
+        known |= {"object storage": kind.moved is not None}
         assert cells == ["yes" if known[column] else "no" for column in COLUMNS], kind.row

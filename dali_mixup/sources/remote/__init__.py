@@ -1,0 +1,1 @@
+"""Reading data from object stores and web servers, by URL."""

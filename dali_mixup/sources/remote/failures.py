@@ -1,0 +1,100 @@
+"""The meaning of what a store's client raises: a missing object, missing rights, or an outage that may pass."""
+
+from __future__ import annotations
+
+import errno
+import re
+
+from dali_mixup.sources.reading import StorageError, TooLongError
+from dali_mixup.sources.remote.urls import AZURE, GCS, S3, scheme_of
+
+_CREDENTIALS = {
+    S3: "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), or AWS_PROFILE; AWS_SKIP_SIGNATURE=true "
+    "for a public bucket",
+    GCS: "GOOGLE_APPLICATION_CREDENTIALS; GOOGLE_SKIP_SIGNATURE=true for a public bucket",
+    AZURE: "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN; "
+    "AZURE_SKIP_SIGNATURE=true for a public container",
+    ("hf",): "HF_TOKEN",
+}
+
+_STATUS = re.compile(r"status code: (\d{3}) ?([A-Za-z -]*)")
+_NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
+_PASSING = frozenset({408, 425, 429})
+"""Client errors that a server gives for a while; those from 500 on are its own."""
+
+
+class PassingError(OSError):
+    """The request may succeed if it is repeated."""
+
+
+def meaning(error: Exception, url: str) -> Exception:
+    """What is to be raised for an error of a client.
+
+    Returns:
+        FileNotFoundError: the object does not exist. ValueError: it cannot be read as asked. StorageError: nothing can
+        be read, and repeating does not help. PassingError: repeating may help.
+    """
+    if isinstance(error, (StorageError, TooLongError)):
+        return error
+    text, kind = str(error), type(error).__name__
+    reason = _reason(text) or kind
+    status = int(found[1]) if (found := _STATUS.search(text)) else 0
+    if any(name in text for name in _NO_BUCKET):
+        return stopped(url, f"the bucket does not exist ({reason})")
+    if isinstance(error, FileNotFoundError) or status in (404, 410):
+        return FileNotFoundError(errno.ENOENT, f"the object does not exist ({reason})", url)
+    if isinstance(error, PermissionError) or kind in ("PermissionDeniedError", "UnauthenticatedError"):
+        return stopped(url, f"access is denied ({reason}). {_variables(url)}")
+    if status in (401, 403) or "ExpiredToken" in text or "InvalidAccessKeyId" in text:
+        return stopped(url, f"access is denied ({reason}). {_variables(url)}")
+    if "169.254." in text or "redential" in text or "metadata.google.internal" in text:
+        return stopped(url, f"no credentials were found ({reason}). {_variables(url)}")
+    if "without LOCATION" in text:
+        return stopped(url, "the bucket is in another region; set AWS_REGION to its own")
+    if (
+        kind == "NotSupportedError"
+        or "non-partial response" in text
+        or isinstance(error, NotImplementedError)
+    ):
+        return stopped(
+            url, f"the server does not support the request, such as one for a part of a file ({reason})"
+        )
+    if status == 416:
+        return ValueError(f"{url!r} ends before the requested bytes: has it changed?")
+    if kind == "InvalidPathError" or (isinstance(error, ValueError) and "parse path" in text):
+        return ValueError(f"{url!r} cannot be addressed: {reason}; rename the object")
+    if 400 <= status < 500 and status not in _PASSING:
+        return stopped(url, f"the server refuses the request ({reason})")
+    if isinstance(error, (TypeError, AttributeError, ImportError)):
+        return error
+    return PassingError(errno.EREMOTEIO, reason, url)
+
+
+def too_long(size: int, most: int, key: str) -> TooLongError:
+    """The error for an object that is larger than an image may be."""
+    return TooLongError(errno.EFBIG, f"{size} bytes, expected at most {most} for an image", key)
+
+
+def stopped(url: str, reason: str) -> StorageError:
+    """The error for data that cannot be read at present, with no file to blame."""
+    return StorageError(errno.EREMOTEIO, reason, url)
+
+
+def _variables(url: str) -> str:
+    scheme = scheme_of(url)
+    names = next((text for schemes, text in _CREDENTIALS.items() if scheme in schemes), None)
+    return "" if names is None else f"Credentials come from the environment: {names}"
+
+
+def _reason(text: str) -> str:
+    """The essence of a client's message, which may quote the whole answer and its own data structures."""
+    status = _STATUS.search(text)
+    code = re.search(r"<Code>([^<]{1,100})</Code>", text)
+    if status is not None:
+        return f"{status[1]} {status[2].strip()}".strip() + (f", {code[1]}" if code else "")
+    first, _, rest = text.partition("\n\nDebug source")
+    short = " ".join(first.rpartition(" - ")[2].split())[:300]
+    kind = re.search(r"kind: (Connect|Timeout|Decode|Interrupted)\b", rest)
+    message = re.search(r'message: "([^"]{1,200})"', rest)
+    details = [found[1] for found in (kind, message) if found]
+    return short + (f" ({', '.join(details)})" if details else "")

@@ -1,0 +1,95 @@
+"""Class folders in an object store, by the rules of `image_folder`."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from dali_mixup.sources.remote.client import Store
+from dali_mixup.sources.remote.requests import attempted
+from dali_mixup.sources.remote.urls import WEB, joined, scheme_of
+
+_THREADS = 32
+"""Folders listed at a time: a page has 1000 names, and the next page begins where it ends."""
+
+
+def class_folders(root: str) -> list[str]:
+    """The names of the folders right below a URL, sorted.
+
+    Raises:
+        ValueError: a web address, since web servers do not list their files.
+        StorageError: the service fails, or refuses access.
+    """
+    _refuse_web(root)
+
+    def folders(store: Store, key: str) -> list[str]:
+        return store.folders(_folder(key))
+
+    return sorted(attempted(root, folders))
+
+
+def images_below(root: str, classes: Sequence[str], endings: tuple[str, ...]) -> list[list[str]]:
+    """The images in each class folder, at any depth, as paths below `root` in torchvision's order.
+
+    Raises:
+        StorageError: the service fails, or refuses access.
+    """
+
+    def images(name: str) -> list[str]:
+        def names(store: Store, key: str) -> list[str]:
+            return [each for each in store.names(_folder(key)) if each.lower().endswith(endings)]
+
+        found = attempted(joined(root, name), names)
+        # torchvision sorts folders by their paths, and then the files in each.
+        return [f"{name}/{each}" for each in sorted(found, key=_place)]
+
+    with ThreadPoolExecutor(min(_THREADS, max(1, len(classes))), "dali-mixup-list") as threads:
+        waiting = [threads.submit(images, name) for name in classes]
+        try:
+            return [each.result() for each in waiting]
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def globbed(pattern: str) -> list[str]:
+    """The URLs of the objects that a pattern with *, ? or [...] matches, sorted; a URL without these is its own match,
+    whether or not it exists.
+
+    Raises:
+        ValueError: a pattern for a web server, which does not list its files.
+        StorageError: the service fails, or refuses access.
+    """
+    fixed = re.split(r"[*?[]", pattern, maxsplit=1)[0]
+    if fixed == pattern:
+        return [pattern]
+    folder = fixed.rpartition("/")[0]
+    _refuse_web(folder)
+    wanted = pattern[len(folder) + 1 :].split("/")
+
+    def matching(store: Store, key: str) -> list[str]:
+        return [name for name in store.names(_folder(key)) if _matches(name.split("/"), wanted)]
+
+    return [joined(folder, name) for name in sorted(attempted(folder, matching))]
+
+
+def _matches(parts: list[str], wanted: list[str]) -> bool:
+    return len(parts) == len(wanted) and all(map(fnmatch.fnmatchcase, parts, wanted))
+
+
+def _refuse_web(url: str) -> None:
+    if scheme_of(url) in WEB:
+        raise ValueError(
+            f"{url!r}: web servers do not list their files; give a list or manifest of them, or the names of tar shards"
+        )
+
+
+def _place(name: str) -> tuple[str, str]:
+    folder, _, file = name.rpartition("/")
+    return folder, file
+
+
+def _folder(key: str) -> str:
+    return f"{key.rstrip('/')}/" if key else ""

@@ -1,0 +1,136 @@
+"""S3, Google Cloud Storage, Azure and web servers through obstore.
+
+Chosen by CPU time per request of 110 kB on two cores (local server, 20 ms of latency, 32 at a time): obstore 0.12 120
+to 200 us, boto3 1.44 830 us, s3fs 2026.9 more still. Decoding an image takes about 3 ms of CPU time.
+"""
+
+from __future__ import annotations
+
+import configparser
+import hashlib
+import importlib.util
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from obstore.store import AzureStore, GCSStore, HTTPStore, S3Store
+
+from dali_mixup.sources.remote.client import Part
+from dali_mixup.sources.remote.failures import too_long
+from dali_mixup.sources.remote.urls import AZURE, GCS, S3, scheme_of
+
+CONNECT, ANSWER, WHOLE = 10, 20, 60
+"""Seconds that a connection, the next bytes of an answer and a whole answer may take."""
+
+
+class Bucket:
+    """One bucket, container or host.
+
+    Args:
+        store: obstore's object for it.
+        listed: whether its objects can be listed.
+    """
+
+    def __init__(self, store: Any, listed: bool) -> None:
+        self._store, self._listed = store, listed
+
+    @classmethod
+    def of(cls, root: str) -> Bucket:
+        """The bucket of a URL such as s3://bucket, with the environment's credentials and endpoint."""
+        scheme, name = scheme_of(root), root.partition("://")[2]
+        # Retries are ours: they end with the loader, and say what they wait for.
+        common: dict[str, Any] = {
+            "client_options": {
+                "allow_http": True,
+                "connect_timeout": timedelta(seconds=CONNECT),
+                "read_timeout": timedelta(seconds=ANSWER),
+                "timeout": timedelta(seconds=WHOLE),
+            },
+            "retry_config": {"max_retries": 0},
+        }
+        if scheme in S3:
+            return cls(S3Store(name, **_aws(), **common), True)
+        if scheme in GCS:
+            return cls(GCSStore(name, **common), True)
+        if scheme in AZURE:
+            container, _, account = name.partition("@")
+            named: dict[str, Any] = {"account_name": account.partition(".")[0]} if account else {}
+            return cls(AzureStore(container, **named, **common), True)
+        return cls(HTTPStore(root, **common), False)
+
+    def read(self, key: str, start: int, size: int | None, most: int) -> Part:
+        if size == 0:
+            return Part(b"", self.state(key))
+        options: Any = None if size is None else {"range": (start, start + size)}
+        found = self._store.get(key, options=options)
+        if size is None and found.meta["size"] > most:
+            raise too_long(found.meta["size"], most, key)
+        state = _state(found.meta)
+        return Part(found.bytes(), state)
+
+    def state(self, key: str) -> tuple[int, int]:
+        return _state(self._store.head(key))
+
+    def folders(self, prefix: str) -> list[str]:
+        self._check_listed()
+        found = self._store.list_with_delimiter(prefix or None)
+        return [name[len(prefix) :].rstrip("/") for name in found["common_prefixes"]]
+
+    def names(self, prefix: str) -> Iterator[str]:
+        self._check_listed()
+        for page in self._store.list(prefix or None, chunk_size=1000):
+            for entry in page:
+                yield entry["path"][len(prefix) :]
+
+    def _check_listed(self) -> None:
+        if not self._listed:
+            raise NotImplementedError(
+                "web servers do not list their files: give a list, a manifest or tar shards"
+            )
+
+
+def _state(meta: Any) -> tuple[int, int]:
+    version = f"{meta['e_tag']} {meta['version']} {meta['last_modified']}"
+    return meta["size"], int.from_bytes(hashlib.sha256(version.encode()).digest()[:7], "big")
+
+
+def _aws() -> dict[str, Any]:
+    """What obstore does not take from the environment itself: profiles, and endpoints without TLS."""
+    if os.environ.get("AWS_ACCESS_KEY_ID") or os.environ.get("AWS_SKIP_SIGNATURE"):
+        return {}
+    if importlib.util.find_spec("boto3") is not None:
+        from boto3 import Session
+        from obstore.auth.boto3 import Boto3CredentialProvider
+
+        session = Session()
+        if session.get_credentials() is None:
+            return {}
+        return {
+            "credential_provider": Boto3CredentialProvider(session),
+            "region": session.region_name or "us-east-1",
+        }
+    return _profile()
+
+
+def _profile() -> dict[str, Any]:
+    """Keys and region of a profile in the files that the AWS tools share."""
+    name = os.environ.get("AWS_PROFILE", "default")
+    found: dict[str, Any] = {}
+    for variable, usual, section in (
+        ("AWS_CONFIG_FILE", "~/.aws/config", name if name == "default" else f"profile {name}"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials", name),
+    ):
+        parser = configparser.ConfigParser(interpolation=None, strict=False)
+        parser.read(os.path.expanduser(os.environ.get(variable, usual)))
+        if parser.has_section(section):
+            found |= dict(parser[section])
+    if "aws_access_key_id" not in found:
+        if os.environ.get("AWS_PROFILE"):
+            raise ImportError(
+                f"the AWS profile {name!r} holds no keys; other kinds of profiles need boto3 (pip install boto3)"
+            )
+        return {}
+    keys = {"access_key_id": "aws_access_key_id", "secret_access_key": "aws_secret_access_key"}
+    keys |= {"session_token": "aws_session_token", "region": "region"}
+    return {ours: found[theirs] for ours, theirs in keys.items() if theirs in found}
