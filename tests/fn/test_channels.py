@@ -10,10 +10,10 @@ from nvidia.dali import Pipeline, fn
 
 from dali_mixup import MixPolicy, Output
 from dali_mixup.fn import mix
-from dali_mixup.methods import REGISTRY, CutMix, FMix, MixUp, ResizeMix
+from dali_mixup.methods import REGISTRY, CutMix, FMix, GMix, MixUp, ResizeMix
 
 ROWS, SIZE = 4, 16
-ONE_OF_EACH_FORM = [CutMix(), MixUp(), ResizeMix(), FMix()]
+ONE_OF_EACH_FORM = [CutMix(), MixUp(), ResizeMix(), FMix(), GMix()]
 
 
 def mixed(method: Any, channels: list[int], output: Output | None = None, layout: str = "HWC") -> np.ndarray:
