@@ -225,9 +225,10 @@ def test_label_smoothing_is_added_on_top(name):
 
 
 @pytest.mark.gpu
+@pytest.mark.parametrize("granularity", ["batch", "sample"])
 @pytest.mark.parametrize("name", NAMES)
-def test_the_gpu_graph_makes_the_same_images_to_one_rounding_step(name):
-    policy = MixPolicy([REGISTRY[name]()], granularity="sample")
+def test_the_gpu_graph_makes_the_same_images_to_one_rounding_step(name, granularity):
+    policy = MixPolicy([REGISTRY[name]()], granularity=granularity)
     images = noise(9, 70, 66)
     for cpu, gpu in zip(
         run(images, policy, steps=3), run(images, policy, steps=3, device="gpu"), strict=True
