@@ -52,6 +52,7 @@ def run(arguments: list[str], target: str, fault: str) -> dict[str, Any]:
                 os.dup2(writing, number)
             if fault == "no room for output":
                 os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
+            sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))
             install(target, fault)
             sys.argv = ["dali-mixup", *arguments]
             from dali_mixup.__main__ import main
@@ -84,6 +85,7 @@ def main() -> None:
 
     import dali_mixup._loader.factory
     import dali_mixup.check
+    import dali_mixup.cli
 
     torch.set_num_threads(1)
     assert nvidia.dali and dali_mixup and pyarrow

@@ -21,6 +21,7 @@ from dali_mixup._loader.batches import Batch, BatchSource
 from dali_mixup._loader.blame import unusable
 from dali_mixup._loader.cursor import Cursor, RunState
 from dali_mixup._loader.spec import LoaderSpec
+from dali_mixup._repr import escaped
 from dali_mixup._seeding import Purpose, stream
 from dali_mixup.sources.bad_files import BadFiles
 
@@ -180,7 +181,10 @@ class PipelineRun:
         self._faultless += 1
         if self._faultless == MOST_FAULTLESS:
             raise error
-        log.warning("a batch failed, and none of its files is to blame; trying it again. DALI: %s", error)
+        log.warning(
+            "a batch failed, and none of its files is to blame; trying it again. DALI: %s",
+            escaped(str(error)),
+        )
 
     def _built(self) -> Pipeline:
         self.batches.restart()

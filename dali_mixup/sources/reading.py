@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from dali_mixup._repr import printable
+
 log = logging.getLogger("dali_mixup")
 
 WAITS = (0.1, 0.5, 2.0, 5.0)
@@ -97,7 +99,8 @@ def patiently(read: Callable[[], T], path: str | bytes, waits: tuple[float, ...]
                     os.fsdecode(path),
                 ) from error
             wait = remaining.pop(0)
-            log.warning("%s: %s; trying again in %g s", os.fsdecode(path), _reason(error, path), wait)
+            said = printable(os.fsdecode(path)), printable(_reason(error, path))
+            log.warning("%s: %s; trying again in %g s", *said, wait)
             time.sleep(wait)
 
 
