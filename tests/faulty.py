@@ -52,7 +52,8 @@ def run(arguments: list[str], target: str, fault: str) -> dict[str, Any]:
                 os.dup2(writing, number)
             if fault == "no room for output":
                 os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
-            sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))
+            sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115  not seekable, as the file of before may be
+            sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
             install(target, fault)
             sys.argv = ["dali-mixup", *arguments]
             from dali_mixup.__main__ import main
