@@ -60,7 +60,7 @@ def synthetic_folder(count: int, progress: Callable[[int], None] = lambda drawn:
                     done += 1
                     progress(done)
             except BaseException:
-                workers.shutdown(wait=False, cancel_futures=True)  # else all the others are drawn first
+                workers.shutdown(cancel_futures=True)  # else all the others are drawn first
                 raise
     return root
 

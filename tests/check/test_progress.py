@@ -33,6 +33,7 @@ def test_the_scan(image_folder: Path, kind: type[BaseException], after: int) -> 
     assert not psutil.wait_procs(left, timeout=20)[1]
 
 
+@pytest.mark.slow
 def test_drawing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
