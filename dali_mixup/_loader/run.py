@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import logging
 import os
+import threading
 import traceback
 import weakref
 from collections.abc import Iterator
@@ -31,6 +33,10 @@ MOST_FAULTLESS = 3
 """Failures in a row of one batch, with no file to blame, after which DALI's error is raised."""
 
 
+LONGEST_BATCH = 20.0
+"""Seconds that the end of the process waits for a thread that is inside DALI."""
+
+
 class PipelineRun:
     """A built pipeline that hands out the batches from a cursor onwards, one after the other.
 
@@ -55,6 +61,7 @@ class PipelineRun:
             )
         self._faultless = 0  # failures in a row for which no file is to blame
         self._process = os.getpid()
+        self._inside = threading.RLock()  # held by the thread that is inside DALI
         self._pipe: Pipeline | None = self._built()
         _LIVE.add(self)
 
@@ -94,7 +101,7 @@ class PipelineRun:
                 "process with 'spawn'"
             )
         try:
-            with stage("wait for the pipeline", self._on_gpu):
+            with self._inside, stage("wait for the pipeline", self._on_gpu):
                 batch, outputs, saved = self._next_outputs()
             with stage("hand the images over", self._on_gpu):
                 images = [self._as_torch(output) for output in outputs]
@@ -221,3 +228,14 @@ def _after_fork_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _wait_for_threads_inside_dali() -> None:
+    """At exit Python ends daemon threads wherever they are, and in C++ that aborts the process. So they leave DALI, and
+    none enters again."""
+    for run in list(_LIVE):
+        if run._process == os.getpid():
+            run._inside.acquire(timeout=LONGEST_BATCH)
+
+
+atexit.register(_wait_for_threads_inside_dali)  # after DALI's own, so that it runs before it

@@ -149,9 +149,7 @@ def test_no_step_at_all_is_refused(pairs: list[tuple[str, int]]) -> None:
 
 
 @pytest.mark.parametrize("make", [train, val])
-def test_a_new_loop_after_a_break_begins_anew(
-    pairs: list[tuple[str, int]], make: Callable[..., Any]
-) -> None:
+def test_a_new_loop_after_a_break_begins_anew(pairs: list[tuple[str, int]], make: Callable[..., Any]) -> None:
     loader = make(pairs, 4, 0, 1, False)
     for _ in loader:
         break
