@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
+
+
+def called(what: str, function: Callable[..., T], *arguments: Any) -> T:
+    """function(*arguments) for a function that a user gave. Its errors keep their type and say what was called (from
+    Python 3.11 on).
+
+    Raises:
+        RuntimeError: it raised StopIteration, which would end a loop or an epoch without a word.
+        Exception: whatever else it raises.
+    """
+    try:
+        return function(*arguments)
+    except StopIteration as error:
+        raise RuntimeError(f"{what} raised StopIteration") from error
+    except Exception as error:
+        if hasattr(error, "add_note"):
+            error.add_note(f"raised by {what}, a function given to dali_mixup")
+        raise
 
 
 def number(
@@ -43,6 +63,15 @@ def number(
     )
     if bad:
         raise ValueError(f"{owner}: {name}={value!r}, expected {allowed}")
+    return x
+
+
+def concentration(owner: str, name: str, value: Any) -> float:
+    """The parameter of a beta or Dirichlet law, > 0: errors as in `number`, and outside 1e-300 to 1e300, where NumPy
+    draws NaN or, against the law, nothing but 0."""
+    x = number(owner, name, value, above=0)
+    if not 1e-300 <= x <= 1e300:
+        raise ValueError(f"{owner}: {name}={value!r}, expected a number from 1e-300 to 1e300")
     return x
 
 

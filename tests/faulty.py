@@ -52,6 +52,8 @@ def run(arguments: list[str], target: str, fault: str) -> dict[str, Any]:
                 os.dup2(writing, number)
             if fault == "no room for output":
                 os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
+            sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115  not seekable, as the file of before may be
+            sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
             install(target, fault)
             sys.argv = ["dali-mixup", *arguments]
             from dali_mixup.__main__ import main
@@ -84,6 +86,7 @@ def main() -> None:
 
     import dali_mixup._loader.factory
     import dali_mixup.check
+    import dali_mixup.cli
 
     torch.set_num_threads(1)
     assert nvidia.dali and dali_mixup and pyarrow

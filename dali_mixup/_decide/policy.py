@@ -93,7 +93,7 @@ class MixPolicy:
         self.schedules.check(self.all_methods)
         if isinstance(self.schedule, list):
             object.__setattr__(self, "schedule", tuple(self.schedule))
-        self._setting(0)
+        self._check_curves()
 
     def __repr__(self) -> str:
         return short(self)
@@ -234,6 +234,15 @@ class MixPolicy:
         methods, weights, prob = self.schedules.setting(self.all_methods, weights, self.prob, epoch)
         shares = np.asarray(weights, dtype=np.float64)
         return methods, shares / shares.sum(), prob
+
+    def _check_curves(self) -> None:
+        """Evaluate the schedules' functions, twice: plans must not depend on how often one was asked."""
+        (methods, shares, prob), again = self._setting(0), self._setting(0)
+        if (list(methods), shares.tolist(), prob) != (list(again[0]), again[1].tolist(), again[2]):
+            raise ValueError(
+                f"MixPolicy: schedule={self.schedule!r}: a function gave two values for one epoch; expected a function "
+                "of the epoch alone, since every rank and every resumed run asks it again"
+            )
 
     def _check_remix(self) -> None:
         if self.remix is None:

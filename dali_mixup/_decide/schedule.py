@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from dali_mixup._checks import choice, number
+from dali_mixup._checks import called, choice, number
 from dali_mixup.methods import Method
 
 Unit = Literal["epoch", "step", "fraction"]
@@ -178,10 +178,11 @@ def odds(name: str, given: Sequence[float], methods: int) -> tuple[float, ...]:
 def value(curve: Curve, epoch: int, name: str) -> float:
     """The curve's value in an epoch. TypeError, ValueError where a function gives anything but a number >= 0."""
     if callable(curve):
-        given: Any = curve(epoch)
+        what = f"schedule.{name} in epoch {epoch}"
+        given: Any = called(f"MixPolicy: {what}, {curve!r}", curve, epoch)
         if getattr(given, "ndim", None) == 0:
             given = given.item()  # an array or tensor of one number
-        return number("MixPolicy", f"schedule.{name} in epoch {epoch}", given, at_least=0)
+        return number("MixPolicy", what, given, at_least=0)
     if isinstance(curve, Sequence):
         at, values = zip(*curve, strict=True)
         return float(np.interp(epoch, at, values))

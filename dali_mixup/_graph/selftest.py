@@ -22,6 +22,7 @@ from pathlib import Path
 from dali_mixup._files import cache_folder
 from dali_mixup._graph.answers import keep, known, one_at_a_time
 from dali_mixup._graph.windows import CONTROL
+from dali_mixup._repr import printable
 
 log = logging.getLogger("dali_mixup")
 
@@ -105,7 +106,7 @@ def _said(gpu: int, verdict: Verdict, file: Path) -> str:
         return (
             f"cannot tell whether GPU {gpu} decodes windows of JPEGs correctly ({verdict.reason}); {advice}"
         )
-    reason = verdict.reason or f"found earlier; to test again, delete {file}"
+    reason = verdict.reason or f"found earlier; to test again, delete {printable(str(file))}"
     return f"decoding windows of JPEGs on GPU {gpu} fails ({reason}); {advice}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from dali_mixup._loader.progress import Progress
@@ -63,8 +63,8 @@ class EpochIterator(Iterator[tuple[Any, ...]]):
         if self._run is not None:
             self._run.close()
 
-    def __del__(self) -> None:
-        # At interpreter exit DALI has shut its pipelines down already.
-        if self._run is not None and not sys.is_finalizing():
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        # At interpreter exit DALI has shut its pipelines down already, and this module's names may be gone.
+        if self._run is not None and not is_finalizing():
             self._run.close()
             self._progress.dropped(self._taken)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import logging
 import os
+import threading
 import traceback
 import weakref
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ from dali_mixup._loader.batches import Batch, BatchSource
 from dali_mixup._loader.blame import unusable
 from dali_mixup._loader.cursor import Cursor, RunState
 from dali_mixup._loader.spec import LoaderSpec
+from dali_mixup._repr import escaped
 from dali_mixup._seeding import Purpose, stream
 from dali_mixup.sources.bad_files import BadFiles
 
@@ -28,6 +31,10 @@ log = logging.getLogger("dali_mixup")
 
 MOST_FAULTLESS = 3
 """Failures in a row of one batch, with no file to blame, after which DALI's error is raised."""
+
+
+LONGEST_BATCH = 20.0
+"""Seconds that the end of the process waits for a thread that is inside DALI."""
 
 
 class PipelineRun:
@@ -54,6 +61,7 @@ class PipelineRun:
             )
         self._faultless = 0  # failures in a row for which no file is to blame
         self._process = os.getpid()
+        self._inside = threading.RLock()  # held by the thread that is inside DALI
         self._pipe: Pipeline | None = self._built()
         _LIVE.add(self)
 
@@ -93,7 +101,7 @@ class PipelineRun:
                 "process with 'spawn'"
             )
         try:
-            with stage("wait for the pipeline", self._on_gpu):
+            with self._inside, stage("wait for the pipeline", self._on_gpu):
                 batch, outputs, saved = self._next_outputs()
             with stage("hand the images over", self._on_gpu):
                 images = [self._as_torch(output) for output in outputs]
@@ -183,7 +191,10 @@ class PipelineRun:
         self._faultless += 1
         if self._faultless == MOST_FAULTLESS:
             raise error
-        log.warning("a batch failed, and none of its files is to blame; trying it again. DALI: %s", error)
+        log.warning(
+            "a batch failed, and none of its files is to blame; trying it again. DALI: %s",
+            escaped(str(error)),
+        )
 
     def _built(self) -> Pipeline:
         self.batches.restart()
@@ -220,3 +231,14 @@ def _after_fork_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _wait_for_threads_inside_dali() -> None:
+    """At exit Python ends daemon threads wherever they are, and in C++ that aborts the process. So they leave DALI, and
+    none enters again."""
+    for run in list(_LIVE):
+        if run._process == os.getpid():
+            run._inside.acquire(timeout=LONGEST_BATCH)
+
+
+atexit.register(_wait_for_threads_inside_dali)  # after DALI's own, so that it runs before it

@@ -55,9 +55,13 @@ def synthetic_folder(count: int, progress: Callable[[int], None] = lambda drawn:
     if missing:
         # Spawned, because torch's threads may already run here.
         with ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn")) as workers:
-            for _ in workers.map(partial(_draw, root), missing, chunksize=8):
-                done += 1
-                progress(done)
+            try:
+                for _ in workers.map(partial(_draw, root), missing, chunksize=8):
+                    done += 1
+                    progress(done)
+            except BaseException:
+                workers.shutdown(cancel_futures=True)  # else all the others are drawn first
+                raise
     return root
 
 

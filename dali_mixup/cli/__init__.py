@@ -5,7 +5,9 @@ Subcommands import DALI and torch inside their functions, so that `--help` answe
 
 from __future__ import annotations
 
+import io
 import logging
+import sys
 from typing import Annotated
 
 import typer
@@ -53,5 +55,8 @@ def _options(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # class names in letters that the locale lacks
     logging.basicConfig(format="%(message)s")
     logging.getLogger("dali_mixup").setLevel(logging.INFO)  # automatic choices, such as the device

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from dali_mixup._checks import choice, number
+from dali_mixup._checks import choice, concentration
 from dali_mixup.methods.base import Draws, Form, Method, two
 from dali_mixup.methods.boxes import area_share, centre_clipped, evenly_clipped, minmax, same_place
 from dali_mixup.methods.intervals import interval
@@ -41,7 +41,7 @@ class CutMix(Method):
     form: ClassVar[Form] = Form.PASTE
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "alpha", number("CutMix", "alpha", self.alpha, above=0))
+        object.__setattr__(self, "alpha", concentration("CutMix", "alpha", self.alpha))
         choice("CutMix", "sampling", self.sampling, ("centre", "uniform"))
         if self.minmax is not None:
             bounds = interval("CutMix", "minmax", self.minmax, at_least=0, at_most=1, strict=True)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dali_mixup._checks import boolean, number
+from dali_mixup._checks import boolean, concentration, number
 from dali_mixup.methods.base import Draws, Form, Method, two
 from dali_mixup.methods.clouds import clouds
 from dali_mixup.methods.contours import highest, softened
@@ -44,7 +44,7 @@ class FMix(Method):
     form: ClassVar[Form] = Form.MASK
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "alpha", number("FMix", "alpha", self.alpha, above=0))
+        object.__setattr__(self, "alpha", concentration("FMix", "alpha", self.alpha))
         object.__setattr__(self, "decay", number("FMix", "decay", self.decay, at_least=0))
         object.__setattr__(
             self, "max_soft", number("FMix", "max_soft", self.max_soft, at_least=0, at_most=0.5)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dali_mixup._checks import number
+from dali_mixup._checks import concentration
 from dali_mixup.methods.base import Draws, Form, Method, two
 from dali_mixup.methods.bells import bells
 from dali_mixup.methods.boxes import below
@@ -31,7 +31,7 @@ class GMix(Method):
     form: ClassVar[Form] = Form.SEPARABLE
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "alpha", number("GMix", "alpha", self.alpha, above=0))
+        object.__setattr__(self, "alpha", concentration("GMix", "alpha", self.alpha))
 
     def draw(self, rng: np.random.RandomState, n: int, height: int, width: int) -> Draws:
         lam = rng.beta(self.alpha, self.alpha, n)

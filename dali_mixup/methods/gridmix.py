@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dali_mixup._checks import number
+from dali_mixup._checks import concentration
 from dali_mixup.methods.base import Draws, Form, Method, two
 from dali_mixup.methods.boxes import below
 from dali_mixup.methods.intervals import integers, interval
@@ -44,7 +44,7 @@ class GridMix(Method):
     form: ClassVar[Form] = Form.MASK
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "alpha", number("GridMix", "alpha", self.alpha, above=0))
+        object.__setattr__(self, "alpha", concentration("GridMix", "alpha", self.alpha))
         object.__setattr__(self, "n_holes", integers("GridMix", "n_holes", self.n_holes, at_least=1))
         for name, top in (("hole_aspect_ratio", None), ("cut_area_ratio", 1.0), ("cut_aspect_ratio", None)):
             bounds = interval("GridMix", name, getattr(self, name), above=0, at_most=top)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dali_mixup._checks import number
+from dali_mixup._checks import concentration, number
 from dali_mixup.methods.base import Draws, Form, Method, two
 from dali_mixup.methods.boxes import area_share, centre_clipped
 from dali_mixup.methods.masks import Separable
@@ -37,7 +37,7 @@ class HMix(Method):
     form: ClassVar[Form] = Form.SEPARABLE
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "alpha", number("HMix", "alpha", self.alpha, above=0))
+        object.__setattr__(self, "alpha", concentration("HMix", "alpha", self.alpha))
         object.__setattr__(self, "r", number("HMix", "r", self.r, at_least=0, at_most=1))
 
     def draw(self, rng: np.random.RandomState, n: int, height: int, width: int) -> Draws:

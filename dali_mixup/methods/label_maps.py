@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from dali_mixup._checks import number
+from dali_mixup._checks import called, concentration, number
 
 LabelMap = str | tuple[str | float, ...] | Callable[[np.ndarray], np.ndarray]
 
@@ -34,10 +34,15 @@ def checked(owner: str, given: Any) -> LabelMap:
     """The map, with lists converted to tuples.
 
     Raises:
-        TypeError, ValueError: no such map, wrong numbers, or a g that leaves [0, 1] somewhere on [0, 1].
+        TypeError, ValueError: no such map, wrong numbers, or a g that leaves [0, 1] somewhere on [0, 1], or is not a
+            function of an array, or not of lam alone.
     """
     if callable(given):
-        _inside(owner, given, _GRID, np.asarray(given(_GRID), dtype=np.float64))
+        if not np.array_equal(_of_function(owner, given, _GRID), _of_function(owner, given, _GRID)):
+            raise ValueError(
+                f"{owner}: label_map={given!r} gave two results for the same lam; expected a function of lam alone; "
+                "for another draw use ('independent', alpha) or ('same_side', alpha)"
+            )
         return given
     if isinstance(given, str) and given in ("identity", "smoothstep", "majority"):
         return given
@@ -50,7 +55,7 @@ def checked(owner: str, given: Any) -> LabelMap:
     if name == "constant" and len(numbers) == 1:
         return (name, number(owner, "label_map[1]", numbers[0], at_least=0, at_most=1))
     if name in ("independent", "same_side") and len(numbers) == 1:
-        return (name, number(owner, "label_map[1]", numbers[0], above=0))
+        return (name, concentration(owner, "label_map[1]", numbers[0]))
     raise ValueError(f"{owner}: label_map={given!r}, expected one of {_FORMS}")
 
 
@@ -58,12 +63,10 @@ def mapped(owner: str, label_map: LabelMap, rng: np.random.RandomState, lam: np.
     """lam' (n,) float64 for lam (n,); `majority` is not one of them, because it takes any number of images.
 
     Raises:
-        ValueError: a function returned something other than n numbers in [0, 1].
+        TypeError, ValueError: a function returned something other than n numbers in [0, 1].
     """
     if callable(label_map):
-        other = np.asarray(label_map(lam), dtype=np.float64)
-        _inside(owner, label_map, lam, other)
-        return other
+        return _of_function(owner, label_map, lam)
     if label_map == "identity":
         return lam
     if isinstance(label_map, str):  # the only other map of lam alone, "smoothstep"
@@ -95,6 +98,23 @@ def _extremes(coefficients: list[float]) -> np.ndarray:
     roots = np.polynomial.polynomial.polyroots(slope) if len(slope) > 1 else np.zeros(0)
     real = roots[np.abs(roots.imag) < 1e-12].real if len(roots) else np.zeros(0)
     return np.concatenate([[0.0, 1.0], real[(real > 0) & (real < 1)]])
+
+
+def _of_function(owner: str, function: Callable[[np.ndarray], Any], lam: np.ndarray) -> np.ndarray:
+    """The function's values, which it cannot change afterwards; nor can it change lam."""
+    given = called(f"{owner}: label_map={function!r}", function, lam.copy())
+    try:
+        array = np.asarray(given)
+        numeric = array.dtype.kind in "fiub"
+    except Exception as error:  # an object may refuse in any way, such as a tensor that needs gradients
+        raise TypeError(f"{owner}: label_map={function!r} returned no array: {error}") from error
+    if not numeric:
+        raise TypeError(
+            f"{owner}: label_map={function!r} returned {array.dtype} values; expected label weights in [0, 1]"
+        )
+    other = np.array(array, dtype=np.float64)
+    _inside(owner, function, lam, other)
+    return np.clip(other, 0.0, 1.0)
 
 
 def _inside(owner: str, given: Any, lam: np.ndarray, other: np.ndarray) -> None:

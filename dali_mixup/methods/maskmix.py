@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dali_mixup._checks import integer, number
+from dali_mixup._checks import concentration, integer
 from dali_mixup.methods.base import Draws, Form, Method, two
 from dali_mixup.methods.tiles import chosen, enlarged
 
@@ -35,7 +35,7 @@ class MaskMix(Method):
     form: ClassVar[Form] = Form.MASK
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "alpha", number("MaskMix", "alpha", self.alpha, above=0))
+        object.__setattr__(self, "alpha", concentration("MaskMix", "alpha", self.alpha))
         object.__setattr__(self, "block", integer("MaskMix", "block", self.block, at_least=1))
 
     @property

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dali_mixup._checks import boolean, integer, number
+from dali_mixup._checks import boolean, concentration, integer, number
 from dali_mixup.methods.base import Draws, Form, Method, two
 from dali_mixup.methods.intervals import interval
 from dali_mixup.methods.label_maps import LabelMap, checked, majority, mapped
@@ -45,9 +45,11 @@ class MixUp(Method):
 
     def __post_init__(self) -> None:
         if isinstance(self.alpha, (tuple, list)):
-            object.__setattr__(self, "alpha", interval("MixUp", "alpha", self.alpha, above=0))
+            ends = interval("MixUp", "alpha", self.alpha, above=0)
+            ends = tuple(concentration("MixUp", f"alpha[{i}]", end) for i, end in enumerate(ends))
+            object.__setattr__(self, "alpha", ends)
         else:
-            object.__setattr__(self, "alpha", number("MixUp", "alpha", self.alpha, above=0))
+            object.__setattr__(self, "alpha", concentration("MixUp", "alpha", self.alpha))
         object.__setattr__(self, "k", integer("MixUp", "k", self.k, at_least=2))
         object.__setattr__(self, "folded", boolean("MixUp", "folded", self.folded))
         if self.lam is not None:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from dali_mixup._checks import choice, number
+from dali_mixup._checks import choice, concentration
 from dali_mixup.methods.base import Draws, Form, Method, two
 from dali_mixup.methods.boxes import area_share, below, clipped, shifted_inside, sides
 from dali_mixup.methods.intervals import interval
@@ -51,7 +51,7 @@ class ResizeMix(Method):
         choice("ResizeMix", "law", self.law, LAWS)
         scope = interval("ResizeMix", "scope", self.scope, above=0, at_most=1)
         object.__setattr__(self, "scope", scope)
-        object.__setattr__(self, "alpha", number("ResizeMix", "alpha", self.alpha, above=0))
+        object.__setattr__(self, "alpha", concentration("ResizeMix", "alpha", self.alpha))
 
     def draw(self, rng: np.random.RandomState, n: int, height: int, width: int) -> Draws:
         low, high = self.scope

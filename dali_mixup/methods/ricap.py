@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dali_mixup._checks import number
+from dali_mixup._checks import concentration
 from dali_mixup.methods.base import Draws, Form, Method
 from dali_mixup.methods.boxes import below
 from dali_mixup.methods.quadrants import extents, quadrants
@@ -31,7 +31,7 @@ class RICAP(Method):
     form: ClassVar[Form] = Form.PASTE
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "beta", number("RICAP", "beta", self.beta, above=0))
+        object.__setattr__(self, "beta", concentration("RICAP", "beta", self.beta))
 
     @property
     def columns(self) -> int:

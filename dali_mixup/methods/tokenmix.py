@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from dali_mixup._checks import choice, integer, number
+from dali_mixup._checks import choice, concentration, integer, number
 from dali_mixup.methods.base import Draws, Form, Method, two
 from dali_mixup.methods.tiles import chosen, enlarged
 
@@ -48,7 +48,7 @@ class TokenMix(Method):
     def __post_init__(self) -> None:
         if self.lam is not None:
             object.__setattr__(self, "lam", number("TokenMix", "lam", self.lam, at_least=0, at_most=1))
-        object.__setattr__(self, "alpha", number("TokenMix", "alpha", self.alpha, above=0))
+        object.__setattr__(self, "alpha", concentration("TokenMix", "alpha", self.alpha))
         if not isinstance(self.tokens, (tuple, list)) or len(self.tokens) != 2:
             raise ValueError(f"TokenMix: tokens={self.tokens!r}, expected two integers (rows, columns)")
         tokens = tuple(integer("TokenMix", f"tokens[{i}]", t, at_least=1) for i, t in enumerate(self.tokens))

@@ -11,6 +11,7 @@ from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._decide.relabel import CorruptLabels
 from dali_mixup._epochs.orders import Order
 from dali_mixup._graph.options import Output, Runtime
+from dali_mixup._repr import printable
 from dali_mixup.augment import TrainTransform
 from dali_mixup.recipes.errors import Fault, nearest
 from dali_mixup.recipes.in_file import InFile
@@ -157,4 +158,4 @@ class Recipe(Section):
 
     def _say_what_is_missing(self) -> None:
         for item in self.omitted:
-            log.warning("recipe %s: not provided here: %s", self.title, item)
+            log.warning("recipe %s: not provided here: %s", printable(self.title), printable(item))

@@ -168,8 +168,8 @@ class Source(ABC):
         return self._names.path(index)
 
     def key(self, index: int) -> str:
-        """The name of a sample without the root: the same on every machine."""
-        return os.fsdecode(self._names.bytes_of(index)[self._prefix :])
+        """The name of a sample without the root: the same on every machine, whatever its locale."""
+        return self._names.text(index, self._prefix)
 
     def filename(self, index: int, basename: bool = False, absolute: bool = False) -> str:
         """timm's name of a sample: its key, or its last part (`basename`), or its full name (`absolute`)."""

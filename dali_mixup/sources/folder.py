@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
 from dali_mixup.sources.files import FileList
+from dali_mixup.sources.names import name_text
 from dali_mixup.sources.paths import home_expanded, path_text
 from dali_mixup.sources.remarks import Remark
 from dali_mixup.sources.remote.listing import class_folders, images_below
@@ -51,8 +52,9 @@ def image_folder(
     else:
         folder = _existing(root)
         with os.scandir(folder) as entries:
-            classes = sorted(entry.name for entry in entries if entry.is_dir())
-        images = [_images_below(folder, name, endings, blocking) for name in classes]
+            folders = {name_text(entry.name): entry.name for entry in entries if entry.is_dir()}
+        classes = sorted(folders)
+        images = [_images_below(folder, folders[name], endings, blocking) for name in classes]
     if not classes:
         raise ValueError(
             f"{folder!r} holds no class folders: images are expected at {folder}/<class>/<image>"
@@ -105,9 +107,9 @@ def _blocking_remarks(root: str, blocking: list[str]) -> list[Remark]:
 def _images_below(root: str, name: str, endings: tuple[str, ...], blocking: list[str]) -> list[str]:
     found = []
     # Sorting the walk by folder path, and files within a folder, is torchvision's order.
-    for where, files in sorted(_walk(os.path.join(root, name), endings, blocking)):
-        below = os.path.relpath(where, root)
-        found += [f"{below}/{file}" for file in sorted(files)]
+    walked = _walk(os.path.join(root, name), endings, blocking)
+    for below, files in sorted((name_text(os.path.relpath(where, root)), files) for where, files in walked):
+        found += [f"{below}/{file}" for file in sorted(map(name_text, files))]
     return found
 
 

@@ -20,6 +20,11 @@ def name_bytes(name: str) -> bytes:
     return name.encode(_ENCODING, _ERRORS)
 
 
+def name_text(name: str) -> str:
+    """A name that came from the system as the same text in any locale: as UTF-8, other bytes escaped."""
+    return name if name.isascii() else name_bytes(name).decode(_ENCODING, _ERRORS)
+
+
 class PackedNames:
     """An immutable sequence of non-empty names (paths), packed.
 
@@ -59,7 +64,11 @@ class PackedNames:
         return len(self.starts)
 
     def __getitem__(self, index: int) -> str:
-        return self.bytes_of(index).decode(_ENCODING, _ERRORS)
+        return self.text(index)
+
+    def text(self, index: int, skip: int = 0) -> str:
+        """The name without its first `skip` bytes, as the same text in any locale."""
+        return self.bytes_of(index)[skip:].decode(_ENCODING, _ERRORS)
 
     def path(self, index: int) -> str:
         """The name as `open` and the like take it: in a locale without its letters these are escaped."""
@@ -95,17 +104,21 @@ class PackedNames:
         Raises:
             ValueError: a name that is not here.
         """
-        missing, rows = set(wanted), []
+        try:
+            sought = set(map(name_bytes, wanted))
+        except UnicodeEncodeError as error:
+            raise ValueError(f"{error.object!r} is not a file name: {error.reason}") from None
+        missing, rows = set(sought), []
         for row in range(len(self)):
             full = self.bytes_of(row)
-            for text in (os.fsdecode(full), os.fsdecode(full[prefix:])):
-                if text in wanted:
+            for name in (full, full[prefix:]):
+                if name in sought:
                     rows.append(row)
-                    missing.discard(text)
+                    missing.discard(name)
         if missing:
+            examples = [name.decode(_ENCODING, _ERRORS) for name in sorted(missing)[:3]]
             raise ValueError(
-                f"{len(missing)} of {len(wanted)} names to exclude are not in the data, such as "
-                f"{sorted(missing)[:3]}. Names are like {os.fsdecode(self.bytes_of(0)[prefix:])!r}. Was the list made "
-                "for other data?"
+                f"{len(missing)} of {len(sought)} names to exclude are not in the data, such as {examples}. Names are "
+                f"like {self.text(0, prefix)!r}. Was the list made for other data?"
             )
         return rows

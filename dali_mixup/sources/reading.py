@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from dali_mixup._repr import printable
 from dali_mixup.sources.remote.urls import is_url
 
 log = logging.getLogger("dali_mixup")
@@ -99,7 +100,8 @@ def patiently(read: Callable[[], T], path: str | bytes, waits: tuple[float, ...]
                     os.fsdecode(path),
                 ) from error
             wait = remaining.pop(0)
-            log.warning("%s: %s; trying again in %g s", os.fsdecode(path), _reason(error, path), wait)
+            said = printable(os.fsdecode(path)), printable(_reason(error, path))
+            log.warning("%s: %s; trying again in %g s", *said, wait)
             time.sleep(wait)
 
 

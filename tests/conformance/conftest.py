@@ -86,8 +86,8 @@ def train(data: Any, **changed: Any) -> Callable[[], Any]:
     return lambda: train_loader(data, **arguments)
 
 
-def val(data: Any) -> Callable[[], Any]:
-    return lambda: val_loader(data, batch_size=5, **SIZE)
+def val(data: Any, **changed: Any) -> Callable[[], Any]:
+    return lambda: val_loader(data, **{"batch_size": 5, **SIZE, **changed})
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,18 @@
-"""Last batches beside DALI's own iterator: DROP is drop_last=True, PARTIAL is drop_last=False and validation.
+"""Last batches and ranks beside DALI's own iterator for PyTorch.
+
+DALI, dali/test/python/test_fw_iterators.py, with ours here unless another file is named:
+    last_batch_policy DROP, PARTIAL                 test_ranks_take_as_many_batches_and_samples_as_dalis
+    FILL, with and without pad_last_batch           test_nothing_is_filled_where_dali_repeats_samples
+    last_batch_padded, pad                          the same: a last batch is smaller, none of its rows is padding
+    stick_to_shard, shards of other sizes           test_every_sample_comes_exactly_once_over_all_ranks
+    pass_reader_name: len                           test_ranks_take_...; test_contract.py, len
+    DROP with a batch larger than the shard         test_no_step_at_all_is_refused
+    empty epoch, more shards than samples           test_ranks_without_samples_have_empty_epochs
+    auto_reset, reset, stop_iteration               test_contract.py: every iter() is a new epoch, the end stays the end
+    reset in the middle of an epoch                 test_a_new_loop_after_a_break_begins_anew
+    feed_ndarray, dynamic shapes, mixed outputs     none: the loader makes its outputs itself
+DALI, dali/test/python/checkpointing/test_dali_checkpointing_fw_iterators.py:
+    a checkpoint after any batch, any policy        test_states.py
 
 The shards compared are of equal size: DALI's ranks may take different numbers of batches, ours take equally many where
 that is possible. For other sizes the ranks together take every sample once.
@@ -6,6 +20,7 @@ that is possible. For other sizes the ranks together take every sample once.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,3 +108,50 @@ def test_every_sample_comes_exactly_once_over_all_ranks(
         batches = ours(make(some, batch, rank, world, False))
         shares.append(np.concatenate(batches[: len(batches) // 2]))
     assert sorted(np.concatenate(shares).tolist()) == list(range(len(some)))
+
+
+@pytest.mark.parametrize("batch", [5, 7])
+@pytest.mark.parametrize("make", [train, val])
+def test_nothing_is_filled_where_dali_repeats_samples(
+    pairs: list[tuple[str, int]], make: Callable[..., Any], batch: int
+) -> None:
+    """A repeated sample would count twice in validation, and be its own mixing partner in training."""
+    theirs = dalis(pairs, batch, 0, 1, LastBatchPolicy.FILL)
+    theirs = theirs[: len(theirs) // 2]
+    assert len(theirs[-1]) == batch and len(set(theirs[-1])) < batch, "it is filled with copies of a sample"
+    loader = make(pairs, batch, 0, 1, False)
+    got = ours(loader)[: len(loader)]
+    assert len(got) == len(theirs)
+    assert sorted(itertools.chain(*got)) == list(range(SAMPLES))
+    assert got[-1] == theirs[-1][: SAMPLES % batch]
+
+
+@pytest.mark.parametrize("world", [25, 40])
+def test_ranks_without_samples_have_empty_epochs(pairs: list[tuple[str, int]], world: int) -> None:
+    shares = []
+    for rank in range(world):
+        loader = val(pairs, 4, rank, world, False)
+        share = list(itertools.chain(*ours(loader)[: len(loader)]))
+        assert len(loader) == bool(share) and list(loader.batch_sampler) == ([share] if share else [])
+        shares += share
+        again = val(pairs, 4, rank, world, False)
+        again.load_state_dict(loader.state_dict())
+        assert len(ours(again)) == 2 * len(loader)
+    assert sorted(shares) == list(range(SAMPLES))
+
+
+def test_no_step_at_all_is_refused(pairs: list[tuple[str, int]]) -> None:
+    """DALI fails later, with "no data in the pipeline"."""
+    with pytest.raises(ValueError, match="drop_last=True leaves no step at all: samples=24, batch_size=13"):
+        train(pairs, 13, 0, 2, True)
+    with pytest.raises(ValueError, match="equal steps on every rank are impossible"):
+        train(pairs, 4, 0, 25, False)
+
+
+@pytest.mark.parametrize("make", [train, val])
+def test_a_new_loop_after_a_break_begins_anew(pairs: list[tuple[str, int]], make: Callable[..., Any]) -> None:
+    loader = make(pairs, 4, 0, 1, False)
+    for _ in loader:
+        break
+    first = [loader.last_batch.indices.tolist() for _ in loader]
+    assert sorted(itertools.chain(*first)) == list(range(SAMPLES))

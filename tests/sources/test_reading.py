@@ -82,6 +82,16 @@ def test_an_outage_shorter_than_the_waits_costs_nothing_but_time(number: int, wa
     assert caught.value.errno == number and caught.value.filename == "/data/a.jpg"
 
 
+def test_the_warning_is_one_harmless_line(waits: list[float], caplog: pytest.LogCaptureFixture) -> None:
+    name = "/data/\x1b[31mred\x1b]0;title\x07\nerror: no.jpg"
+    patiently(Failing(errno.EIO, 1), name)
+    (line,) = caplog.messages
+    assert line.isprintable() and "trying again in 0.1 s" in line
+    with pytest.raises(StorageError) as caught:
+        patiently(Failing(errno.EIO, 9), name.encode())
+    assert str(caught.value).isprintable()
+
+
 @pytest.mark.parametrize("number", [errno.EACCES, errno.ENAMETOOLONG, errno.ELOOP])
 def test_an_error_that_is_the_files_own_is_raised_at_once(number: int, waits: list[float]) -> None:
     with pytest.raises(OSError) as caught:
