@@ -23,6 +23,7 @@ from dali_mixup.sources.exclude_list import read_exclude_list
 from dali_mixup.sources.folder import image_folder
 from dali_mixup.sources.hugging_face import is_saved
 from dali_mixup.sources.imagenet import imagenet_archive, is_imagenet_archive
+from dali_mixup.sources.items import holds_pixels
 from dali_mixup.sources.joined import Joined
 from dali_mixup.sources.lists import from_pairs, read_list
 from dali_mixup.sources.lmdb import LMDB, is_lmdb
@@ -326,6 +327,8 @@ def _from_list(wish: Wish) -> Source:
     data = wish.data
     if not len(data):
         raise ValueError("data is an empty list")
+    if holds_pixels(data[0]) or (isinstance(data[0], tuple) and data[0] and holds_pixels(data[0][0])):
+        raise TypeError(f"data is a list of images in memory; {_IN_MEMORY}")
     if not all(isinstance(item, (str, bytes, os.PathLike)) for item in data):
         return from_pairs(data, root=wish.root, classes=wish.classes)
     paths = [home_expanded(item) for item in data]
@@ -363,8 +366,17 @@ def _kind_of_several(paths: Sequence[str]) -> Kind | None:
 _SEVERAL = ".tar shards, .parquet or .arrow tables, TFRecord, .rec, .zip or LMDB files"
 
 
+_IN_MEMORY = "give DatasetSource(images, labels=[...]), from dali_mixup.sources"
+
+
 def _shown(data: Any) -> str:
     kind = type(data).__name__
+    if kind == "LazyFrame":
+        return f"{kind}; give its collect()"
+    if kind == "ndarray" or hasattr(data, "detach"):
+        return f"{kind}; for images in memory {_IN_MEMORY}"
+    if hasattr(data, "dataset"):
+        return f"{kind}; give its dataset"
     if isinstance(data, dict):
         return f"{kind}; for a mapping from path to label, give list(data.items())"
     if hasattr(data, "__next__"):
