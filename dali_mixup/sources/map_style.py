@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,7 @@ class DatasetSource(ItemSource):
             )
         self._dataset, self._owner = dataset, kind
         self._threads = integer("DatasetSource", "threads", threads, at_least=1)
-        self._one_call = threading.Lock() if self._threads == 1 else nullcontext()
+        self._calls = threading.BoundedSemaphore(self._threads)
         self._images_alone = labels is not None
         count = len(dataset)
         if not count:
@@ -105,7 +105,7 @@ class DatasetSource(ItemSource):
             raise type(error)(f"item {row} of the {self._owner}: {error}") from None
 
     def _pair(self, row: int) -> tuple[Any, int | None]:
-        with self._one_call:
+        with self._calls:
             try:
                 item = self._dataset[row]
             except Exception as error:  # the code is the user's; the sample is named, and may be left out

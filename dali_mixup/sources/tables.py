@@ -133,11 +133,11 @@ def _in_files(paths: list[str]) -> Columns:
     if len(paths) == 1 and first.lower().endswith(TEXT_SUFFIXES):
         return CsvColumns(first)
     if is_saved(first) or all(path.lower().endswith(ARROW_SUFFIX) for path in paths):
-        return HuggingFaceColumns(stored_dataset(paths))
+        return HuggingFaceColumns(stored_dataset(paths), first)
     if not all(path.lower().endswith(TABLE_SUFFIXES) for path in paths):
         raise ValueError(f"Table: expected a .csv, .parquet or .arrow file, got {first!r}")
     held = {Holds.IMAGES, Holds.BYTES} & set(held_in(first).values())
-    return HuggingFaceColumns(stored_dataset(paths)) if held else parquet_columns(paths)
+    return HuggingFaceColumns(stored_dataset(paths), first) if held else parquet_columns(paths)
 
 
 def _with_suffix(paths: list[str], suffix: str | None, where: str) -> list[str]:

@@ -95,6 +95,7 @@ def test_parquet(dataset: Dataset, blobs: list[bytes], tmp_path: Path, image: st
     assert encoded(source) == blobs and source.targets == LABELS
     assert source.classes == (tuple(NAMES) if image == "Image" else ("0", "1", "2"))
     assert f"converted to Arrow once, in {datasets.config.HF_DATASETS_CACHE}" in caplog.text
+    assert source.name(2) == f"{tmp_path}/d.parquet/2" and source.key(2) == "2"
     several = open_source([tmp_path / "d.parquet"] * 2)
     assert encoded(several) == blobs * 2
     assert encoded(open_source(Table([tmp_path / "d.parquet"], image="image", label="label"))) == blobs

@@ -229,6 +229,11 @@ def test_calls_at_the_same_time_only_where_that_is_allowed() -> None:
     source = DatasetSource(several, threads=3)
     expected = [open_source(Pictures(LABELS)).encoded(i) for i in range(6)]
     assert [row.tobytes() for row in source.feed(np.arange(6))] == expected, "in order"
+    callers = [threading.Thread(target=source.feed, args=(np.array([i]),)) for i in range(6)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
     assert 1 < several.most <= 3
 
 
