@@ -15,10 +15,9 @@ from dali_mixup.sources.table_labels import Labelled, of_numbers, of_texts
 
 def is_frame(data: Any) -> bool:
     """True if an object is a table for Arrow: it has columns and Arrow's interface, or is a DataFrame of pandas."""
-    columns = hasattr(data, "columns") or hasattr(data, "column_names")
-    return columns and (
-        hasattr(data, "__arrow_c_stream__") or type(data).__module__.partition(".")[0] == "pandas"
-    )
+    kind = type(data)  # of an object, polars would have to work out the columns
+    columns = hasattr(kind, "columns") or hasattr(kind, "column_names")
+    return columns and (hasattr(kind, "__arrow_c_stream__") or kind.__module__.partition(".")[0] == "pandas")
 
 
 class ArrowColumns(Columns):
@@ -37,7 +36,7 @@ class ArrowColumns(Columns):
         self.where = where or f"the {type(frame).__name__}"
         try:
             self._table = pyarrow.table(frame)
-        except (pyarrow.ArrowException, TypeError) as error:
+        except (pyarrow.ArrowException, TypeError, ValueError) as error:
             raise ValueError(
                 f"{self.where} cannot be converted to Arrow: {str(error).splitlines()[0]}; give only its two columns, "
                 "such as frame[['path', 'label']]"

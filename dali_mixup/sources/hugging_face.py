@@ -34,7 +34,7 @@ class HuggingFaceColumns(Columns):
         TypeError: several splits, or a stream.
     """
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: Any, where: str | None = None) -> None:
         kind = type(data).__name__
         if isinstance(data, dict):
             raise TypeError(
@@ -47,7 +47,7 @@ class HuggingFaceColumns(Columns):
             )
         self._data = data
         name = getattr(getattr(data, "info", None), "dataset_name", None)
-        self.where = f"the {kind} {name}" if name else f"the {kind}"
+        self.where = where or (f"the {kind} {name}" if name else f"the {kind}")
         if data.format["type"] == "custom":
             _log.warning("%s: its transform is not used: the loader's transform= is", self.where)
         self.holds = {

@@ -46,6 +46,11 @@ def encoded_item(item: Any) -> np.ndarray:
     raise TypeError(f"expected an image (bytes, a Pillow image or uint8 pixels), got {_kind(item)}")
 
 
+def holds_pixels(item: Any) -> bool:
+    """True for a Pillow image, and for an array or tensor."""
+    return hasattr(item, "tobytes") or hasattr(item, "detach")
+
+
 def _stored(item: Mapping[str, Any]) -> np.ndarray:
     if item.get("bytes") is not None:
         return np.frombuffer(item["bytes"], dtype=np.uint8)

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,7 @@ class DatasetSource(ItemSource):
             )
         self._dataset, self._owner = dataset, kind
         self._threads = integer("DatasetSource", "threads", threads, at_least=1)
-        self._one_call = threading.Lock() if self._threads == 1 else nullcontext()
+        self._calls = threading.BoundedSemaphore(self._threads)
         self._images_alone = labels is not None
         count = len(dataset)
         if not count:
@@ -76,7 +76,7 @@ class DatasetSource(ItemSource):
         self._known = checked_shape(found, count)
         for row in sorted({0, count // 2, count - 1}):
             with suppress(_ItemError):  # a bad sample, which is dealt with when its batch is due
-                encoded_item(self._item(row))
+                self._check_image(self._item(row), row)
         names = None if classes is None else class_map(classes).names
         if names is None and labels is None:
             names = _class_names(dataset)
@@ -98,8 +98,14 @@ class DatasetSource(ItemSource):
             )
         return image
 
+    def _check_image(self, image: Any, row: int) -> None:
+        try:
+            encoded_item(image)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"item {row} of the {self._owner}: {error}") from None
+
     def _pair(self, row: int) -> tuple[Any, int | None]:
-        with self._one_call:
+        with self._calls:
             try:
                 item = self._dataset[row]
             except Exception as error:  # the code is the user's; the sample is named, and may be left out
@@ -116,7 +122,7 @@ class DatasetSource(ItemSource):
     def _read_labels(self, count: int) -> list[int]:
         begun = time.monotonic()
         with suppress(_ItemError):
-            encoded_item(self._pair(0)[0])  # what cannot be used is refused before that
+            self._check_image(self._pair(0)[0], 0)  # what cannot be used is refused before that
         _log.info(
             "%s has neither `targets` nor `labels`: all its %d items are read once for their labels, about %.0f s; "
             "DatasetSource(dataset, labels=[...]) spares that",
@@ -140,7 +146,10 @@ def has_random_access(data: Any) -> bool:
 
 def is_torch_dataset(data: Any) -> bool:
     """True if an object derives from `torch.utils.data.Dataset`, which need not be loaded here."""
-    return any(base.__module__.startswith("torch.utils.data") for base in type(data).__mro__)
+    return any(
+        base.__name__ == "Dataset" and base.__module__.startswith("torch.utils.data")
+        for base in type(data).__mro__
+    )
 
 
 def is_iterable_only(data: Any) -> bool:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import reprlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
 from dali_mixup._checks import choice
+from dali_mixup.sources.advice import IN_MEMORY, shown
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.class_order import ORDERS, ordered
-from dali_mixup.sources.classes import Classes, ClassMap, class_map
+from dali_mixup.sources.classes import Classes, class_map
 from dali_mixup.sources.datasets import (
     from_dataset,
     from_subset,
@@ -23,7 +22,9 @@ from dali_mixup.sources.exclude_list import read_exclude_list
 from dali_mixup.sources.folder import image_folder
 from dali_mixup.sources.hugging_face import is_saved
 from dali_mixup.sources.imagenet import imagenet_archive, is_imagenet_archive
+from dali_mixup.sources.items import holds_pixels
 from dali_mixup.sources.joined import Joined
+from dali_mixup.sources.kind import Kind, Wish, suffix
 from dali_mixup.sources.lists import from_pairs, read_list
 from dali_mixup.sources.lmdb import LMDB, is_lmdb
 from dali_mixup.sources.manifest import MANIFEST_SUFFIXES, is_manifest, read_manifest
@@ -51,46 +52,6 @@ _SUFFIXES = (*MANIFEST_SUFFIXES, CSV_SUFFIX, *LIST_SUFFIXES, *TAR_SUFFIXES, *_LO
 """Endings of URLs that are not folders."""
 
 
-@dataclass(frozen=True)
-class Wish:
-    """The data to open, and the user's options for it.
-
-    Attributes:
-        data: the user's argument, or the path in it.
-        root: the folder of the images, if given.
-        classes: the labels of class names, if given.
-    """
-
-    data: Any
-    root: str | None
-    classes: ClassMap | None
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of data.
-
-    Attributes:
-        described: text for the message that lists the accepted kinds.
-        takes: predicate for data of this kind, which reads nothing.
-        opened: function that returns their source.
-        rooted: whether a root can be given.
-        several: whether several files of this kind, given as a list or a pattern, are one source.
-        takes_url: predicate for URLs of this kind; None: it is read on this machine only.
-    """
-
-    described: str
-    takes: Callable[[Any], bool]
-    opened: Callable[[Wish], Source]
-    rooted: bool = False
-    several: bool = False
-    takes_url: Callable[[str], bool] | None = None
-
-
-def _suffix(*suffixes: str) -> Callable[[str], bool]:
-    return lambda path: path.lower().endswith(suffixes)
-
-
 PATHS = (
     Kind("a folder written by dali-mixup pack", is_packed, lambda wish: read_packed(wish.data)),
     Kind(
@@ -109,34 +70,34 @@ PATHS = (
         lambda path: os.path.isfile(path) and is_manifest(path),
         lambda wish: read_manifest(wish.data, root=wish.root),
         rooted=True,
-        takes_url=_suffix(*MANIFEST_SUFFIXES),
+        takes_url=suffix(*MANIFEST_SUFFIXES),
     ),
     Kind(
         f"a {CSV_SUFFIX} table with a header",
-        _suffix(CSV_SUFFIX),
+        suffix(CSV_SUFFIX),
         lambda wish: from_table(Table(wish.data), wish.root, wish.classes),
         rooted=True,
-        takes_url=_suffix(CSV_SUFFIX),
+        takes_url=suffix(CSV_SUFFIX),
     ),
     Kind(
         f"{' or '.join(TABLE_SUFFIXES)} tables",
-        _suffix(*TABLE_SUFFIXES),
+        suffix(*TABLE_SUFFIXES),
         lambda wish: from_table(Table(wish.data), wish.root, wish.classes),
         rooted=True,
         several=True,
     ),
     Kind(
         f"a {JSON_SUFFIX} annotation file of OpenMMLab",
-        _suffix(JSON_SUFFIX),
+        suffix(JSON_SUFFIX),
         lambda wish: read_openmmlab(wish.data, root=wish.root),
         rooted=True,
     ),
     Kind(
         f"a {' or '.join(LIST_SUFFIXES)} list of `path label` lines",
-        _suffix(*LIST_SUFFIXES),
+        suffix(*LIST_SUFFIXES),
         lambda wish: read_list(wish.data, root=wish.root, classes=wish.classes),
         rooted=True,
-        takes_url=_suffix(*LIST_SUFFIXES),
+        takes_url=suffix(*LIST_SUFFIXES),
     ),
     Kind(
         "ImageNet's training or validation archive",
@@ -145,10 +106,10 @@ PATHS = (
     ),
     Kind(
         'one or more .tar shards (a path, a pattern such as "train-{0000..0127}.tar" or "train-*.tar", or a list)',
-        _suffix(*TAR_SUFFIXES),
+        suffix(*TAR_SUFFIXES),
         lambda wish: TarShards(wish.data),
         several=True,
-        takes_url=_suffix(*TAR_SUFFIXES),
+        takes_url=suffix(*TAR_SUFFIXES),
     ),
     Kind(
         "TFRecord files (.tfrecord, train-00000-of-01024)",
@@ -158,13 +119,13 @@ PATHS = (
     ),
     Kind(
         "MXNet RecordIO files (.rec)",
-        _suffix(".rec"),
+        suffix(".rec"),
         lambda wish: RecordIO(wish.data),
         several=True,
     ),
     Kind(
         ".zip files of class folders, or with a list of labels beside them",
-        _suffix(".zip"),
+        suffix(".zip"),
         lambda wish: ZipArchives(wish.data, classes=wish.classes),
         several=True,
     ),
@@ -262,7 +223,7 @@ def open_source(
     folder = None if root is None else home_expanded(root)
     source = _opened(OBJECTS, Wish(data, folder, known))
     if source is None:
-        raise TypeError(f"data must be {accepted()}; got {_shown(data)}")
+        raise TypeError(f"data must be {accepted()}; got {shown(data)}")
     if class_order is not None:
         if not source.classes_named:
             raise ValueError(
@@ -326,6 +287,8 @@ def _from_list(wish: Wish) -> Source:
     data = wish.data
     if not len(data):
         raise ValueError("data is an empty list")
+    if holds_pixels(data[0]) or (isinstance(data[0], tuple) and data[0] and holds_pixels(data[0][0])):
+        raise TypeError(f"data is a list of images in memory; {IN_MEMORY}")
     if not all(isinstance(item, (str, bytes, os.PathLike)) for item in data):
         return from_pairs(data, root=wish.root, classes=wish.classes)
     paths = [home_expanded(item) for item in data]
@@ -361,12 +324,3 @@ def _kind_of_several(paths: Sequence[str]) -> Kind | None:
 
 
 _SEVERAL = ".tar shards, .parquet or .arrow tables, TFRecord, .rec, .zip or LMDB files"
-
-
-def _shown(data: Any) -> str:
-    kind = type(data).__name__
-    if isinstance(data, dict):
-        return f"{kind}; for a mapping from path to label, give list(data.items())"
-    if hasattr(data, "__next__"):
-        return f"{kind}; convert it to a list"
-    return f"{kind} {reprlib.repr(data)}" if isinstance(data, (int, float, bool)) else kind

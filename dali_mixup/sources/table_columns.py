@@ -109,7 +109,7 @@ def _one(
     reason = (
         f"several columns could hold the {argument}s: {_listed(found)}"
         if found
-        else (f"no column is certain to hold the {argument}s; its columns: {_listed(columns)}")
+        else (f"no column is certain to hold the {argument}s; there are {_described(columns)}")
     )
     raise ValueError(f"{where}: {reason}. Give Table(..., {argument}=...), from dali_mixup.sources")
 
@@ -120,3 +120,7 @@ def _plain(name: str) -> str:
 
 def _listed(names: Mapping[str, Holds] | Sequence[str]) -> str:
     return few(names, 20)
+
+
+def _described(columns: Mapping[str, Holds]) -> str:
+    return ", ".join(f"{name!r} ({holds.value})" for name, holds in columns.items()) or "none"

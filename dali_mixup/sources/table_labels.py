@@ -45,8 +45,8 @@ def of_numbers(values: Sequence[Any], known: ClassMap | None, where: str) -> Lab
         ValueError: a number that is not whole.
     """
     array = np.asarray(values)
-    if array.dtype.kind == "f":
-        broken = np.flatnonzero(array != np.rint(array))
+    if array.dtype.kind != "b":
+        broken = np.flatnonzero((array != np.rint(array)) | ~(np.abs(array.astype(np.float64)) < 2**62))
         if broken.size:
             raise ValueError(
                 f"{where}, row {broken[0]}: expected a whole number or a class name, got {array[broken[0]]}; for "

@@ -30,6 +30,8 @@ from dali_mixup.sources.table_labels import Labelled
 _log = logging.getLogger("dali_mixup")
 
 CSV_SUFFIX = ".csv"
+TEXT_SUFFIXES = (CSV_SUFFIX, ".tsv", ".txt")
+"""Text with a header; without a `Table`, .tsv and .txt are lists, which have none."""
 TABLE_SUFFIXES = (".parquet", ARROW_SUFFIX)
 """Tables that may lie in several files."""
 
@@ -39,8 +41,8 @@ class Table:
     """A table and the names of its two columns, for `open_source` and the loaders.
 
     Args:
-        data: the path of a CSV file with a header, or one or more Parquet or Arrow files; a pandas, polars or other
-            data frame that Arrow reads; or a Hugging Face `Dataset`.
+        data: the path of a CSV file (.csv, .tsv, .txt) with a header, or one or more Parquet or Arrow files; a pandas,
+            polars or other data frame that Arrow reads; or a Hugging Face `Dataset`.
         image: the column of the images: paths, encoded images (bytes), or structs of `bytes` and `path`. None: the one
             that is a column of images by its type, or else has a usual name such as "path" or "filename".
         label: the column of the labels: whole numbers or class names. None: chosen likewise.
@@ -128,14 +130,14 @@ def _columns(data: Any) -> Columns:
 def _in_files(paths: list[str]) -> Columns:
     """The table in a CSV file, in Parquet or Arrow files, or in a folder that `datasets` saved."""
     first = paths[0]
-    if len(paths) == 1 and first.lower().endswith(CSV_SUFFIX):
+    if len(paths) == 1 and first.lower().endswith(TEXT_SUFFIXES):
         return CsvColumns(first)
     if is_saved(first) or all(path.lower().endswith(ARROW_SUFFIX) for path in paths):
-        return HuggingFaceColumns(stored_dataset(paths))
+        return HuggingFaceColumns(stored_dataset(paths), first)
     if not all(path.lower().endswith(TABLE_SUFFIXES) for path in paths):
         raise ValueError(f"Table: expected a .csv, .parquet or .arrow file, got {first!r}")
     held = {Holds.IMAGES, Holds.BYTES} & set(held_in(first).values())
-    return HuggingFaceColumns(stored_dataset(paths)) if held else parquet_columns(paths)
+    return HuggingFaceColumns(stored_dataset(paths), first) if held else parquet_columns(paths)
 
 
 def _with_suffix(paths: list[str], suffix: str | None, where: str) -> list[str]:

@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from torch.utils.data import Dataset
 
 from dali_mixup.pack import Options, Packing
 from dali_mixup.sources import Source, open_source, write_manifest
 from tests.archives import imagenet_example, write_lmdb, write_rec, write_tfrecord
 from tests.odd_images import picture
 from tests.protos import datum
+from tests.sources.item_datasets import Items, Labelled
 from tests.tars import write_tar
 
 CLASSES = ("ant", "bee", "cat")
@@ -190,28 +190,6 @@ def annotations(made: list[Picture], place: Path) -> Path:
     found = {"metainfo": {"classes": CLASSES}, "data_list": entries}
     (place / "train.json").write_text(json.dumps(found))
     return place / "train.json"
-
-
-class Items(Dataset):
-    """A dataset of (image, label) whose images are read when they are asked for."""
-
-    def __init__(self, items: list[tuple[Any, int]], read: Callable[[Any], Any]) -> None:
-        self.items, self.read = items, read
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, index: int) -> tuple[Any, int]:
-        image, label = self.items[index]
-        return self.read(image), label
-
-
-class Labelled(Items):
-    """As torchvision's datasets of arrays."""
-
-    @property
-    def targets(self) -> list[int]:
-        return [label for _, label in self.items]
 
 
 def pixels(encoded: bytes) -> Image.Image:

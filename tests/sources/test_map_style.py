@@ -157,7 +157,11 @@ class Yielding(Pictures):
             r"label of item 0 .* whole number, got 1\.5; .*LabelVectors",
         ),
         (Yielding((PICTURES[0], "cat")), TypeError, "whole number, got 'cat'"),
-        (Yielding((torch.zeros(3, 8, 8), 1)), TypeError, "float32, as transforms .* without its transform"),
+        (
+            Yielding((torch.zeros(3, 8, 8), 1)),
+            TypeError,
+            r"item 0 .*float32, as transforms .* without its transform",
+        ),
         (TensorDataset(torch.zeros(4, 3, 8, 8), torch.zeros(4).long()), TypeError, "float32, as transforms"),
         (Subset(Pictures(LABELS), []), ValueError, "none of the 6 samples is left"),
     ],
@@ -165,6 +169,23 @@ class Yielding(Pictures):
 def test_what_cannot_be_used_is_refused_with_the_way_out(dataset: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         open_source(dataset)
+
+
+def test_what_is_no_dataset_is_pointed_out() -> None:
+    with pytest.raises(TypeError, match="got DataLoader; give its dataset"):
+        open_source(torch.utils.data.DataLoader(Pictures(LABELS)))
+    for images in (PICTURES, list(zip(PICTURES, LABELS, strict=True)), [torch.zeros(3, 4, 4)]):
+        with pytest.raises(
+            TypeError, match=r"data is a list of images in memory; give DatasetSource\(images, labels="
+        ):
+            open_source(images)
+    for array in (np.zeros((2, 4, 4, 3), np.uint8), torch.zeros(2, 3, 4, 4)):
+        with pytest.raises(
+            TypeError, match=r"for images in memory give DatasetSource\(images, labels=\[\.\.\.\]\)"
+        ):
+            open_source(array)
+    uint8 = TensorDataset(torch.zeros(4, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 1, 2, 1]))
+    assert open_source(uint8).targets == [0, 1, 2, 1]
 
 
 def test_arguments() -> None:
@@ -208,6 +229,11 @@ def test_calls_at_the_same_time_only_where_that_is_allowed() -> None:
     source = DatasetSource(several, threads=3)
     expected = [open_source(Pictures(LABELS)).encoded(i) for i in range(6)]
     assert [row.tobytes() for row in source.feed(np.arange(6))] == expected, "in order"
+    callers = [threading.Thread(target=source.feed, args=(np.array([i]),)) for i in range(6)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
     assert 1 < several.most <= 3
 
 

@@ -149,8 +149,11 @@ def test_what_is_taken_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixtur
             ["path", "label", "class"],
             r"several columns could hold the labels: 'label', 'class'\. Give Table.*label=",
         ),
-        (["picture", "label"], r"no column is certain to hold the images; its columns: 'picture', 'label'"),
-        (["path", "points"], r"no column is certain to hold the labels; its columns: 'points'"),
+        (
+            ["picture", "label"],
+            r"no column is certain to hold the images; there are 'picture' .text., 'label' .text.",
+        ),
+        (["path", "points"], r"no column is certain to hold the labels; there are 'points' .text."),
     ],
 )
 def test_columns_that_cannot_be_told_are_named_with_the_way_out(
@@ -258,6 +261,28 @@ def test_a_frame_that_cannot_be_used_names_the_row(columns: Any, message: str) -
     for frame in FRAMES:
         with pytest.raises(ValueError, match=message):
             open_source(frame(columns))
+
+
+def test_what_is_nearly_a_table_is_pointed_out(tmp_path: Path) -> None:
+    lazy = polars.DataFrame(COLUMNS).lazy()
+    with pytest.raises(TypeError, match=r"got LazyFrame; give its collect\(\)"):
+        open_source(lazy)
+    moment = pandas.DataFrame({"path": ["a.jpg"], "label": [pandas.Timestamp("2020-01-01")]})
+    with pytest.raises(ValueError, match=r"labels; there are 'label' \(something else\)"):
+        open_source(moment)
+    for value in (np.inf, 1e30, np.uint64(2**63)):
+        with pytest.raises(ValueError, match="row 0: expected a whole number or a class name"):
+            open_source(pandas.DataFrame({"path": ["a.jpg"], "label": [value]}))
+    with pytest.raises(
+        ValueError, match="the DataFrame cannot be converted to Arrow: Duplicate column names"
+    ):
+        open_source(pandas.DataFrame([["a.jpg", "b.jpg", 0]], columns=["path", "path", "label"]))
+
+
+def test_a_list_with_a_header_is_a_table(tmp_path: Path) -> None:
+    for name in ("t.tsv", "t.txt"):
+        file = write(tmp_path / name, "path\tspecies\na/1.jpg\tdog\nb/2.jpg\tcat\na/3.jpg\tdog\n")
+        assert meaning(open_source(Table(file)), tmp_path) == EXPECTED
 
 
 def test_a_frame_that_arrow_cannot_hold(tmp_path: Path) -> None:
