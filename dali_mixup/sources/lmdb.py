@@ -13,7 +13,7 @@ import numpy as np
 
 from dali_mixup._checks import choice
 from dali_mixup._repr import quoted
-from dali_mixup.sources.archive_index import ArchiveIndex, Layout, kept_index
+from dali_mixup.sources.archive_index import ArchiveIndex, Layout, each_index, kept_index
 from dali_mixup.sources.archives import ArchivePaths, Archives
 from dali_mixup.sources.caffe_datum import ORDERS, datum, pnm
 from dali_mixup.sources.inputs import Input, opened
@@ -26,6 +26,7 @@ from dali_mixup.sources.paths import home_expanded
 from dali_mixup.sources.patterns import existing_files
 from dali_mixup.sources.pieces import ArchiveError, Pieces
 from dali_mixup.sources.remarks import Remark
+from dali_mixup.sources.remote.urls import is_url
 
 Paths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
 
@@ -72,9 +73,9 @@ class LMDB(Archives):
     <file>/<key of the database>, in which bytes other than plain text are written as %XX.
 
     Args:
-        data: a database (its folder, or its file), a pattern, or a list of them; no file twice. A mapping from the name
-            of a class to such databases gives all images of a database that class, as torchvision's LSUN does; the
-            classes are in the order of the mapping.
+        data: a database (its folder, or its file, or the file's URL), a pattern, or a list of them; no file twice. A
+            mapping from the name of a class to such databases gives all images of a database that class, as
+            torchvision's LSUN does; the classes are in the order of the mapping.
         classes: the names of the classes, where `data` does not name them; None: "0", "1", ... up to the highest label.
         labels: the label of every image by its key in the database, for values without one. Keys that it lacks are left
             out. None: the label is in the Datum.
@@ -109,7 +110,7 @@ class LMDB(Archives):
         groups = list(data.values()) if isinstance(data, Mapping) else [data]
         found = [_data_files(group) for group in groups]
         paths = ArchivePaths.of([file for group in found for file in group], index_dir)
-        indices = [kept_index(file, paths.index_dir, _LAYOUT, _found) for file in paths.files]
+        indices = each_index(paths.files, lambda file: kept_index(file, paths.index_dir, _LAYOUT, _found))
         remarks: list[Remark] = []
         if isinstance(data, Mapping):
             classes = list(data)
@@ -144,7 +145,7 @@ def _data_files(paths: Paths) -> list[str]:
     several = [paths] if isinstance(paths, (str, bytes, os.PathLike)) else paths
     found = existing_files([home_expanded(path) for path in several])
     files = [os.path.join(path, DATA_FILE) if os.path.isdir(path) else path for path in found]
-    missing = next((file for file in files if not os.path.exists(file)), None)
+    missing = next((file for file in files if not is_url(file) and not os.path.exists(file)), None)
     if missing is not None:
         raise FileNotFoundError(
             f"{os.path.dirname(missing)!r} is not an LMDB database: it holds no {DATA_FILE}"

@@ -38,7 +38,7 @@ from dali_mixup.sources.remote.stores import check_scheme
 from dali_mixup.sources.remote.urls import is_url
 from dali_mixup.sources.tables import CSV_SUFFIX, TABLE_SUFFIXES, Table, from_table, is_table
 from dali_mixup.sources.tar import TarShards
-from dali_mixup.sources.tfrecord import TFRecords, is_tfrecord
+from dali_mixup.sources.tfrecord import TFRecords, are_tfrecords, is_tfrecord
 from dali_mixup.sources.zip import ZipArchives
 
 Data: TypeAlias = "Source | str | os.PathLike[str] | Sequence[Any] | Any"
@@ -47,9 +47,12 @@ LIST_SUFFIXES = (".txt", ".tsv")
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 """Compressed files are refused, but with the reason."""
 
-_LOCAL_SUFFIXES = (*TABLE_SUFFIXES, JSON_SUFFIX, ".tfrecord", ".tfrecords", ".rec", ".zip", ".mdb", ".lmdb")
-_SUFFIXES = (*MANIFEST_SUFFIXES, CSV_SUFFIX, *LIST_SUFFIXES, *TAR_SUFFIXES, *_LOCAL_SUFFIXES)
+_SUFFIXES = (*MANIFEST_SUFFIXES, CSV_SUFFIX, *TABLE_SUFFIXES, JSON_SUFFIX, *LIST_SUFFIXES, *TAR_SUFFIXES)
 """Endings of URLs that are not folders."""
+
+
+def _is_archive(url: str) -> bool:
+    return are_tfrecords(url) or is_lmdb(url) or url.lower().endswith((".rec", ".zip"))
 
 
 PATHS = (
@@ -63,7 +66,7 @@ PATHS = (
         "a folder of class folders",
         lambda path: os.path.isdir(path) and not is_lmdb(path),
         lambda wish: image_folder(wish.data, allow_empty=wish.classes is not None),
-        takes_url=lambda url: not url.lower().endswith(_SUFFIXES),
+        takes_url=lambda url: not (url.lower().endswith(_SUFFIXES) or _is_archive(url)),
     ),
     Kind(
         f"a manifest ({' or '.join(MANIFEST_SUFFIXES)})",
@@ -116,24 +119,28 @@ PATHS = (
         is_tfrecord,
         lambda wish: TFRecords(wish.data),
         several=True,
+        takes_url=are_tfrecords,
     ),
     Kind(
         "MXNet RecordIO files (.rec)",
         suffix(".rec"),
         lambda wish: RecordIO(wish.data),
         several=True,
+        takes_url=suffix(".rec"),
     ),
     Kind(
         ".zip files of class folders, or with a list of labels beside them",
         suffix(".zip"),
         lambda wish: ZipArchives(wish.data, classes=wish.classes),
         several=True,
+        takes_url=suffix(".zip"),
     ),
     Kind(
         "LMDB databases (their folder, or .mdb, .lmdb)",
         is_lmdb,
         lambda wish: LMDB(wish.data),
         several=True,
+        takes_url=is_lmdb,
     ),
 )
 """The kinds that a path can lead to; the first one that takes it opens it."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dali_mixup._checks import integer
-from dali_mixup.sources.archive_index import ArchiveIndex, Layout, kept_index
+from dali_mixup.sources.archive_index import ArchiveIndex, Layout, each_index, kept_index
 from dali_mixup.sources.archives import ArchivePaths, Archives
 from dali_mixup.sources.inputs import Input
 from dali_mixup.sources.lines import text_lines
@@ -32,8 +32,9 @@ class RecordIO(Archives):
     """The images in RecordIO files as MXNet's im2rec writes them (.rec), each with one label.
 
     The files are indexed once, and every image is then read at its position. The .idx file beside a .rec is not needed;
-    if there is one, the records that it lists must be there, since a file that was cut short between two records cannot
-    be told from a whole one otherwise. Keys are <file>/<number of the record>, counted from 0 in the order of the file.
+    if there is one on this machine, the records that it lists must be there, since a file that was cut short between
+    two records cannot be told from a whole one otherwise. Keys are <file>/<number of the record>, counted from 0 in the
+    order of the file.
 
     Args:
         paths: a file, a pattern such as "train-*.rec", or a list of them; no file twice.
@@ -60,7 +61,7 @@ class RecordIO(Archives):
         if label_index is not None:
             label_index = integer("RecordIO", "label_index", label_index, at_least=0)
         files = ArchivePaths.of(paths, index_dir)
-        indices = [_index(file, files.index_dir, label_index) for file in files.files]
+        indices = each_index(files.files, lambda file: _index(file, files.index_dir, label_index))
         notes = merged(index.notes for index in indices)
         remarks = [Remark(f"{files.root!r}: {text}") for text in notes.texts(_FINDINGS)]
         super().__init__(files, indices, classes, remarks=remarks)

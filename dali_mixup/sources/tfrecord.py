@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from dali_mixup._checks import integer
-from dali_mixup.sources.archive_index import ArchiveIndex, Layout, kept_index
+from dali_mixup.sources.archive_index import ArchiveIndex, Layout, each_index, kept_index
 from dali_mixup.sources.archives import ArchivePaths, Archives
 from dali_mixup.sources.inputs import Input, opened
 from dali_mixup.sources.naming_errors import named
@@ -24,6 +24,8 @@ from dali_mixup.sources.tfrecord_frames import Frame, frames, verify_content
 
 _OF = re.compile(r"(.*)-(\d{5})-of-(\d{5})")
 """Names that TensorFlow's writers give the shards of a data set."""
+
+_OF_END = re.compile(r"-of-\d{5}$")
 
 
 class TFRecords(Archives):
@@ -72,7 +74,7 @@ class TFRecords(Archives):
         if verify:
             for file in files:
                 _verify_all(file)
-        indices = [_index(file, shards.index_dir, image, label) for file in files]
+        indices = each_index(files, lambda file: _index(file, shards.index_dir, image, label))
         super().__init__(shards, _from_zero(indices, first_label), classes, remarks=_missing_shards(shards))
 
 
@@ -80,6 +82,11 @@ def is_tfrecord(path: str) -> bool:
     """True for names of TFRecord files: *.tfrecord, *.tfrecords, *.tfrec, and shards such as train-00000-of-01024."""
     name = os.path.basename(path).lower()
     return name.endswith((".tfrecord", ".tfrecords", ".tfrec")) or _OF.fullmatch(name) is not None
+
+
+def are_tfrecords(pattern: str) -> bool:
+    """True for names of TFRecord files, and for patterns such as train-*-of-01024."""
+    return is_tfrecord(pattern) or _OF_END.search(pattern) is not None
 
 
 def _index(file: str, folder: str | None, image: str, label: str) -> ArchiveIndex:

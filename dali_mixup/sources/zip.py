@@ -37,8 +37,8 @@ class ZipArchives(Archives):
     Args:
         paths: a file, a pattern such as "train-*.zip", or a list of them; no file twice. Class folders of one name are
             one class.
-        labels: a list of `path label` lines. None: <name>_map.txt beside <name>.zip if every zip has one, which is
-            logged; else class folders.
+        labels: a list of `path label` lines. None: <name>_map.txt beside <name>.zip if every zip has one on this
+            machine, which is logged; else class folders.
         folder: the folder in the zip files that holds the class folders, or that the paths of the list are below.
         classes: the labels of class names, if a list holds names instead of numbers.
 

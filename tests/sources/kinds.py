@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from dali_mixup.pack import Options, Packing
-from dali_mixup.sources import Source, open_source, write_manifest
+from dali_mixup.sources import Source, ZipArchives, open_source, write_manifest
 from tests.archives import imagenet_example, write_lmdb, write_rec, write_tfrecord
 from tests.odd_images import picture
 from tests.protos import datum
@@ -262,6 +262,10 @@ def itself(data: Any, url: Callable[[Any], str]) -> str:
     return url(data)
 
 
+def moved_zip(data: Path, url: Callable[[Any], str]) -> Any:
+    return ZipArchives(url(data), labels=url(data.with_name("train_map.txt")))
+
+
 def moved_pairs(pairs: list[tuple[str, int]], url: Callable[[Any], str]) -> list[tuple[str, int]]:
     return [(url(path), label) for path, label in pairs]
 
@@ -287,11 +291,11 @@ KINDS = (
     Kind("frame of encoded images", polars_frame, named=True),
     Kind("tar shards", shards, moved=itself),
     Kind("folder written by `dali-mixup pack`", packed, named=True),
-    Kind("TFRecord files", tfrecords),
-    Kind("MXNet RecordIO files", recordio),
-    Kind("LMDB of Caffe's `Datum`", caffe_lmdb),
-    Kind("zip of class folders", zip_of_folders, named=True),
-    Kind("zip with a list of labels", zip_with_list),
+    Kind("TFRecord files", tfrecords, moved=itself),
+    Kind("MXNet RecordIO files", recordio, moved=itself),
+    Kind("LMDB of Caffe's `Datum`", caffe_lmdb, moved=lambda data, url: url(data / "data.mdb")),
+    Kind("zip of class folders", zip_of_folders, named=True, moved=itself),
+    Kind("zip with a list of labels", zip_with_list, moved=moved_zip),
     Kind("torchvision `ImageFolder`, `DatasetFolder`", image_folder_object, named=True),
     Kind("Hugging Face `Dataset`", hugging_face, named=True),
     Kind("Parquet with encoded images", parquet_files, named=True),
