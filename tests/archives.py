@@ -51,12 +51,12 @@ def write_rec(path: Path, records: Iterable[tuple[float | list[float], bytes]]) 
     return path
 
 
-def write_lmdb(path: Path, entries: Mapping[bytes, bytes], subdir: bool = True) -> Path:
-    """An LMDB database, by the lmdb package."""
+def write_lmdb(path: Path, entries: Mapping[bytes, bytes], subdir: bool = True, room: int = 1 << 28) -> Path:
+    """An LMDB database of at most `room` bytes, by the lmdb package."""
     import lmdb
 
     with (
-        lmdb.open(str(path), map_size=1 << 28, subdir=subdir) as database,
+        lmdb.open(str(path), map_size=room, subdir=subdir) as database,
         database.begin(write=True) as transaction,
     ):
         for key, value in entries.items():
