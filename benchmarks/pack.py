@@ -3,8 +3,8 @@
     python benchmarks/pack.py                          # 2000 drawn images, some minutes on two idle cores
 
 The images are packed with their shorter side limited to 256, 320 and 400 pixels. Then loaders on the original and on
-the packed data take turns in one process, an epoch each, with the page cache warm. Rates are compared turn by turn,
-so whatever changes the speed of the machine cancels. The quality is given as PSNR: of the encoded images against the same
+the packed data take turns in one process, an epoch each, with the page cache warm. Rates are compared turn by turn, so
+whatever changes the speed of the machine cancels. The quality is given as PSNR: of the encoded images against the same
 pixels before encoding; and of libjpeg's reduced decoding, which packing does not use, against decoding whole, both
 resized alike.
 """
