@@ -145,8 +145,9 @@ def main(
     for name, row in results.items():
         rate, times = row["images_a_second"], row["times_local"]
         typer.echo(
-            f"{name}: {rate['median']:.0f} images/s ({rate['low']:.0f} to {rate['high']:.0f}), {times['median']:.2f} "
-            f"times ({times['low']:.2f} to {times['high']:.2f}), {row['cpu_ms_an_image']['median']:.2f} ms CPU per image"
+            f"{name}: {rate['median']:.0f} images/s ({rate['low']:.0f} to {rate['high']:.0f}), "
+            f"{times['median']:.2f} times ({times['low']:.2f} to {times['high']:.2f}), "
+            f"{row['cpu_ms_an_image']['median']:.2f} ms CPU per image"
         )
     out.write_text(json.dumps(report, indent=1) + "\n")
 

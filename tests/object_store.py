@@ -79,8 +79,8 @@ class WebServer:
 
     Attributes:
         files: content by path, with its leading slash.
-        faults: for each path, what happens to its next requests: "reset", "truncated", "wrong length", "hang", or a status
-            such as 503.
+        faults: for each path, what happens to its next requests: "reset", "truncated", "wrong length", "hang", or a
+            status such as 503.
         latency: seconds before every answer.
         requests: how often each (path, range) was asked for.
         ranges: whether parts of files can be had.
