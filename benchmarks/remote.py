@@ -1,6 +1,6 @@
 """Training data in an object store beside the same files on the local disk, by the delay of the store's answers.
 
-    python benchmarks/remote.py                       # 2000 drawn images; 5, 20 and 50 ms; about 15 minutes
+    python benchmarks/remote.py                       # 2000 drawn images; 5, 20 and 50 ms; about 10 minutes
     python benchmarks/remote.py --delays 0,5 --repeats 3
 
 One core runs the loader and another one the server (`slow_objects.py`), so that neither takes the other's time. The
@@ -32,7 +32,7 @@ from dali_mixup.bench.synthetic import synthetic_folder
 
 BATCH_SIZE = 64
 WARM_UP, BATCHES = 4, 20
-DALI_THREADS = (1, 8, 32)
+DALI_THREADS = (8, 32)
 
 
 def run(folder: str, endpoint: str | None, dali_threads: int | None, core: int) -> tuple[float, float]:

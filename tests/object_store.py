@@ -143,7 +143,8 @@ class WebServer:
             return
         if fault == "reset":
             handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            handler.connection.close()
+            os.close(handler.connection.detach())
+            handler.close_connection = True
             return
         if isinstance(fault, int) or path not in self.files:
             handler.send_response(fault if isinstance(fault, int) else 404)
