@@ -1,6 +1,6 @@
 """Training data in an object store beside the same files on the local disk, by the delay of the store's answers.
 
-    python benchmarks/remote.py                       # 2000 drawn images; 5, 20 and 50 ms; about 15 minutes
+    python benchmarks/remote.py                       # 2000 drawn images; 5, 20 and 50 ms; about 10 minutes
     python benchmarks/remote.py --delays 0,5 --repeats 3
 
 One core runs the loader and another one the server (`slow_objects.py`), so that neither takes the other's time. The
@@ -32,7 +32,7 @@ from dali_mixup.bench.synthetic import synthetic_folder
 
 BATCH_SIZE = 64
 WARM_UP, BATCHES = 4, 20
-DALI_THREADS = (1, 8, 32)
+DALI_THREADS = (8, 32)
 
 
 def run(folder: str, endpoint: str | None, dali_threads: int | None, core: int) -> tuple[float, float]:
@@ -145,8 +145,9 @@ def main(
     for name, row in results.items():
         rate, times = row["images_a_second"], row["times_local"]
         typer.echo(
-            f"{name}: {rate['median']:.0f} images/s ({rate['low']:.0f} to {rate['high']:.0f}), {times['median']:.2f} "
-            f"times ({times['low']:.2f} to {times['high']:.2f}), {row['cpu_ms_an_image']['median']:.2f} ms CPU per image"
+            f"{name}: {rate['median']:.0f} images/s ({rate['low']:.0f} to {rate['high']:.0f}), "
+            f"{times['median']:.2f} times ({times['low']:.2f} to {times['high']:.2f}), "
+            f"{row['cpu_ms_an_image']['median']:.2f} ms CPU per image"
         )
     out.write_text(json.dumps(report, indent=1) + "\n")
 

@@ -79,8 +79,8 @@ class WebServer:
 
     Attributes:
         files: content by path, with its leading slash.
-        faults: for each path, what happens to its next requests: "reset", "truncated", "wrong length", "hang", or a status
-            such as 503.
+        faults: for each path, what happens to its next requests: "reset", "truncated", "wrong length", "hang", or a
+            status such as 503.
         latency: seconds before every answer.
         requests: how often each (path, range) was asked for.
         ranges: whether parts of files can be had.
@@ -143,7 +143,8 @@ class WebServer:
             return
         if fault == "reset":
             handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            handler.connection.close()
+            os.close(handler.connection.detach())
+            handler.close_connection = True
             return
         if isinstance(fault, int) or path not in self.files:
             handler.send_response(fault if isinstance(fault, int) else 404)

@@ -16,6 +16,7 @@ from dali_mixup.check.findings import Finding, Header
 from dali_mixup.check.headers import read_header, undecodable
 from dali_mixup.check.trials import trials
 from dali_mixup.sources.base import Source
+from dali_mixup.sources.read_ahead import ReadAhead
 
 _CHUNK = 512
 
@@ -58,10 +59,15 @@ def scan(
     findings: list[Finding] = []
     damaged: dict[int, str] = {}
     trial = Trial(threads)
+    # Two passes over every image, of which an object is fetched only in the first, and before it is asked for.
+    ahead = ReadAhead(1, source.remote)
+    chunks = -(-len(source) // _CHUNK)
     with ThreadPoolExecutor(threads) as pool:
         try:
-            for start in range(0, len(source), _CHUNK):
-                indices = range(start, min(start + _CHUNK, len(source)))
+            for number in range(chunks):
+                if source.remote:
+                    ahead.reached(number, lambda n: source.places(_rows(n, len(source))))
+                indices = _rows(number, len(source)).tolist()
                 seen = list(pool.map(lambda index: read_header(source, index, max_pixels), indices))
                 found = {one.index: one for one in seen if isinstance(one, Finding)}
                 sound = {i: one for i, one in zip(indices, seen, strict=True) if isinstance(one, Header)}
@@ -76,9 +82,15 @@ def scan(
                     progress(len(batch))
                 headers += [one if isinstance(one, Header) else None for one in seen]
                 findings += [found[index] for index in sorted(found)]
+                ahead.handed_out()
         finally:
             trial.close()
+            ahead.close()
     return Scan(tuple(headers), tuple(findings), damaged)
+
+
+def _rows(chunk: int, samples: int) -> np.ndarray:
+    return np.arange(chunk * _CHUNK, min((chunk + 1) * _CHUNK, samples))
 
 
 def _finding(source: Source, index: int, max_pixels: int, outcome: Outcome) -> Finding | None:
