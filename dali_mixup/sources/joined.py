@@ -9,6 +9,7 @@ import numpy as np
 
 from dali_mixup.sources.base import Place, Source
 from dali_mixup.sources.paths import split_root
+from dali_mixup.sources.remote.urls import is_url
 
 
 class Joined(Source):
@@ -39,16 +40,16 @@ class Joined(Source):
             )
         self._parts = tuple(parts)
         self._starts = np.cumsum([0, *(len(part) for part in parts)])
-        self.read_in_dali = first.read_in_dali
+        self.read_in_dali, self.remote = first.read_in_dali, any(part.remote for part in parts)
         names = [part.name(index) for part in parts for index in range(len(part))]
         root = ""
-        if first.read_in_dali:
+        if all(part.root.startswith("/") or is_url(part.root) for part in parts):
             root, _ = split_root(names)
-        else:  # names such as CIFAR10/7 may come in several parts
+        else:  # names such as CIFAR10/7, which may come in several parts
+            sizes = [len(part) for part in parts]
             names = [
-                f"{number}/{part.name(index)}"
-                for number, part in enumerate(parts)
-                for index in range(len(part))
+                f"{number}/{name}"
+                for number, name in zip(np.repeat(range(len(parts)), sizes), names, strict=True)
             ]
         labels = np.concatenate([part.labels for part in parts])
         super().__init__(names, labels, first.classes if named else None, root)

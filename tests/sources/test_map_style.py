@@ -14,7 +14,9 @@ from torchvision.datasets import CIFAR10, FakeData, ImageFolder
 
 from dali_mixup import BadFileError, Skip, train_loader
 from dali_mixup.sources import DatasetSource, open_source
+from dali_mixup.sources.joined import Joined
 from tests.odd_images import picture
+from tests.tars import contents, pair, write_tar
 
 PICTURES = [picture(20 + i, 16, seed=i) for i in range(6)]
 LABELS = [0, 1, 2, 0, 1, 2]
@@ -251,3 +253,10 @@ def test_a_sample_whose_code_raises_is_skipped() -> None:
     assert sorted(loader.skipped) == ["Broken/0", "Broken/4"]
     with pytest.raises(BadFileError, match=r"Broken\[\d\] raised KeyError: 'no such row'"):
         list(train_loader(Broken(LABELS), batch_size=6, image_size=8, device="cpu"))
+
+
+def test_joined_shards_have_keys_below_their_common_folder(tmp_path: Any) -> None:
+    parts = [write_tar(tmp_path / f"s-{number}.tar", pair(number)) for number in range(2)]
+    joined = Joined([open_source(part) for part in parts])
+    assert [joined.key(i) for i in range(2)] == ["s-0.tar/s/0000.jpg", "s-1.tar/s/0001.jpg"]
+    assert contents(joined) == contents(open_source(parts)) and joined.kind == "Joined"
