@@ -23,7 +23,7 @@ class Head:
 
     def __init__(self) -> None:
         self._bytes = np.zeros(LENGTH, np.uint8)
-        self._into = memoryview(self._bytes)
+        self._into = self._bytes.data
 
     def look(self, path: str, max_pixels: int) -> Look | None:
         """The header of a file; None if its beginning does not tell.
