@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from importlib.resources import files
 from pathlib import Path
 
@@ -47,8 +48,12 @@ def write_photographs(root: Path, *, train_per_class: int = 64, val_per_class: i
                 width, height = rng.randint(96, min(160, right - left) + 1, size=2)
                 x, y = rng.randint(left, right - width + 1), rng.randint(0, photograph.height - height + 1)
                 crop = photograph.crop((x, y, x + width, y + height))
+                encoded = (
+                    io.BytesIO()
+                )  # written by Pillow itself, a full disk would be an error of its encoder
+                crop.save(encoded, "JPEG", quality=90)
                 with replacing(folder / f"{name}_{i}.JPEG") as file:
-                    crop.save(file, "JPEG", quality=90)
+                    file.write(encoded.getbuffer())
 
 
 def open_photograph(name: str) -> Image.Image:

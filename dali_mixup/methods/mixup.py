@@ -46,8 +46,8 @@ class MixUp(Method):
     def __post_init__(self) -> None:
         if isinstance(self.alpha, (tuple, list)):
             ends = interval("MixUp", "alpha", self.alpha, above=0)
-            alphas = tuple(concentration("MixUp", f"alpha[{i}]", end) for i, end in enumerate(ends))
-            object.__setattr__(self, "alpha", alphas)
+            within = tuple(concentration("MixUp", f"alpha[{i}]", end) for i, end in enumerate(ends))
+            object.__setattr__(self, "alpha", within)
         else:
             object.__setattr__(self, "alpha", concentration("MixUp", "alpha", self.alpha))
         object.__setattr__(self, "k", integer("MixUp", "k", self.k, at_least=2))

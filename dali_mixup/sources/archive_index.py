@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from dali_mixup._files import NotWritten, cache_folder, make_folder, replacing
+from dali_mixup._repr import printable
 from dali_mixup.sources.inputs import Input, opened
 from dali_mixup.sources.notes import Notes
 from dali_mixup.sources.paths import regular_file
@@ -167,7 +168,8 @@ def _load(file: str, origin: str, state: tuple[int, int], layout: Layout) -> Arc
     except FileNotFoundError:
         return None
     except Exception as error:  # a file can be damaged in any way
-        _log.info("the index %s is not usable and will be made again: %s", file, error)
+        said = printable(file), printable(str(error))
+        _log.info("the index %s is not usable and will be made again: %s", *said)
         return None
 
 
@@ -206,7 +208,7 @@ def _save(file: str, origin: str, index: ArchiveIndex) -> None:
     }
     if os.path.lexists(file) and (os.path.islink(file) or not os.path.isfile(file)):
         # Writing to a pipe could last forever, and a link may lead to a file that is not an index.
-        _log.info("the index of an archive is not kept: %s is not a regular file", file)
+        _log.info("the index of an archive is not kept: %s is not a regular file", printable(file))
         return
     try:
         with replacing(file) as out:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from dali_mixup._repr import printable
 from dali_mixup.sources.arrow_columns import ArrowColumns, holds
 from dali_mixup.sources.classes import ClassMap
 from dali_mixup.sources.map_style import is_iterable_only
@@ -108,7 +109,7 @@ def stored_dataset(paths: Sequence[str]) -> Any:
             return datasets.concatenate_datasets([datasets.Dataset.from_file(path) for path in paths])
         _log.info(
             "%s: images in Parquet are converted to Arrow once, in %s",
-            paths[0],
+            printable(paths[0]),
             datasets.config.HF_DATASETS_CACHE,
         )
         return datasets.Dataset.from_parquet(list(paths))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from dali_mixup._repr import printable
 from dali_mixup.sources.archives import ArchivePaths, Archives
 from dali_mixup.sources.classes import ClassMap, few
 from dali_mixup.sources.inputs import opened
@@ -107,7 +108,9 @@ def _lists(files: Sequence[str], given: str | os.PathLike[str] | None) -> list[s
     beside = [os.path.splitext(file)[0] + _MAP_ENDING for file in files]
     if not all(os.path.isfile(file) for file in beside):
         return []
-    log.info("the labels of %s are those in %s, which is beside it", files[0], beside[0])
+    log.info(
+        "the labels of %s are those in %s, which is beside it", printable(files[0]), printable(beside[0])
+    )
     return beside
 
 
