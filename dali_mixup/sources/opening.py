@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from dali_mixup._checks import choice
 from dali_mixup.sources.advice import IN_MEMORY, shown
+from dali_mixup.sources.archive_kinds import ARCHIVES, is_archive_url
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.class_order import ORDERS, ordered
 from dali_mixup.sources.classes import Classes, class_map
@@ -26,33 +27,22 @@ from dali_mixup.sources.items import holds_pixels
 from dali_mixup.sources.joined import Joined
 from dali_mixup.sources.kind import Kind, Wish, suffix
 from dali_mixup.sources.lists import from_pairs, read_list
-from dali_mixup.sources.lmdb import LMDB, is_lmdb
+from dali_mixup.sources.lmdb import is_lmdb
 from dali_mixup.sources.manifest import MANIFEST_SUFFIXES, is_manifest, read_manifest
 from dali_mixup.sources.map_style import DatasetSource, is_torch_dataset
 from dali_mixup.sources.openmmlab import JSON_SUFFIX, read_openmmlab
 from dali_mixup.sources.packed import is_packed, read_packed
 from dali_mixup.sources.paths import home_expanded, regular_file
 from dali_mixup.sources.patterns import existing_files
-from dali_mixup.sources.recordio import RecordIO
 from dali_mixup.sources.remote.stores import check_scheme
 from dali_mixup.sources.remote.urls import is_url
 from dali_mixup.sources.tables import CSV_SUFFIX, TABLE_SUFFIXES, Table, from_table, is_table
-from dali_mixup.sources.tar import TarShards
-from dali_mixup.sources.tfrecord import TFRecords, are_tfrecords, is_tfrecord
-from dali_mixup.sources.zip import ZipArchives
 
 Data: TypeAlias = "Source | str | os.PathLike[str] | Sequence[Any] | Any"
 
 LIST_SUFFIXES = (".txt", ".tsv")
-TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
-"""Compressed files are refused, but with the reason."""
-
-_SUFFIXES = (*MANIFEST_SUFFIXES, CSV_SUFFIX, *TABLE_SUFFIXES, JSON_SUFFIX, *LIST_SUFFIXES, *TAR_SUFFIXES)
+_SUFFIXES = (*MANIFEST_SUFFIXES, CSV_SUFFIX, *TABLE_SUFFIXES, JSON_SUFFIX, *LIST_SUFFIXES)
 """Endings of URLs that are not folders."""
-
-
-def _is_archive(url: str) -> bool:
-    return are_tfrecords(url) or is_lmdb(url) or url.lower().endswith((".rec", ".zip"))
 
 
 PATHS = (
@@ -66,7 +56,7 @@ PATHS = (
         "a folder of class folders",
         lambda path: os.path.isdir(path) and not is_lmdb(path),
         lambda wish: image_folder(wish.data, allow_empty=wish.classes is not None),
-        takes_url=lambda url: not (url.lower().endswith(_SUFFIXES) or _is_archive(url)),
+        takes_url=lambda url: not (url.lower().endswith(_SUFFIXES) or is_archive_url(url)),
     ),
     Kind(
         f"a manifest ({' or '.join(MANIFEST_SUFFIXES)})",
@@ -107,41 +97,7 @@ PATHS = (
         is_imagenet_archive,
         lambda wish: imagenet_archive(wish.data),
     ),
-    Kind(
-        'one or more .tar shards (a path, a pattern such as "train-{0000..0127}.tar" or "train-*.tar", or a list)',
-        suffix(*TAR_SUFFIXES),
-        lambda wish: TarShards(wish.data),
-        several=True,
-        takes_url=suffix(*TAR_SUFFIXES),
-    ),
-    Kind(
-        "TFRecord files (.tfrecord, train-00000-of-01024)",
-        is_tfrecord,
-        lambda wish: TFRecords(wish.data),
-        several=True,
-        takes_url=are_tfrecords,
-    ),
-    Kind(
-        "MXNet RecordIO files (.rec)",
-        suffix(".rec"),
-        lambda wish: RecordIO(wish.data),
-        several=True,
-        takes_url=suffix(".rec"),
-    ),
-    Kind(
-        ".zip files of class folders, or with a list of labels beside them",
-        suffix(".zip"),
-        lambda wish: ZipArchives(wish.data, classes=wish.classes),
-        several=True,
-        takes_url=suffix(".zip"),
-    ),
-    Kind(
-        "LMDB databases (their folder, or .mdb, .lmdb)",
-        is_lmdb,
-        lambda wish: LMDB(wish.data),
-        several=True,
-        takes_url=is_lmdb,
-    ),
+    *ARCHIVES,
 )
 """The kinds that a path can lead to; the first one that takes it opens it."""
 
