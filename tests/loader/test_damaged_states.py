@@ -144,7 +144,7 @@ JUNK = {
     "zeros": lambda raw: bytes(100),
     "half": lambda raw: raw[: len(raw) // 2],
     "twice": lambda raw: raw + raw,
-    "another operator": lambda raw: raw.replace(b"Read_", b"Write_"),
+    "another operator": lambda raw: raw.replace(b"ExternalSource_", b"InternalSource_"),
     "an earlier batch": lambda raw: raw.replace(b'"iter": 2', b'"iter": 1'),
     "a later batch": lambda raw: raw.replace(b'"iter": 2', b'"iter": 9'),
     "no number": lambda raw: raw.replace(b'"iter": 2', b'"iter":[]'),
