@@ -192,7 +192,7 @@ def test_lines_of_a_tsv_have_two_columns(tmp_path: Path) -> None:
         (zip(["a"], [0], strict=True), TypeError, "zip; convert it to a list"),
         ({"a.jpg": 0}, TypeError, r"give list\(data.items\(\)\)"),
         (np.array(["a", "b"]), TypeError, "got ndarray"),
-        ("s3://bucket/x", FileNotFoundError, "s3://bucket/x"),
+        ("s3:/bucket/x", FileNotFoundError, "s3:/bucket/x"),
     ],
 )
 def test_what_is_missing_is_said(data: object, error: type[Exception], message: str) -> None:
