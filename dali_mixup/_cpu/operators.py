@@ -37,15 +37,20 @@ def resized(
     right.
 
     Args:
-        size: (h, w), or a node of (2,) numbers if it changes with the batch.
+        size: (h, w), or a node of (2,) numbers if it changes with the batch or the row. In a branch of a graph only a
+            node: constants would have the whole batch's rows.
         interpolation: "bilinear", "bicubic" or "lanczos".
         flipped: () int32, not 0 where a sample is flipped; None: none is.
     """
+    shape: Any
     if isinstance(size, DataNode):
-        shape = fn.cat(fn.cast(size, dtype=INT32), types.Constant(np.zeros(1, np.int32), device="cpu"))
+        numbers = fn.cast(size, dtype=INT32)
+        shape = fn.pad(numbers, shape=[3], fill_value=0)
+        none = fn.reshape(fn.slice(numbers, start=[0], shape=[1], axes=[0]) * 0, shape=[])
     else:
         shape = [*size, 0]
-    flipped = types.Constant(np.int32(0), device="cpu") if flipped is None else flipped
+        none = types.Constant(np.int32(0), device="cpu")
+    flipped = none if flipped is None else flipped
     node = _node(
         _resize_entry(interpolation),
         _setup_size(),

@@ -2,7 +2,7 @@
 
 With DALI's, one branch per form, each ending in the same normalisation: rows are split between the branches (see
 `conditional`), so a form that a batch does not use costs nothing. With the compiled kernels of the CPU, one operator
-for all forms but RESIZE.
+for all forms; for RESIZE another one before it.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ def mixed_and_normalised(
 
 def _finished(nodes: Nodes, feed: PlanFeed, dtype: types.DALIDataType, output_layout: str) -> DataNode:
     """By the compiled kernels. Resized rows come to them as images that are only normalised."""
-    from dali_mixup._cpu.operators import finished
+    from dali_mixup._cpu.operators import finished, resized
 
     own = nodes["images"]
     if Form.RESIZE in feed.forms:
         mine, others = deal(nodes, nodes["is_resize"], _wanted(Form.RESIZE, feed), {"images"})
-        resized = paste_resized(mine, types.DALIInterpType.INTERP_LINEAR)
-        own = collect(resized, others["images"], nodes["is_resize"])
+        small = resized(mine["image1"], mine["resize_size"], "bilinear", None)
+        own = collect(paste_small(mine, small), others["images"], nodes["is_resize"])
     masks = nodes["masks"] if feed.has_masks else types.Constant(np.zeros(1, np.uint8), device="cpu")
     return finished(
         own,
@@ -131,6 +131,11 @@ def paste(images: DataNode, nodes: Nodes) -> DataNode:
 def paste_resized(nodes: Nodes, interpolation: types.DALIInterpType) -> DataNode:
     """The partner's whole image shrunk into the rectangle; its size is rounded to that of the rectangle already."""
     small = fn.resize(nodes["image1"], size=nodes["resize_size"], interp_type=interpolation, antialias=True)
+    return paste_small(nodes, small)
+
+
+def paste_small(nodes: Nodes, small: DataNode) -> DataNode:
+    """The own image with a small one, of the rectangle's size, in the rectangle."""
     # The first rectangle is the whole own image; its size may change with the batch.
     size = fn.reshape(fn.slice(nodes["resize_shape"], start=[0], shape=[1], axes=[0]), shape=[2])
     # On the GPU, DALI 2.4 reads every input of multi_paste with the first one's row length, so both need one size.

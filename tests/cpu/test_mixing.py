@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from nvidia.dali import Pipeline, fn, types
+from PIL import Image
 
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._decide.scatter import extended
 from dali_mixup._graph.feed import PlanFeed
 from dali_mixup._graph.pixels import mixed_and_normalised
-from dali_mixup.methods import REGISTRY, CutMix, Draws, FMix, Form, GMix, Method, MixUp
+from dali_mixup.methods import REGISTRY, CutMix, Draws, FMix, Form, GMix, Method, MixUp, ResizeMix
 
 pytest.importorskip("dali_mixup._cpu.operators")
 
@@ -25,6 +26,9 @@ SIZES = [
     (3, 9, 8),
 ]  # rows, height, width: bits that fill their bytes, and that do not
 EVERY = [kind() for kind in REGISTRY.values()]
+SAME_PIXELS = [
+    method for method in EVERY if method.form != Form.RESIZE
+]  # DALI resizes otherwise at an image's edge
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def granularities(method: Method) -> tuple[str, ...]:
     return ("batch", "pair", "sample") if method.columns == 2 else ("batch", "sample")
 
 
-@pytest.mark.parametrize("method", [*EVERY, Dense(), FMix(max_soft=0.2), MixUp(k=7)], ids=repr)
+@pytest.mark.parametrize("method", [*SAME_PIXELS, Dense(), FMix(max_soft=0.2), MixUp(k=7)], ids=repr)
 def test_every_method_is_mixed_as_by_dalis_operators(method: Method) -> None:
     for granularity in granularities(method):
         policy = MixPolicy([method], granularity=granularity)
@@ -100,8 +104,30 @@ def test_all_methods_together(rows: int) -> None:
     images = noise(16, 70, 66)
     ours, theirs = (ran(images, policy, compiled, rows=rows, steps=6) for compiled in (True, False))
     assert {int(f) for step in range(6) for f in plan_of(policy, rows, 70, 66, step).form} == set(Form)
-    for mine, other in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(mine, other, atol=2e-5)
+    for step, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
+        resized = np.zeros(16, bool)
+        resized[:rows] = plan_of(policy, rows, 70, 66, step).form == Form.RESIZE
+        np.testing.assert_allclose(mine[~resized], other[~resized], atol=2e-5)
+        apart = np.abs(mine[resized] - other[resized]) * 57
+        assert apart.sum() <= 0.5 * apart.size  # grey levels
+
+
+@pytest.mark.parametrize("law", ["official", "openmixup", "mmpretrain"])
+def test_a_resized_partner_is_pillows(law: Any) -> None:
+    images = noise(6, 70, 66)
+    policy = MixPolicy([ResizeMix(law)], granularity="sample", partners="derangement")
+    for step, mixed in enumerate(ran(images, policy, True, layout="HWC")):
+        plan = plan_of(policy, 6, 70, 66, step)
+        for i, (y0, x0, y1, x1) in enumerate(plan.boxes):
+            expected = images[i].astype(float)
+            small = Image.fromarray(images[plan.partners[i, 1]]).resize(
+                (x1 - x0, y1 - y0), Image.Resampling.BILINEAR
+            )
+            expected[y0:y1, x0:x1] = small
+            apart = np.abs(mixed[i] * STD + MEAN - expected)
+            outside = np.ones((70, 66), bool)
+            outside[y0:y1, x0:x1] = False
+            assert apart[outside].max() < 1e-4 and apart.max() < 1 + 1e-4
 
 
 @pytest.mark.parametrize(
