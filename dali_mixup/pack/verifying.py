@@ -34,7 +34,7 @@ def verify(
         ValueError: its pack.jsonl is damaged in the first line.
         PackingError: a process died.
     """
-    folder, header, shards = packed_list(folder)
+    found_in, header, shards = packed_list(folder)
     max_pixels = header.plan.get("max_pixels", MAX_PIXELS)
     found: dict[int, list[str]] = {}
     names: set[str] = set()
@@ -43,7 +43,7 @@ def verify(
 
     def examined(child: ChildProcess, shard: Shard, stop: threading.Event) -> None:
         nonlocal done
-        child.send(Examination(str(folder), shard, max_pixels))
+        child.send(Examination(found_in, shard, max_pixels))
         lines = answer(child, f"examines shard {shard.number}", stop) or []
         with lock:
             found[shard.number] = lines
@@ -59,10 +59,10 @@ def verify(
     wrong = [line for number in sorted(found) for line in found[number]] + damaged
     if done != header.samples:
         wrong.append(f"{PACK_FILE}: it lists {done} samples, expected {header.samples}")
-    return [*wrong, *_unlisted(folder, names)]
+    return [*wrong, *_unlisted(found_in, names)]
 
 
-def _unlisted(folder: Path, names: set[str]) -> Iterator[str]:
+def _unlisted(folder: str, names: set[str]) -> Iterator[str]:
     for name in sorted(os.listdir(folder)):
         if fnmatch.fnmatch(name, "shard-*.tar") and name not in names:
             yield f"{name}: it is not in {PACK_FILE}"

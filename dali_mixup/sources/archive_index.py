@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from dali_mixup.sources.inputs import Input, opened
 from dali_mixup.sources.notes import Notes
 from dali_mixup.sources.paths import regular_file
 from dali_mixup.sources.remote.urls import is_url
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _VERSION = 3
@@ -126,8 +128,8 @@ def kept_index(
     return index
 
 
-def each_index(paths: Sequence[str], index: Callable[[str], ArchiveIndex]) -> list[ArchiveIndex]:
-    """`index(path)` of every archive; of remote ones many at a time."""
+def each_index(paths: Sequence[str], index: Callable[[str], T]) -> list[T]:
+    """`index(path)`, or whatever else is read, of every archive; of remote ones many at a time."""
     if not is_url(paths[0]):
         return [index(path) for path in paths]
     make_folder(cache_folder("indices"))

@@ -31,7 +31,7 @@ from dali_mixup.sources.lmdb import is_lmdb
 from dali_mixup.sources.manifest import MANIFEST_SUFFIXES, is_manifest, read_manifest
 from dali_mixup.sources.map_style import DatasetSource, is_torch_dataset
 from dali_mixup.sources.openmmlab import JSON_SUFFIX, read_openmmlab
-from dali_mixup.sources.packed import is_packed, read_packed
+from dali_mixup.sources.packed import PACK_FILE, is_packed, read_packed
 from dali_mixup.sources.paths import home_expanded, regular_file
 from dali_mixup.sources.patterns import existing_files
 from dali_mixup.sources.remote.stores import check_scheme
@@ -46,7 +46,12 @@ _SUFFIXES = (*MANIFEST_SUFFIXES, CSV_SUFFIX, *TABLE_SUFFIXES, JSON_SUFFIX, *LIST
 
 
 PATHS = (
-    Kind("a folder written by dali-mixup pack", is_packed, lambda wish: read_packed(wish.data)),
+    Kind(
+        "a folder written by dali-mixup pack, or its pack.jsonl",
+        is_packed,
+        lambda wish: read_packed(wish.data),
+        takes_url=lambda url: url.endswith(f"/{PACK_FILE}"),
+    ),
     Kind(
         "a folder that Hugging Face's save_to_disk wrote",
         is_saved,

@@ -21,17 +21,19 @@ import os
 import reprlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dali_mixup.sources.archive_index import each_index
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.files import FileList
+from dali_mixup.sources.inputs import opened
 from dali_mixup.sources.lines import text_lines
 from dali_mixup.sources.open_files import OpenFiles
 from dali_mixup.sources.paths import first_climbing, home_expanded, regular_file
 from dali_mixup.sources.ranges import FileRanges
+from dali_mixup.sources.remote.urls import is_url, parent
 
 PACK_FILE = "pack.jsonl"
 WORK_FOLDER = ".pack"
@@ -182,7 +184,6 @@ def read_lines(file: str) -> tuple[PackHeader, Iterator[Shard]]:
         FileNotFoundError: the file does not exist.
         ValueError: it is not one of ours, or damaged; for shards when they are reached.
     """
-    regular_file(file)
     lines = text_lines(file, first=_MOST_LINE, most=_MOST_LINE)
     try:
         header = PackHeader.parse(next(lines, ""))
@@ -202,42 +203,48 @@ def read_lines(file: str) -> tuple[PackHeader, Iterator[Shard]]:
     return header, shards()
 
 
-def packed_list(path: str | os.PathLike[str]) -> tuple[Path, PackHeader, Iterator[Shard]]:
+def packed_list(path: str | os.PathLike[str]) -> tuple[str, PackHeader, Iterator[Shard]]:
     """The folder, header and shards of packed data.
 
     Args:
-        path: the folder, or the pack.jsonl in it.
+        path: the folder, or the pack.jsonl in it; or the URL of a pack.jsonl.
 
     Raises:
         FileNotFoundError: the folder does not exist, or packing was not finished.
         ValueError: a damaged pack.jsonl; in its further lines when they are reached.
+        StorageError: the service that has it fails, or refuses access.
     """
-    given = Path(os.path.abspath(home_expanded(path)))
-    folder = given.parent if given.name == PACK_FILE else given
-    file = folder / PACK_FILE
-    if not file.exists() and (folder / WORK_FOLDER).exists():
+    given = home_expanded(path)
+    if is_url(given):
+        return parent(given), *read_lines(given)
+    given = os.path.abspath(given)
+    folder = os.path.dirname(given) if os.path.basename(given) == PACK_FILE else given
+    file = os.path.join(folder, PACK_FILE)
+    if not os.path.exists(file) and os.path.exists(os.path.join(folder, WORK_FOLDER)):
         raise FileNotFoundError(
-            f"{str(folder)!r} is not completely packed: finish it with the dali-mixup pack command that began it, and "
+            f"{folder!r} is not completely packed: finish it with the dali-mixup pack command that began it, and "
             "with dali-mixup pack --merge if it was shared out with --part"
         )
-    return folder, *read_lines(str(file))
+    regular_file(file)
+    return folder, *read_lines(file)
 
 
 def read_packed(path: str | os.PathLike[str]) -> Source:
     """The samples of packed data. Their keys are those of the original data in shards, and paths in files.
 
     Args:
-        path: the folder, or the pack.jsonl in it.
+        path: the folder, or the pack.jsonl in it; or the URL of a pack.jsonl.
 
     Raises:
         FileNotFoundError: the folder or one of its shards does not exist, or packing was not finished.
         ValueError: a damaged pack.jsonl, or a shard of another size.
+        StorageError: the service that has the data fails, or refuses access.
     """
     folder, header, read = packed_list(path)
     shards = list(read)
     found = sum(len(shard.keys) for shard in shards)
     if found != header.samples:
-        file = str(folder / PACK_FILE)
+        file = f"{folder}/{PACK_FILE}"
         raise ValueError(f"{file!r} lists {found} samples, expected {header.samples}: is it cut short?")
     source = (_files if header.layout == "files" else PackedShards)(folder, header, shards)
     source.classes_named = header.classes_named
@@ -256,34 +263,38 @@ class PackedShards(FileRanges):
         ValueError: a shard of another size, or no sample at all.
     """
 
-    def __init__(self, folder: Path, header: PackHeader, shards: list[Shard]) -> None:
+    def __init__(self, folder: str, header: PackHeader, shards: list[Shard]) -> None:
         root = f"{folder}/"
         super().__init__(
             [f"{root}{key}" for shard in shards for key in shard.keys],
             [label for shard in shards for label in shard.labels],
             header.classes,
             root,
-            files=OpenFiles(
-                [root + shard.file for shard in shards], [_state(folder, shard) for shard in shards]
-            ),
+            files=OpenFiles([root + shard.file for shard in shards], _states(root, shards)),
             which=np.repeat(np.arange(len(shards)), [len(shard.keys) for shard in shards]),
             offsets=np.array([offset for shard in shards for offset in shard.offsets], np.int64),
             sizes=np.array([size for shard in shards for size in shard.sizes], np.int64),
         )
 
 
-def _files(folder: Path, header: PackHeader, shards: list[Shard]) -> Source:
+def _files(folder: str, header: PackHeader, shards: list[Shard]) -> Source:
     paths = [member for shard in shards for member in shard.members]
     labels = [label for shard in shards for label in shard.labels]
     return FileList(paths, labels, header.classes, root=folder)
 
 
-def _state(folder: Path, shard: Shard) -> tuple[int, int]:
-    path = str(folder / shard.file)
-    status = regular_file(path)
-    if status.st_size != shard.bytes:
-        raise ValueError(
-            f"{path!r} has {status.st_size} bytes, expected {shard.bytes}: is the copy complete? dali-mixup pack "
-            "--verify examines all shards"
-        )
-    return status.st_size, status.st_mtime_ns
+def _states(root: str, shards: list[Shard]) -> list[tuple[int, int]]:
+    """What `Input.state` of every shard is."""
+    states = each_index([root + shard.file for shard in shards], _state)
+    for shard, (size, _) in zip(shards, states, strict=True):
+        if size != shard.bytes:
+            raise ValueError(
+                f"{root + shard.file!r} has {size} bytes, expected {shard.bytes}: is the copy complete? dali-mixup "
+                "pack --verify examines all shards"
+            )
+    return states
+
+
+def _state(path: str) -> tuple[int, int]:
+    with opened(path) as file:
+        return file.state

@@ -266,6 +266,11 @@ def moved_zip(data: Path, url: Callable[[Any], str]) -> Any:
     return ZipArchives(url(data), labels=url(data.with_name("train_map.txt")))
 
 
+def moved_packed(part: Source, url: Callable[[Any], str]) -> Source:
+    whole = open_source(url(Path(part.root, "pack.jsonl")))
+    return whole.subset(sorted(range(len(whole)), key=whole.key))
+
+
 def moved_pairs(pairs: list[tuple[str, int]], url: Callable[[Any], str]) -> list[tuple[str, int]]:
     return [(url(path), label) for path, label in pairs]
 
@@ -290,7 +295,7 @@ KINDS = (
     Kind("pandas, polars or other frame of paths", pandas_frame, named=True, moved=moved_frame),
     Kind("frame of encoded images", polars_frame, named=True),
     Kind("tar shards", shards, moved=itself),
-    Kind("folder written by `dali-mixup pack`", packed, named=True),
+    Kind("folder written by `dali-mixup pack`", packed, moved=moved_packed, named=True),
     Kind("TFRecord files", tfrecords, moved=itself),
     Kind("MXNet RecordIO files", recordio, moved=itself),
     Kind("LMDB of Caffe's `Datum`", caffe_lmdb, moved=lambda data, url: url(data / "data.mdb")),

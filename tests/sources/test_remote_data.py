@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from dali_mixup.check import scan
 from dali_mixup.cli import app
+from dali_mixup.pack import Options, Packing
 from dali_mixup.sources import StorageError, image_folder, open_source, write_manifest
 from dali_mixup.sources.remote.urls import is_url, joined, scheme_of, split
 from tests.object_store import KEYS, S3Server, WebServer, environment
@@ -62,6 +63,26 @@ def test_parts_of_urls() -> None:
 def test_what_is_refused_without_a_request(data: Any, message: str) -> None:
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         open_source(data)
+
+
+@pytest.mark.parametrize("layout", ["shards", "files"])
+def test_packed_data_by_the_url_of_their_list(box: WebServer, tmp_path: Path, layout: Any) -> None:
+    for number in range(5):
+        (tmp_path / "data" / f"c{number % 2}").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / f"c{number % 2}" / f"{number}.jpg").write_bytes(jpeg(number))
+    folder = tmp_path / "packed"
+    Packing(open_source(tmp_path / "data"), folder, Options(per_shard=2, layout=layout), workers=1).run()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            box.files[f"/bucket/p/{path.relative_to(folder)}"] = path.read_bytes()
+    ours, remote = open_source(folder), open_source("s3://bucket/p/pack.jsonl")
+    assert remote.remote and remote.fingerprint() == ours.fingerprint()
+    assert [remote.encoded(i) for i in range(5)] == [ours.encoded(i) for i in range(5)]
+    if layout == "shards":
+        box.files["/bucket/p/shard-000001.tar"] += b"x"
+        with pytest.raises(ValueError, match=r"shard-000001.tar' has \d+ bytes, expected"):
+            open_source("s3://bucket/p/pack.jsonl")
+    assert remote.classes == ("c0", "c1")
 
 
 def test_roots_of_lists_and_pairs(box: WebServer, tmp_path: Path) -> None:
