@@ -102,6 +102,7 @@ def scan(local: str, path: str, classes: Sequence[str], pile: Pile) -> dict[str,
             if "UTF8" in reason:
                 raise ValueError(f"{path!r}: a path or class is not UTF-8: {reason}") from None
             raise ValueError(f"{path!r} cannot be read as a Parquet manifest: {reason}") from None
+    arrow.default_memory_pool().release_unused()  # about 200 MB
     return {}
 
 
