@@ -29,6 +29,7 @@ from dali_mixup.bench.environment import environment
 from dali_mixup.bench.synthetic import synthetic_folder
 
 CASES = {
+    "short": (20_000, 1000, (".txt",)),
     "imagenet-1k": (1_281_167, 1000, (".txt", ".jsonl", ".parquet")),
     "imagenet-21k": (14_000_000, 21_841, (".txt", ".jsonl", ".parquet")),
     "100-million": (100_000_000, 21_841, (".txt",)),
@@ -150,7 +151,8 @@ def anonymous_bytes() -> int:
 
 
 def in_a_fresh_process(path: Path, batch_size: int) -> dict[str, Any]:
-    code = f"import json; from benchmarks.long_lists import opened; print(json.dumps(opened({str(path)!r}, {batch_size})))"
+    call = f"opened({str(path)!r}, {batch_size})"
+    code = f"import json; from benchmarks.long_lists import opened; print(json.dumps({call}))"
     done = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, cwd=ROOT)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -161,7 +163,7 @@ def main(
     ),
     only: Annotated[list[str] | None, typer.Option(help=f"Some of {', '.join(CASES)}.")] = None,
     images: Annotated[int, typer.Option(help="Different images behind the names, drawn once.")] = 200,
-    batch_size: int = 256,
+    batch_size: int = 64,
 ) -> None:
     real = sorted(synthetic_folder(images).resolve().glob("*/*.JPEG"))
     with tempfile.TemporaryDirectory() as temporary:
