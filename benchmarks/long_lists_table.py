@@ -34,8 +34,8 @@ def section(found: dict[str, Any]) -> str:
         )
     return "\n".join(
         [
-            f"Measured on {machine['cpu']}, {machine['usable_cores']} cores, {machine['file_system']}, the lists in the "
-            f"page cache; Python {machine['python']}, commit {machine['commit']}.",
+            f"Measured on {machine['cpu']}, {machine['usable_cores']} cores, {machine['file_system']}, the lists in "
+            f"the page cache; Python {machine['python']}, commit {machine['commit']}.",
             "",
             *lines,
         ]
