@@ -115,7 +115,8 @@ def _scan(local: str, file: str, separator: str | None, fenced: bool, pile: Pile
     )
     codes: dict[str, int] = {}
     for number, block in line_blocks(local, file):
-        added = _plain(block, separator, complete)
+        # `beside` refuses files of this machine in a remote list.
+        added = None if complete and is_url(file) else _plain(block, separator, complete)
         if added is None:
             names, labels = [], []
             for name, label in _pairs(file, number, block, separator, fenced):
