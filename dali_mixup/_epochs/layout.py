@@ -151,13 +151,14 @@ class EpochLayout:
 
 
 def order(seed: int, epoch: int, samples: int, shuffle: bool = True) -> np.ndarray:
-    """The global order of an epoch: (samples,) int64, a permutation of range(samples), the same on every
-    rank.
+    """The global order of an epoch: (samples,) int32, or int64 where that is too small: a permutation of
+    range(samples), the same on every rank.
 
     Without shuffle it is 0, 1, 2, ... A shuffled order depends only on (seed, epoch, samples), on
     any machine and with any NumPy version (see `dali_mixup._seeding.stream`).
     """
     samples = integer("order", "samples", samples, at_least=1)
-    if not shuffle:
-        return np.arange(samples, dtype=np.int64)
-    return stream(Purpose.ORDER, seed, epoch=epoch).permutation(samples).astype(np.int64, copy=False)
+    indices = np.arange(samples, dtype=np.int32 if samples <= np.iinfo(np.int32).max else np.int64)
+    if shuffle:
+        stream(Purpose.ORDER, seed, epoch=epoch).shuffle(indices)
+    return indices

@@ -27,7 +27,8 @@ class Order(ABC):
 
     @abstractmethod
     def indices(self, seed: int, epoch: int, labels: np.ndarray) -> np.ndarray:
-        """(n,) int64 sample indices in [0, len(labels)), equally many in every epoch, from the class ids (samples,)."""
+        """(n,) sample indices, int32 or int64, in [0, len(labels)), equally many in every epoch, from the class ids
+        (samples,)."""
 
     def length(self, samples: int, world_size: int) -> int:
         """Number of positions of the order that an epoch takes, over all ranks."""

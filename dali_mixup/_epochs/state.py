@@ -195,5 +195,5 @@ def digest(array: np.ndarray | None) -> str | None:
     if array is None:
         return None
     made = hashlib.sha256(f"{array.shape} {array.dtype}".encode())
-    made.update(np.ascontiguousarray(array).tobytes())
+    made.update(np.ascontiguousarray(array).data)
     return made.hexdigest()[:16]

@@ -161,7 +161,8 @@ class BatchSource:
         """The samples of the walk's n-th batch, without a plan."""
         spec, rank = self.spec, self.walk.rank
         epoch, step = self.walk.address(number)
-        indices = self.bad.replaced(self._order_of(epoch)[self.walk.positions(epoch, step)])
+        indices = self._order_of(epoch)[self.walk.positions(epoch, step)].astype(np.int64)
+        indices = self.bad.replaced(indices)
         labels = spec.labels[indices].astype(np.int64)
         companions = spec.companions
         steps = self.walk.layout.steps_of(rank)

@@ -87,7 +87,7 @@ class LoaderSpec:
         return getattr(torch, self.pipeline.dtype)
 
     def indices(self, epoch: int) -> np.ndarray:
-        """(n,) int64, the global order of an epoch."""
+        """(n,) int32 or int64, the global order of an epoch."""
         return self.order.indices(self.seed, epoch, self.source.labels)
 
     def walk(self, cursor: Cursor) -> Walk:

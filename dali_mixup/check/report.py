@@ -36,6 +36,7 @@ class Report:
         same_name: file names that occur more than once, in any folders, with their keys; a hint at copies.
         imagenet: remarks if the classes look like ImageNet's, else none.
         remarks: remarks of the source itself, for example on a folder that is probably not a class.
+        whole: whether these are all of the data; a part says nothing about classes without images.
     """
 
     samples: int
@@ -49,9 +50,11 @@ class Report:
     same_name: dict[str, tuple[str, ...]]
     imagenet: tuple[str, ...]
     remarks: tuple[Remark, ...]
+    whole: bool = True
 
     @classmethod
-    def of(cls, source: Source, scan: Scan) -> Report:
+    def of(cls, source: Source, scan: Scan, *, whole: bool = True) -> Report:
+        """The judgement on what a scan of a source has found; `whole`: whether the source is all of the data."""
         unfit = {finding.index for finding in scan.findings}
         fit = {i: header for i, header in enumerate(scan.headers) if header is not None and i not in unfit}
         counts = np.bincount(source.labels[list(fit)], minlength=source.num_classes)
@@ -65,8 +68,9 @@ class Report:
             formats=dict(Counter(header.format for header in scan.headers if header is not None)),
             sizes=np.array([(h.width, h.height, h.bytes) for h in fit.values()], np.int64).reshape(-1, 3),
             same_name=_same_names(source),
-            imagenet=imagenet_remarks(source.classes, len(source)),
+            imagenet=imagenet_remarks(source.classes, len(source)) if whole else (),
             remarks=source.remarks,
+            whole=whole,
         )
 
     @property
@@ -78,6 +82,8 @@ class Report:
     @property
     def empty_classes(self) -> tuple[str, ...]:
         """Classes without a fit image. Their labels would belong to no image."""
+        if not self.whole:
+            return ()
         return tuple(self.classes[label] for label in np.flatnonzero(self.per_class == 0))
 
 

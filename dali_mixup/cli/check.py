@@ -27,6 +27,10 @@ def check(
     exclude: Annotated[
         Path | None, typer.Option(help="Write the unfit files to this .jsonl, for open_source(exclude=...).")
     ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(help="Check only part i of n, as i/n with i from 0; join the exclude lists with cat."),
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(help="Default: all that this process may use.", min=1)
     ] = None,
@@ -37,12 +41,20 @@ def check(
 ) -> None:
     """Decode every file and list those that are unfit. Exit code: 0 fit, 1 not fit, 2 the check is impossible."""
     from dali_mixup.check import Report
+    from dali_mixup.check.part import part_of
     from dali_mixup.check.summary import summary
 
     with usage_errors():
         source = _open(data)
+        if part is not None:
+            if manifest is not None:
+                raise ValueError(
+                    "--manifest: a part has none; join the exclude lists of all parts, and use "
+                    "open_source(data, exclude=...)"
+                )
+            source = part_of(source, part)
         _check_targets(source, manifest, exclude)
-    report = Report.of(source, _scan(source, threads, max_pixels))
+    report = Report.of(source, _scan(source, threads, max_pixels), whole=part is None)
     for line in summary(report):
         typer.echo(line)
     _write(source, report, manifest, exclude)

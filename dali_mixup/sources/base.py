@@ -197,7 +197,7 @@ class Source(ABC):
         """Hex digest (SHA-256) of keys, labels and classes, in order; not of the images or their location."""
         if self._fingerprint is None:
             digest = hashlib.sha256(json.dumps(self.classes).encode() + b"\0")
-            digest.update(self.labels.astype("<i4").tobytes())
+            digest.update(np.ascontiguousarray(self.labels, dtype="<i4").data)
             for keys in self._names.chunks(self._prefix):
                 digest.update(keys)
             self._fingerprint = digest.hexdigest()
@@ -308,4 +308,4 @@ def _packed(names: Sequence[str] | PackedNames, root: str) -> PackedNames:
     foreign = next((name for name in names if not name.startswith(root) or name == root), None)
     if foreign is not None:
         raise ValueError(f"the name {foreign!r} must begin with the root {root!r} and continue after it")
-    return PackedNames.pack(names)
+    return PackedNames.pack([name[len(root) :] for name in names], root)

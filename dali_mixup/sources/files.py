@@ -10,7 +10,7 @@ import numpy as np
 
 from dali_mixup.sources.base import Place, Source
 from dali_mixup.sources.names import PackedNames
-from dali_mixup.sources.paths import absolute, first_climbing, home_expanded, path_texts, split_root
+from dali_mixup.sources.paths import first_climbing, folder_prefix, path_texts, split_root
 from dali_mixup.sources.places import fetched
 from dali_mixup.sources.remarks import Remark
 from dali_mixup.sources.remote.stores import check_urls
@@ -22,7 +22,7 @@ class FileList(Source):
 
     Args:
         paths: one path per sample: below `root` if given, else absolute or below the current working
-            directory; or all of them URLs.
+            directory; or all of them URLs. Packed names are taken as they are: full names that begin with `root`.
         labels: (n,) whole numbers in [0, len(classes)).
         classes: the names of the classes; None: "0", "1", ... up to the highest label.
         root: the folder that contains the paths, or its URL; None: their longest common one. See `Source` for its use.
@@ -39,18 +39,24 @@ class FileList(Source):
 
     def __init__(
         self,
-        paths: Sequence[str | os.PathLike[str]],
+        paths: Sequence[str | os.PathLike[str]] | PackedNames,
         labels: Any,
         classes: Sequence[str] | None = None,
         *,
         root: str | os.PathLike[str] | None = None,
         remarks: Sequence[Remark] = (),
     ) -> None:
+        if isinstance(paths, PackedNames):
+            folder = "" if root is None else os.fspath(root)
+            self.remote = check_urls([folder] if folder else [paths[row] for row in range(len(paths))])
+            self.read_in_dali = not self.remote
+            super().__init__(paths, labels, classes, folder, remarks=remarks)
+            return
         keys = path_texts(paths)
         if root is None:
             folder, keys = split_root(keys)
         else:
-            folder = absolute([home_expanded(root)])[0].rstrip("/") + "/"
+            folder = folder_prefix(root)
             outside = first_climbing(keys)
             if outside is not None:
                 raise ValueError(_outside(keys[outside], folder))
@@ -63,7 +69,7 @@ class FileList(Source):
         return True
 
     def feed(self, indices: np.ndarray) -> list[np.ndarray]:
-        return fetched(self.places(indices)) if self.remote else self._names.views(indices)
+        return fetched(self.places(indices)) if self.remote else self._names.arrays(indices)
 
     def places(self, indices: np.ndarray) -> list[Place]:
         return [(self._names.bytes_of(index), 0, None) for index in indices.tolist()]

@@ -48,7 +48,7 @@ def checked_range(array: np.ndarray, classes: tuple[str, ...], names: PackedName
             f"the label of {names[row]!r} is {array[row]}, outside [0, {len(classes)}) "
             f"({outside.size} labels are outside for {len(classes)} classes)"
         )
-    array = array.astype(np.int32)
+    array = array.astype(np.int32, copy=array.flags.writeable)
     array.setflags(write=False)
     return array
 

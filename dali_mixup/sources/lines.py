@@ -1,4 +1,4 @@
-"""Text files read line by line, in bounded memory for any content."""
+"""Text files read in blocks of whole lines, in bounded memory for any content."""
 
 from __future__ import annotations
 
@@ -7,50 +7,63 @@ from collections.abc import Iterator
 
 from dali_mixup.sources.remote.local_copy import local_copy
 
-MOST_LETTERS = 1 << 20
-"""Characters in one line. A path has at most 4096 bytes; a file with longer lines is not a list of files."""
+MOST_BYTES = 1 << 20
+"""Bytes in one line. A path has at most 4096; a file with longer lines is not a list of files."""
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def text_lines(path: str, first: int = MOST_LETTERS, most: int = MOST_LETTERS) -> Iterator[str]:
-    """The lines of a UTF-8 file without a byte-order mark and line feeds; bytes that are not UTF-8 survive.
+def line_blocks(
+    local: str, path: str, first: int = MOST_BYTES, most: int = MOST_BYTES
+) -> Iterator[tuple[int, bytes]]:
+    """A UTF-8 file without a byte-order mark, in blocks of about a megabyte.
 
     Args:
-        path: the file, or its URL.
-        first: maximum number of characters in the first line.
-        most: that of all other lines.
+        local: the file, on this machine.
+        path: its name in messages.
+        first: maximum number of bytes in the first line.
+        most: that of all other lines; both are at least `MOST_BYTES`.
+
+    Yields:
+        (number of the block's first line, counted from 1; whole lines, each with a line feed at its end).
 
     Raises:
         OSError: the file cannot be read.
         ValueError: it is UTF-16, or a line is too long.
     """
-    with local_copy(path) as local:
-        yield from _local_lines(local, path, first, most)
-
-
-def _local_lines(local: str, path: str, first: int, most: int) -> Iterator[str]:
+    number, limit, rest = 1, first, b""
     with open(local, "rb") as file:
-        if file.read(2) in _UTF16:
+        piece = file.read(MOST_BYTES)
+        if piece.startswith(_UTF16):
             raise ValueError(
                 f"{path} is UTF-16, as PowerShell's > writes it; expected UTF-8: save it as UTF-8"
             )
-    number, limit, rest = 0, first, ""
-    with open(local, encoding="utf-8", errors="surrogateescape", newline="\n") as text:
-        # Large pieces, cut here: a file object reads a whole line of any length.
-        while piece := text.read(MOST_LETTERS):
-            *lines, rest = (rest + piece if number or rest else piece.removeprefix("\ufeff")).split("\n")
-            for line in lines:
-                number += 1
-                if len(line) > limit:
-                    raise _too_long(path, number, limit)
-                yield line
-                limit = most
-            if len(rest) > limit:
-                raise _too_long(path, number + 1, limit)
+        piece = piece.removeprefix(codecs.BOM_UTF8)
+        while piece:
+            end = piece.rfind(b"\n") + 1
+            # A line that lies within one piece is never too long: `most` is at least a piece.
+            if len(rest) + (piece.find(b"\n") if end else len(piece)) > limit:
+                raise ValueError(
+                    f"{path}, line {number}: longer than {limit} bytes; is this a list of files?"
+                )
+            if end:
+                block = rest + piece[:end]
+                yield number, block
+                number, limit, rest = number + block.count(b"\n"), most, piece[end:]
+            else:
+                rest += piece
+            piece = file.read(MOST_BYTES)
     if rest:
-        yield rest
+        yield number, rest + b"\n"
 
 
-def _too_long(path: str, number: int, most: int) -> ValueError:
-    return ValueError(f"{path}, line {number}: longer than {most} characters; is this a list of files?")
+def decoded(block: bytes) -> list[str]:
+    """The lines of a block, without their line feeds; bytes that are not UTF-8 survive."""
+    return block.decode("utf-8", "surrogateescape").split("\n")[:-1]
+
+
+def text_lines(path: str, first: int = MOST_BYTES, most: int = MOST_BYTES) -> Iterator[str]:
+    """The lines of a file, which may be a URL, one by one. Other arguments and errors as in `line_blocks`."""
+    with local_copy(path) as local:
+        for _, block in line_blocks(local, path, first, most):
+            yield from decoded(block)

@@ -5,15 +5,27 @@ from __future__ import annotations
 import os
 import re
 import reprlib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from io import BytesIO
+from itertools import islice
 from typing import Any
+
+import numpy as np
 
 from dali_mixup.sources.classes import MOST_CLASSES, ClassMap, few
 from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
+from dali_mixup.sources.fields import cut, line_feeds, numbers
 from dali_mixup.sources.files import FileList
-from dali_mixup.sources.lines import text_lines
-from dali_mixup.sources.paths import beside, climbs, existing_file, path_text
+from dali_mixup.sources.lines import decoded, line_blocks, text_lines
+from dali_mixup.sources.listing import Pile, listing
+from dali_mixup.sources.names import name_bytes
+from dali_mixup.sources.paths import beside, climbs, existing_file, folder_prefix, path_text
+from dali_mixup.sources.remote.local_copy import local_copy
 from dali_mixup.sources.remote.urls import is_url
+
+_TYPICAL = 40
+"""Bytes in a line."""
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 _MORE_LABELS = re.compile(
@@ -44,25 +56,18 @@ def read_list(
     """
     file = existing_file(path)
     separator = "\t" if file.lower().endswith(".tsv") else None
-    paths: list[str] = []
-    labels: list[str] = []
-    numbers: list[int] = []
-    for number, line in enumerate(text_lines(file), start=1):
-        cut = line.rstrip("\r").rsplit(separator, 1)
-        if not _plain(cut):
-            if not line.strip():
-                continue
-            if wrong := _wrong(cut, separator, fenced=root is not None):
-                raise ValueError(f"{file}, line {number}: {wrong}, got {reprlib.repr(line)}")
-        paths.append(cut[0])
-        labels.append(cut[1])
-        numbers.append(number)
-    if not paths:
-        raise ValueError(f"the list {file!r} is empty")
-    ids = _ids(labels, classes, lambda row: f"{file}, line {numbers[row]}")
+    with local_copy(file) as local:
+        scan = partial(_scan, local, file, separator, root is not None)
+        found = listing(local, scan, 0 if is_url(file) else os.path.getsize(local) // _TYPICAL)
+        if not len(found.labels):
+            raise ValueError(f"the list {file!r} is empty")
+        if root is not None and found.more["complete"]:
+            scan(Pile(BytesIO(), BytesIO(), BytesIO()))  # raises, and names the line
+        ids = _ids(found.labels, found.more["texts"], classes, local, file)
     if root is not None:
-        return FileList(paths, ids, root=root)
-    return FileList(beside(file, paths), ids)
+        return FileList(found.names(folder_prefix(root)), ids, root=folder_prefix(root))
+    prefix = "" if found.more["complete"] else folder_prefix(os.path.dirname(file))
+    return FileList(found.names(prefix), ids, root=prefix + found.common)
 
 
 def from_pairs(
@@ -97,12 +102,62 @@ def from_pairs(
     return FileList([path for path, _ in pairs], labels, root=root)
 
 
-def _plain(cut: list[str]) -> bool:
-    """True if a line split in two is certainly correct: a quick test, since most of a million lines are."""
-    if len(cut) != 2:
-        return False
-    name = cut[0]
-    return name[:1] not in "/ \t" and name[-1:].isalpha() and ".." not in name and "\0" not in name
+def _scan(local: str, file: str, separator: str | None, fenced: bool, pile: Pile) -> dict[str, Any]:
+    """Add the samples of a list to a pile. Labels are numbers as they are, other texts -1, -2, ...
+
+    Returns:
+        complete: whether any path is absolute or a URL; then all names on the pile are, else they are below the list's
+            folder.
+        texts: the texts of labels -1, -2, ...
+    """
+    complete = not fenced and any(
+        block.startswith(b"/") or b"\n/" in block or b"://" in block for _, block in line_blocks(local, file)
+    )
+    codes: dict[str, int] = {}
+    for number, block in line_blocks(local, file):
+        # `beside` refuses files of this machine in a remote list.
+        added = None if complete and is_url(file) else _plain(block, separator, complete)
+        if added is None:
+            names, labels = [], []
+            for name, label in _pairs(file, number, block, separator, fenced):
+                names.append(name)
+                labels.append(int(label) if _is_code(label) else codes.setdefault(label, -1 - len(codes)))
+            if complete:
+                names = beside(file, names)
+            added = name_bytes("".join(f"{name}\0" for name in names)), np.array(labels, dtype=np.int32)
+        pile.add(*added)
+    return {"complete": complete, "texts": list(codes)}
+
+
+def _plain(block: bytes, separator: str | None, absolute: bool) -> tuple[bytes, np.ndarray] | None:
+    """The names and labels of a block of lines if all are surely correct, as nearly all are; else None."""
+    if b"\r" in block or b"\0" in block or b".." in block or b"://" in block:
+        return None
+    text = np.frombuffer(block, dtype=np.uint8)
+    begins, ends = line_feeds(text)
+    gaps = np.flatnonzero((text == ord("\t")) | ((text == ord(" ")) & (separator is None)))
+    if len(gaps) != len(ends) or (gaps <= begins).any() or (gaps >= ends).any():
+        return None
+    first, last = text[begins], text[gaps - 1] | 0x20
+    if ((first == ord("/")) != absolute).any() or (first <= ord(" ")).any():
+        return None
+    labels = numbers(text, gaps + 1, ends)
+    if labels is None or (last < ord("a")).any() or (last > ord("z")).any():
+        return None
+    return cut(text, begins, gaps), labels
+
+
+def _pairs(
+    file: str, number: int, block: bytes, separator: str | None, fenced: bool
+) -> Iterator[tuple[str, str]]:
+    """Path and label of every line of a block that is not blank; ValueError for one that has no such."""
+    for at, line in enumerate(decoded(block), start=number):
+        cut_line = line.rstrip("\r").rsplit(separator, 1)
+        if not line.strip():
+            continue
+        if wrong := _wrong(cut_line, separator, fenced):
+            raise ValueError(f"{file}, line {at}: {wrong}, got {reprlib.repr(line)}")
+        yield cut_line[0], cut_line[1]
 
 
 def _wrong(cut: list[str], separator: str | None, fenced: bool) -> str | None:
@@ -128,19 +183,45 @@ def _wrong(cut: list[str], separator: str | None, fenced: bool) -> str | None:
     return None
 
 
-def _ids(labels: list[str], classes: ClassMap | None, where: Callable[[int], str]) -> list[int]:
-    different = set(labels)
-    if classes is not None and all(classes.label(label) is not None for label in different):
-        table = {label: classes.labels[label] for label in different}
+def _is_code(label: str) -> bool:
+    """Whether a label is a number that stands for itself, written in one way only."""
+    return (
+        label.isascii() and label.isdecimal() and str(int(label[:8])) == label and int(label) < MOST_CLASSES
+    )
+
+
+def _ids(labels: np.ndarray, texts: list[str], classes: ClassMap | None, local: str, file: str) -> np.ndarray:
+    """Class ids from the labels of a list; `texts` are those of -1, -2, ..."""
+    if classes is None and not texts:
+        return labels
+    there = np.flatnonzero(np.bincount(labels[labels >= 0]))
+    spelt = {
+        **{int(label): str(label) for label in there},
+        **{-1 - at: text for at, text in enumerate(texts)},
+    }
+    if classes is not None and all(classes.label(text) is not None for text in spelt.values()):
+        ids = {label: classes.labels[text] for label, text in spelt.items()}
     else:
-        bad = {
-            label for label in different if not _NUMBER.fullmatch(label) or not 0 <= int(label) < MOST_CLASSES
-        }
+        bad = [
+            label
+            for label, text in spelt.items()
+            if not _NUMBER.fullmatch(text) or not 0 <= int(text) < MOST_CLASSES
+        ]
         if bad:
-            row = next(row for row, label in enumerate(labels) if label in bad)
-            raise _bad_label(labels[row], classes, where(row))
-        table = {label: int(label) for label in different}
-    return [table[label] for label in labels]
+            row = int(np.flatnonzero(np.isin(labels, bad))[0])
+            raise _bad_label(spelt[int(labels[row])], classes, f"{file}, line {_line_of(row, local)}")
+        ids = {label: int(text) for label, text in spelt.items()}
+    if all(label == own for label, own in ids.items()):
+        return labels
+    table = np.zeros(max(ids) + 1 + len(texts), dtype=np.int32)  # negative labels count from its end
+    table[list(ids)] = list(ids.values())
+    return table[labels]
+
+
+def _line_of(row: int, file: str) -> int:
+    """The number of the line of a sample."""
+    numbers = (number for number, line in enumerate(text_lines(file), start=1) if line.strip())
+    return next(islice(numbers, row, None))
 
 
 def _bad_label(label: str, classes: ClassMap | None, where: str) -> ValueError:

@@ -1,8 +1,8 @@
-"""A large number of strings in one block of memory.
+"""A large number of strings in one block of memory, or of a file.
 
-A Python string per file costs about 100 bytes and a NumPy array per file more still; one blob of bytes and an
-array of offsets holds the same names in little more than their own length, and provides views of them
-without a copy.
+A Python string per file costs about 100 bytes and a NumPy array per file more still; one blob of bytes and an array of
+offsets holds the same names in little more than their own length. Both may be mapped from a file: then all processes of
+a host share one copy, of which only the parts in use need be in memory.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from dali_mixup.sources.fields import cut
+
 _ENCODING, _ERRORS = "utf-8", "surrogateescape"
+_AT_ONCE = 1 << 16
 
 
 def name_bytes(name: str) -> bytes:
@@ -26,16 +29,25 @@ def name_text(name: str) -> str:
 
 
 class PackedNames:
-    """An immutable sequence of non-empty names (paths), packed.
+    """An immutable sequence of names (paths), packed.
 
     Args:
         blob: (bytes,) uint8, the names in the file system's encoding, each followed by a zero byte.
-        starts: (n,) int64, where each name begins in the blob.
-        stops: (n,) int64, where each name ends, without its zero byte.
+        ends: (n,) int64, the position of each name's zero byte.
+        prefix: text that precedes every name and is not in the blob.
+        rows: (m,) whole numbers in [0, n), the names of this sequence; None: all, in order.
+
+    Raises:
+        ValueError: a prefix with a zero byte.
     """
 
-    def __init__(self, blob: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> None:
-        self.blob, self.starts, self.stops = blob, starts, stops
+    def __init__(
+        self, blob: np.ndarray, ends: np.ndarray, prefix: str = "", rows: np.ndarray | None = None
+    ) -> None:
+        if "\0" in prefix:
+            raise ValueError(f"the root is {prefix!r}: a path must not hold a zero byte")
+        self.blob, self.ends, self.prefix, self.rows = blob, ends, prefix, rows
+        self._head = name_bytes(prefix)
 
     @classmethod
     def pack(cls, names: Sequence[str], prefix: str = "") -> PackedNames:
@@ -44,24 +56,21 @@ class PackedNames:
         Raises:
             ValueError: an empty name, one with a zero byte, or one that is not a file name in this encoding.
         """
-        if "\0" in prefix:
-            raise ValueError(f"the root is {prefix!r}: a path must not hold a zero byte")
-        text = prefix + f"\0{prefix}".join(names) + "\0" if names else ""
+        text = "\0".join(names) + "\0" if names else ""
         try:
             blob = np.frombuffer(name_bytes(text), dtype=np.uint8)
         except UnicodeEncodeError as error:
             raise ValueError(
                 f"{text[max(0, error.start - 40) : error.end]!r} is not a file name: {error.reason}"
             ) from None
-        stops = np.flatnonzero(blob == 0)
-        starts = np.concatenate([np.zeros(min(1, len(stops)), np.int64), stops[:-1] + 1])
-        if len(stops) != len(names) or (stops - starts == len(name_bytes(prefix))).any():
+        ends = np.flatnonzero(blob == 0)
+        if len(ends) != len(names) or (np.diff(ends, prepend=-1) == 1).any():
             bad = next(i for i, name in enumerate(names) if not name or "\0" in name)
             raise ValueError(f"name {bad} is {names[bad]!r}: a name must not be empty or hold a zero byte")
-        return cls(blob, starts, stops)
+        return cls(blob, ends, prefix)
 
     def __len__(self) -> int:
-        return len(self.starts)
+        return len(self.ends) if self.rows is None else len(self.rows)
 
     def __getitem__(self, index: int) -> str:
         return self.text(index)
@@ -75,31 +84,36 @@ class PackedNames:
         return os.fsdecode(self.bytes_of(index))
 
     def bytes_of(self, index: int) -> bytes:
-        return self.blob[self.starts[index] : self.stops[index]].tobytes()
+        row = range(len(self))[index]
+        return next(self._each(np.array([row]), self._head, 0))
 
-    def views(self, indices: np.ndarray) -> list[np.ndarray]:
-        """Views (uint8, read-only) of the names at `indices`, without a copy."""
-        blob, starts, stops = self.blob, self.starts[indices].tolist(), self.stops[indices].tolist()
-        return [blob[start:stop] for start, stop in zip(starts, stops, strict=True)]
+    def arrays(self, indices: np.ndarray) -> list[np.ndarray]:
+        """The names at `indices`, each as (bytes,) uint8, read-only."""
+        return [np.frombuffer(name, dtype=np.uint8) for name in self._each(indices, self._head, 0)]
 
     def chunks(self, skip: int) -> Iterator[bytes]:
         """All names without their first `skip` bytes, each followed by a zero byte, many at a time."""
-        blob = self.blob.data
-        for first in range(0, len(self), 65536):
-            starts = (self.starts[first : first + 65536] + skip).tolist()
-            stops = (self.stops[first : first + 65536] + 1).tolist()
-            yield b"".join([blob[start:stop] for start, stop in zip(starts, stops, strict=True)])
+        head, beyond = self._head[skip:], max(0, skip - len(self._head))
+        for first in range(0, len(self), _AT_ONCE):
+            indices = np.arange(first, min(first + _AT_ONCE, len(self)))
+            if self.rows is not None or head:
+                yield b"".join([name + b"\0" for name in self._each(indices, head, beyond)])
+                continue
+            begins, ends = self._bounds(indices)
+            block = self.blob[begins[0] : ends[-1] + 1]
+            yield cut(block, begins - begins[0] + beyond, ends - begins[0]) if beyond else block.tobytes()
 
     def take(self, indices: np.ndarray) -> PackedNames:
         """The names at `indices`, in that order; shares the blob."""
-        return PackedNames(self.blob, self.starts[indices], self.stops[indices])
+        rows = indices if self.rows is None else self.rows[indices]
+        return PackedNames(self.blob, self.ends, self.prefix, rows)
 
     @property
     def nbytes(self) -> int:
-        return self.blob.nbytes + self.starts.nbytes + self.stops.nbytes
+        return self.blob.nbytes + self.ends.nbytes + (0 if self.rows is None else self.rows.nbytes)
 
-    def rows_of(self, wanted: set[str], prefix: int) -> list[int]:
-        """The rows of the names in `wanted`, given in full or without their first `prefix` bytes.
+    def rows_of(self, wanted: set[str], skip: int) -> list[int]:
+        """The rows of the names in `wanted`, given in full or without their first `skip` bytes.
 
         Raises:
             ValueError: a name that is not here.
@@ -108,17 +122,33 @@ class PackedNames:
             sought = set(map(name_bytes, wanted))
         except UnicodeEncodeError as error:
             raise ValueError(f"{error.object!r} is not a file name: {error.reason}") from None
-        missing, rows = set(sought), []
-        for row in range(len(self)):
-            full = self.bytes_of(row)
-            for name in (full, full[prefix:]):
-                if name in sought:
+        root = self.bytes_of(0)[:skip]
+        forms: dict[bytes, list[bytes]] = {}
+        for name in sought:
+            for form in {name, name.removeprefix(root)}:
+                forms.setdefault(form, []).append(name)
+        missing, rows, first = set(sought), [], 0
+        for chunk in self.chunks(skip):
+            keys = chunk.split(b"\0")[:-1]
+            for row, key in enumerate(keys, start=first):
+                if key in forms:
                     rows.append(row)
-                    missing.discard(name)
+                    missing.difference_update(forms[key])
+            first += len(keys)
         if missing:
             examples = [name.decode(_ENCODING, _ERRORS) for name in sorted(missing)[:3]]
             raise ValueError(
                 f"{len(missing)} of {len(sought)} names to exclude are not in the data, such as {examples}. Names are "
-                f"like {self.text(0, prefix)!r}. Was the list made for other data?"
+                f"like {self.text(0, skip)!r}. Was the list made for other data?"
             )
         return rows
+
+    def _bounds(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows = np.asarray(indices if self.rows is None else self.rows[indices])
+        return np.where(rows > 0, self.ends[rows - 1] + 1, 0), self.ends[rows]
+
+    def _each(self, indices: np.ndarray, head: bytes, beyond: int) -> Iterator[bytes]:
+        """`head` and the stored name from its byte `beyond` on, one by one."""
+        blob = self.blob
+        for begin, end in zip(*(bound.tolist() for bound in self._bounds(indices)), strict=True):
+            yield head + blob[begin + beyond : end].tobytes()

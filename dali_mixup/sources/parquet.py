@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import reprlib
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import IO, Any
 
 import numpy as np
 
-from dali_mixup.sources.paths import climbs, first_climbing
-from dali_mixup.sources.remote.local_copy import local_copy
+from dali_mixup.sources.listing import Pile
+from dali_mixup.sources.paths import climbs
 
 _COLUMNS = ("path", "class", "label")
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The samples in a Parquet file.
-
-    Attributes:
-        header: the text that describes all samples.
-        paths: n paths.
-        labels: (n,) int64.
-        class_names: the different class names in the file.
-        class_codes: (n,) int64, index of each row's class name.
-    """
-
-    header: bytes
-    paths: list[str]
-    labels: np.ndarray
-    class_names: list[str]
-    class_codes: np.ndarray
-
-    def row(self, index: int) -> dict[str, Any]:
-        """One row, for a message."""
-        values = (self.paths[index], self.class_names[self.class_codes[index]], int(self.labels[index]))
-        return dict(zip(_COLUMNS, values, strict=True))
+_AT_ONCE = 1 << 17
+"""Rows in memory at a time, as Python objects when they are written."""
 
 
 def check_name(name: str) -> None:
@@ -48,52 +27,23 @@ def check_name(name: str) -> None:
         ) from None
 
 
-def write(file: IO[bytes], rows: list[dict[str, Any]], metadata: dict[str, str]) -> None:
-    """Write rows and the header.
+def write(file: IO[bytes], rows: Iterator[dict[str, Any]], metadata: dict[str, str]) -> None:
+    """Write rows, at least one, and the header.
 
     Raises:
         ValueError: a name that is not UTF-8.
         ImportError: pyarrow is not installed.
     """
     arrow, module = _pyarrow()
-    for row in rows:
-        check_name(row["path"])
-    table = arrow.Table.from_pylist(rows)
-    module.write_table(table.replace_schema_metadata(metadata), file)
-
-
-def read(path: str, key: str) -> Rows:
-    """Read the samples and the header, which is the metadata of this key.
-
-    Raises:
-        ValueError: the file cannot be read as Parquet, or lacks a column or a value.
-        ImportError: pyarrow is not installed.
-    """
-    arrow, module = _pyarrow()
-    try:
-        with local_copy(path) as local:
-            table = module.read_table(local, columns=list(_COLUMNS))
-    except (arrow.ArrowException, OSError) as error:
-        raise ValueError(
-            f"{path!r} cannot be read as a Parquet manifest: {str(error).splitlines()[0]}"
-        ) from None
-    header = (table.schema.metadata or {}).get(key.encode(), b"")
-    if table.column_names != list(_COLUMNS):
-        raise ValueError(
-            f"{path!r} lacks columns of a manifest: expected {_COLUMNS}, got {table.column_names}"
-        )
-    for name, wanted in zip(_COLUMNS, (arrow.string(), arrow.string(), arrow.int64()), strict=True):
-        if table[name].null_count or table[name].type != wanted:
-            raise ValueError(
-                f"{path!r}: the column {name!r} must be of {wanted} without nulls, got {table[name].type} with "
-                f"{table[name].null_count} nulls"
-            )
-    classes = table["class"].combine_chunks().dictionary_encode()
-    try:
-        paths, names = table["path"].to_pylist(), classes.dictionary.to_pylist()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path!r}: a path or class is not UTF-8: {error.object!r}") from None
-    return Rows(header, paths, table["label"].to_numpy(), names, np.asarray(classes.indices, dtype=np.int64))
+    writer = None
+    while chunk := list(islice(rows, _AT_ONCE)):
+        for row in chunk:
+            check_name(row["path"])
+        table = arrow.Table.from_pylist(chunk).replace_schema_metadata(metadata)
+        writer = writer or module.ParquetWriter(file, table.schema)
+        writer.write_table(table)
+    assert writer is not None
+    writer.close()
 
 
 def has_key(path: str, key: str) -> bool:
@@ -103,33 +53,97 @@ def has_key(path: str, key: str) -> bool:
         ValueError: the file cannot be read as Parquet.
         ImportError: pyarrow is not installed.
     """
+    with _opened(path, path, "Parquet") as file:
+        return key.encode() in (file.schema_arrow.metadata or {})
+
+
+def about(local: str, path: str, key: str) -> tuple[bytes, int]:
+    """The header, which is the metadata of this key, and the number of rows, of a file on this machine; `path` is its
+    name in messages.
+
+    Raises:
+        ValueError: the file cannot be read as Parquet, or lacks a column.
+        ImportError: pyarrow is not installed.
+    """
+    arrow, _ = _pyarrow()
+    with _opened(local, path) as file:
+        schema = file.schema_arrow
+        missing = [name for name in _COLUMNS if name not in schema.names]
+        if missing:
+            raise ValueError(f"{path!r} lacks columns of a manifest: expected {_COLUMNS}, got {schema.names}")
+        for name, wanted in zip(_COLUMNS, (arrow.string(), arrow.string(), arrow.int64()), strict=True):
+            if schema.field(name).type != wanted:
+                raise ValueError(
+                    f"{path!r}: the column {name!r} must be of {wanted} without nulls, got {schema.field(name).type}"
+                )
+        return (schema.metadata or {}).get(key.encode(), b""), file.metadata.num_rows
+
+
+def scan(local: str, path: str, classes: Sequence[str], pile: Pile) -> dict[str, Any]:
+    """Add the rows of a file, which `about` has accepted, to a pile.
+
+    Raises:
+        ValueError: a row whose path leaves the root or whose class has another label; a null; a damaged file.
+    """
+    arrow, _ = _pyarrow()
+    with _opened(local, path) as file:
+        try:
+            for batch in file.iter_batches(_AT_ONCE, columns=list(_COLUMNS)):
+                columns = [batch.column(name) for name in _COLUMNS]
+                for name, column in zip(_COLUMNS, columns, strict=True):
+                    if column.null_count:
+                        raise ValueError(
+                            f"{path!r}: the column {name!r} must be without nulls, got {column.null_count}"
+                        )
+                    column.validate(full=True)
+                pile.add(*_checked(path, pile.count, columns, classes))
+        except (arrow.ArrowException, OSError) as error:
+            reason = str(error).splitlines()[0]
+            if "UTF8" in reason:
+                raise ValueError(f"{path!r}: a path or class is not UTF-8: {reason}") from None
+            raise ValueError(f"{path!r} cannot be read as a Parquet manifest: {reason}") from None
+    arrow.default_memory_pool().release_unused()  # about 200 MB
+    return {}
+
+
+def _checked(
+    path: str, before: int, columns: Sequence[Any], classes: Sequence[str]
+) -> tuple[bytes, np.ndarray]:
+    """(names, each followed by a zero byte; labels) of some rows; `before` is the number of rows before them."""
+    arrow, _ = _pyarrow()
+    paths, names, labels = columns[0], columns[1].dictionary_encode(), columns[2].to_numpy()
+    wrong = (labels < 0) | (labels >= len(classes))
+    codes = {name: code for code, name in enumerate(names.dictionary.to_pylist())}
+    expected = np.array([codes.get(name, -1) for name in classes] or [-1], dtype=np.int64)
+    wrong |= expected[np.clip(labels, 0, max(len(classes) - 1, 0))] != names.indices.to_numpy()
+    whole = arrow.ListArray.from_arrays([0, len(paths)], paths)
+    joined = arrow.compute.binary_join(whole, "\0")[0].as_buffer().to_pybytes() + b"\0"
+    ends = np.flatnonzero(np.frombuffer(joined, dtype=np.uint8) == 0)
+    strange = b".." in joined or b"://" in joined or b"\0/" in joined or joined.startswith(b"/")
+    if strange or len(ends) != len(labels) or (np.diff(ends, prepend=-1) == 1).any():
+        wrong |= [not name or "\0" in name or climbs(name) for name in paths.to_pylist()]
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        shown = {name: column[row].as_py() for name, column in zip(_COLUMNS, columns, strict=True)}
+        raise ValueError(
+            f"{path}, row {before + row}: expected a path, a class and the label which this class has in the header, "
+            f"the path below the root and without `..`, got {reprlib.repr(shown)}"
+        )
+    return joined, labels
+
+
+def _opened(local: str, path: str, what: str = "a Parquet manifest") -> Any:
     arrow, module = _pyarrow()
     try:
-        schema = module.read_schema(path)
+        return module.ParquetFile(local)
     except (arrow.ArrowException, OSError) as error:
-        raise ValueError(f"{path!r} cannot be read as Parquet: {str(error).splitlines()[0]}") from None
-    return key.encode() in (schema.metadata or {})
-
-
-def first_wrong(rows: Rows, classes: Sequence[str]) -> int | None:
-    """The first row whose path leaves the root or whose class has another label; None if there is none."""
-    labels, known = rows.labels, len(classes)
-    wrong = (labels < 0) | (labels >= known)
-    codes = {name: code for code, name in enumerate(rows.class_names)}
-    expected = np.array([codes.get(name, -1) for name in classes] or [-1], dtype=np.int64)
-    wrong |= expected[np.clip(labels, 0, max(known - 1, 0))] != rows.class_codes
-    places = np.flatnonzero(wrong)
-    row = int(places[0]) if places.size else len(labels)
-    if not all(rows.paths) or "\0" in "".join(rows.paths) or first_climbing(rows.paths) is not None:
-        row = min(
-            row, next(i for i, path in enumerate(rows.paths) if not path or "\0" in path or climbs(path))
-        )
-    return row if row < len(labels) else None
+        raise ValueError(f"{path!r} cannot be read as {what}: {str(error).splitlines()[0]}") from None
 
 
 def _pyarrow() -> tuple[Any, Any]:
     try:
         import pyarrow
+        import pyarrow.compute
         import pyarrow.parquet
     except ImportError as error:
         raise ImportError(

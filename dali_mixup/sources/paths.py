@@ -51,6 +51,11 @@ def split_root(paths: list[str]) -> tuple[str, list[str]]:
     return root, [path[len(root) :] for path in paths]
 
 
+def folder_prefix(root: object) -> str:
+    """A folder as the absolute text that the paths below it begin with."""
+    return absolute([home_expanded(root)])[0].rstrip("/") + "/"
+
+
 def climbs(path: str) -> bool:
     """True if a path leaves its root: it is absolute or a URL, or has a part `..`."""
     return path.startswith("/") or is_url(path) or (".." in path and ".." in path.split("/"))

@@ -86,3 +86,24 @@ def test_a_check_that_cannot_be_made_is_one_line(
     result = check(*(argument.format(folder=image_folder) for argument in arguments))
     assert result.exit_code == 2
     assert words in result.output and "Traceback" not in result.output
+
+
+def test_parts_find_together_what_the_whole_check_finds(damaged: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "whole.jsonl"
+    assert check(damaged, "--exclude", whole).exit_code == 1
+    parts = [tmp_path / f"part-{index}.jsonl" for index in range(3)]
+    results = [check(damaged, "--part", f"{i}/3", "--exclude", part) for i, part in enumerate(parts)]
+    assert "".join(part.read_text() for part in parts) == whole.read_text()
+    assert 1 in {result.exit_code for result in results}
+    assert all("0 classes without a fit image" in result.output for result in results)
+
+
+@pytest.mark.parametrize("part", ["3/3", "x", "1", "-1/3", "1/0", "0/99999"])
+def test_a_part_that_does_not_exist_is_refused(image_folder: Path, part: str) -> None:
+    result = check(image_folder, "--part", part)
+    assert result.exit_code == 2 and "part" in result.output
+
+
+def test_a_part_has_no_manifest(image_folder: Path, tmp_path: Path) -> None:
+    result = check(image_folder, "--part", "0/2", "--manifest", tmp_path / "m.jsonl")
+    assert result.exit_code == 2 and "exclude" in result.output

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,36 +14,68 @@ import pytest
 import torch
 
 from dali_mixup._epochs.layout import order
+from tests.distributed.agents import finished, free_port, started
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "ddp.py"
 SAMPLES, JUDGED = 24, 11
 
 
-@pytest.fixture(scope="module", params=[2, 4], ids="{}-ranks".format)
+def one_agent(ranks: int) -> list[list[str]]:
+    """The options of the agents, here of one that starts all ranks."""
+    return [["--standalone", "--nproc-per-node", str(ranks)]]
+
+
+def two_agents(*rendezvous: str) -> list[list[str]]:
+    """Two agents with one rank each, which find each other as those of two hosts do."""
+    return [
+        ["--nnodes", "2", "--nproc-per-node", "1", "--node-rank", str(node), *rendezvous] for node in (0, 1)
+    ]
+
+
+def static() -> list[list[str]]:
+    return two_agents("--master-addr", "127.0.0.1", "--master-port", str(free_port()))
+
+
+def c10d() -> list[list[str]]:
+    return two_agents(
+        "--rdzv-backend", "c10d", "--rdzv-endpoint", f"localhost:{free_port()}", "--rdzv-id", "job"
+    )
+
+
+LAUNCHES: dict[str, tuple[int, Callable[[], list[list[str]]]]] = {
+    "2-ranks": (2, partial(one_agent, 2)),
+    "4-ranks": (4, partial(one_agent, 4)),
+    "2-agents-static": (2, static),
+    "2-agents-c10d": (2, c10d),
+}
+
+
+@pytest.fixture(scope="module", params=LAUNCHES)
 def ranks(
     request: pytest.FixtureRequest, imagenet_root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> list[dict[str, Any]]:
     """What each rank of a run wrote down. 24 samples to train on, 11 to judge: neither divides evenly."""
     out = tmp_path_factory.mktemp("ranks")
+    count, options = LAUNCHES[request.param]
     images = sorted((imagenet_root / "val").glob("*/*"))[:JUDGED]
     wnids = sorted({image.parent.name for image in images})
     (out / "val.txt").write_text("".join(f"{i} {wnids.index(i.parent.name)}\n" for i in images))
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     job = [str(Path(__file__).with_name("ddp_worker.py")), str(imagenet_root / "train"), str(out / "val.txt")]
-    example = [str(EXAMPLE)] if request.param == 2 else []
-    subprocess.run(
-        [*torchrun, "--nproc-per-node", str(request.param), *job, str(out), *example],
-        check=True,
-        timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    example = [str(EXAMPLE)] if request.param == "2-ranks" else []
+    agents = options()
+    logs = [out / f"agent-{number}.log" for number in range(len(agents))]
+    finished(
+        [started(agent, [*job, str(out), *example], log) for agent, log in zip(agents, logs, strict=True)],
+        logs,
+        seconds=300,
     )
-    records = [json.loads((out / f"{rank}.json").read_text()) for rank in range(request.param)]
+    records = [json.loads((out / f"{rank}.json").read_text()) for rank in range(count)]
     if example:
         accuracies = [json.loads((out / f"example-{rank}.json").read_text()) for rank in (0, 1)]
         assert 0 <= accuracies[0] == accuracies[1] <= 1, "the example, resumed, agrees on every rank"
         states = [torch.load(out / "ddp" / f"loader-{rank}.pt") for rank in (0, 1)]
         assert [(state["rank"], state["epoch"], state["step"]) for state in states] == [(0, 2, 0), (1, 2, 0)]
-    assert [record["rank"] for record in records] == list(range(request.param))
+    assert [record["rank"] for record in records] == list(range(count))
     return records
 
 

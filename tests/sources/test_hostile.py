@@ -150,9 +150,7 @@ def test_lines_of_megabytes_are_refused_in_a_short_line(tmp_path: Path) -> None:
     manifest(tmp_path / "m.jsonl", [ROW, ROW | {"path": long}])
     (tmp_path / "e.jsonl").write_text(f'{{"path": "{long}"}}\n')
     for name, line in (("l.txt", 2), ("m.jsonl", 3), ("e.jsonl", 1)):
-        with pytest.raises(
-            ValueError, match=rf"{name}, line {line}: longer than 1048576 characters"
-        ) as caught:
+        with pytest.raises(ValueError, match=rf"{name}, line {line}: longer than 1048576 bytes") as caught:
             read_exclude_list(tmp_path / name) if name == "e.jsonl" else open_source(tmp_path / name)
         assert len(str(caught.value)) < 400
     (tmp_path / "s.txt").write_text("ok.jpg 0\n" + "y" * 100_000 + "\n")
@@ -193,7 +191,7 @@ def test_bad_parquet_is_named(tmp_path: Path) -> None:
     write([{"path": "x", "label": 0}])
     refused("class")
     write([ROW, ROW | {"label": None}])
-    refused("'label' must be of int64 without nulls, got int64 with 1 nulls")
+    refused("'label' must be without nulls, got 1")
     write([ROW | {"label": 0.0}])
     refused("'label' must be of int64")
     write([ROW, ROW | {"label": 1}])

@@ -1,0 +1,50 @@
+"""`dali-mixup check` over all hosts of a Ray cluster: each task checks one part of the data.
+
+    python examples/ray_parts.py /data/imagenet/train --parts 64 --cpus 4 --exclude unfit.jsonl
+
+`dali-mixup pack` shares its work in the same way, through its own --part. The data must be at the same path on every
+host. The exit code is that of the worst part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import ray
+
+
+def check(data: str, part: str, threads: int) -> tuple[int, str, str]:
+    """The exit code, the output and the exclude list of one part."""
+    with tempfile.TemporaryDirectory() as folder:
+        exclude = Path(folder) / "unfit.jsonl"
+        command = [sys.executable, "-m", "dali_mixup", "check", data, "--part", part]
+        done = subprocess.run(
+            [*command, "--threads", str(threads), "--exclude", str(exclude)], capture_output=True, text=True
+        )
+        return done.returncode, done.stdout + done.stderr, exclude.read_text() if exclude.exists() else ""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--parts", type=int, default=8)
+    parser.add_argument("--cpus", type=int, default=2, help="per part")
+    parser.add_argument("--exclude", type=Path, default=Path("unfit.jsonl"))
+    args = parser.parse_args(arguments)
+
+    task = ray.remote(num_cpus=args.cpus)(check)
+    parts = [f"{index}/{args.parts}" for index in range(args.parts)]
+    found = ray.get([task.remote(str(args.data.resolve()), part, args.cpus) for part in parts])
+    for part, (code, output, _) in zip(parts, found, strict=True):
+        print(f"part {part}: exit code {code}\n{output}")
+    args.exclude.write_text("".join(unfit for _, _, unfit in found))
+    return max(code for code, _, _ in found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
