@@ -58,7 +58,7 @@ def write_list(target: Path, images: list[str], files: int, folders: int = CLASS
 
 def as_parquet(manifest: str) -> None:
     """Write the same manifest as Parquet, beside the first."""
-    from dali_mixup.sources.manifest import read_manifest, write_manifest
+    from dali_mixup.sources.listed.manifest import read_manifest, write_manifest
 
     write_manifest(Path(manifest).with_suffix(".parquet"), read_manifest(manifest))
 

@@ -72,7 +72,7 @@ def _open(data: str) -> Source:
 
 def _check_targets(source: Source, manifest: Path | None, exclude: Path | None) -> None:
     """Raise before the long work for arguments that would fail after it."""
-    from dali_mixup.sources.manifest import MANIFEST_SUFFIXES, refuse_names
+    from dali_mixup.sources.listed.manifest import MANIFEST_SUFFIXES, refuse_names
 
     if manifest is not None and manifest.suffix not in MANIFEST_SUFFIXES:
         raise ValueError(f"--manifest {str(manifest)!r}: expected a name that ends in {MANIFEST_SUFFIXES}")

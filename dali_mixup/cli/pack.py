@@ -122,7 +122,7 @@ def _packing(
 
 
 def _check_md5(data: str) -> None:
-    from dali_mixup.sources.imagenet import is_imagenet_archive, md5_differences
+    from dali_mixup.sources.archives.imagenet import is_imagenet_archive, md5_differences
 
     if not is_imagenet_archive(data):
         raise ValueError("--md5 is for ImageNet's archives under their official names")
@@ -177,7 +177,7 @@ def _merge(folder: Path) -> None:
 
 def _verify(folder: Path, workers: int | None) -> None:
     from dali_mixup.pack import verify
-    from dali_mixup.sources.packed import packed_list
+    from dali_mixup.sources.archives.packed import packed_list
 
     with usage_errors():
         packed_list(folder)

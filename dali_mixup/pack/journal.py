@@ -23,7 +23,7 @@ from typing import Any
 from dali_mixup._files import make_folder, replacing
 from dali_mixup.pack.crew import PackingError
 from dali_mixup.pack.plan import Plan, differences
-from dali_mixup.sources.packed import PACK_FILE, WORK_FOLDER, Shard, read_lines
+from dali_mixup.sources.archives.packed import PACK_FILE, WORK_FOLDER, Shard, read_lines
 
 _log = logging.getLogger("dali_mixup")
 _PLAN = "plan.json"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dali_mixup._files import replacing
 from dali_mixup.pack.journal import Journal, read_plan
-from dali_mixup.sources.packed import PACK_FILE, WORK_FOLDER, PackHeader
+from dali_mixup.sources.archives.packed import PACK_FILE, WORK_FOLDER, PackHeader
 
 _FEW = 5
 

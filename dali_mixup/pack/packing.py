@@ -24,7 +24,7 @@ from dali_mixup.pack.shard import BadImagesError, PackJob, Sample
 from dali_mixup.pack.tally import Tally
 from dali_mixup.pack.writers import Job
 from dali_mixup.sources import Source
-from dali_mixup.sources.packed import packed_list
+from dali_mixup.sources.archives.packed import packed_list
 
 _PIECE = 16
 """Samples handed to a process at once: some megabytes, and work for a tenth of a second."""

@@ -13,7 +13,7 @@ from dali_mixup._graph.child import ChildProcess
 from dali_mixup._graph.options import MAX_PIXELS
 from dali_mixup.pack.crew import answer, shared_out
 from dali_mixup.pack.examine import Examination
-from dali_mixup.sources.packed import PACK_FILE, Shard, packed_list
+from dali_mixup.sources.archives.packed import PACK_FILE, Shard, packed_list
 
 
 def verify(

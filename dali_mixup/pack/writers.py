@@ -16,7 +16,7 @@ from dali_mixup._files import NotWritten, make_folder, replacing
 from dali_mixup.pack.images import PackedImage
 from dali_mixup.pack.names import file_path, shard_name
 from dali_mixup.pack.options import Layout
-from dali_mixup.sources.packed import COLUMNS, WORK_FOLDER, Shard
+from dali_mixup.sources.archives.packed import COLUMNS, WORK_FOLDER, Shard
 
 
 @dataclass(frozen=True)

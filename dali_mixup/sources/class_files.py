@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-from dali_mixup.sources.lines import text_lines
+from dali_mixup.sources.listed.lines import text_lines
 from dali_mixup.sources.paths import home_expanded, regular_file
 
 

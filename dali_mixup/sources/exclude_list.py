@@ -13,7 +13,7 @@ import reprlib
 from collections.abc import Iterable
 
 from dali_mixup._files import replacing
-from dali_mixup.sources.lines import text_lines
+from dali_mixup.sources.listed.lines import text_lines
 from dali_mixup.sources.paths import existing_file
 
 

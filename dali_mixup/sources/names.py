@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from dali_mixup.sources.fields import cut
+from dali_mixup.sources.listed.fields import cut
 
 _ENCODING, _ERRORS = "utf-8", "surrogateescape"
 _AT_ONCE = 1 << 16

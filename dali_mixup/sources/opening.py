@@ -8,35 +8,35 @@ from typing import Any, Literal, TypeAlias
 
 from dali_mixup._checks import choice
 from dali_mixup.sources.advice import IN_MEMORY, shown
-from dali_mixup.sources.archive_kinds import ARCHIVES, is_archive_url
+from dali_mixup.sources.archives.imagenet import imagenet_archive, is_imagenet_archive
+from dali_mixup.sources.archives.kinds import ARCHIVES, is_archive_url
+from dali_mixup.sources.archives.lmdb import is_lmdb
+from dali_mixup.sources.archives.packed import PACK_FILE, is_packed, read_packed
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.class_order import ORDERS, ordered
 from dali_mixup.sources.classes import Classes, class_map
-from dali_mixup.sources.datasets import (
+from dali_mixup.sources.exclude_list import read_exclude_list
+from dali_mixup.sources.folder import image_folder
+from dali_mixup.sources.kind import Kind, Wish, suffix
+from dali_mixup.sources.listed.lists import from_pairs, read_list
+from dali_mixup.sources.listed.manifest import MANIFEST_SUFFIXES, is_manifest, read_manifest
+from dali_mixup.sources.listed.openmmlab import JSON_SUFFIX, read_openmmlab
+from dali_mixup.sources.objects.datasets import (
     from_dataset,
     from_subset,
     is_concatenation,
     is_sample_dataset,
     is_subset,
 )
-from dali_mixup.sources.exclude_list import read_exclude_list
-from dali_mixup.sources.folder import image_folder
-from dali_mixup.sources.hugging_face import is_saved
-from dali_mixup.sources.imagenet import imagenet_archive, is_imagenet_archive
-from dali_mixup.sources.items import holds_pixels
-from dali_mixup.sources.joined import Joined
-from dali_mixup.sources.kind import Kind, Wish, suffix
-from dali_mixup.sources.lists import from_pairs, read_list
-from dali_mixup.sources.lmdb import is_lmdb
-from dali_mixup.sources.manifest import MANIFEST_SUFFIXES, is_manifest, read_manifest
-from dali_mixup.sources.map_style import DatasetSource, is_torch_dataset
-from dali_mixup.sources.openmmlab import JSON_SUFFIX, read_openmmlab
-from dali_mixup.sources.packed import PACK_FILE, is_packed, read_packed
+from dali_mixup.sources.objects.items import holds_pixels
+from dali_mixup.sources.objects.joined import Joined
+from dali_mixup.sources.objects.map_style import DatasetSource, is_torch_dataset
 from dali_mixup.sources.paths import home_expanded, regular_file
 from dali_mixup.sources.patterns import existing_files
 from dali_mixup.sources.remote.stores import check_scheme
 from dali_mixup.sources.remote.urls import is_url
-from dali_mixup.sources.tables import CSV_SUFFIX, TABLE_SUFFIXES, Table, from_table, is_table
+from dali_mixup.sources.tables.hugging_face import is_saved
+from dali_mixup.sources.tables.table import CSV_SUFFIX, TABLE_SUFFIXES, Table, from_table, is_table
 
 Data: TypeAlias = "Source | str | os.PathLike[str] | Sequence[Any] | Any"
 

@@ -10,7 +10,8 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from dali_mixup.cli import app
-from dali_mixup.sources import imagenet, open_source
+from dali_mixup.sources import open_source
+from dali_mixup.sources.archives import imagenet
 from tests.imagenet_archives import write_archives
 from tests.pack.conftest import bytes_of
 

@@ -17,7 +17,7 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 
 from dali_mixup import CutMix, MixPolicy, MixUp, Output, Runtime, Skip, train_loader, val_loader
 from dali_mixup.sources import open_source
-from dali_mixup.sources.manifest import write_manifest
+from dali_mixup.sources.listed.manifest import write_manifest
 from tests.object_store import S3Server
 from tests.sources.kinds import KINDS, pictures
 

@@ -68,7 +68,7 @@ def test_the_order_is_shuffled_over_all_shards(packed: Packed) -> None:
 
 def test_opening_reads_no_shard(packed: Packed, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = packed()
-    monkeypatch.setattr("dali_mixup.sources.tar_index.scanned", None)
+    monkeypatch.setattr("dali_mixup.sources.archives.tar_index.scanned", None)
     monkeypatch.setattr("os.pread", None)
     assert len(open_source(folder)) == len(open_source(folder / "pack.jsonl")) == 24
 

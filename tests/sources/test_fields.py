@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dali_mixup.sources.json_rows import class_texts, plain_rows
-from dali_mixup.sources.lists import _plain as plain_lines
+from dali_mixup.sources.listed.json_rows import class_texts, plain_rows
+from dali_mixup.sources.listed.lists import _plain as plain_lines
 
 CLASSES = ("a", "ab", "n01440764", "weiß", "")
 PATHS = st.text(st.sampled_from('ab/._- é"\\,:{}0\u2028\t'), min_size=1, max_size=12)

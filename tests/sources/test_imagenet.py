@@ -13,7 +13,7 @@ from torchvision.datasets import ImageFolder, imagenet
 
 from dali_mixup import open_source
 from dali_mixup.check import Report, scan
-from dali_mixup.sources import imagenet as ours
+from dali_mixup.sources.archives import imagenet as ours
 from tests.imagenet_archives import TRUTH, WNIDS, write_archives, write_devkit
 from tests.tars import write_tar
 
@@ -75,7 +75,7 @@ def test_the_png_and_the_cmyk_image_are_images(archives: Path) -> None:
 
 def test_the_archive_is_indexed_once(archives: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = open_source(archives / TRAIN).fingerprint()
-    monkeypatch.setattr("dali_mixup.sources.imagenet.members", None)
+    monkeypatch.setattr("dali_mixup.sources.archives.imagenet.members", None)
     assert open_source(archives / TRAIN).fingerprint() == first
 
 

@@ -12,7 +12,7 @@ import torch
 from nvidia.dali import fn, pipeline_def
 from PIL import Image
 
-from dali_mixup.sources.items import encoded_item
+from dali_mixup.sources.objects.items import encoded_item
 from tests.odd_images import picture
 
 RGB = picture(37, 23, seed=1)

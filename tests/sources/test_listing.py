@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dali_mixup.sources import FileList, Source, listing, open_source, read_manifest, write_manifest
+from dali_mixup.sources import FileList, Source, open_source, read_manifest, write_manifest
+from dali_mixup.sources.listed import listing
 
 LINES = [f"train/{label}/{number}.jpg {label}" for number in range(40) for label in (0, 2, 1)]
 

@@ -14,7 +14,7 @@ from torchvision.datasets import CIFAR10, FakeData, ImageFolder
 
 from dali_mixup import BadFileError, Skip, train_loader
 from dali_mixup.sources import DatasetSource, open_source
-from dali_mixup.sources.joined import Joined
+from dali_mixup.sources.objects.joined import Joined
 from tests.odd_images import picture
 from tests.tars import contents, pair, write_tar
 

@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from dali_mixup import train_loader
 from dali_mixup.sources import Source, Table, open_source
-from dali_mixup.sources.table_columns import Holds, chosen
+from dali_mixup.sources.tables.columns import Holds, chosen
 
 PATHS = ["a/1.jpg", "b/2.jpg", "a/3.jpg"]
 NAMES = ["dog", "cat", "dog"]

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dali_mixup.sources import Source, TarShards, open_source, tar_index
-from dali_mixup.sources.open_files import OpenFiles
+from dali_mixup.sources import Source, TarShards, open_source
+from dali_mixup.sources.archives import tar_index
+from dali_mixup.sources.archives.open_files import OpenFiles
 
 
 def write_tar(path: Path, files: dict[str, bytes]) -> Path:

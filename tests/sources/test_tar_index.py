@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dali_mixup.sources import TarShards, tar_index
+from dali_mixup.sources import TarShards
+from dali_mixup.sources.archives import tar_index
 from tests.tars import contents, pair, write_tar
 
 

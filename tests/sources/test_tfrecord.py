@@ -16,7 +16,7 @@ import pytest
 from nvidia.dali import fn, pipeline_def, tfrecord
 
 from dali_mixup.sources import TFRecords, open_source
-from dali_mixup.sources import tfrecord as module
+from dali_mixup.sources.archives import tfrecord as module
 from tests.archives import imagenet_example, masked_crc, write_tfrecord
 from tests.protos import example
 from tests.tars import contents

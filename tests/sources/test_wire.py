@@ -8,11 +8,11 @@ import google_crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dali_mixup.sources.caffe_datum import datum
-from dali_mixup.sources.pieces import ArchiveError
-from dali_mixup.sources.tf_example import image_and_label
-from dali_mixup.sources.tfrecord_frames import _crc_of_length
-from dali_mixup.sources.wire import fields
+from dali_mixup.sources.archives.caffe_datum import datum
+from dali_mixup.sources.archives.pieces import ArchiveError
+from dali_mixup.sources.archives.tf_example import image_and_label
+from dali_mixup.sources.archives.tfrecord_frames import _crc_of_length
+from dali_mixup.sources.archives.wire import fields
 from tests.protos import Datum, example
 
 INT64 = st.integers(-(2**63), 2**63 - 1)

@@ -1,0 +1,1 @@
+"""Images named by a list or a manifest."""

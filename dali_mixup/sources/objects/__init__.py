@@ -1,0 +1,1 @@
+"""Dataset objects of Python, whose items are asked for one by one."""

@@ -1,0 +1,1 @@
+"""Images and labels in the columns of a table."""

@@ -1,0 +1,163 @@
+"""Tables with a column of images and a column of labels: CSV, pandas, polars, Arrow, Hugging Face."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dali_mixup.sources.base import Source
+from dali_mixup.sources.classes import ClassMap
+from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
+from dali_mixup.sources.files import FileList
+from dali_mixup.sources.objects.item_source import ItemSource
+from dali_mixup.sources.paths import beside, climbs, home_expanded
+from dali_mixup.sources.remote.urls import is_url
+from dali_mixup.sources.tables.arrow_columns import ArrowColumns, held_in, is_frame, parquet_columns
+from dali_mixup.sources.tables.columns import Columns, Holds, chosen
+from dali_mixup.sources.tables.csv_columns import CsvColumns
+from dali_mixup.sources.tables.hugging_face import (
+    ARROW_SUFFIX,
+    HuggingFaceColumns,
+    is_hugging_face,
+    is_saved,
+    stored_dataset,
+)
+from dali_mixup.sources.tables.labels import Labelled
+
+_log = logging.getLogger("dali_mixup")
+
+CSV_SUFFIX = ".csv"
+TEXT_SUFFIXES = (CSV_SUFFIX, ".tsv", ".txt")
+"""Text with a header; without a `Table`, .tsv and .txt are lists, which have none."""
+TABLE_SUFFIXES = (".parquet", ARROW_SUFFIX)
+"""Tables that may lie in several files."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table and the names of its two columns, for `open_source` and the loaders.
+
+    Args:
+        data: the path of a CSV file (.csv, .tsv, .txt) with a header, or one or more Parquet or Arrow files; a pandas,
+            polars or other data frame that Arrow reads; or a Hugging Face `Dataset`.
+        image: the column of the images: paths, encoded images (bytes), or structs of `bytes` and `path`. None: the one
+            that is a column of images by its type, or else has a usual name such as "path" or "filename".
+        label: the column of the labels: whole numbers or class names. None: chosen likewise.
+        suffix: added to every path, such as ".jpg" for a column of names without suffix; "" for files that have none.
+
+    Raises:
+        TypeError: columns or a suffix that are not text.
+    """
+
+    data: Any
+    image: str | None = None
+    label: str | None = None
+    suffix: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("image", "label", "suffix"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise TypeError(f"Table: {name} must be text, got {value!r}")
+
+
+def is_table(data: Any) -> bool:
+    """True for a `Table`, and for objects that become one."""
+    return isinstance(data, Table) or is_hugging_face(data) or is_frame(data)
+
+
+def from_table(data: Any, root: str | None, known: ClassMap | None) -> Source:
+    """The samples of a table; which columns are taken is logged.
+
+    Args:
+        data: a `Table`, or the data of one.
+        root: the folder of the paths; None: that of the CSV file, or the current working directory.
+        known: the classes that the user states.
+
+    Raises:
+        TypeError: data that are no table, or a root for images that are not files.
+        ValueError: columns that cannot be told; a row without image or label; a table without rows.
+    """
+    table = data if isinstance(data, Table) else Table(data)
+    columns = _columns(table.data)
+    image, label = chosen(columns.holds, table.image, table.label, columns.where)
+    _log.info("%s: images from the column %r, labels from the column %r", columns.where, image, label)
+    if not len(columns):
+        raise ValueError(f"{columns.where} has no rows")
+    labels = columns.labels(label, known)
+    if columns.holds[image] in (Holds.IMAGES, Holds.BYTES):
+        if root is not None or table.suffix is not None:
+            raise TypeError(
+                f"{columns.where}: the column {image!r} holds the images themselves, which need no root= or suffix="
+            )
+        return _TableImages(columns, labels, columns.images(image))
+    paths = _with_suffix(columns.texts(image), table.suffix, f"{columns.where}: the column {image!r}")
+    if root is None and columns.folder is not None:
+        _refuse_climbing(paths, columns.where)
+        paths = beside(columns.where, paths)
+    return FileList(paths, labels.ids, labels.classes, root=root)
+
+
+class _TableImages(ItemSource):
+    """The images in a column."""
+
+    def __init__(
+        self, columns: Columns, labels: Labelled, read: Callable[[list[int]], Sequence[Any]]
+    ) -> None:
+        self._read = read
+        root = f"{columns.where.replace(' ', '_')}/"
+        super().__init__([f"{root}{row}" for row in range(len(columns))], labels.ids, labels.classes, root)
+
+    def items(self, indices: list[int]) -> Sequence[Any]:
+        return self._read(indices)
+
+
+def _columns(data: Any) -> Columns:
+    if is_hugging_face(data):
+        return HuggingFaceColumns(data)
+    if is_frame(data):
+        return ArrowColumns(data)
+    if not isinstance(data, (str, bytes, os.PathLike, list, tuple)) or not data:
+        raise TypeError(
+            f"Table: expected a file or files, a data frame or a Hugging Face Dataset, got {type(data).__name__}"
+        )
+    return _in_files([home_expanded(path) for path in (data if isinstance(data, (list, tuple)) else [data])])
+
+
+def _in_files(paths: list[str]) -> Columns:
+    """The table in a CSV file, in Parquet or Arrow files, or in a folder that `datasets` saved."""
+    first = paths[0]
+    if len(paths) == 1 and first.lower().endswith(TEXT_SUFFIXES):
+        return CsvColumns(first)
+    if is_saved(first) or all(path.lower().endswith(ARROW_SUFFIX) for path in paths):
+        return HuggingFaceColumns(stored_dataset(paths), first)
+    if not all(path.lower().endswith(TABLE_SUFFIXES) for path in paths):
+        raise ValueError(f"Table: expected a .csv, .parquet or .arrow file, got {first!r}")
+    held = {Holds.IMAGES, Holds.BYTES} & set(held_in(first).values())
+    return HuggingFaceColumns(stored_dataset(paths), first) if held else parquet_columns(paths)
+
+
+def _with_suffix(paths: list[str], suffix: str | None, where: str) -> list[str]:
+    if suffix is not None:
+        return [path + suffix for path in paths]
+    # Most tables name files; a single look at the first row decides for them.
+    if not os.path.splitext(paths[0])[1] and not any(
+        path.lower().endswith(IMAGE_EXTENSIONS) for path in paths
+    ):
+        raise ValueError(
+            f"{where} holds names without a suffix, such as {paths[0]!r}; give Table(..., suffix='.jpg'), or suffix='' "
+            "if the files have none"
+        )
+    return paths
+
+
+def _refuse_climbing(paths: list[str], where: str) -> None:
+    for row, path in enumerate(paths):
+        if climbs(path) and not path.startswith("/") and not is_url(path):
+            raise ValueError(
+                f"{where}, row {row}: expected a path without `..`, got {path!r}; give the folder of the images with "
+                "open_source(..., root=...)"
+            )
