@@ -53,7 +53,7 @@ def test_parts_of_urls() -> None:
         ("https://host/train", "web servers do not list their files"),
         ("https://host/train-*.tar", "web servers do not list their files"),
         ("https://host/train.tar?signature=abc", "query or fragment"),
-        ("s3://bucket/train.zip", "cannot read 's3://bucket/train.zip' from there: by URL, data must be"),
+        ("s3://bucket/train.json", "cannot read 's3://bucket/train.json' from there: by URL, data must be"),
         ([("s3://b/a.jpg", 0), ("/data/b.jpg", 1)], "paths of this machine and URLs"),
         (["s3://b/a.tar", "/data/b.tar"], "paths of this machine and URLs|does not exist"),
         ([("s3://b/x/a.jpg", 0), ("s3://b/x/../b.jpg", 1)], r"has a part `\.\.`"),
