@@ -1,7 +1,6 @@
 """S3, Google Cloud Storage, Azure and web servers through obstore.
 
-Chosen by CPU time per request of 110 kB on two cores (local server, 20 ms of latency, 32 at a time): obstore 0.12 120
-to 200 us, boto3 1.44 830 us, s3fs 2026.9 more still. Decoding an image takes about 3 ms of CPU time.
+Chosen because a request costs it less CPU time than any other client that was tried; of boto3's it is a quarter or less.
 """
 
 from __future__ import annotations
