@@ -41,8 +41,8 @@ def check(
 ) -> None:
     """Decode every file and list those that are unfit. Exit code: 0 fit, 1 not fit, 2 the check is impossible."""
     from dali_mixup.check import Report
-    from dali_mixup.check.part import part_of
     from dali_mixup.check.summary import summary
+    from dali_mixup.sources.part import Part
 
     with usage_errors():
         source = _open(data)
@@ -52,7 +52,7 @@ def check(
                     "--manifest: a part has none; join the exclude lists of all parts, and use "
                     "open_source(data, exclude=...)"
                 )
-            source = part_of(source, part)
+            source = source.subset(Part.parse(part).piece(len(source)))
         _check_targets(source, manifest, exclude)
     report = Report.of(source, _scan(source, threads, max_pixels), whole=part is None)
     for line in summary(report):

@@ -19,12 +19,13 @@ from dali_mixup.pack.journal import Journal
 from dali_mixup.pack.merging import merge
 from dali_mixup.pack.names import check_file_names
 from dali_mixup.pack.options import Options
-from dali_mixup.pack.plan import Part, Plan
+from dali_mixup.pack.plan import Plan
 from dali_mixup.pack.shard import BadImagesError, PackJob, Sample
 from dali_mixup.pack.tally import Tally
 from dali_mixup.pack.writers import Job
 from dali_mixup.sources import Source
 from dali_mixup.sources.archives.packed import packed_list
+from dali_mixup.sources.part import Part
 
 _PIECE = 16
 """Samples handed to a process at once: some megabytes, and work for a tenth of a second."""

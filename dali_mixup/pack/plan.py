@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from dali_mixup._checks import integer
 from dali_mixup._seeding import Purpose, stream
 from dali_mixup.pack.options import Options
 from dali_mixup.sources import Source
@@ -85,38 +84,6 @@ class Plan:
         except (ValueError, KeyError, TypeError):
             raise ValueError("it is not a plan that this release of dali-mixup pack wrote") from None
         return cls(options, *rest)
-
-
-@dataclass(frozen=True)
-class Part:
-    """The share of one process among several: every `of`-th shard.
-
-    Args:
-        index: in [0, of).
-        of: number of processes, >= 1.
-
-    Raises:
-        TypeError, ValueError: numbers outside the above.
-    """
-
-    index: int = 0
-    of: int = 1
-
-    def __post_init__(self) -> None:
-        integer("pack", "the number of parts", self.of, at_least=1)
-        integer("pack", "part", self.index, at_least=0, at_most=self.of - 1)
-
-    @classmethod
-    def parse(cls, text: str) -> Part:
-        """ "0/4" to "3/4": the four parts of four."""
-        index, slash, of = text.partition("/")
-        if not (slash and index.isdecimal() and of.isdecimal()):
-            raise ValueError(f"part {text!r}: expected i/n such as 0/4, the first of four parts")
-        return cls(int(index), int(of))
-
-    def numbers(self, shards: int) -> range:
-        """Its shards."""
-        return range(self.index, shards, self.of)
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
