@@ -9,7 +9,7 @@ import numpy as np
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
-from dali_mixup._cpu import finishing, resizing
+from dali_mixup._cpu import finishing, resizing, shapes
 from dali_mixup._cpu.abi import CompiledFunction
 
 UINT8, INT32, INT64, FLOAT = (
@@ -26,8 +26,8 @@ _normalise_entry = cache(finishing.normalise_entry)
 _finish_entry = cache(finishing.finish_entry)
 _addresses_entry = cache(finishing.addresses_entry)
 _setup_size = cache(resizing.setup_size)
-_setup_images = cache(finishing.setup_images)
-_setup_addresses = cache(finishing.setup_addresses)
+_setup_images = cache(shapes.setup_images)
+_setup_addresses = cache(shapes.setup_addresses)
 
 
 def resized(

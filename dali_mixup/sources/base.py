@@ -16,7 +16,7 @@ import numpy as np
 
 from dali_mixup.sources.classes import Classes, ClassMap, class_map, few
 from dali_mixup.sources.labels import checked_range, checked_shape, listed, numbered
-from dali_mixup.sources.names import PackedNames, name_bytes
+from dali_mixup.sources.names import PackedNames, name_bytes, packed
 from dali_mixup.sources.remarks import Remark, log_remarks
 from dali_mixup.sources.views import LabelView, View, position
 
@@ -77,7 +77,7 @@ class Source(ABC):
         remarks: Sequence[Remark] = (),
     ) -> None:
         self.root = root if not root or root.endswith("/") else f"{root}/"
-        self._names = _packed(names, self.root)
+        self._names = packed(names, self.root)
         self._prefix = len(name_bytes(self.root))
         self._fingerprint: str | None = None
         array = checked_shape(labels, len(self._names))
@@ -298,14 +298,3 @@ class _Part(Source):
 
     def places(self, indices: np.ndarray) -> list[Place]:
         return self._whole.places(self._rows[indices])
-
-
-def _packed(names: Sequence[str] | PackedNames, root: str) -> PackedNames:
-    if not len(names):
-        raise ValueError("no samples found")
-    if isinstance(names, PackedNames):
-        return names
-    foreign = next((name for name in names if not name.startswith(root) or name == root), None)
-    if foreign is not None:
-        raise ValueError(f"the name {foreign!r} must begin with the root {root!r} and continue after it")
-    return PackedNames.pack([name[len(root) :] for name in names], root)

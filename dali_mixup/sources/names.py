@@ -152,3 +152,15 @@ class PackedNames:
         blob = self.blob
         for begin, end in zip(*(bound.tolist() for bound in self._bounds(indices)), strict=True):
             yield head + blob[begin + beyond : end].tobytes()
+
+
+def packed(names: Sequence[str] | PackedNames, root: str) -> PackedNames:
+    """The full names of samples, which begin with `root`, as a table; ValueError if there are none, or others."""
+    if not len(names):
+        raise ValueError("no samples found")
+    if isinstance(names, PackedNames):
+        return names
+    foreign = next((name for name in names if not name.startswith(root) or name == root), None)
+    if foreign is not None:
+        raise ValueError(f"the name {foreign!r} must begin with the root {root!r} and continue after it")
+    return PackedNames.pack([name[len(root) :] for name in names], root)
