@@ -38,6 +38,7 @@ from tests.junk import junk, says
 # What the library makes and users only read.
 RESULTS = {"Actions", "BadFile", "Chance", "Draws", "MixPlan", "MixRecord", "MixedTargets", "Remark"}
 NEEDED: dict[str, dict[str, Any]] = {
+    "Bits": {"packed": np.zeros((2, 4, 1), np.uint8), "width": 8},
     "CorruptLabels": {"fraction": 0.5},
     "Cutout": {"size": 4},
     "EpochLayout": {"samples": 50, "batch_size": 4},
@@ -46,6 +47,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "Neighbours": {"table": [[0, 1], [1, 0]]},
     "Pool": {"unlabelled": Unlabelled([])},
     "Remix": {"counts": [5, 3]},
+    "Separable": {"down": np.zeros((2, 2, 4), np.float32), "across": np.zeros((2, 2, 6), np.float32)},
     "SizeSchedule": {"knots": ((0, 64), (5, 96))},
     "Table": {"data": "train.csv"},
     "Unlabelled": {"data": []},

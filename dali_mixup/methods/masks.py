@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from dali_mixup._checks import integer
+
 
 @dataclass(frozen=True)
 class Bits:
@@ -18,14 +20,19 @@ class Bits:
 
     Attributes:
         packed: (n, H, ceil(W / 8)) uint8, the leftmost pixel in the highest bit, as `numpy.packbits` has it.
-        width: W in pixels.
+        width: W in pixels, >= 1.
+
+    Raises:
+        TypeError, ValueError: anything else.
     """
 
     packed: np.ndarray
     width: int
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "width", integer("Bits", "width", self.width, at_least=1))
         packed = self.packed
+        _array("Bits", "packed", packed)
         if packed.dtype != np.uint8 or packed.ndim != 3 or packed.shape[2] != -(-self.width // 8):
             raise ValueError(
                 f"Bits: packed of {packed.dtype} and shape {packed.shape} with width={self.width}; expected uint8 and "
@@ -64,12 +71,17 @@ class Separable:
     Attributes:
         down: (n, 2, H) float32, u and d.
         across: (n, 2, W) float32, v and a.
+
+    Raises:
+        TypeError, ValueError: anything else.
     """
 
     down: np.ndarray
     across: np.ndarray
 
     def __post_init__(self) -> None:
+        for name in ("down", "across"):
+            _array("Separable", name, getattr(self, name))
         shapes = self.down.shape, self.across.shape
         right = all(len(shape) == 3 and shape[:2] == (len(self.down), 2) for shape in shapes)
         if not right or not self.down.dtype == self.across.dtype == np.float32:
@@ -124,3 +136,8 @@ def joined(first: Any, second: Any) -> Any:
             np.concatenate([first.down, second.down]), np.concatenate([first.across, second.across])
         )
     return np.concatenate([np.asarray(first, np.float32), np.asarray(second, np.float32)])
+
+
+def _array(owner: str, name: str, value: Any) -> None:
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"{owner}: {name} is a {type(value).__name__}, expected a NumPy array")

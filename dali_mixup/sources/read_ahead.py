@@ -9,8 +9,10 @@ bytes are held until its batch is out.
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from dali_mixup.sources.base import Place
 from dali_mixup.sources.places import is_remote
@@ -88,11 +90,12 @@ class ReadAhead:
 
 
 class Objects:
-    """The objects of the batches under way, requested and held."""
+    """The objects of the batches under way, requested and held until they are released, or this one is forgotten."""
 
     def __init__(self) -> None:
         self._held: dict[int, list[Place]] = {}
         self._owner: Transfers | None = None
+        self._forgotten: weakref.finalize[Any, Any] | None = None
 
     def want(self, number: int, places: list[Place], *, soon: bool) -> None:
         """Request and hold the places for a batch.
@@ -103,6 +106,7 @@ class Objects:
         if self._owner is None:
             self._owner = transfers()
             self._owner.open()
+            self._forgotten = weakref.finalize(self, _give_up, self._owner, self._held)
         self._owner.want(places, soon=soon)
         self._held.setdefault(number, []).extend(places)
 
@@ -113,12 +117,14 @@ class Objects:
 
     def close(self) -> None:
         """Free everything. Harmless when repeated."""
-        held, self._held = self._held, {}
-        owner, self._owner = self._owner, None
-        if owner is not None and owner is transfers():  # not that of a process from which this one was forked
-            for places in held.values():
-                owner.release(places)
-            owner.close()
+        if self._forgotten is not None:
+            self._forgotten()
+        self._held, self._owner, self._forgotten = {}, None, None
+
+
+def _give_up(owner: Transfers, held: dict[int, list[Place]]) -> None:
+    if owner is transfers():  # not that of a process from which this one was forked
+        owner.give_up([place for places in held.values() for place in places])
 
 
 def _need_all(places: Sequence[Place]) -> None:

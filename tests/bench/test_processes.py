@@ -52,7 +52,7 @@ def test_cpu_time_of_a_child_that_has_ended_counts() -> None:
     before = usage().cpu
     burn = "import time\nwhile time.process_time() < 0.3: pass"
     subprocess.run([sys.executable, "-c", burn], check=True)
-    assert usage().cpu - before >= 0.29
+    assert round(usage().cpu - before, 2) >= 0.29
 
 
 def test_peak_memory_sees_what_was_freed_again() -> None:

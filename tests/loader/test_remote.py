@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import signal
@@ -191,6 +192,16 @@ def test_threads_and_bytes_go_with_the_loader(urls: list[tuple[str, int]]) -> No
     kept = iter(one)
     next(kept)
     one.close()
+    until(lambda: not threads() and not transfers()._transfers and transfers()._held == 0)
+
+
+def test_objects_of_the_next_epoch_go_with_a_loader_that_is_dropped_after_one(
+    urls: list[tuple[str, int]],
+) -> None:
+    one = loader(urls)
+    assert len(list(one)) and transfers()._transfers
+    del one
+    gc.collect()
     until(lambda: not threads() and not transfers()._transfers and transfers()._held == 0)
 
 

@@ -72,6 +72,7 @@ class Transfers:
         self._held = 0  # bytes here, and those expected of the requests under way
         self._mean = 0.0
         self._ending = False
+        self._given_up: deque[list[Place]] = deque()
         self._threads = self._idle = self._busy = self._openings = 0
 
     def open(self) -> None:
@@ -85,6 +86,16 @@ class Transfers:
             self._openings -= 1
             self._changed.notify_all()
 
+    def give_up(self, places: list[Place]) -> None:
+        """`release` and `close` for a finalizer, which may run in the middle of another method of this object and in
+        the same thread: it is done at once if the lock is free, else by whoever takes it next."""
+        self._given_up.append(places)
+        if self._changed.acquire(blocking=False):
+            try:
+                self._settle()
+            finally:
+                self._changed.release()
+
     def want(self, places: Sequence[Place], *, soon: bool) -> None:
         """Fetch these places and hold them until `release`, which must follow for each.
 
@@ -97,13 +108,8 @@ class Transfers:
     def release(self, places: Sequence[Place]) -> None:
         """The places are no longer needed; their bytes are freed, and requests that did not begin never do."""
         with self._changed:
-            for place in places:
-                transfer = self._transfers[place]
-                transfer.users -= 1
-                if not transfer.users:
-                    del self._transfers[place]
-                    if transfer.done or not transfer.started:
-                        self._free(transfer)
+            self._settle()
+            self._release(places)
             self._wake()
 
     def end(self, patience: float = 0.5) -> None:
@@ -147,7 +153,23 @@ class Transfers:
         finally:
             self.release(places)
 
+    def _settle(self) -> None:
+        while self._given_up:
+            self._release(self._given_up.popleft())
+            self._openings -= 1
+            self._changed.notify_all()
+
+    def _release(self, places: Sequence[Place]) -> None:
+        for place in places:
+            transfer = self._transfers[place]
+            transfer.users -= 1
+            if not transfer.users:
+                del self._transfers[place]
+                if transfer.done or not transfer.started:
+                    self._free(transfer)
+
     def _want(self, places: Sequence[Place], soon: bool) -> None:
+        self._settle()
         for place in places:
             transfer = self._transfers.get(place)
             if transfer is None:
@@ -191,6 +213,7 @@ class Transfers:
     def _next(self) -> _Transfer | None:
         """The next transfer to begin; None: the thread ends."""
         while True:
+            self._settle()
             while self._soon or self._later:
                 soon = bool(self._soon)
                 queue = self._soon if soon else self._later
