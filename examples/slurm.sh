@@ -18,7 +18,7 @@
 #SBATCH --open-mode=append
 set -euo pipefail
 
-MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+read -r MASTER_ADDR < <(scontrol show hostnames "$SLURM_JOB_NODELIST") # the first of its lines
 MASTER_PORT=$((20000 + SLURM_JOB_ID % 20000)) # jobs that share a host do not share a port
 export MASTER_ADDR MASTER_PORT
 
