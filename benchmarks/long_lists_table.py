@@ -12,7 +12,10 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.readme_table import HERE, replaced
+from dali_mixup.bench.markers import replaced
+
+HERE = Path(__file__).parent
+BEGIN, END = "<!-- benchmark:begin -->", "<!-- benchmark:end -->"
 
 
 def section(found: dict[str, Any]) -> str:
@@ -57,7 +60,7 @@ def main(
     check: bool = False,
 ) -> None:
     text = page.read_text()
-    new = replaced(text, section(json.loads(report.read_text())))
+    new = replaced(text, BEGIN, END, section(json.loads(report.read_text())))
     if check:
         raise typer.Exit(int(new != text))
     page.write_text(new)

@@ -23,6 +23,7 @@ import typer
 from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.isolated import isolated
+from dali_mixup.bench.markers import replaced
 from dali_mixup.bench.statistics import ratio, spread
 from dali_mixup.bench.synthetic import synthetic_folder
 from dali_mixup.sources import DatasetSource, open_source
@@ -197,7 +198,7 @@ def main(
     if repeats:
         out.write_text(json.dumps(measured(images, repeats), indent=1) + "\n")
     text = page.read_text()
-    page.write_text(replaced(text, section(json.loads(out.read_text()))))
+    page.write_text(replaced(text, BEGIN, END, section(json.loads(out.read_text()))))
 
 
 def measured(images: int, repeats: int) -> dict[str, Any]:
@@ -259,12 +260,6 @@ def section(report: dict[str, Any]) -> str:
         f"groups of {ROW_GROUP}. The conversion to Arrow takes {report['conversion_s_a_gb']['median']:.1f} s per GB.",
     ]
     return "\n".join(lines)
-
-
-def replaced(text: str, inside: str) -> str:
-    """The page with the part between the markers replaced."""
-    before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n\n{inside}\n\n{END}{rest.partition(END)[2]}"
 
 
 def numbers(found: Any, digits: int) -> dict[str, float]:

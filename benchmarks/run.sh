@@ -18,7 +18,7 @@ cpu)
     "${PYTHON:-python}" benchmarks/scale.py --out $results/scale.json
     "${PYTHON:-python}" benchmarks/stages.py --out $results/stages.json
     PYTHONPATH=. "${PYTHON:-python}" benchmarks/long_lists.py --out $results/long_lists.json
-    PYTHONPATH=. "${PYTHON:-python}" benchmarks/long_lists_table.py
+    "${PYTHON:-python}" benchmarks/long_lists_table.py
     ;;
 gpu)
     $command bench --synthetic 20000 --device cuda --threads 16 --batch-sizes 256 --batches 60 --warmup 10 --repeats 5 \

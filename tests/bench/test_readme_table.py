@@ -36,14 +36,18 @@ def test_the_readme_has_one_place_for_results() -> None:
     replaced((ROOT / "README.md").read_text(), made["BEGIN"], made["END"], "new")
 
 
-def test_the_costs_of_the_methods_are_those_measured(tmp_path: Path) -> None:
-    made = script("methods_table.py")
-    page = ROOT / "docs" / "methods.md"
-    copy = tmp_path / "methods.md"
+@pytest.mark.parametrize(
+    ("script_name", "name", "line"),
+    [("methods_table.py", "methods.md", "| gmix |"), ("long_lists_table.py", "scale.md", "| 14,000,000 |")],
+)
+def test_a_page_shows_what_was_measured(script_name: str, name: str, line: str, tmp_path: Path) -> None:
+    made = script(script_name)
+    page = ROOT / "docs" / name
+    copy = tmp_path / name
     copy.write_text(page.read_text())
     made["main"](page=copy)
     assert copy.read_text() == page.read_text()
-    copy.write_text(page.read_text().replace("| gmix |", "| gmix | 1.0 |"))
+    copy.write_text(page.read_text().replace(line, f"{line} 1.0 |"))
     with pytest.raises(Exception) as stopped:
         made["main"](page=copy, check=True)
     assert stopped.value.exit_code == 1
