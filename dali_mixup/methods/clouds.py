@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import pairwise
 
 import numpy as np
 
@@ -63,44 +62,24 @@ def low_frequency_image(
     return np.fft.irfft2(amplitude * (noise[0] + 1j * noise[1]), (height, width))
 
 
-def clouds(
-    rng: np.random.RandomState, n: int, height: int, width: int, decay: float, parts: int = 1
-) -> list[tuple[slice, Iterator[Cloud]]]:
-    """n independent clouds of H x W pixels, by the cheaper of two ways.
+def clouds(rng: np.random.RandomState, n: int, height: int, width: int, decay: float) -> Iterator[Cloud]:
+    """n independent clouds of H x W pixels, by the cheaper of two ways. Each is overwritten when the next is asked for.
 
     Where the amplitudes fall off fast, frequencies above a limit move the contours by less than a tenth of a pixel.
     Then they are left out (`limit`), and small matrix products replace the Fourier transform.
-
-    Args:
-        parts: number of parts at most, each of which may be made in a thread of its own. The clouds are the same for
-            any number.
-
-    Returns:
-        The parts, in order: which of the n clouds, and these. A cloud is overwritten when the next one is asked for.
     """
     waves = _waves(height, width, decay)
     if waves is None:
-        return [(slice(0, n), _transformed(rng, n, height, width, decay))]
+        amplitude = spectrum(height, width, decay)
+        for _ in range(n):
+            values = low_frequency_image(rng, amplitude, height, width)
+            yield Cloud(values, 0.0, values.__getitem__)
+        return
     noise = rng.standard_normal((n, 2, *waves.scale.shape))
-    ends = [n * part // parts for part in range(parts + 1)]
-    rows = [slice(first, stop) for first, stop in pairwise(ends) if first < stop]
-    return [(some, _summed(waves, noise[some])) for some in rows]
-
-
-def _transformed(
-    rng: np.random.RandomState, n: int, height: int, width: int, decay: float
-) -> Iterator[Cloud]:
-    amplitude = spectrum(height, width, decay)
-    for _ in range(n):
-        values = low_frequency_image(rng, amplitude, height, width)
-        yield Cloud(values, 0.0, values.__getitem__)
-
-
-def _summed(waves: Waves, noise: np.ndarray) -> Iterator[Cloud]:
     # Memory that is new for every chunk would cost as much in page faults as the products.
     blocks, rows, _ = waves.rising.shape
-    room = np.empty((min(len(noise), AT_ONCE), blocks, rows, waves.turning.shape[1]), np.float32)
-    for first in range(0, len(noise), AT_ONCE):
+    room = np.empty((min(n, AT_ONCE), blocks, rows, width), np.float32)
+    for first in range(0, n, AT_ONCE):
         chunk = noise[first : first + AT_ONCE]
         for values, own in zip(waves.images(chunk, room[: len(chunk)]), chunk, strict=True):
             yield Cloud(values, waves.error, partial(waves.at, own))

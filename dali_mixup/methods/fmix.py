@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import reduce
 from typing import ClassVar
 
 import numpy as np
 
 from dali_mixup._checks import boolean, concentration, number
 from dali_mixup.methods.base import Draws, Form, Method, two
-from dali_mixup.methods.clouds import Cloud, clouds
+from dali_mixup.methods.clouds import clouds
 from dali_mixup.methods.contours import highest, softened
-from dali_mixup.methods.masks import Bits, joined
-
-THREADS, FEW = 2, 32
-"""Threads that make the masks of a batch, and the rows from which they are worth their start."""
+from dali_mixup.methods.masks import Bits
 
 
 @dataclass(frozen=True)
@@ -68,28 +62,13 @@ class FMix(Method):
         lam = np.full(n, self.lam) if given else rng.beta(self.alpha + self.reformulate, self.alpha, n)
         up = rng.random_sample(n) > 0.5
         counts = np.where(up, np.ceil(lam * height * width), np.floor(lam * height * width)).astype(np.int64)
-        parts = clouds(rng, n, height, width, self.decay, THREADS if n >= FEW else 1)
+        made = clouds(rng, n, height, width, self.decay)
+        masks: Bits | np.ndarray
         if self.hard:
-            return Draws(weights=two(counts / (height * width)), masks=_cut(parts, counts))
-        shares = np.minimum(np.minimum(lam, 1.0 - lam), self.max_soft)
-        soft = (height * width * shares).astype(np.int64)
-        masks = np.empty((n, height, width), np.float32)
-        for rows, made in parts:
-            for row, cloud in zip(range(n)[rows], made, strict=True):
-                masks[row] = softened(cloud, int(counts[row]), int(soft[row]))
+            masks = Bits.of(highest(cloud, int(count)) for cloud, count in zip(made, counts, strict=True))
+        else:
+            masks = np.empty((n, height, width), np.float32)
+            for i, cloud in enumerate(made):
+                soft = int(height * width * min(self.max_soft, lam[i], 1.0 - lam[i]))
+                masks[i] = softened(cloud, int(counts[i]), soft)
         return Draws(weights=two(counts / (height * width)), masks=masks)
-
-
-def _cut(parts: Sequence[tuple[slice, Iterator[Cloud]]], counts: np.ndarray) -> Bits:
-    """The masks of the highest pixels, each part of them in a thread of its own: NumPy's loops let each other run."""
-
-    def cut(part: tuple[slice, Iterator[Cloud]]) -> Bits:
-        rows, made = part
-        return Bits.of(
-            highest(cloud, count) for cloud, count in zip(made, counts[rows].tolist(), strict=True)
-        )
-
-    if len(parts) == 1:
-        return cut(parts[0])
-    with ThreadPoolExecutor(len(parts), "dali-mixup-fmix") as threads:
-        return reduce(joined, threads.map(cut, parts))
