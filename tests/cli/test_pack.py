@@ -79,7 +79,7 @@ def test_bad_files_are_exit_code_1_and_then_left_out(
         (["DATA", "TO", "--quality", 80], "give --shorter-side too"),
         (["DATA", "TO", "--subsampling", "4:4:4"], "give --shorter-side too"),
         (["DATA", "TO", "--shorter-side", 9, "--subsampling", "2"], "expected one of '4:2:0'"),
-        (["DATA", "TO", "--part", "2/2"], "part=2, expected an integer >= 0 and <= 1"),
+        (["DATA", "TO", "--part", "2/2"], "expected i/n such as 0/4"),
         (["DATA", "TO", "--part", "first"], "expected i/n such as 0/4"),
         (["DATA", "TO", "--md5"], "--md5 is for ImageNet's archives"),
         (["DATA", "TO", "--merge"], "take one packed folder and no data"),
