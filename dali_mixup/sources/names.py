@@ -85,11 +85,11 @@ class PackedNames:
 
     def bytes_of(self, index: int) -> bytes:
         row = range(len(self))[index]
-        return next(self._each(np.array([row]), self._head, 0))
+        return self._some(np.array([row]), self._head, 0)[0]
 
     def arrays(self, indices: np.ndarray) -> list[np.ndarray]:
         """The names at `indices`, each as (bytes,) uint8, read-only."""
-        return [np.frombuffer(name, dtype=np.uint8) for name in self._each(indices, self._head, 0)]
+        return [np.frombuffer(name, dtype=np.uint8) for name in self._some(indices, self._head, 0)]
 
     def chunks(self, skip: int) -> Iterator[bytes]:
         """All names without their first `skip` bytes, each followed by a zero byte, many at a time."""
@@ -97,7 +97,7 @@ class PackedNames:
         for first in range(0, len(self), _AT_ONCE):
             indices = np.arange(first, min(first + _AT_ONCE, len(self)))
             if self.rows is not None or head:
-                yield b"".join([name + b"\0" for name in self._each(indices, head, beyond)])
+                yield b"".join([name + b"\0" for name in self._some(indices, head, beyond)])
                 continue
             begins, ends = self._bounds(indices)
             block = self.blob[begins[0] : ends[-1] + 1]
@@ -147,11 +147,10 @@ class PackedNames:
         rows = np.asarray(indices if self.rows is None else self.rows[indices])
         return np.where(rows > 0, self.ends[rows - 1] + 1, 0), self.ends[rows]
 
-    def _each(self, indices: np.ndarray, head: bytes, beyond: int) -> Iterator[bytes]:
-        """`head` and the stored name from its byte `beyond` on, one by one."""
-        blob = self.blob
-        for begin, end in zip(*(bound.tolist() for bound in self._bounds(indices)), strict=True):
-            yield head + blob[begin + beyond : end].tobytes()
+    def _some(self, indices: np.ndarray, head: bytes, beyond: int) -> list[bytes]:
+        """`head` and the stored name from its byte `beyond` on. No generator: Ctrl-C is lost in one that is dropped."""
+        blob, bounds = self.blob, zip(*(bound.tolist() for bound in self._bounds(indices)), strict=True)
+        return [head + blob[begin + beyond : end].tobytes() for begin, end in bounds]
 
 
 def packed(names: Sequence[str] | PackedNames, root: str) -> PackedNames:
