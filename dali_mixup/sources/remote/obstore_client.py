@@ -1,6 +1,6 @@
 """S3, Google Cloud Storage, Azure and web servers through obstore.
 
-Chosen because a request costs it less CPU time than any other client that was tried: a quarter of boto3's, or less.
+One client for all four, whose requests cost little CPU time; benchmarks/remote.py measures it.
 """
 
 from __future__ import annotations
