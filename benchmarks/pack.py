@@ -51,9 +51,9 @@ Measured = tuple[float, float]
 """Images per second, and milliseconds of CPU time per image."""
 
 
-def epochs(folders: dict[str, str], threads: int, repeats: int) -> dict[str, list[Measured]]:
+def epochs(folders: dict[str, str], repeats: int) -> dict[str, list[Measured]]:
     """What every epoch takes, in a fresh process."""
-    from dali_mixup import CutMix, MixPolicy, MixUp, Runtime, train_loader
+    from dali_mixup import CutMix, MixPolicy, MixUp, train_loader
 
     def epoch(loader: Any) -> Measured:
         batches = iter(loader)
@@ -72,7 +72,6 @@ def epochs(folders: dict[str, str], threads: int, repeats: int) -> dict[str, lis
             device="cpu",
             rank=0,
             world_size=1,
-            runtime=Runtime(num_threads=threads),
         )
         for name, folder in folders.items()
     }
@@ -157,17 +156,16 @@ def _numbers(found: Spread, digits: int) -> dict[str, float]:
 
 def main(
     images: Annotated[int, typer.Option(help="Images to draw.")] = 2000,
-    threads: Annotated[int, typer.Option(help="DALI's threads, and processes that pack; 0: the cores.")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes that pack; 0: the cores.")] = 0,
     repeats: Annotated[int, typer.Option(help="Epochs of each loader, at least 5.")] = 15,
     out: Annotated[Path, typer.Option(help="Report to write.")] = Path("benchmarks/results/pack.json"),
 ) -> None:
     original = synthetic_folder(images)
-    threads = threads or usable_cores()
+    workers = workers or usable_cores()
     report: dict[str, Any] = {
         "environment": environment(str(original)),
         "images": images,
         "batch_size": BATCH_SIZE,
-        "threads": threads,
         "repeats": repeats,
         "reduced_decoding_psnr": reduced_decoding(),
         "encodings": {side: encoding_quality(original, side) for side in SIDES},
@@ -177,8 +175,8 @@ def main(
         folders = {"original": str(original)}
         for name, options in PACKED.items():
             folders[name] = f"{scratch}/{name}"
-            report["results"][name] = packed(original, Path(folders[name]), options, threads)
-        measured = isolated(epochs, folders, threads, repeats, limit=3600)
+            report["results"][name] = packed(original, Path(folders[name]), options, workers)
+        measured = isolated(epochs, folders, repeats, limit=3600)
     rates, cpu = ({name: [row[i] for row in rows] for name, rows in measured.items()} for i in (0, 1))
     for name in folders:
         report["results"].setdefault(name, {}).update(

@@ -78,7 +78,8 @@ class Runtime:
     `dali-mixup tune` measures these on your machine and prints the object to use.
 
     Args:
-        num_threads: DALI's worker threads, 1 to 1024; None: this process's share of the usable cores.
+        num_threads: DALI's worker threads, 1 to 1024; None: one more than this process's share of the
+            usable cores.
         prefetch: batches prepared ahead, 1 to 1000.
         read_ahead: batches whose images are read before they are due, >= 0. Files are read into the page cache: for
             high-latency storage such as a network file system or cold disks; costs a little CPU time if they are
