@@ -18,6 +18,7 @@ from dali_mixup.methods.mosaic import Mosaic as Mosaic
 from dali_mixup.methods.resizemix import ResizeMix as ResizeMix
 from dali_mixup.methods.ricap import RICAP as RICAP
 from dali_mixup.methods.smoothmix import SmoothMix as SmoothMix
+from dali_mixup.methods.specmix import SpecMix as SpecMix
 from dali_mixup.methods.tokenmix import TokenMix as TokenMix
 from dali_mixup.methods.vhmixup import VHMixUp as VHMixUp
 
