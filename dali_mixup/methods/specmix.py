@@ -16,9 +16,9 @@ from dali_mixup.methods.boxes import below
 class SpecMix(Method):
     """Bands over the whole width and bands over the whole height show the partner; labels by the exact share of pixels.
 
-    Kim et al. 2021 (arXiv 2108.03020), in the form of the authors' code, GT-KIM/specmix: the numbers of bands of rows and
-    of columns are uniform on {0, ..., bands}, each band is floor(ratio extent) pixels wide, at any place inside the image
-    with equal probability, and bands may overlap. With spectrograms of frequency x time, as `fn.spectrogram` and
+    Kim et al. 2021 (arXiv 2108.03020), in the form of the authors' code, GT-KIM/specmix: the numbers of bands of rows
+    and of columns are uniform on {0, ..., bands}, each band is floor(ratio extent) pixels wide, at any place inside the
+    image with equal probability, and bands may overlap. With spectrograms of frequency x time, as `fn.spectrogram` and
     `fn.mel_filter_bank` give them, bands of rows are frequencies and bands of columns are times. A row that draws no
     band at all, 1 / (bands + 1)^2 of them, is left alone.
 
