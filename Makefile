@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 SMOKE := tests/test_public_names.py tests/conformance tests/recipes/test_in_file.py tests/cli/test_app.py \
 	tests/loader/test_factory.py tests/loader/test_forks.py
 
-.PHONY: demo test test-all smoke lint claims clean
+.PHONY: demo test test-all smoke lint docs dist claims clean
 
 demo: $(INSTALLED)  ## train a small network on mixed batches of real photographs, under a minute
 	$(BIN)/dali-mixup demo $(ARGS)
@@ -30,16 +30,22 @@ lint: $(INSTALLED)  ## style, formatting and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+docs: $(INSTALLED)  ## the documentation site, in site/; a warning is an error
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --fresh-env --quiet $(ARGS) docs site
+
+dist: $(INSTALLED)  ## the wheel and the source distribution, in dist/
+	$(BIN)/python -m build --installer uv --outdir dist $(ARGS)
+
 claims: $(INSTALLED)  ## the mixup papers' claims, tried small; `make claims ARGS="kway --seeds 8"` tries one of them
 	$(BIN)/python -m benchmarks.claims $(ARGS)
 
 clean:
-	rm -rf .venv .venv-3.* demo_output claims_output build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-3.* demo_output claims_output build dist site docs/api .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Runs again only when the dependencies may have changed. uv is fetched with the system's pip, because some
 # distributions ship a venv module that cannot install pip into what it makes.
 $(INSTALLED): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv --without-pip $(VENV)
 	test -x $(VENV)/uv/bin/uv || $(PYTHON) -m pip install --quiet --target $(VENV)/uv uv
-	$(VENV)/uv/bin/uv pip install --quiet --python $(BIN)/python --editable '.[cuda12,demo,test,dev]'
+	$(VENV)/uv/bin/uv pip install --quiet --python $(BIN)/python --editable '.[cuda12,demo,test,docs,dev]'
 	touch $@

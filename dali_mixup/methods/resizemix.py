@@ -23,10 +23,10 @@ class ResizeMix(Method):
     Qin et al. 2020 (arXiv 2012.11101). Three laws go by this name, and they mix to different degrees (E[lam] at 224
     pixels, default arguments):
 
-    "official"    tau ~ U(scope), centre uniform, the patch shifted inside: lam = 1 - tau^2, E = 0.76.
-    "openmixup"   tau ~ U(scope), centre uniform, the box clipped and the partner squeezed into the rest: E = 0.83.
-    "mmpretrain"  lam0 = Beta(alpha, alpha) scaled to scope, a CutMix box of side sqrt(1 - lam0), clipped, the partner
-                  squeezed into it: E = 0.65.
+    - "official": tau ~ U(scope), centre uniform, the patch shifted inside: lam = 1 - tau^2, E = 0.76.
+    - "openmixup": tau ~ U(scope), centre uniform, the box clipped and the partner squeezed into the rest: E = 0.83.
+    - "mmpretrain": lam0 = Beta(alpha, alpha) scaled to scope, a CutMix box of side sqrt(1 - lam0), clipped, the partner
+      squeezed into it: E = 0.65.
 
     Every box has at least one pixel. The official code resizes by nearest neighbour; here, as in mmpretrain, it is
     bilinear, with an antialiasing filter.
