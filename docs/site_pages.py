@@ -33,8 +33,8 @@ MODULES = {
 # Values have no docstrings.
 CONSTANTS = {
     "dali_mixup.methods.REGISTRY": 'Every method of the package by its name in recipes: ``{"mixup": MixUp, ...}``.',
-    "dali_mixup.sources.Classes": "The type of ``classes=``: names in order, a mapping of names to labels, a file, or a "
-    "loader or source that has them.",
+    "dali_mixup.sources.Classes": "The type of ``classes=``: names in order, a mapping of names to labels, a file, or "
+    "a loader or source that has them.",
     "dali_mixup.sources.Data": "The type of the loaders' first argument: see :doc:`/data`.",
     "dali_mixup.sources.IMAGE_EXTENSIONS": "Extensions of the files that are images, in lower case, with the dot.",
     "dali_mixup.sources.Place": "The type of a sample's place in files: (path, first byte, number of bytes).",
@@ -125,7 +125,10 @@ def api_page(module: str) -> str:
             lines += ["```{eval-rst}", f".. py:data:: {module}.{name}", "", f"   {text}", "```", ""]
     head = [f"# {MODULES[module]}", "", f"`{module}`", ""]
     if elsewhere:
-        head += [f"Described with the [loaders, policies and options](dali_mixup.md): {', '.join(elsewhere)}.", ""]
+        head += [
+            f"Described with the [loaders, policies and options](dali_mixup.md): {', '.join(elsewhere)}.",
+            "",
+        ]
     return "\n".join(head + lines)
 
 
@@ -133,9 +136,7 @@ def api_index() -> str:
     """The page that lists all names."""
     lines = ["# API", "", "Every public name. Modules whose names begin with `_` are not public.", ""]
     for module, title in MODULES.items():
-        names = ", ".join(
-            f"[`{name}`](#{page_of(module, name)}.{name})" for name in public_names(module)
-        )
+        names = ", ".join(f"[`{name}`](#{page_of(module, name)}.{name})" for name in public_names(module))
         lines += [f"**[{title}]({module}.md)**, `{module}`: {names}", ""]
     return "\n".join([*lines, "```{toctree}", ":hidden:", "", *MODULES, "```", ""])
 

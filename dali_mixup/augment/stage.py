@@ -53,9 +53,11 @@ class Chance:
 
     @property
     def layers(self) -> tuple[frozenset[Kernel], ...]:
+        """One layer with the operation's kernel; none if prob is 0."""
         return (kernels_of([self.operation]),) if self.prob else ()
 
     def draw(self, rng: np.random.RandomState, rows: int, height: int, width: int) -> list[Actions]:
+        """The operation for the rows that get it, and nothing for the others."""
         actions = Actions.none(rows)
         where = rng.random_sample(rows) < self.prob
         actions.put(where, self.operation, rng.uniform(self.low, self.high, rows), height, width)

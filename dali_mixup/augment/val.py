@@ -67,6 +67,7 @@ class ValTransform:
 
     @property
     def erases_after_mix(self) -> bool:
+        """False: nothing is erased in validation."""
         return False
 
     def graph(

@@ -48,7 +48,9 @@ class AccelerateLoader:
         return getattr(self.loader, name)
 
     def state_dict(self) -> dict[str, Any]:
+        """The state of the loader, as `MixLoader.state_dict` gives it."""
         return self.loader.state_dict()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Continue from a state of the loader, see `MixLoader.load_state_dict`."""
         self.loader.load_state_dict(state_dict)

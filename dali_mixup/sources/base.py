@@ -140,6 +140,7 @@ class Source(ABC):
 
     @property
     def num_classes(self) -> int:
+        """The number of classes, with or without samples."""
         return len(self.classes)
 
     @property

@@ -15,7 +15,9 @@ FOLDERS = DOCS, DOCS / "migrating"
 PAGES = sorted(page for folder in FOLDERS for page in folder.glob("*.md"))
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if BLOCK.search(page.read_text())], ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if BLOCK.search(page.read_text())], ids=lambda page: page.stem
+)
 def test_the_blocks_run(
     page: Path, imagenet_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
