@@ -13,10 +13,22 @@ from typing import Any
 import numba
 import numpy as np
 
-from dali_mixup._cpu.abi import RUN, SETUP, address_of, array_at, entry_point, pointer_to, shape_of
+from dali_mixup._cpu.abi import RUN, SETUP, address_of, entry_point, pointer_to, shape_of
+from dali_mixup._cpu.lanes import (
+    LANES,
+    load,
+    load_bytes,
+    splat,
+    store,
+    store_bytes,
+    transpose_bytes,
+    transpose_floats,
+)
 
 compiled = numba.njit(error_model="numpy")
 
+FEWEST = -(-LANES // 3)
+"""Pixels of a row that fill a vector."""
 
 RADIUS = {"bilinear": 1.0, "bicubic": 2.0, "lanczos": 3.0}
 """The reach of an interpolation, in pixels of the smaller of the two images; here it identifies the interpolation."""
@@ -40,25 +52,72 @@ def taps(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The source pixels of `count` pixels, from `start` on, of `after` resized ones: (first (count,), how many
     (count,), weights (count, most) float32, each row of sum 1). Widened by the ratio of the sizes if the image shrinks,
-    as in Pillow's Image.resize."""
+    as in Pillow's Image.resize. Behind the last pixel it repeats."""
     ratio = before / after
     width = max(ratio, 1.0)
     reach = radius * width
     first = np.empty(count, np.int64)
     many = np.empty(count, np.int64)
-    weights = np.zeros((count, int(np.ceil(reach)) * 2 + 1), np.float32)
+    most = int(np.ceil(reach)) * 2 + 1
+    weights = np.zeros((count, most), np.float32)
+    shares = np.empty(most)
     for i in range(count):
-        centre = (start + i + 0.5) * ratio
+        centre = (min(start + i, after - 1) + 0.5) * ratio
         low = max(int(centre - reach + 0.5), 0)
         high = min(int(centre + reach + 0.5), before)
         total = 0.0
         for j in range(low, high):
-            total += influence(abs(j + 0.5 - centre) / width, radius)
-        for j in range(low, high):
-            weights[i, j - low] = influence(abs(j + 0.5 - centre) / width, radius) / total
+            shares[j - low] = influence(abs(j + 0.5 - centre) / width, radius)
+            total += shares[j - low]
+        for j in range(high - low):
+            weights[i, j] = shares[j] / total
         first[i] = low
         many[i] = high - low
     return first, many, weights
+
+
+@compiled
+def weighted_line(target: int, source: int, step: int, weights: np.ndarray, count: int, values: int) -> None:
+    """At `target`, `values` float32 (at least 16 are written): the sum of `count` lines of bytes, `step` apart from
+    `source` on, times the weights."""
+    last = max(values - LANES, 0)
+    # The usual numbers of lines have a loop each, which keeps the weights in registers.
+    if count == 2:
+        w0, w1 = splat(weights[0]), splat(weights[1])
+        for i in range(0, values, LANES):
+            v = min(i, last)  # the last vector overlaps the one before
+            at = source + v
+            store(target + 4 * v, w0 * load_bytes(at) + w1 * load_bytes(at + step))
+    elif count == 3:
+        w0, w1, w2 = splat(weights[0]), splat(weights[1]), splat(weights[2])
+        for i in range(0, values, LANES):
+            v = min(i, last)
+            at = source + v
+            pair = w0 * load_bytes(at) + w1 * load_bytes(at + step)
+            store(target + 4 * v, pair + w2 * load_bytes(at + 2 * step))
+    else:
+        for i in range(0, values, LANES):
+            v = min(i, last)
+            total = splat(weights[0]) * load_bytes(source + v)
+            for t in range(1, count):
+                total = total + splat(weights[t]) * load_bytes(source + v + t * step)
+            store(target + 4 * v, total)
+
+
+@compiled
+def weighted_pixel(target: int, source: int, weights: np.ndarray, count: int) -> None:
+    """At `target`, three times 16 bytes: red, green and blue of one pixel in 16 rows, the rounded sum of `count` pixels
+    from `source` on, three times 16 float32 each, times the weights."""
+    red = green = blue = splat(np.float32(0.5))  # truncating after that rounds
+    for t in range(count):
+        weight = splat(weights[t])
+        at = source + 12 * LANES * t
+        red = red + weight * load(at)
+        green = green + weight * load(at + 4 * LANES)
+        blue = blue + weight * load(at + 8 * LANES)
+    store_bytes(target, red)
+    store_bytes(target + LANES, green)
+    store_bytes(target + 2 * LANES, blue)
 
 
 @compiled
@@ -71,41 +130,49 @@ def resize(
     start: tuple[int, int],
 ) -> None:
     """Fills `out` (h, w, 3) uint8 with the window at `start` (y, x) of `image` (H, W, 3) uint8 resized to `size` with a
-    low-pass, and flipped left to right; sums in float32, rounded once. Only what the window needs is computed."""
+    low-pass, and flipped left to right; sums in float32, rounded once. Only what the window needs is computed.
+
+    Sixteen rows at a time: lines are summed up first, where numbers lie along the rows. Then they are transposed, so
+    that vectors go down the rows and the sums along the rows take whole vectors too.
+    """
     height, width, _ = image.shape
     rows, columns, _ = out.shape
-    first_y, count_y, weight_y = taps(height, size[0], start[0], rows, radius)
-    first_x, count_x, weight_x = taps(width, size[1], start[1], columns, radius)
+    # Results smaller than the vectors are made larger, and cut.
+    high, wide = max(rows, LANES), max(columns, FEWEST)
+    first_y, count_y, weight_y = taps(height, size[0], start[0], high, radius)
+    first_x, count_x, weight_x = taps(width, size[1], start[1], wide, radius)
     left = first_x[0]
-    values = 3 * (first_x[columns - 1] + count_x[columns - 1] - left)
-    results = out.reshape(rows, 3 * columns)
-    line = np.empty(values, np.float32)
-    top = np.float32(255.0)
-    for y in range(rows):
-        # Rows first: this loop runs along memory and is the one that visits every pixel of the window.
-        above = address_of(image) + 3 * (first_y[y] * width + left)
-        source = array_at(above, values)
-        weight = weight_y[y, 0]
-        for i in range(values):
-            line[i] = weight * source[i]
-        for t in range(1, count_y[y]):
-            source = array_at(above + 3 * width * t, values)
-            weight = weight_y[y, t]
-            for i in range(values):
-                line[i] += weight * source[i]
-        for x in range(columns):
-            i = 3 * (first_x[x] - left)
-            red = green = blue = np.float32(0.5)  # truncating after that rounds
-            for t in range(count_x[x]):
-                weight = weight_x[x, t]
-                red += weight * line[i]
-                green += weight * line[i + 1]
-                blue += weight * line[i + 2]
-                i += 3
-            o = 3 * (columns - 1 - x if flipped else x)
-            results[y, o] = np.uint8(min(max(red, np.float32(0.0)), top))
-            results[y, o + 1] = np.uint8(min(max(green, np.float32(0.0)), top))
-            results[y, o + 2] = np.uint8(min(max(blue, np.float32(0.0)), top))
+    values = 3 * (first_x[wide - 1] + count_x[wide - 1] - left)
+    padded = np.empty((height * width * 3 + LANES) if values < LANES else 0, np.uint8)
+    if values < LANES:  # vectors would read past the image's end
+        padded[: height * width * 3] = image.reshape(-1)
+    enlarged = np.empty((high, wide, 3) if (high, wide) != (rows, columns) else (0, 0, 3), np.uint8)
+    room = max(values, LANES)
+    lines = np.empty((LANES, room), np.float32)
+    turned = np.empty((room, LANES), np.float32)
+    sums = np.empty((3 * wide, LANES), np.uint8)
+    source = (address_of(padded) if values < LANES else address_of(image)) + 3 * left
+    target = address_of(enlarged) if enlarged.size else address_of(out)
+    for block in range(0, high, LANES):
+        top = min(block, high - LANES)  # the last block overlaps the one before
+        for r in range(LANES):
+            y = top + r
+            line, above = address_of(lines) + 4 * room * r, source + 3 * width * first_y[y]
+            weighted_line(line, above, 3 * width, weight_y[y], count_y[y], values)
+        for i in range(0, room, LANES):
+            v = min(i, room - LANES)
+            transpose_floats(
+                address_of(lines) + 4 * v, 4 * room, address_of(turned) + 4 * LANES * v, 4 * LANES
+            )
+        for x in range(wide):
+            o = columns - 1 - x if flipped and x < columns else x
+            pixel = address_of(turned) + 12 * LANES * (first_x[x] - left)
+            weighted_pixel(address_of(sums) + 3 * LANES * o, pixel, weight_x[x], count_x[x])
+        for i in range(0, 3 * wide, LANES):
+            v = min(i, 3 * wide - LANES)
+            transpose_bytes(address_of(sums) + LANES * v, LANES, target + 3 * wide * top + v, 3 * wide)
+    if enlarged.size:
+        out[:] = enlarged[:rows, :columns]
 
 
 def resize_entry(interpolation: str) -> Any:

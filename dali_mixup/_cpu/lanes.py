@@ -1,0 +1,193 @@
+"""Vectors of 16 float32 as values that compiled loops can hold.
+
+LLVM vectorises loops over pixels, but neither sums over a few pixels nor transpositions, so these are written down as
+vectors. It splits them where a processor's are shorter. The results are those of plain float32 arithmetic: no operation
+here is fused with another or changes the order of a sum.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from llvmlite import ir
+from numba import types
+from numba.core.datamodel import models
+from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, register_model
+
+LANES = 16
+
+_INDEX = ir.IntType(32)
+_FLOATS = ir.VectorType(ir.FloatType(), LANES)
+_BYTES = ir.VectorType(ir.IntType(8), LANES)
+_INTEGERS = ir.VectorType(ir.IntType(32), LANES)
+
+
+class _Lanes(types.Type):  # type: ignore[misc]
+    """Numba's name for `_FLOATS`."""
+
+    def __init__(self) -> None:
+        super().__init__(name="lanes of float32")
+
+
+_lanes = _Lanes()
+
+
+@register_model(_Lanes)
+class _Model(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, _FLOATS)
+
+
+@intrinsic
+def splat(_: Any, number: Any) -> Any:
+    """A float32 in every lane."""
+
+    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _splat(builder, args[0])
+
+    return _lanes(types.float32), generated
+
+
+@intrinsic
+def load_bytes(_: Any, address: Any) -> Any:
+    """The 16 bytes at an address as numbers."""
+
+    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        loaded = builder.load(_at(builder, args[0], _BYTES), align=1)
+        return builder.sitofp(builder.zext(loaded, _INTEGERS), _FLOATS)
+
+    return _lanes(types.int64), generated
+
+
+@intrinsic
+def load(_: Any, address: Any) -> Any:
+    """The 16 float32 at an address."""
+
+    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load(_at(builder, args[0], _FLOATS), align=4)
+
+    return _lanes(types.int64), generated
+
+
+@intrinsic
+def store(_: Any, address: Any, values: Any) -> Any:
+    """Write 16 float32 to an address."""
+
+    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.store(args[1], _at(builder, args[0], _FLOATS), align=4)
+        return context.get_dummy_value()
+
+    return types.none(types.int64, _lanes), generated
+
+
+@intrinsic
+def store_bytes(_: Any, address: Any, values: Any) -> Any:
+    """Write 16 bytes to an address: the numbers clipped to 0..255, and truncated."""
+
+    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        low, high = (_splat(builder, ir.Constant(ir.FloatType(), bound)) for bound in (0.0, 255.0))
+        clipped = builder.select(builder.fcmp_ordered(">", args[1], low), args[1], low)
+        clipped = builder.select(builder.fcmp_ordered("<", clipped, high), clipped, high)
+        made = builder.trunc(builder.fptosi(clipped, _INTEGERS), _BYTES)
+        builder.store(made, _at(builder, args[0], _BYTES), align=1)
+        return context.get_dummy_value()
+
+    return types.none(types.int64, _lanes), generated
+
+
+def _transposing(number: Any, network: Callable[[Any, list[Any]], list[Any]]) -> Any:
+    """The function that transposes 16 x 16 numbers: from and to addresses whose lines are so many bytes apart."""
+    kind = ir.VectorType(number, LANES)
+
+    @intrinsic
+    def transpose(_: Any, source: Any, step: Any, target: Any, target_step: Any) -> Any:
+        def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            def line(address: Any, apart: Any, i: int) -> Any:
+                offset = builder.mul(apart, ir.Constant(ir.IntType(64), i))
+                return _at(builder, builder.add(address, offset), kind)
+
+            lines = [builder.load(line(args[0], args[1], i), align=1) for i in range(LANES)]
+            for i, made in enumerate(network(builder, lines)):
+                builder.store(made, line(args[2], args[3], i), align=1)
+            return context.get_dummy_value()
+
+        return types.none(*[types.int64] * 4), generated
+
+    return transpose
+
+
+def _zipped(builder: Any, lines: list[Any]) -> list[Any]:
+    """The lines transposed: half of them dealt between the other half, four times over. Good for lines as short as the
+    shortest vectors."""
+    half = LANES // 2
+    low = [i // 2 + i % 2 * LANES for i in range(LANES)]
+    high = [i + half for i in low]
+    for _ in range(4):
+        pairs = [(lines[i], lines[i + half]) for i in range(half)]
+        lines = [_shuffled(builder, *pair, order) for pair in pairs for order in (low, high)]
+    return lines
+
+
+def _quartered(builder: Any, lines: list[Any]) -> list[Any]:
+    """The lines transposed: first inside blocks of 4 x 4, then the blocks. Good for long vectors, within whose quarters
+    numbers move faster than between them."""
+    quarters = range(0, LANES, 4)
+    halves = [[q + i + j for q in quarters for i in (0, LANES) for j in (k, k + 1)] for k in (0, 2)]
+    dealt = [[q + i + j for q in quarters for i in (k, k + 1) for j in (0, LANES)] for k in (0, 2)]
+    even, odd = ([q + i for q in range(first, 2 * LANES, 8) for i in range(4)] for first in (0, 4))
+    blocks: list[list[Any]] = []
+    for q in quarters:
+        a, b, c, d = lines[q : q + 4]
+        above, below = ([_shuffled(builder, *pair, order) for order in dealt] for pair in ((a, b), (c, d)))
+        blocks.append(
+            [_shuffled(builder, x, y, half) for x, y in zip(above, below, strict=True) for half in halves]
+        )
+    made: list[Any] = [None] * LANES
+    for j, (a, b, c, d) in enumerate(zip(*blocks, strict=True)):
+        for first, side in ((0, even), (4, odd)):
+            left, right = _shuffled(builder, a, b, side), _shuffled(builder, c, d, side)
+            made[first + j] = _shuffled(builder, left, right, even)
+            made[first + 8 + j] = _shuffled(builder, left, right, odd)
+    return made
+
+
+transpose_floats = _transposing(ir.FloatType(), _quartered)
+transpose_bytes = _transposing(ir.IntType(8), _zipped)
+
+
+@infer_global(operator.add)
+class _Sum(ConcreteTemplate):  # type: ignore[misc]
+    cases: ClassVar[list[Any]] = [signature(_lanes, _lanes, _lanes)]
+
+
+@infer_global(operator.mul)
+class _Product(ConcreteTemplate):  # type: ignore[misc]
+    cases: ClassVar[list[Any]] = [signature(_lanes, _lanes, _lanes)]
+
+
+@lower_builtin(operator.add, _Lanes, _Lanes)
+def _add(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    return builder.fadd(*args)
+
+
+@lower_builtin(operator.mul, _Lanes, _Lanes)
+def _multiply(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    return builder.fmul(*args)
+
+
+def _splat(builder: Any, number: Any) -> Any:
+    nothing = ir.Constant(_FLOATS, ir.Undefined)
+    one = builder.insert_element(nothing, number, ir.Constant(_INDEX, 0))
+    return _shuffled(builder, one, nothing, [0] * LANES)
+
+
+def _shuffled(builder: Any, first: Any, second: Any, order: Sequence[int]) -> Any:
+    """The lanes of both vectors, one behind the other, at these places."""
+    return builder.shuffle_vector(first, second, ir.Constant(_INTEGERS, list(order)))
+
+
+def _at(builder: Any, address: Any, kind: Any) -> Any:
+    return builder.inttoptr(address, kind.as_pointer())

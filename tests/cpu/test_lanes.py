@@ -1,0 +1,48 @@
+"""Vectors against NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+
+lanes = pytest.importorskip("dali_mixup._cpu.lanes")
+
+from dali_mixup._cpu.abi import address_of  # noqa: E402
+
+
+@pytest.mark.parametrize(
+    ("transpose", "dtype"), [(lanes.transpose_floats, np.float32), (lanes.transpose_bytes, np.uint8)]
+)
+def test_sixteen_lines_are_transposed_where_they_lie(transpose: Any, dtype: type) -> None:
+    @numba.njit
+    def turned(source: np.ndarray, target: np.ndarray, row: int, column: int, size: int) -> None:
+        first = address_of(source) + size * (row * source.shape[1] + column)
+        transpose(first, size * source.shape[1], address_of(target), size * target.shape[1])
+
+    source = np.random.RandomState(0).randint(0, 256, (20, 40)).astype(dtype)
+    target = np.full((16, 19), 7, dtype)
+    turned(source, target, 3, 5, source.itemsize)
+    np.testing.assert_array_equal(target[:, :16], source[3:19, 5:21].T)
+    assert (target[:, 16:] == 7).all()
+
+
+def test_sums_products_and_bytes() -> None:
+    @numba.njit
+    def done(numbers: np.ndarray, read: np.ndarray, made: np.ndarray, written: np.ndarray) -> None:
+        total = lanes.load(address_of(numbers)) * lanes.splat(numbers[0]) + lanes.load_bytes(address_of(read))
+        lanes.store(address_of(made), total)
+        lanes.store_bytes(address_of(written), total)
+
+    rng = np.random.RandomState(1)
+    numbers = rng.uniform(-20, 20, 16).astype(np.float32)
+    read = np.linspace(0, 255, 16).astype(np.uint8)
+    made, written = np.zeros(17, np.float32), np.full(17, 9, np.uint8)
+    done(numbers, read, made, written)
+    expected = numbers * numbers[0] + read
+    np.testing.assert_array_equal(made[:16], expected)
+    np.testing.assert_array_equal(written[:16], expected.clip(0, 255).astype(np.uint8))
+    assert expected.min() < 0 and expected.max() > 255
+    assert made[16] == 0 and written[16] == 9
