@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from dali_mixup._apply import applied, mixed_targets
 from dali_mixup.methods import Bits, Form, Separable
+
+if TYPE_CHECKING:
+    import torch
+
+    Array = TypeVar("Array", np.ndarray, torch.Tensor)
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,17 @@ class MixPlan:
         mask_of: (N,) int32 index into `masks` or, for SEPARABLE rows, into `curves`; -1 for rows without a mask.
         regime: "mixed"; "clean" in a step that an `Alternation` left alone; "off" outside the schedule.
         unpartnered: number of rows for which a rule by class found no partner.
+        size: (height, width) in pixels for which it was made; None: for rows of any shape, with methods that blend.
+        forms: the forms of all of the policy's methods; a plan's rows may have fewer.
+        averages: whether any of the policy's methods averages pixels instead of copying them.
+        label_smoothing: the policy's.
+
+    Example:
+        >>> plan = MixPolicy(MixUp(lam=0.75), partners="roll").plan(3, seed=0, epoch=0, step=0)
+        >>> plan.apply(np.array([[0.0], [4.0], [8.0]])).tolist()
+        [[2.0], [3.0], [7.0]]
+        >>> plan.targets(np.array([0, 1, 1]), 2).tolist()
+        [[0.75, 0.25], [0.25, 0.75], [0.0, 1.0]]
     """
 
     partners: np.ndarray
@@ -45,6 +64,10 @@ class MixPlan:
     curves: Separable | None = None
     regime: str = "mixed"
     unpartnered: int = 0
+    size: tuple[int, int] | None = None
+    forms: frozenset[Form] = frozenset(Form)
+    averages: bool = True
+    label_smoothing: float = 0.0
 
     def __len__(self) -> int:
         return len(self.method)
@@ -74,3 +97,51 @@ class MixPlan:
     def mixed(self) -> np.ndarray:
         """(N,) bool: rows in which another sample has a share."""
         return self.method >= 0
+
+    def apply(self, x: Array, *, axes: Sequence[int] | None = None, others: Array | None = None) -> Array:
+        """The batch mixed as planned: a new array or tensor, or `x` itself where no row is mixed. `x` never changes.
+
+        Of images, the row with method CutMix, say, has the same pixels as from `fn.mix` or a loader. Tensors are mixed
+        on their device, differentiably in `x`, and under `torch.compile`; those on the CPU, unless a gradient is
+        asked for, with NumPy on `torch.get_num_threads()` threads.
+
+        Args:
+            x: (N, ...) array or tensor of any numbers and rank: images, feature vectors, sound, video, volumes.
+            axes: the axes of x, 0 being the rows, along which the plan's height and width run: (2, 3) for images
+                (N, C, H, W), (1, 2) for (N, H, W, C) and for spectrograms, (2, 3) for video (N, F, H, W, C), whose
+                frames then share a box. One axis, such as (1,), for a plan of height 1. None: the only two adjacent
+                axes of that size. Methods that blend whole rows need none.
+            others: (M, ...), the rows beyond the batch, in the order of the plan's `others`, if it has partners there:
+                partner N + i is row i.
+
+        Returns:
+            In the dtype of `x`, but for integers and bool with a policy that averages pixels: those give float32 for
+            every batch, as from `fn.mix`. Half precision is mixed in float32; resized integers are rounded.
+
+        Raises:
+            TypeError: x is no array or tensor of numbers; for a list the message says how to make one of it.
+            ValueError: another number of rows than the plan's, or axes that are missing or do not have its size.
+        """
+        return applied(self, x, axes, others)
+
+    def targets(
+        self, labels: Any, num_classes: int | None = None, *, others: Any = None
+    ) -> np.ndarray | torch.Tensor:
+        """The soft labels of the batch, sum_j weights[i, j] y[partners[i, j]], as a loader gives them.
+
+        Args:
+            labels: (N,) class ids of an integer type, with `num_classes`; or, without, (N, ...) vectors or numbers of
+                any type: multi-hot labels, distributions, regression values.
+            num_classes: >= 1.
+            others: (M,) or (M, ...), the labels of the rows beyond the batch, as in `apply`.
+
+        Returns:
+            (N, num_classes) float32 with the policy's label smoothing, off = eps / K and on = 1 - eps + eps / K; of
+            vectors their shape in float32 (float64 for float64). A tensor on the labels' device if they are one, else
+            an array.
+
+        Raises:
+            TypeError, ValueError: labels of another length or form, class ids outside [0, num_classes), or label
+                smoothing of vectors, whose effect depends on their meaning.
+        """
+        return mixed_targets(self, labels, num_classes, others)

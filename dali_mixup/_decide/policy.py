@@ -10,8 +10,9 @@ import numpy as np
 
 from dali_mixup._checks import choice, instance, integer, number
 from dali_mixup._decide.alternation import Alternation
+from dali_mixup._decide.combinations import refuse_pairing, refuse_remix, size_of
 from dali_mixup._decide.grouping import followed, groups
-from dali_mixup._decide.partners import Name, PartnerRule, Pool, as_given, as_rule
+from dali_mixup._decide.partners import Name, PartnerRule, as_given, as_rule
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.remix import Remix
 from dali_mixup._decide.scatter import alone, settle, with_draws
@@ -83,13 +84,13 @@ class MixPolicy:
         object.__setattr__(self, "label_smoothing", smoothing)
         choice("MixPolicy", "granularity", self.granularity, GRANULARITIES)
         object.__setattr__(self, "partners", as_given("MixPolicy", self.partners))
-        self._check_pairing()
+        refuse_pairing(self.rule, self.columns, self.granularity)
         instance("MixPolicy", "alternation", self.alternation, Alternation)
         instance("MixPolicy", "remix", self.remix, Remix)
         if self.num_classes is not None:
             classes = integer("MixPolicy", "num_classes", self.num_classes, at_least=1)
             object.__setattr__(self, "num_classes", classes)
-        self._check_remix()
+        refuse_remix(self.remix, self.rule, self.all_methods)
         self.schedules.check(self.all_methods)
         if isinstance(self.schedule, list):
             object.__setattr__(self, "schedule", tuple(self.schedule))
@@ -164,8 +165,8 @@ class MixPolicy:
     def plan(
         self,
         rows: int,
-        height: int,
-        width: int,
+        height: int | None = None,
+        width: int | None = None,
         *,
         seed: int,
         epoch: int,
@@ -179,7 +180,8 @@ class MixPolicy:
 
         Args:
             rows: >= 1, real samples in the batch; partners are drawn among them only. One row is left alone.
-            height, width: size of the images in pixels.
+            height, width: size of the images in pixels. Without them the plan is for rows of any shape, such as feature
+                vectors, with methods that blend.
             seed, rank, epoch, step: the batch's address; step counts from 0 in each epoch. Ranks draw differently.
             labels: class ids, (rows,) or one for every row that partners are chosen from; needed by
                 partners="same_class" and "other_class" and by remix.
@@ -191,18 +193,20 @@ class MixPolicy:
             TypeError, ValueError: rows, height or width < 1, a negative address, a schedule value out of range, or
                 a missing argument that the policy needs.
         """
-        for name, given, least in (
-            ("rows", rows, 1),
-            ("height", height, 1),
-            ("width", width, 1),
-            ("rank", rank, 0),
-        ):
-            integer("MixPolicy.plan", name, given, at_least=least)
+        integer("MixPolicy.plan", "rows", rows, at_least=1)
+        integer("MixPolicy.plan", "rank", rank, at_least=0)
+        size = size_of(self.all_methods, height, width)
         self._check_given(labels, others)
+        common = {
+            "size": size,
+            "forms": frozenset(method.form for method in self.all_methods),
+            "averages": any(method.averages for method in self.all_methods),
+            "label_smoothing": self.label_smoothing,
+        }
         if not self.schedules.active(epoch, step, steps_per_epoch):
-            return alone(rows, self.columns, "off")
+            return alone(rows, self.columns, "off", **common)
         if self.alternation and self.alternation.is_clean(seed=seed, rank=rank, epoch=epoch, step=step):
-            return alone(rows, self.columns, "clean")
+            return alone(rows, self.columns, "clean", **common)
         rng = stream(Purpose.PLAN, seed, rank=rank, epoch=epoch, step=step)
         methods, shares, prob = self._setting(epoch)
         if self.granularity == "pair":
@@ -213,12 +217,12 @@ class MixPolicy:
         group, decisions = groups(self.granularity, partner)
         chosen = np.searchsorted(np.cumsum(shares), rng.random_sample(decisions), side="right")
         chosen[rng.random_sample(decisions) >= prob] = -1
-        plan = alone(rows, self.columns, "mixed")
+        plan = alone(rows, self.columns, "mixed", **common)
         plan.partners[:, 1:] = partner
         for index, method in enumerate(methods):
             mine = np.flatnonzero(chosen == index)
             if len(mine):
-                draws = method.draw(rng, len(mine), height, width)
+                draws = method.draw(rng, len(mine), *(size or (1, 1)))
                 plan = with_draws(plan, method, index, draws, followed(self.granularity, mine, group))
         if self.remix is not None and labels is not None:
             own, other = labels[plan.partners[:, :2]].T
@@ -242,35 +246,6 @@ class MixPolicy:
             raise ValueError(
                 f"MixPolicy: schedule={self.schedule!r}: a function gave two values for one epoch; expected a function "
                 "of the epoch alone, since every rank and every resumed run asks it again"
-            )
-
-    def _check_remix(self) -> None:
-        if self.remix is None:
-            return
-        mapped = [m for m in self.all_methods if getattr(m, "label_map", "identity") != "identity"]
-        wrong = (
-            (self.columns > 2, f"the methods combine {self.columns} images, Remix weighs two labels"),
-            (isinstance(self.rule, Pool), "the unlabelled samples of a Pool have no class to count"),
-            (bool(mapped), f"{mapped} sets the label weights too"),
-        )
-        for refused, why in wrong:
-            if refused:
-                raise ValueError(
-                    f"MixPolicy: remix={self.remix!r} is not possible: {why}; leave one of them out"
-                )
-
-    def _check_pairing(self) -> None:
-        rule, many = self.rule, self.columns > 2
-        if self.granularity == "pair" and (many or not rule.pairable):
-            raise ValueError(
-                f"MixPolicy: granularity='pair' joins rows in pairs; partners={rule!r} with methods of "
-                f"{self.columns} images cannot; expected partners='permutation', 'derangement' or 'flip' and "
-                "methods of two images"
-            )
-        if rule.single and many:
-            raise ValueError(
-                f"MixPolicy: partners={rule!r} gives one partner per row, the methods combine {self.columns} images; "
-                "expected partners='permutation', 'derangement' or 'roll'"
             )
 
     def _check_given(self, labels: np.ndarray | None, others: np.ndarray | None) -> None:

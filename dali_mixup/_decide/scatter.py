@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from dali_mixup._decide.plan import MixPlan
@@ -9,8 +11,9 @@ from dali_mixup.methods import Bits, Draws, Form, Method
 from dali_mixup.methods.masks import joined
 
 
-def alone(rows: int, k: int, regime: str) -> MixPlan:
-    """Every row alone: the partner is the row itself, weights 1, 0, ..."""
+def alone(rows: int, k: int, regime: str, **common: Any) -> MixPlan:
+    """Every row alone: the partner is the row itself, weights 1, 0, ...; `common` are fields that do not depend on
+    rows."""
     weights = np.zeros((rows, k), dtype=np.float32)
     weights[:, 0] = 1
     return MixPlan(
@@ -22,6 +25,7 @@ def alone(rows: int, k: int, regime: str) -> MixPlan:
         form=np.full(rows, Form.NONE, dtype=np.int32),
         mask_of=np.full(rows, -1, dtype=np.int32),
         regime=regime,
+        **common,
     )
 
 
@@ -98,5 +102,6 @@ def extended(plan: MixPlan, rows: int) -> MixPlan:
     fields = dict(more.__dict__)
     if plan.regions is not None:
         fields["regions"] = _regions(None, plan.regions, slice(0, n), rows)
-    fields["masks"], fields["curves"] = plan.masks, plan.curves
+    for name in ("masks", "curves", "size", "forms", "averages", "label_smoothing"):
+        fields[name] = getattr(plan, name)
     return MixPlan(**fields)

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from dali_mixup._apply.validity import refuse_invalid
 from dali_mixup._checks import number
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.policy import MixPolicy
-from dali_mixup._decide.validity import refuse_invalid
 from dali_mixup._graph.feed_kernels import of_kernels
 from dali_mixup._graph.feed_operators import of_blends, of_curves, of_masks, of_pastes, of_resizes
 from dali_mixup.methods import Form

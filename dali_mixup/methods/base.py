@@ -66,6 +66,11 @@ class Method(ABC):
         """True if every pixel of a mask comes from one image: masks of 0 and 1."""
         return False
 
+    @property
+    def averages(self) -> bool:
+        """True if pixels of the result can be averages of two images' pixels. A resized image is not one of these."""
+        return self.form in (Form.BLEND, Form.SEPARABLE) or (self.form == Form.MASK and not self.hard)
+
     @abstractmethod
     def draw(self, rng: np.random.RandomState, n: int, height: int, width: int) -> Draws:
         """n independent decisions for images of height x width pixels. Pure except for the stream's position."""

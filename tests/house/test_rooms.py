@@ -16,6 +16,7 @@ PACKAGE = Path(dali_mixup.__file__).parent
 # From the inside out: a room imports only from rooms before it.
 ROOMS = (
     "methods",
+    "_apply",
     "_decide",
     "_epochs",
     "sources",

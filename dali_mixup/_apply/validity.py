@@ -8,30 +8,33 @@ properties of a plan are checked only if the environment has DALI_MIXUP_CHECK=1.
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dali_mixup._decide.plan import MixPlan
 from dali_mixup.methods import Form
+
+if TYPE_CHECKING:
+    from dali_mixup._decide.plan import MixPlan
 
 SWITCH = "DALI_MIXUP_CHECK"
 TOLERANCE = 1e-5  # of weights and means in float32
 
 
-def refuse_invalid(plan: MixPlan, height: int, width: int) -> None:
+def refuse_invalid(plan: MixPlan, height: int, width: int, rows: int | None = None) -> None:
     """Raise ValueError for a plan that does not fit its batch of `height` x `width` images, naming the first bad row.
+    Partners must be below `rows`, which is the plan's number unless there are rows beyond the batch.
 
     Plans come from the methods of this library and from those that users write; both may have faults.
     """
-    _refuse_out_of_range(plan, height, width)
+    _refuse_out_of_range(plan, height, width, len(plan) if rows is None else rows)
     if os.environ.get(SWITCH, "") not in ("", "0"):
         _refuse_inconsistent(plan, height, width)
 
 
-def _refuse_out_of_range(plan: MixPlan, height: int, width: int) -> None:
+def _refuse_out_of_range(plan: MixPlan, height: int, width: int, rows: int) -> None:
     """Check everything that becomes an address or a size."""
-    n = len(plan)
-    _refuse((plan.partners < 0) | (plan.partners >= n), plan, f"partners outside [0, {n})")
+    _refuse((plan.partners < 0) | (plan.partners >= rows), plan, f"partners outside [0, {rows})")
     y0, x0, y1, x1 = plan.boxes.T
     outside = (y0 < 0) | (x0 < 0) | (y0 > y1) | (x0 > x1) | (y1 > height) | (x1 > width)
     _refuse(outside, plan, f"a box outside the image of {height} x {width} pixels")

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dali_mixup._apply.validity import SWITCH, refuse_invalid
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.policy import MixPolicy
-from dali_mixup._decide.validity import SWITCH, refuse_invalid
 from dali_mixup._graph.feed import PlanFeed
 from dali_mixup.methods import REGISTRY, CutMix, FMix, Form, GMix, Method, MixUp, Mosaic, ResizeMix, VHMixUp
 

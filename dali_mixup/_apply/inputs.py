@@ -1,0 +1,62 @@
+"""What a plan can be carried out on, and the messages for what it cannot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dali_mixup._apply.axes import OWNER
+from dali_mixup._apply.validity import refuse_invalid
+
+if TYPE_CHECKING:
+    from dali_mixup._decide.plan import MixPlan
+
+
+def check_array(x: np.ndarray) -> None:
+    """Raise TypeError unless the array holds numbers."""
+    if x.dtype == object:
+        raise TypeError(unequal(f"an array of {len(x)} objects" if x.ndim else "an object"))
+    if x.dtype.kind not in "biufc":
+        raise TypeError(f"{OWNER}: x is an array of {x.dtype}, expected numbers")
+
+
+def not_an_array(x: Any) -> str:
+    """The message for anything but an array or a tensor."""
+    if isinstance(x, (list, tuple)):
+        shapes = {np.shape(item) for item in x if not isinstance(item, (list, tuple))}
+        if len(shapes) > 1:
+            return unequal(f"a {type(x).__name__} of items of the shapes {sorted(shapes)[:3]}")
+        return f"{OWNER}: x is a {type(x).__name__}; stack its items into one array or tensor, as np.stack(x) does"
+    return f"{OWNER}: x is a {type(x).__name__}, expected a NumPy array or a torch tensor"
+
+
+def unequal(what: str) -> str:
+    """The message for rows of different shapes."""
+    return (
+        f"{OWNER}: x is {what}; rows of different lengths cannot be mixed: pad or crop them to one shape and stack "
+        "them into one array or tensor"
+    )
+
+
+def check_shapes(plan: MixPlan, shape: tuple[int, ...], others: tuple[int, ...] | None) -> None:
+    """Raise ValueError unless x of `shape` has the plan's rows, and the rows beyond them have the same shape."""
+    if not shape or shape[0] != len(plan):
+        raise ValueError(
+            f"{OWNER}: x has shape {shape}, but the plan is for {len(plan)} rows; plan for the rows that the batch has"
+        )
+    if others is not None and (not others or others[1:] != shape[1:]):
+        raise ValueError(
+            f"{OWNER}: others has shape {others}; expected (M, ...) with rows like x, of shape {shape}"
+        )
+
+
+def check_values(plan: MixPlan, more: int | None) -> None:
+    """Raise ValueError for a plan that does not fit its rows, with `more` rows beyond them; None: with no such rows."""
+    rows = len(plan) + (more or 0)
+    if more is None and (plan.partners >= rows).any():
+        raise ValueError(
+            f"{OWNER}: the plan has partners beyond its {rows} rows, from Neighbours or Pool; give them as others="
+        )
+    height, width = plan.size or (1, 1)
+    refuse_invalid(plan, height, width, rows)

@@ -1,0 +1,91 @@
+"""The label part of a plan on arrays and tensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dali_mixup._checks import integer
+
+if TYPE_CHECKING:
+    from dali_mixup._decide.plan import MixPlan
+
+OWNER = "MixPlan.targets"
+
+
+def mixed(plan: MixPlan, labels: Any, num_classes: int | None, others: Any) -> Any:
+    """See `MixPlan.targets`."""
+    if not hasattr(labels, "dtype"):
+        labels = np.asarray(labels)
+    given, more = tuple(labels.shape), None if others is None else tuple(np.shape(others))
+    if not given or given[0] != len(plan) or (more is not None and more[1:] != given[1:]):
+        also = "" if more is None else f", and those beyond the batch {more}"
+        raise ValueError(
+            f"{OWNER}: labels have shape {given}{also}; expected ({len(plan)},) class ids, or vectors of one length"
+        )
+    if num_classes is not None:
+        integer(OWNER, "num_classes", num_classes, at_least=1)
+        if len(given) != 1:
+            raise ValueError(
+                f"{OWNER}: num_classes={num_classes} with labels of shape {given}; expected ({len(plan)},) class ids, "
+                "or no num_classes for vectors"
+            )
+    elif plan.label_smoothing:
+        raise ValueError(
+            f"{OWNER}: labels without num_classes are vectors, and the effect of the policy's label_smoothing="
+            f"{plan.label_smoothing:g} on them depends on their meaning; give num_classes if they are class ids, else "
+            "use label_smoothing=0 and smooth the vectors beforehand"
+        )
+    if isinstance(labels, np.ndarray):
+        known = labels if others is None else np.concatenate([labels, others])
+        return _of_arrays(plan, known, num_classes)
+    return _of_tensors(plan, labels, num_classes, others)
+
+
+def _check_ids(num_classes: int, integers: bool, dtype: Any, low: int, high: int) -> None:
+    if not integers:
+        raise TypeError(
+            f"{OWNER}: labels of type {dtype} with num_classes={num_classes}; expected class ids of an integer type, "
+            "or no num_classes for vectors"
+        )
+    if low < 0 or high >= num_classes:
+        raise ValueError(
+            f"{OWNER}: class ids from {low} to {high}, expected them in [0, {num_classes}); an unlabelled partner, of "
+            "partners=Pool(...), has no target"
+        )
+
+
+def _of_arrays(plan: MixPlan, labels: np.ndarray, num_classes: int | None) -> np.ndarray:
+    if num_classes is None:
+        dtype = np.float64 if labels.dtype == np.float64 else np.float32
+        found = labels[plan.partners].astype(dtype)
+        return np.einsum("nk,nk...->n...", plan.weights.astype(dtype), found)
+    _check_ids(num_classes, labels.dtype.kind in "iu", labels.dtype, int(labels.min()), int(labels.max()))
+    # In the same steps as `MixedTargets.dense`, for the same bits.
+    made = np.full((len(plan), num_classes), plan.label_smoothing / num_classes, np.float32)
+    weights = plan.weights * np.float32(1.0 - plan.label_smoothing)
+    rows = np.arange(len(plan))
+    for j in range(plan.partners.shape[1]):
+        made[rows, labels[plan.partners[:, j]]] += weights[:, j]
+    return made
+
+
+def _of_tensors(plan: MixPlan, labels: Any, num_classes: int | None, others: Any) -> Any:
+    import torch
+
+    from dali_mixup.targets import MixedTargets
+
+    if others is not None:
+        labels = torch.cat([labels, others])
+    partners, weights = (torch.as_tensor(array).to(labels.device) for array in (plan.partners, plan.weights))
+    found = labels[partners.long()]
+    if num_classes is None:
+        dtype = torch.float64 if labels.dtype == torch.float64 else torch.float32
+        return (weights.reshape(*weights.shape, *[1] * (found.dim() - 2)) * found.to(dtype)).sum(1)
+    integers = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
+    # A look at the values would break a compiled graph and make a GPU wait.
+    looks = labels.device.type == "cpu" and not torch.compiler.is_compiling()
+    low, high = (int(labels.min()), int(labels.max())) if looks else (0, 0)
+    _check_ids(num_classes, integers, labels.dtype, low, high)
+    return MixedTargets(found.long(), weights, plan.label_smoothing).dense(num_classes)

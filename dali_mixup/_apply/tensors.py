@@ -1,0 +1,197 @@
+"""A plan on torch tensors, all rows at once: differentiable, on any device, and without a branch that depends on the
+plan's numbers, so that `torch.compile` makes one graph of it.
+
+A tensor on the CPU that needs no gradient is mixed by `arrays`, which touches fewer bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dali_mixup._apply import arrays
+from dali_mixup._apply.axes import OWNER, spatial_axes
+from dali_mixup._apply.inputs import check_shapes, check_values, not_an_array, unequal
+from dali_mixup._apply.resizing import HALF, triangles
+from dali_mixup.methods import Bits, Form, Separable
+
+if TYPE_CHECKING:
+    from dali_mixup._decide.plan import MixPlan
+
+
+def mixed(plan: MixPlan, x: Any, axes: Sequence[int] | None, others: Tensor | None) -> Tensor:
+    """See `MixPlan.apply`."""
+    if not isinstance(x, Tensor):
+        raise TypeError(not_an_array(x))
+    if x.is_nested:
+        raise TypeError(unequal("a nested tensor"))
+    if x.layout != torch.strided:
+        raise TypeError(
+            f"{OWNER}: x is a tensor of layout {x.layout}; expected a dense one, as x.to_dense() is"
+        )
+    traced = torch.compiler.is_compiling()
+    check_shapes(plan, tuple(x.shape), None if others is None else tuple(others.shape))
+    if not traced:
+        check_values(plan, None if others is None else len(others))
+    floating = x.is_floating_point() or x.is_complex()
+    dtype = x.dtype if floating or not plan.averages else torch.float32
+    forms = plan.forms if traced else frozenset(Form(form) for form in np.unique(plan.form))
+    if not forms - {Form.NONE}:
+        return x.to(dtype)
+    source = x if others is None else torch.cat([x, others])
+    if not traced and _by_numpy(x) and _by_numpy(source):
+        # torch's memory, because NumPy asks for huge pages, which the system may take a long time to find.
+        out = torch.empty_like(x, dtype=dtype)
+        arrays.fill(
+            out.numpy(), plan, x.numpy(force=True), source.numpy(force=True), axes, torch.get_num_threads()
+        )
+        return out
+    made = x.to(dtype)
+    if Form.BLEND in forms:
+        made = _where(plan, Form.BLEND, made, _blended(plan, x, source))
+    if plan.size is None or not forms - {Form.NONE, Form.BLEND}:
+        return made
+    found = spatial_axes(tuple(x.shape), plan.size, axes)
+    x, source, made = (_height_and_width_first(tensor, found) for tensor in (x, source, made))
+    for form, function in ((Form.PASTE, _pasted), (Form.RESIZE, _resized)):
+        if form in forms:
+            made = _where(plan, form, made, function(plan, x, source))
+    for form, masks in ((Form.MASK, plan.masks), (Form.SEPARABLE, plan.curves)):
+        if form in forms and masks is not None:
+            made = _where(plan, form, made, _masked(plan, x, source, masks))
+    return torch.movedim(made[:, 0], 1, found[0]) if len(found) == 1 else torch.movedim(made, (1, 2), found)
+
+
+def _by_numpy(x: Tensor) -> bool:
+    """True if NumPy can read the tensor, and nothing needs to know what happens to it."""
+    followed = x.requires_grad and torch.is_grad_enabled()
+    return type(x) is Tensor and x.device.type == "cpu" and not followed and x.dtype != torch.bfloat16
+
+
+def _height_and_width_first(tensor: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """(n, H, W, ...), a view; H = 1 where `axes` is only the width."""
+    if len(axes) == 1:
+        return torch.movedim(tensor, axes[0], 1)[:, None]
+    return torch.movedim(tensor, axes, (1, 2))
+
+
+def _on(x: Tensor, array: np.ndarray) -> Tensor:
+    return torch.as_tensor(array).to(x.device, non_blocking=True)
+
+
+def _column(x: Tensor, array: np.ndarray) -> Tensor:
+    """(N,) numbers, one per row, that broadcast with x."""
+    return _on(x, array).reshape(-1, *[1] * (x.dim() - 1))
+
+
+def _partner(plan: MixPlan, x: Tensor, source: Tensor, j: int) -> Tensor:
+    return source.index_select(0, _on(x, plan.partners[:, j]))
+
+
+def _where(plan: MixPlan, form: Form, made: Tensor, of_form: Tensor) -> Tensor:
+    """`made`, with the rows of one form replaced."""
+    return torch.where(_column(made, plan.form == form), of_form.to(made.dtype), made)
+
+
+def _compute(x: Tensor) -> torch.dtype:
+    wide = x.is_complex() or x.dtype == torch.float64
+    return x.dtype if wide else torch.float32
+
+
+def _blended(plan: MixPlan, x: Tensor, source: Tensor) -> Tensor:
+    """sum_j w_j x_j, of the columns with a share: 0 times infinity would be NaN."""
+    dtype = _compute(x)
+    total = torch.zeros((), dtype=dtype, device=x.device)
+    for j in range(plan.partners.shape[1]):
+        weights = plan.pixel_weights[:, j]
+        term = (_partner(plan, x, source, j) if j else x).to(dtype) * _column(x, weights)
+        if torch.compiler.is_compiling() or not weights.all():
+            term = torch.where(_column(x, weights != 0), term, 0.0)
+        total = total + term
+    return total
+
+
+def _pasted(plan: MixPlan, x: Tensor, source: Tensor) -> Tensor:
+    """Every pixel from the place in the source that the last rectangle over it says."""
+    height, width = x.shape[1:3]
+    y = torch.arange(height, device=x.device)[:, None]
+    at = torch.arange(width, device=x.device)
+    place = torch.arange(len(plan) * height * width, device=x.device).reshape(len(plan), height, width)
+    if plan.regions is not None:
+        partners, regions = (_on(x, array).long() for array in (plan.partners, plan.regions))
+        for r in range(regions.shape[1]):
+            column, sy, sx, ty, tx, h, w = (number[:, None, None] for number in regions[:, r].unbind(1))
+            inside = (y >= ty) & (y < ty + h) & (at >= tx) & (at < tx + w)
+            image = partners.gather(1, column[:, 0])[:, :, None]
+            there = (image * height + y - ty + sy) * width + at - tx + sx
+            place = torch.where(inside, there, place)
+    pixels = source.reshape(-1, *source.shape[3:])
+    return pixels[place.reshape(-1)].reshape(x.shape)
+
+
+def _resized(plan: MixPlan, x: Tensor, source: Tensor) -> Tensor:
+    """Column 1's whole image in the box, by one matrix down and one across, each with zeros outside the box."""
+    dtype = _compute(x)
+    integers = not (x.is_floating_point() or x.is_complex())
+    whole = _partner(plan, x, source, 1).to(torch.float64 if integers else dtype)
+    boxes = _on(x, plan.boxes)
+    inside = torch.ones((), dtype=torch.bool, device=x.device)
+    # TF32 and autocast would round the pixels to fewer bits than they have.
+    for axis, (start, end) in ((1, (0, 2)), (2, (1, 3))):
+        extent = x.shape[axis]
+        pixels = torch.arange(extent, device=x.device)
+        first, last = boxes[:, start, None], boxes[:, end, None]
+        within = (pixels >= first) & (pixels < last)
+        length = (last - first).clip(1).to(torch.float64)
+        matrix = triangles((pixels - first)[:, :, None], extent, length[:, :, None], pixels)
+        matrix = torch.where(within[:, :, None], matrix, 0.0).to(whole.dtype)
+        whole = _product(matrix, whole, axis)
+        shape = [-1, 1, 1]
+        shape[axis] = extent
+        inside = inside & within.reshape(shape)
+    small = torch.floor(whole + HALF) if integers else whole
+    inside = inside.reshape(*inside.shape, *[1] * (x.dim() - 3))
+    return torch.where(inside, small, x.to(small.dtype))
+
+
+def _product(matrix: Tensor, images: Tensor, axis: int) -> Tensor:
+    """(N, ...) images with each row's (n, m) matrix applied along an axis."""
+    moved = images.movedim(axis, 1)
+    with torch.autocast(images.device.type, enabled=False):
+        done = torch.bmm(matrix, moved.flatten(2) if moved.dim() > 2 else moved[:, :, None])
+    return done.reshape(moved.shape).movedim(1, axis)
+
+
+def _masked(plan: MixPlan, x: Tensor, source: Tensor, masks: Any) -> Tensor:
+    """mask x_0 + (1 - mask) x_1; a hard mask copies. Rows without a mask are anything."""
+    hard = isinstance(masks, Bits)
+    known = _known(x, masks)
+    # One mask for all rows is not repeated.
+    mask = known if len(known) == 1 else known[_on(x, plan.mask_of).long().clip(0, len(known) - 1)]
+    mask = mask.reshape(*mask.shape, *[1] * (x.dim() - 3))
+    partner = _partner(plan, x, source, 1)
+    if hard:
+        return torch.where(mask, x, partner)
+    dtype = _compute(x)
+    mask = mask.to(dtype)
+    return mask * x.to(dtype) + (1 - mask) * partner.to(dtype)
+
+
+def _known(x: Tensor, masks: Bits | Separable | np.ndarray) -> Tensor:
+    """(m, H, W): bool of bits, else float32. Bits and curves take fewer bytes to a GPU than pixels."""
+    if isinstance(masks, Bits):
+        return _bits(x, masks)
+    if isinstance(masks, Separable):
+        down, across = _on(x, masks.down), _on(x, masks.across)
+        return down[:, 1, :, None] * across[:, 1, None] + down[:, 0, :, None] + across[:, 0, None]
+    return _on(x, masks).to(torch.float32)
+
+
+def _bits(x: Tensor, masks: Bits) -> Tensor:
+    places = torch.arange(7, -1, -1, device=x.device, dtype=torch.uint8)
+    spread = (_on(x, masks.packed)[:, :, :, None] >> places) & 1
+    return spread.flatten(2)[:, :, : masks.width].bool()

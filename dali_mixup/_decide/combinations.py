@@ -1,0 +1,61 @@
+"""Settings of a policy that do not go together, and arguments that its methods need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dali_mixup._checks import integer
+from dali_mixup._decide.partners import PartnerRule, Pool
+from dali_mixup._decide.remix import Remix
+from dali_mixup.methods import Form, Method
+
+
+def refuse_pairing(rule: PartnerRule, columns: int, granularity: str) -> None:
+    """Raise ValueError for a partner rule that cannot give what the methods and the granularity need."""
+    many = columns > 2
+    if granularity == "pair" and (many or not rule.pairable):
+        raise ValueError(
+            f"MixPolicy: granularity='pair' joins rows in pairs; partners={rule!r} with methods of {columns} images "
+            "cannot; expected partners='permutation', 'derangement' or 'flip' and methods of two images"
+        )
+    if rule.single and many:
+        raise ValueError(
+            f"MixPolicy: partners={rule!r} gives one partner per row, the methods combine {columns} images; expected "
+            "partners='permutation', 'derangement' or 'roll'"
+        )
+
+
+def refuse_remix(remix: Remix | None, rule: PartnerRule, methods: Sequence[Method]) -> None:
+    """Raise ValueError for settings that Remix cannot be used with."""
+    if remix is None:
+        return
+    columns = max(method.columns for method in methods)
+    mapped = [m for m in methods if getattr(m, "label_map", "identity") != "identity"]
+    wrong = (
+        (columns > 2, f"the methods combine {columns} images, Remix weighs two labels"),
+        (isinstance(rule, Pool), "the unlabelled samples of a Pool have no class to count"),
+        (bool(mapped), f"{mapped} sets the label weights too"),
+    )
+    for refused, why in wrong:
+        if refused:
+            raise ValueError(f"MixPolicy: remix={remix!r} is not possible: {why}; leave one of them out")
+
+
+def size_of(methods: Sequence[Method], height: int | None, width: int | None) -> tuple[int, int] | None:
+    """(height, width) in pixels of the images to plan for, or None for rows of any shape.
+
+    Raises:
+        TypeError, ValueError: one of the two is missing or < 1, or both are and a method mixes parts of images.
+    """
+    if height is None and width is None:
+        shaped = [method.name for method in methods if method.form != Form.BLEND]
+        if shaped:
+            raise ValueError(
+                f"MixPolicy.plan: no height and width, but {', '.join(shaped)} mixes parts of images; give their size "
+                "in pixels (only methods that blend whole rows, such as MixUp, need none)"
+            )
+        return None
+    return (
+        integer("MixPolicy.plan", "height", height, at_least=1),
+        integer("MixPolicy.plan", "width", width, at_least=1),
+    )
