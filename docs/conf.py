@@ -1,9 +1,9 @@
 """The documentation site: `make docs` builds it into site/, with warnings as errors.
 
 The guides are the Markdown files beside this one, which can be read in the repository too. The pages of the API are
-made from the docstrings of every public name (site_pages.py). Sphinx, because it imports what it documents: public names
-are lazy imports from private modules, which tools that only read the source do not follow. And because it is still kept:
-Material for MkDocs ends in 2027.
+made from the docstrings of every public name (site_pages.py). Sphinx, because it imports what it documents: public
+names are lazy imports from private modules, which tools that only read the source do not follow. And because it is
+maintained: Material for MkDocs ends in 2027.
 """
 
 from __future__ import annotations

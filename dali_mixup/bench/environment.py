@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import subprocess
@@ -16,22 +15,11 @@ import torch
 from PIL import Image, UnidentifiedImageError
 
 from dali_mixup._epochs.ranks import usable_cores
+from dali_mixup.bench import installation
 from dali_mixup.bench.work import Samples
 
-PACKAGES = (
-    "dali-mixup",
-    "nvidia-dali-cuda120",
-    "nvidia-dali-cuda130",
-    "torch",
-    "torchvision",
-    "timm",
-    "spdl-io",
-    "ffcv",
-    "numba",
-    "numpy",
-    "pillow",
-    "pillow-simd",
-)
+# Measured loaders, beside what every installation names.
+PACKAGES = (*installation.PACKAGES, "dali-mixup", "spdl-io", "ffcv")
 LOOKED_AT = 1000  # images whose headers are read for the statistics
 SUBSAMPLING = {(2, 2): "4:2:0", (2, 1): "4:2:2", (1, 1): "4:4:4", (1, 2): "4:4:0"}
 
@@ -39,19 +27,19 @@ SUBSAMPLING = {(2, 2): "4:2:0", (2, 1): "4:2:2", (1, 1): "4:4:4", (1, 2): "4:4:0
 def environment(data: str) -> dict[str, Any]:
     """Current hardware, software and load of this machine; `data` is a path on the storage that is read."""
     return {
-        "cpu": _cpu_model(),
+        "cpu": installation.cpu_model(),
         "physical_cores": psutil.cpu_count(logical=False),
         "logical_cores": psutil.cpu_count(),
         "usable_cores": usable_cores(),
         "memory_bytes": psutil.virtual_memory().total,
         "load_average": round(os.getloadavg()[0], 2),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "driver": _gpu_driver(),
+        "driver": installation.gpu_driver(),
         "cuda": torch.version.cuda if torch.cuda.is_available() else None,
         "file_system": _file_system(data),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "packages": installation.versions(PACKAGES),
         "commit": _commit(),
     }
 
@@ -88,18 +76,6 @@ def _kind(image: Image.Image) -> str:
     return f"{image.format} {image.mode}{subsampling}"
 
 
-def _cpu_model() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def _gpu_driver() -> str | None:
-    version = Path("/sys/module/nvidia/version")
-    return version.read_text().strip() if version.exists() else None
-
-
 def _file_system(path: str) -> str:
     """Type of the file system that holds the path."""
     real = os.path.realpath(path)
@@ -109,13 +85,6 @@ def _file_system(path: str) -> str:
 
 def _inside(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _commit() -> str | None:

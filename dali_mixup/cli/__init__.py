@@ -16,7 +16,8 @@ from dali_mixup._version import __version__
 from dali_mixup.cli.bench import bench
 from dali_mixup.cli.check import check
 from dali_mixup.cli.demo import demo
-from dali_mixup.cli.errors import Commands
+from dali_mixup.cli.env import env
+from dali_mixup.cli.errors import Commands, ended
 from dali_mixup.cli.gallery import gallery
 from dali_mixup.cli.pack import pack
 from dali_mixup.cli.preview import preview
@@ -28,12 +29,12 @@ app = typer.Typer(
     cls=Commands,
     help="Mixup and CutMix inside NVIDIA DALI pipelines.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.command()(bench)
 app.command()(check)
 app.command()(demo)
+app.command()(env)
 app.command()(gallery)
 app.command()(pack)
 app.command()(preview)
@@ -44,7 +45,9 @@ app.command()(tune)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"dali-mixup {__version__}")
+        from dali_mixup.bench.installation import installation, short
+
+        typer.echo(f"dali-mixup {__version__}\n{short(installation())}")
         raise typer.Exit
 
 
@@ -52,11 +55,25 @@ def _print_version(wanted: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the versions and exit."),
+    ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Results, warnings and errors only: no progress, no choices."),
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Every log line with its time and module, of libraries too."),
     ] = False,
 ) -> None:
+    if quiet and verbose:
+        raise ended("--quiet and --verbose exclude each other; give one of them")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # class names in letters that the locale lacks
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("dali_mixup").setLevel(logging.INFO)  # automatic choices, such as the device
+    if verbose:
+        logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    else:
+        logging.basicConfig(format="%(message)s")
+    # Automatic choices, such as the device, are at INFO. Progress follows the same level (cli/progress.py).
+    logging.getLogger("dali_mixup").setLevel(logging.WARNING if quiet else logging.INFO)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ import typer
 from dali_mixup._files import check_writable
 from dali_mixup._repr import escaped
 from dali_mixup.cli.errors import usage_errors
+from dali_mixup.cli.progress import tracked
 
 if TYPE_CHECKING:
     from dali_mixup.check import Report, Scan
@@ -38,10 +40,13 @@ def check(
         int | None,
         typer.Option(help="Larger images are unfit. Default: 2**28, as for Runtime(max_pixels=...).", min=1),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON, with every file.")
+    ] = False,
 ) -> None:
     """Decode every file and list those that are unfit. Exit code: 0 fit, 1 not fit, 2 the check is impossible."""
     from dali_mixup.check import Report
-    from dali_mixup.check.summary import summary
+    from dali_mixup.check.summary import as_dict, summary
     from dali_mixup.sources.part import Part
 
     with usage_errors():
@@ -55,9 +60,9 @@ def check(
             source = source.subset(Part.parse(part).piece(len(source)))
         _check_targets(source, manifest, exclude)
     report = Report.of(source, _scan(source, threads, max_pixels), whole=part is None)
-    for line in summary(report):
+    for line in [json.dumps(as_dict(report), indent=1)] if as_json else summary(report):
         typer.echo(line)
-    _write(source, report, manifest, exclude)
+    _write(source, report, manifest, exclude, err=as_json)
     raise typer.Exit(0 if report.fit else 1)
 
 
@@ -86,34 +91,31 @@ def _check_targets(source: Source, manifest: Path | None, exclude: Path | None) 
 
 
 def _scan(source: Source, threads: int | None, max_pixels: int | None) -> Scan:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from dali_mixup._graph.options import MAX_PIXELS
     from dali_mixup.check import scan
 
-    columns = (TextColumn("decoding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # On stderr, so that the report can go into a file while the bar stays on the screen.
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=len(source))
-        return scan(
-            source,
-            threads=threads,
-            max_pixels=max_pixels or MAX_PIXELS,
-            progress=lambda done: bar.advance(task, done),
-        )
+    total = 0
+    with tracked("checking", "files") as report:
+
+        def advance(more: int) -> None:
+            nonlocal total
+            total += more
+            report(total, len(source))
+
+        return scan(source, threads=threads, max_pixels=max_pixels or MAX_PIXELS, progress=advance)
 
 
-def _write(source: Source, report: Report, manifest: Path | None, exclude: Path | None) -> None:
+def _write(source: Source, report: Report, manifest: Path | None, exclude: Path | None, err: bool) -> None:
+    """Write the files; `err`: the lines about them go to stderr, since stdout is JSON."""
     from dali_mixup.sources import write_exclude_list, write_manifest
 
     if exclude is not None:
         write_exclude_list(exclude, ((finding.key, finding.problem.value) for finding in report.findings))
-        typer.echo(f"wrote {escaped(str(exclude))}: {len(report.findings)} unfit files")
+        typer.echo(f"wrote {escaped(str(exclude))}: {len(report.findings)} unfit files", err=err)
     if manifest is None:
         return
     if len(report.findings) == len(source):
-        typer.echo("wrote no manifest: no file is fit")
+        typer.echo("wrote no manifest: no file is fit", err=err)
         return
     write_manifest(manifest, source.exclude(finding.index for finding in report.findings), report.sizes)
-    typer.echo(f"wrote {escaped(str(manifest))}: {len(report.sizes)} fit files")
+    typer.echo(f"wrote {escaped(str(manifest))}: {len(report.sizes)} fit files", err=err)

@@ -18,6 +18,7 @@ from dali_mixup._files import NotWritten
 from dali_mixup._repr import escaped
 
 CLOSED_PIPE = 128 + signal.SIGPIPE
+EVERYWHERE = ("--quiet", "--verbose")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -26,6 +27,11 @@ class Commands(TyperGroup):
     code 2: neither a full disk nor a damaged image is a bug, so neither needs a traceback. One that is told to end does
     so by itself, so that nothing is left behind: exit code 130 after Ctrl-C, 143 after SIGTERM, 141 if nobody reads its
     output any more."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        # --quiet and --verbose belong to every command, so they may stand anywhere.
+        everywhere = [each for each in args if each in EVERYWHERE]
+        return super().parse_args(ctx, everywhere + [each for each in args if each not in EVERYWHERE])
 
     def make_context(self, *arguments: Any, **named: Any) -> Any:
         with _one_line():  # --version and --help write already

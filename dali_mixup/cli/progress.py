@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+log = logging.getLogger("dali_mixup")
 
 EVERY = 30.0
 """Seconds between the lines in a log file."""
@@ -36,6 +39,9 @@ def tracked(title: str, unit: str = "") -> Iterator[Report]:
         title: the work.
         unit: what the steps are, to show how many are done per second.
     """
+    if not log.isEnabledFor(logging.INFO):  # --quiet
+        yield _silent
+        return
     console = Console(stderr=True)
     pace = _Pace(unit)
     if not console.is_terminal:
@@ -59,6 +65,10 @@ def tracked(title: str, unit: str = "") -> Iterator[Report]:
             bar.update(task, completed=done, total=of, now=now or str(pace))
 
         yield report
+
+
+def _silent(done: int, of: int, now: str = "") -> None:
+    """Shows nothing."""
 
 
 class _Pace:

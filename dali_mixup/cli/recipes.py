@@ -19,33 +19,51 @@ app = typer.Typer(
     help="The published recipes: list, show, compare, check a file of your own.", no_args_is_help=True
 )
 
+COLUMNS = ("name", "network", "data", "epochs", "top-1", "mixing")
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="A recipe's name, or a YAML file.")]
 
 
 @app.command("list")
-def list_recipes() -> None:
+def list_recipes(as_json: AsJson = False) -> None:
     """Every recipe with its network, length and published accuracy."""
     from dali_mixup.recipes import load_recipe, recipe_names
 
-    rows = [("name", "network", "data", "epochs", "top-1", "mixing")]
-    for name in recipe_names():
-        recipe = load_recipe(name)
-        source = recipe.source
-        network = source.published_model or source.model
-        accuracy = "" if source.top1 is None else f"{source.top1:g}"
-        if "source.top1" in recipe.recalled:
-            accuracy += "?"
-        rows.append((name, network, source.dataset, str(recipe.training.epochs), accuracy, _mixing(recipe)))
-    typer.echo(_table(rows))
+    rows = [_row(name, load_recipe(name)) for name in recipe_names()]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    typer.echo(_table([COLUMNS, *map(_cells, rows)]))
     typer.echo("Published top-1 in percent, not measured here; ? is written from memory.")
 
 
+def _row(name: str, recipe: Recipe) -> dict[str, Any]:
+    source = recipe.source
+    return {
+        "name": name,
+        "network": source.published_model or source.model,
+        "data": source.dataset,
+        "epochs": recipe.training.epochs,
+        "top-1": source.top1,
+        "from memory": "source.top1" in recipe.recalled,
+        "mixing": _mixing(recipe),
+    }
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    accuracy = "" if row["top-1"] is None else f"{row['top-1']:g}{'?' if row['from memory'] else ''}"
+    return tuple(accuracy if key == "top-1" else str(row[key]) for key in COLUMNS)
+
+
 @app.command()
-def show(name: Name) -> None:
+def show(name: Name, as_json: AsJson = False) -> None:
     """Print every value of a recipe, marking those that are uncertain."""
     from dali_mixup.recipes import flat
 
     recipe = _load(name)
+    if as_json:
+        typer.echo(json.dumps(flat(recipe), indent=1))
+        return
     for key, value in flat(recipe).items():
         if key not in ("recalled", "unstated", "omitted") and value is not None and value != "":
             typer.echo(f"{key}: {_text(value)}{_mark(key, recipe)}")

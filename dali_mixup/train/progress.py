@@ -44,10 +44,17 @@ class Stopwatch:
         return max(time.perf_counter() - self._start, 1e-9)
 
 
+EVERY = 30.0
+"""Seconds between the lines in a log file."""
+
+
 class Bar:
-    """A line for the current epoch; silent if `shown` is False (every rank but the first)."""
+    """A line for the current epoch; where there is no terminal, one every 30 seconds. Silent if `shown` is False (every
+    rank but the first, and --quiet)."""
 
     def __init__(self, console: Console, shown: bool):
+        self._lines = console if shown and not console.is_terminal else None
+        self._printed = float("-inf")
         self._progress = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
@@ -76,3 +83,11 @@ class Bar:
     def speed(self, watch: Stopwatch, loss: float) -> None:
         text = f"loss {loss:.3f}, {watch.images_per_second:.0f} img/s, {watch.stall_share:.0%} waiting for the loader"
         self._progress.update(self._task, speed=text)
+        if self._lines is not None and time.monotonic() - self._printed >= EVERY:
+            self._printed = time.monotonic()
+            task = self._progress.tasks[0]
+            self._lines.print(
+                f"epoch {task.fields['epoch']}: {task.completed:.0f} of {task.total:.0f} batches, {text}",
+                soft_wrap=True,
+                highlight=False,
+            )

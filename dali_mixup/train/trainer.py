@@ -11,6 +11,7 @@ epoch's sums. Everything else is a function of the step: the learning rate, the 
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ from dali_mixup.train.records import Records, epoch_line
 from dali_mixup.train.setting_up import batch_size, channels_last, loaders, precision
 from dali_mixup.train.stopping import StopRequest
 from dali_mixup.train.validation import validated
+
+log = logging.getLogger("dali_mixup")
 
 AGREE_EVERY = 8  # steps between checks whether any process was told to stop
 
@@ -110,7 +113,8 @@ class Run:
         self._announce()
         records = Records(self.file.parent, self.epoch, self.options.tensorboard) if self.first else None
         line: dict[str, float] = {}
-        with self.train_loader, self.val_loader, Bar(self.console, self.first) as bar:
+        shown = self.first and log.isEnabledFor(logging.INFO)
+        with self.train_loader, self.val_loader, Bar(self.console, shown) as bar:
             while self.epoch < self.training.epochs:
                 watch = Stopwatch()
                 if not self._train_epoch(stop, bar, watch, records):

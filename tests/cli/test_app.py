@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
 from pathlib import Path
 
+import numba
+import nvidia.dali
 import pytest
+import torch
 import typer
 from typer.testing import CliRunner
 
@@ -40,14 +44,18 @@ def test_every_command_explains_itself(command: str) -> None:
     assert f"Usage: root {command} " in result.output
 
 
-def test_version() -> None:
-    assert CliRunner().invoke(app, ["--version"]).output == f"dali-mixup {__version__}\n"
+def test_version_names_what_a_result_depends_on() -> None:
+    first, second = CliRunner().invoke(app, ["--version"]).output.splitlines()
+    assert first == f"dali-mixup {__version__}"
+    assert f"DALI {nvidia.dali.__version__}, torch {torch.__version__.partition('+')[0]}" in second
+    assert f"Numba {numba.__version__}, Python {platform.python_version()}, GPU: " in second
+    assert f"CUDA {torch.version.cuda}" in second
 
 
 def test_python_dash_m_is_the_same_command() -> None:
     command = [sys.executable, "-m", "dali_mixup", "--version"]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert output == f"dali-mixup {__version__}\n"
+    assert output.startswith(f"dali-mixup {__version__}\nDALI ")
 
 
 def test_a_usage_error_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
