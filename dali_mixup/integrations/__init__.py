@@ -1,3 +1,3 @@
 """The smallest adapters for frameworks that expect a torch DataLoader. Most need none: see docs/frameworks.md."""
 
-__all__ = ["accelerate", "transformers"]
+__all__ = ["accelerate", "torchdata", "transformers"]
