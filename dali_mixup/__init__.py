@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dali_mixup.targets import MixedTargets
     from dali_mixup.viewing import denormalise, to_grid
 
-# `fn` is left out: after `from nvidia.dali import fn` a star import must not replace DALI's own module.
+# `dynamic` and `fn` are left out: after `from nvidia.dali import fn` a star import must not replace DALI's own module.
 __all__ = [
     "Alternation",
     "BadFileError",
@@ -77,7 +77,7 @@ __all__ = [
 
 # Where each public name lives. A name is imported when it is first used, so `import dali_mixup` loads neither
 # DALI nor torch: a policy can be written, or a recipe read, on a machine that has neither.
-_MODULES = ("fn", "latent", "losses", "methods")
+_MODULES = ("dynamic", "fn", "latent", "losses", "methods")
 _HOME = {
     "Alternation": "_decide.alternation",
     "BadFileError": "sources",

@@ -23,10 +23,13 @@ MODULES = {
     "dali_mixup.sources": "Data",
     "dali_mixup.augment": "Augmentation",
     "dali_mixup.fn": "Inside a DALI pipeline",
+    "dali_mixup.dynamic": "DALI's dynamic mode",
+    "dali_mixup.dynamic.nodes": "Nodes of DALI's dynamic mode",
     "dali_mixup.latent": "Inside the network",
     "dali_mixup.losses": "Losses",
     "dali_mixup.recipes": "Recipes",
     "dali_mixup.integrations.accelerate": "Accelerate",
+    "dali_mixup.integrations.torchdata": "torchdata",
     "dali_mixup.integrations.transformers": "Transformers",
 }
 

@@ -57,5 +57,7 @@ def test_the_loaders_load_both() -> None:
 
 
 def test_the_loaders_load_nothing_that_is_built_around_them() -> None:
-    assert around("from dali_mixup import train_loader, val_loader, fn, latent, losses, methods") == []
+    assert (
+        around("from dali_mixup import train_loader, val_loader, fn, dynamic, latent, losses, methods") == []
+    )
     assert "dali_mixup.bench.work" in around("import dali_mixup.bench.work"), "the control"

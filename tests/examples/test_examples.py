@@ -36,6 +36,12 @@ def test_plain_loop_resumes_in_the_middle_of_an_epoch(
     assert capsys.readouterr().out.startswith("2 epochs done")
 
 
+def test_dynamic_mode(run: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
+    given = [*TINY, "--epochs", "2", "--batch-size", "4"]
+    assert 0 <= run("dynamic_mode.py", *given) <= 1
+    assert capsys.readouterr().out.startswith("1 epochs done")
+
+
 @pytest.mark.parametrize("loss", [[], ["--bce"]], ids=["softmax", "bce"])
 def test_timm_step(run: Callable[..., Any], capsys: pytest.CaptureFixture[str], loss: list[str]) -> None:
     given = ["--model", "test_vit", "--image-size", "160", "--epochs", "2", "--batch-size", "8"]

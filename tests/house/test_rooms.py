@@ -24,6 +24,7 @@ ROOMS = (
     "_graph",
     "augment",
     "fn",
+    "dynamic",
     "_loader",
     "latent",
     "integrations",
@@ -104,7 +105,7 @@ def test_a_room_imports_only_from_rooms_before_it(room: str) -> None:
 
 
 def test_the_small_modules_import_no_room_that_needs_dali_or_torch() -> None:
-    rooms = {"augment", "fn", "_loader", "latent", "recipes", "train", "bench", "cli", "check"}
+    rooms = {"augment", "fn", "dynamic", "_loader", "latent", "recipes", "train", "bench", "cli", "check"}
     for name, file in modules():
         if name in SMALL and name not in ("__init__", "__main__"):
             assert not {other.split(".")[0] for other in imported(file)} & rooms, name

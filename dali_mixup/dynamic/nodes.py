@@ -1,0 +1,110 @@
+"""Mixing as a torchdata node, between DALI's own nodes of its dynamic mode (`dynamic.pytorch.nodes`)."""
+
+from __future__ import annotations
+
+import dali_mixup.dynamic.installed  # noqa: F401
+
+# isort: split
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from nvidia.dali.experimental.dynamic.pytorch.nodes import DictMapper
+from torchdata.nodes import BaseNode
+
+from dali_mixup._checks import integer
+from dali_mixup._decide.policy import MixPolicy, as_policy
+from dali_mixup._graph.options import Output
+from dali_mixup.dynamic import mix
+from dali_mixup.dynamic.inputs import as_images, checked_labels
+from dali_mixup.methods import Method
+
+__all__ = ["MixNode"]
+
+
+# DALI's nodes share a metaclass, which keeps their GPU the current one in torchdata's threads.
+class MixNode(BaseNode[dict[str, Any]], metaclass=type(DictMapper)):  # type: ignore[misc, metaclass]
+    """Mixes the batches of dictionaries with the keys "data" (images) and "label", as DALI's nodes `Reader` and
+    `DictMapper` yield them. The decisions are `policy.plan` of (seed, rank, epoch, step).
+
+    `reset()` begins the next epoch. The state holds the position and the source's state; DALI's `Reader` refuses to
+    continue from one (2.4.0 raises NotImplementedError), other sources may do so.
+
+    Args:
+        source: a node of such dictionaries; their other keys pass unchanged.
+        policy: a `MixPolicy`, or one or more methods, chosen with equal odds.
+        num_classes: > 0 for class ids; None: the policy's; if that is None too, the labels are float vectors.
+        seed, rank: each rank passes its own rank, and all the same seed.
+        steps_per_epoch: batches per epoch; needed if the policy has a schedule with a boundary inside an epoch.
+        output, targets: as in `mix`.
+
+    Raises:
+        TypeError, ValueError: arguments outside the above; batches that cannot be mixed.
+    """
+
+    def __init__(
+        self,
+        source: BaseNode[dict[str, Any]],
+        policy: MixPolicy | Method | Sequence[Method],
+        *,
+        num_classes: int | None = None,
+        seed: int = 0,
+        rank: int = 0,
+        steps_per_epoch: int | None = None,
+        output: Output | None = None,
+        targets: Literal["dense", "compact"] = "dense",
+    ):
+        super().__init__()
+        mixing = as_policy("MixNode", policy)
+        if mixing is None:
+            raise TypeError("MixNode: policy=None, expected a MixPolicy (this node is for mixing only)")
+        if mixing.rule.beyond_batch:
+            raise ValueError(
+                f"MixNode: partners={mixing.partners!r} are read in addition to the batch, which only the loaders do; "
+                "expected partners of the batch, such as 'permutation'"
+            )
+        self.source, self.policy = source, mixing
+        if num_classes is not None:
+            integer("MixNode", "num_classes", num_classes, at_least=1)
+            if mixing.num_classes not in (None, num_classes):
+                raise ValueError(
+                    f"MixNode: num_classes={num_classes} but policy.num_classes={mixing.num_classes}; give one of them"
+                )
+        self.num_classes = mixing.num_classes if num_classes is None else num_classes
+        self.address: dict[str, Any] = {
+            "seed": integer("MixNode", "seed", seed, at_least=0),
+            "rank": integer("MixNode", "rank", rank, at_least=0),
+            "steps_per_epoch": steps_per_epoch,
+        }
+        self.options: dict[str, Any] = {"output": output, "targets": targets}
+        self.epoch = self.step = 0
+
+    def reset(self, initial_state: dict[str, Any] | None = None) -> None:
+        super().reset(initial_state)
+        if initial_state is None:
+            self.source.reset(None)
+            self.epoch, self.step = self.epoch + (self.step > 0), 0
+        else:
+            self.source.reset(initial_state["source"])
+            self.epoch, self.step = initial_state["epoch"], initial_state["step"]
+
+    def next(self) -> dict[str, Any]:
+        batch = dict(self.source.next())
+        images, _, (height, width, _) = as_images(batch["data"])
+        labels = checked_labels(batch["label"], images.batch_size, self.num_classes)
+        plan = self.policy.plan(
+            images.batch_size,
+            height,
+            width,
+            labels=None if self.num_classes is None else labels,
+            epoch=self.epoch,
+            step=self.step,
+            **self.address,
+        )
+        batch["data"], batch["label"] = mix(
+            images, labels, plan, num_classes=self.num_classes, **self.options
+        )
+        self.step += 1
+        return batch
+
+    def get_state(self) -> dict[str, Any]:
+        return {"source": self.source.state_dict(), "epoch": self.epoch, "step": self.step}

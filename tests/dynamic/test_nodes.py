@@ -1,0 +1,142 @@
+"""`MixNode` between DALI's nodes and torchdata's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from nvidia.dali.experimental import dynamic as ndd
+
+tn = pytest.importorskip("torchdata.nodes")
+
+from nvidia.dali.experimental.dynamic.pytorch import nodes  # noqa: E402
+
+from dali_mixup import CutMix, MixPolicy, MixUp, Neighbours, Output, Remix, Schedule  # noqa: E402
+from dali_mixup.dynamic import mix  # noqa: E402
+from dali_mixup.dynamic.nodes import MixNode  # noqa: E402
+from tests.fn.test_forms import noise  # noqa: E402
+
+POLICY = MixPolicy([MixUp(0.8), CutMix(1.0)], granularity="sample", label_smoothing=0.1)
+ROWS, H, W, STEPS = 4, 20, 34, 3
+
+
+class Drawn(tn.BaseNode):
+    """Three batches per epoch, numbered, with a state."""
+
+    def reset(self, initial_state: dict[str, Any] | None = None) -> None:
+        super().reset(initial_state)
+        self.at = 0 if initial_state is None else initial_state["at"]
+
+    def next(self) -> dict[str, Any]:
+        if self.at == STEPS:
+            raise StopIteration
+        self.at += 1
+        images = np.stack(noise(ROWS, H, W, seed=self.at))
+        return {
+            "data": ndd.as_batch(images, layout="HWC"),
+            "label": ndd.as_batch(np.arange(ROWS)),
+            "at": self.at,
+        }
+
+    def get_state(self) -> dict[str, Any]:
+        return {"at": self.at}
+
+
+def values(batch: dict[str, Any]) -> list[Any]:
+    return [batch["data"].torch().tolist(), batch["label"].torch().tolist()]
+
+
+def expected(epoch: int, policy: MixPolicy = POLICY, **address: Any) -> list[Any]:
+    made = []
+    for step in range(STEPS):
+        plan = policy.plan(ROWS, H, W, epoch=epoch, step=step, **{"seed": 6, **address})
+        images, targets = mix(
+            np.stack(noise(ROWS, H, W, seed=step + 1)), np.arange(ROWS), plan, num_classes=ROWS
+        )
+        made.append([images.torch().tolist(), targets.torch().tolist()])
+    return made
+
+
+def drawn(policy: Any = POLICY, **options: Any) -> Any:
+    return MixNode(Drawn(), policy, **{"num_classes": ROWS, "seed": 6, **options})
+
+
+def test_every_epoch_has_its_own_plans() -> None:
+    batches = tn.Loader(tn.Mapper(drawn(), values))
+    first, second = list(batches), list(batches)
+    assert first == expected(0) and second == expected(1) and first != second
+
+
+def test_ranks_draw_differently() -> None:
+    assert [values(batch) for batch in tn.Loader(drawn(rank=1))] == expected(0, rank=1) != expected(0)
+
+
+@pytest.mark.parametrize("taken", [0, 1, STEPS])
+def test_a_state_continues_with_what_is_left(taken: int) -> None:
+    batches = tn.Loader(tn.Mapper(drawn(), values))
+    epoch = iter(batches)
+    for _ in range(taken):
+        next(epoch)
+    state = batches.state_dict()
+    again = tn.Loader(tn.Mapper(drawn(), values))
+    again.load_state_dict(state)
+    assert list(again) == (expected(0)[taken:] or expected(1))
+
+
+def test_labels_reach_rules_and_weights_that_need_them() -> None:
+    for policy in (
+        MixPolicy([MixUp(1.0)], partners="other_class"),
+        MixPolicy([MixUp(1.0)], remix=Remix([1, 9, 1, 9])),
+    ):
+        assert [values(batch) for batch in tn.Loader(drawn(policy))] == expected(
+            0, policy, labels=np.arange(ROWS)
+        )
+
+
+def test_other_keys_pass_unchanged() -> None:
+    assert [batch["at"] for batch in tn.Loader(drawn())] == [1, 2, 3]
+
+
+def test_a_schedule_has_its_place_in_the_epoch() -> None:
+    policy = MixPolicy([MixUp(1.0)], schedule=Schedule(start=1))
+    batches = tn.Loader(drawn(policy, steps_per_epoch=STEPS))
+    unmixed = [batch["label"].torch() for batch in batches]
+    assert all(torch.equal(targets, torch.eye(ROWS)) for targets in unmixed)
+    assert not any(torch.equal(batch["label"].torch(), torch.eye(ROWS)) for batch in batches)
+
+
+def test_between_dalis_nodes_and_torchdatas_threads(imagenet_root: Path) -> None:
+    def make(threads: bool) -> list[Any]:
+        node = nodes.Reader(ndd.readers.File, batch_size=8, file_root=str(imagenet_root / "train"))
+        node = nodes.DictMapper(node, lambda data: ndd.resize(ndd.decoders.image(data), size=[16, 16]))
+        node = nodes.ToTorch(MixNode(node, POLICY, num_classes=4, output=Output()))
+        return [part for pair in tn.Loader(tn.Prefetcher(node, 2) if threads else node) for part in pair]
+
+    plain = make(threads=False)
+    assert [tuple(part.shape) for part in plain] == [(8, 3, 16, 16), (8, 4)] * 3
+    assert all(map(torch.equal, plain, make(threads=True)))
+
+
+@pytest.mark.parametrize(
+    ("policy", "options", "error", "message"),
+    [
+        (None, {}, TypeError, "policy=None"),
+        ("mixup", {}, TypeError, "policy='mixup', expected MixPolicy"),
+        (MixPolicy([MixUp(1.0)], num_classes=3), {}, ValueError, "num_classes=4 but policy.num_classes=3"),
+        (POLICY, {"seed": -1}, ValueError, "seed=-1"),
+        (POLICY, {"rank": 1.0}, TypeError, "rank=1.0"),
+        (POLICY, {"num_classes": 0}, ValueError, "num_classes=0"),
+        (
+            MixPolicy([MixUp(1.0)], partners=Neighbours(np.zeros((9, 1), int))),
+            {},
+            ValueError,
+            "partners=.* are read in addition to the batch",
+        ),
+    ],
+)
+def test_wrong_arguments_are_refused(policy: Any, options: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=f"^MixNode: {message}"):
+        drawn(policy, **options)
