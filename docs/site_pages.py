@@ -12,6 +12,9 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 
+# The address of the repository, once it has one: pages then link to the files that the site does not have.
+HOME = ""
+
 # Files of the checkout that are pages.
 INCLUDED = {"README.md": "index", "CHANGELOG.md": "changelog", "CONTRIBUTING.md": "contributing"}
 LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?://|mailto:|#)([^)#\s]+)(#[^)\s]*)?\)")
@@ -65,7 +68,7 @@ def relinked(text: str, file: str, page: str) -> str:
         if path in INCLUDED:
             new = f"{INCLUDED[path]}.md"
         elif (ROOT / path).is_dir() or path == "LICENSE" or path.startswith("docs/upstream/"):
-            return f"{label} (`{path}`)"
+            return f"[{label}]({HOME}/tree/main/{path})" if HOME else f"{label} (`{path}`)"
         else:
             new = posixpath.relpath(path, "docs")
         if "/" in page:

@@ -37,20 +37,34 @@ def gallery(
     first: Annotated[Path, typer.Argument(help="A photograph; its middle square is used.")],
     second: Annotated[Path, typer.Argument(help="Another.")],
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("gallery.png"),
+    only: Annotated[
+        str | None, typer.Option(help="Names of methods, such as mixup,cutmix, in this order. Default: all.")
+    ] = None,
 ) -> None:
     """Draw the effect of every mixing method on two photographs: the images, mixed by DALI, and their label weights."""
     from PIL import Image, ImageOps
 
-    from dali_mixup.methods import REGISTRY
-
     with usage_errors():
+        methods = _methods(only)
         check_picture(out)
         images = [Image.open(path).convert("RGB") for path in (first, second)]
     squares = [ImageOps.fit(image, (SIZE, SIZE)) for image in images]
     names = (first.stem, second.stem)
-    methods = [cls(**fields) for name, cls in REGISTRY.items() for fields in ({}, *VARIANTS.get(name, ()))]
     save_picture(draw_gallery(squares, names, methods), out)
     typer.echo(escaped(f"{len(methods)} ways of mixing {names[0]} with {names[1]}: {out}"))
+
+
+def _methods(only: str | None) -> list[Method]:
+    """The methods to draw: all with their variants, or those that are named."""
+    from dali_mixup.methods import REGISTRY
+
+    if only is None:
+        return [cls(**fields) for name, cls in REGISTRY.items() for fields in ({}, *VARIANTS.get(name, ()))]
+    names = [name.strip() for name in only.split(",")]
+    for name in names:
+        if name not in REGISTRY:
+            raise ValueError(f"--only: there is no method {name!r}, expected some of {', '.join(REGISTRY)}")
+    return [REGISTRY[name]() for name in names]
 
 
 def draw_gallery(
@@ -63,7 +77,7 @@ def draw_gallery(
     unmixed = np.eye(2)
     cells = [_cell("unmixed", batch[i], np.array([0, 1]), unmixed[i], names) for i in range(2)]
     for method in methods:
-        cells.append(_cell(short(method), *mixed(batch, method), names))
+        cells.append(_cell(short(method).removesuffix("()"), *mixed(batch, method), names))
     width, height = max(cell.width for cell in cells), max(cell.height for cell in cells)
     rows = -(-len(cells) // COLUMNS)
     return _tiled(cells, width, height, rows)

@@ -56,3 +56,17 @@ def test_titles_name_what_is_not_a_default():
 def test_a_missing_photograph_is_an_error_of_one_line(photographs):
     result = CliRunner().invoke(app, ["gallery", photographs[0], "nowhere.png"])
     assert result.exit_code == 2 and "nowhere.png" in result.stderr and "Traceback" not in result.output
+
+
+def test_only_the_named_methods_are_drawn(photographs, tmp_path):
+    out = tmp_path / "some.png"
+    result = CliRunner().invoke(app, ["gallery", *photographs, "--only", "mixup, cutmix", "--out", str(out)])
+    assert result.exit_code == 0 and "2 ways" in result.output
+    assert Image.open(out).height < 2 * SIZE, "one row"
+
+
+def test_an_unknown_method_is_refused_before_anything_is_drawn(photographs, tmp_path):
+    out = tmp_path / "none.png"
+    result = CliRunner().invoke(app, ["gallery", *photographs, "--only", "mixup,cutmx", "--out", str(out)])
+    assert result.exit_code == 2 and not out.exists()
+    assert "there is no method 'cutmx', expected some of" in result.output

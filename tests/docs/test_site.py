@@ -96,6 +96,14 @@ def test_links_are_changed_as_they_are_on_the_site(link: str, file: str, page: s
     assert SITE.relinked(link, file, page) == expected
 
 
+def test_what_the_site_lacks_is_linked_in_the_repository_once_that_has_an_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(SITE, "HOME", "https://example.org/dali-mixup")
+    link = SITE.relinked("[a](../benchmarks)", "docs/data.md", "data")
+    assert link == "[a](https://example.org/dali-mixup/tree/main/benchmarks)"
+
+
 def test_docstrings_are_plain_text_with_code() -> None:
     lines = ["x~_i = a * b, |x|, x_ and `a * b`", ">>> a * b"]
     SITE.escaped(lines)
