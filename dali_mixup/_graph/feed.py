@@ -31,6 +31,7 @@ class PlanFeed:
         mean, std: (C,) of the normalisation, in pixel units; folded into BLEND rows.
         height, width: size of the images in pixels.
         compiled: `dali_mixup._cpu` mixes and normalises, and DALI's operators only the RESIZE rows.
+        of_frames: rows are frames (F, H, W, C), not images (H, W, C); not with the compiled kernels.
     """
 
     policy: MixPolicy
@@ -39,6 +40,7 @@ class PlanFeed:
     height: int
     width: int
     compiled: bool = False
+    of_frames: bool = False
 
     @property
     def forms(self) -> frozenset[Form]:
@@ -94,9 +96,15 @@ class PlanFeed:
             names += ["is_separable", "curve_u", "curve_d", "curve_v", "curve_a"]
         return tuple(names)
 
-    def arrays(self, plan: MixPlan, names: Sequence[str]) -> tuple[np.ndarray | list[np.ndarray], ...]:
+    def arrays(
+        self, plan: MixPlan, names: Sequence[str], frames: int = 1
+    ) -> tuple[np.ndarray | list[np.ndarray], ...]:
         """The arrays of those names, each with one entry per row of the batch; ValueError for a plan that does not fit
-        the batch, which no kernel would notice."""
+        the batch, which no kernel would notice.
+
+        Args:
+            frames: images of the plan's size that a row consists of.
+        """
         refuse_invalid(plan, self.height, self.width)
         made: Arrays = {"weights": plan.weights}
         for j in range(1, self.policy.columns):
@@ -106,15 +114,15 @@ class PlanFeed:
         if self.compiled:
             made |= of_kernels(plan, self.mean, self.std, self.masks_are_hard)
         else:
-            made |= self._of_operators(plan)
+            made |= self._of_operators(plan, frames)
         return tuple(made[name] for name in names)
 
-    def _of_operators(self, plan: MixPlan) -> Arrays:
+    def _of_operators(self, plan: MixPlan, frames: int) -> Arrays:
         made: Arrays = {}
         if Form.BLEND in self.forms:
             made |= of_blends(plan, self.mean, self.std, self.blended)
         if Form.PASTE in self.forms:
-            made |= of_pastes(plan, self.height, self.width)
+            made |= of_pastes(plan, self.height, self.width, frames)
         if Form.MASK in self.forms:
             made |= of_masks(plan, self.masks_are_hard, self.width)
         if Form.SEPARABLE in self.forms:

@@ -35,14 +35,14 @@ def regions_of(plan: MixPlan) -> np.ndarray:
     return np.where((plan.form == Form.PASTE)[:, None, None], regions, np.int32(0))
 
 
-def of_pastes(plan: MixPlan, height: int, width: int) -> dict[str, np.ndarray]:
+def of_pastes(plan: MixPlan, height: int, width: int, frames: int = 1) -> dict[str, np.ndarray]:
     """The row's own image first, then its rectangles; rows of other forms paste nothing: their pixels come from another
-    branch."""
-    regions = regions_of(plan)
+    branch. A row of several frames is one tall image of them, with the same rectangles in each."""
+    regions = _in_frames(regions_of(plan), height, frames)
     rows = np.arange(len(plan), dtype=np.int32)[:, None]
     ids = np.concatenate([rows, np.take_along_axis(plan.partners, regions[:, :, 0], 1)], axis=1)
     whole = np.zeros((len(plan), 1, 6), np.int32)
-    whole[np.isin(plan.form, (Form.PASTE, Form.NONE)), 0, 4:] = height, width
+    whole[np.isin(plan.form, (Form.PASTE, Form.NONE)), 0, 4:] = height * frames, width
     geometry = np.concatenate([whole, regions[:, :, 1:]], axis=1)
     # Empty rectangles come first, under the whole image: DALI 2.4's GPU kernel never closes one, and would copy its
     # image over everything below it or to its right.
@@ -56,6 +56,15 @@ def of_pastes(plan: MixPlan, height: int, width: int) -> dict[str, np.ndarray]:
         "paste_to": np.ascontiguousarray(geometry[:, :, 2:4]),
         "paste_shape": np.ascontiguousarray(geometry[:, :, 4:6]),
     }
+
+
+def _in_frames(regions: np.ndarray, height: int, frames: int) -> np.ndarray:
+    """(N, r * frames, 7) regions of frames of that height on top of each other, from those of one frame."""
+    if frames == 1:
+        return regions
+    down = np.zeros((frames, 7), np.int32)
+    down[:, 1] = down[:, 3] = np.arange(frames) * height
+    return (regions[:, :, None] + down).reshape(len(regions), -1, 7)
 
 
 def of_resizes(plan: MixPlan, height: int, width: int) -> dict[str, np.ndarray]:

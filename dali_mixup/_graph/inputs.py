@@ -1,123 +1,121 @@
-"""Checks of the inputs of `fn.mix`, batch by batch: a graph knows neither shapes nor types when it is built."""
+"""Checks of the inputs of `fn.mix`, batch by batch: a graph knows neither shapes nor types when it is built.
+
+DALI would mix something else without an error: boxes would be outside the images, a grey image would be added to each
+channel of a coloured one, the GPU's crop_mirror_normalize would begin again with the first mean where there are more
+channels than means, and one_hot would give a row of off values for a class it does not have.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-from nvidia.dali import fn
-from nvidia.dali.data_node import DataNode
 
-GATES = ("is_blend", "paste_ids", "is_resize", "is_mask", "is_separable")
-"""Arrays of a plan that the operators which depend on the images' size cannot do without."""
+from dali_mixup._graph.layout import Layout
 
 
-def checked(
-    labels: DataNode,
-    nodes: Mapping[str, DataNode],
-    images: DataNode,
-    layout: str,
-    height: int,
-    width: int,
-    means: int,
-    num_classes: int | None,
-) -> tuple[DataNode, dict[str, DataNode]]:
-    """The same labels and arrays of the plan; a batch that cannot be mixed ends the run, where DALI would mix something
-    else without an error: boxes would be outside the images, a grey image would be added to each channel of a coloured
-    one, the GPU's crop_mirror_normalize would begin again with the first mean where there are more channels than means,
-    and one_hot would give a row of off values for a class it does not have.
+def check_shapes(shapes: np.ndarray, layout: Layout, size: tuple[int, int] | None, means: int) -> None:
+    """Raise ValueError for rows that cannot be mixed with each other, or not by plans of this size.
 
     Args:
-        labels: labels on the CPU.
-        nodes: the plan's arrays. Those in `GATES` pass through the check, so that no operator fails before it does.
-        images: images on any device, in `layout`; only their shapes are read.
-        height, width: size for which the plans are made.
+        shapes: (N, dimensions), one line per row.
+        size: (height, width) for which the plans are made; None: for any.
         means: number of means of the normalisation; 1 is for any number of channels.
-        num_classes: number of classes for class ids; None: the labels are vectors.
     """
-    gates = [name for name in GATES if name in nodes]
-    made = fn.python_function(
-        labels,
-        images.shape(device="cpu"),
-        *(nodes[name] for name in gates),
-        function=_Inputs(layout, height, width, means, num_classes),
-        num_outputs=1 + len(gates),
-        batch_processing=True,
-    )
-    labels, *passed = made if gates else [made]
-    return labels, {**nodes, **dict(zip(gates, passed, strict=True))}
-
-
-class _Inputs:
-    """Called by DALI with a batch's labels and shapes. A class, not a closure, so that autograph leaves it alone."""
-
-    def __init__(self, layout: str, height: int, width: int, means: int, num_classes: int | None):
-        self.layout, self.height, self.width = layout, height, width
-        self.means, self.num_classes = means, num_classes
-        self.__name__ = "inputs_of_mix"
-
-    def __call__(self, labels: Any, shapes: Any, *passed: Any) -> Any:
-        self._check_sizes(np.stack([np.asarray(shape) for shape in shapes]))
-        rows = [np.asarray(label) for label in labels]
-        if self.num_classes is None:
-            self._check_vectors(rows)
-        else:
-            self._check_ids(rows, self.num_classes)
-        return (labels, *passed) if passed else labels
-
-    def _check_sizes(self, shapes: np.ndarray) -> None:
-        if shapes.shape[1] != 3:
-            raise ValueError(f"images of {shapes.shape[1]} dimensions; expected {self.layout}, which has 3")
-        y, x, c = (self.layout.index(axis) for axis in "HWC")
-        wrong = shapes[(shapes[:, y] != self.height) | (shapes[:, x] != self.width)]
-        if len(wrong):
-            other = "CHW" if self.layout == "HWC" else "HWC"
-            swapped = wrong[0][c] not in (1, 3, 4) and wrong[0][other.index("C")] in (1, 3, 4)
+    if layout.given is not None and shapes.shape[1] != len(layout.given):
+        raise ValueError(
+            f"{_noun(layout)} of {shapes.shape[1]} dimensions; expected {layout.given}, which has {len(layout.given)}"
+        )
+    if size is not None:
+        _check_size(shapes, layout, size)
+    if layout.images:
+        _check_one_number_of_channels(shapes, layout)
+    different = np.flatnonzero((shapes != shapes[0]).any(1))
+    if len(different):
+        raise ValueError(
+            f"rows of shapes {_shape(shapes[0])} and {_shape(shapes[different[0]])} in one batch; all rows that are mixed "
+            "need one shape: pad or crop them before, for example with fn.pad or fn.slice"
+        )
+    if layout.given is not None and "C" in layout.given and means > 1:
+        channels = shapes[0, layout.given.index("C")]
+        if channels != means:
             raise ValueError(
-                f"an image of {wrong[0][y]} x {wrong[0][x]} pixels ({self.layout} shape {tuple(map(int, wrong[0]))}), "
-                f"but image_size=({self.height}, {self.width}); give the size that the images have"
-                + (
-                    f", and layout='{other}', which their shape looks like"
-                    if swapped
-                    else ", or resize them before"
-                )
-            )
-        channels = np.unique(shapes[:, c]).tolist()
-        if len(channels) > 1:
-            raise ValueError(
-                f"images of {' and '.join(map(str, channels))} channels in one batch; give all of them the same "
-                "number, for example by decoding to types.RGB"
-            )
-        if self.means not in (1, channels[0]):
-            raise ValueError(
-                f"images of {channels[0]} channels, but output has {self.means} means and deviations; give one for "
+                f"{_noun(layout)} of {channels} channels, but output has {means} means and deviations; give one for "
                 "each channel, or one for all"
             )
 
-    def _check_ids(self, rows: list[np.ndarray], num_classes: int) -> None:
-        wrong = next((row for row in rows if row.size != 1 or row.dtype.kind not in "iu"), None)
-        if wrong is not None:
-            raise ValueError(
-                f"a label of shape {wrong.shape} and type {wrong.dtype} with num_classes={num_classes}; expected one "
-                "integer class id per image (for one-hot, multi-hot or regression vectors leave num_classes out)"
-            )
-        values = np.array([int(row.reshape(())) for row in rows])
-        bad = values[(values < 0) | (values >= num_classes)]
-        if len(bad):
-            raise ValueError(
-                f"label {int(bad[0])} is outside [0, {num_classes}); {len(bad)} of {len(values)} labels in this batch "
-                f"are. Give num_classes >= {int(values.max()) + 1}, or correct the labels"
-            )
 
-    def _check_vectors(self, rows: list[np.ndarray]) -> None:
-        if rows[0].ndim != 1 or any(row.shape != rows[0].shape for row in rows):
-            raise ValueError(
-                f"labels of shapes {sorted({row.shape for row in rows})} without num_classes; expected one vector (C,) "
-                "per image, all of one length (for class ids give num_classes)"
-            )
-        if rows[0].dtype.kind in "iu" and rows[0].size == 1:
-            raise ValueError(
-                f"labels of one {rows[0].dtype} number each without num_classes; give num_classes for class ids, or "
-                "float32 vectors for regression targets"
-            )
+def check_ids(labels: Sequence[np.ndarray], num_classes: int) -> np.ndarray:
+    """(N,) int64 class ids of the labels; ValueError for other labels, or ids outside [0, num_classes)."""
+    wrong = next((label for label in labels if label.size != 1 or label.dtype.kind not in "iu"), None)
+    if wrong is not None:
+        raise ValueError(
+            f"a label of shape {wrong.shape} and type {wrong.dtype} with num_classes={num_classes}; expected one "
+            "integer class id per image (for one-hot, multi-hot or regression vectors leave num_classes out)"
+        )
+    values = np.array([int(label.reshape(())) for label in labels], np.int64)
+    bad = values[(values < 0) | (values >= num_classes)]
+    if len(bad):
+        raise ValueError(
+            f"label {int(bad[0])} is outside [0, {num_classes}); {len(bad)} of {len(values)} labels in this batch "
+            f"are. Give num_classes >= {int(values.max()) + 1}, or correct the labels"
+        )
+    return values
+
+
+def check_vectors(labels: Sequence[np.ndarray]) -> None:
+    """Raise ValueError for labels that are not vectors of one length, or are class ids."""
+    if labels[0].ndim != 1 or any(label.shape != labels[0].shape for label in labels):
+        raise ValueError(
+            f"labels of shapes {sorted({label.shape for label in labels})} without num_classes; expected one vector (C,) "
+            "per image, all of one length (for class ids give num_classes)"
+        )
+    if labels[0].dtype.kind in "iu" and labels[0].size == 1:
+        raise ValueError(
+            f"labels of one {labels[0].dtype} number each without num_classes; give num_classes for class ids, or "
+            "float32 vectors for regression targets"
+        )
+
+
+def _check_size(shapes: np.ndarray, layout: Layout, size: tuple[int, int]) -> None:
+    assert layout.given is not None
+    given = layout.given
+    axes = [given.index(axis) for axis in "HW" if axis in given]
+    expected = size[-len(axes) :]
+    wrong = np.flatnonzero((shapes[:, axes] != expected).any(1))
+    if not len(wrong):
+        return
+    shape = shapes[wrong[0]]
+    found = " x ".join(str(shape[axis]) for axis in axes)
+    raise ValueError(
+        f"{_noun(layout, one=True)} of {found} pixels ({given} shape {_shape(shape)}), but image_size={size}; give the "
+        f"size that the images have{_hint(given, shape)}"
+    )
+
+
+def _hint(given: str, shape: np.ndarray) -> str:
+    if given in ("HWC", "CHW"):
+        other = "CHW" if given == "HWC" else "HWC"
+        if shape[given.index("C")] not in (1, 3, 4) and shape[other.index("C")] in (1, 3, 4):
+            return f", and layout='{other}', which their shape looks like"
+    return ", or resize them before"
+
+
+def _check_one_number_of_channels(shapes: np.ndarray, layout: Layout) -> None:
+    assert layout.given is not None
+    channels = np.unique(shapes[:, layout.given.index("C")]).tolist()
+    if len(channels) > 1:
+        raise ValueError(
+            f"images of {' and '.join(map(str, channels))} channels in one batch; give all of them the same "
+            "number, for example by decoding to types.RGB"
+        )
+
+
+def _noun(layout: Layout, one: bool = False) -> str:
+    if layout.images:
+        return "an image" if one else "images"
+    return "a row" if one else "rows"
+
+
+def _shape(line: np.ndarray) -> tuple[int, ...]:
+    return tuple(map(int, line))

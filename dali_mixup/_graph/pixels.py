@@ -31,7 +31,8 @@ RESIZING = ("resize_size", "resize_start", "resize_to", "resize_shape")
 def mixed_and_normalised(
     images: DataNode, feed: PlanFeed, nodes: Nodes, dtype: types.DALIDataType, output_layout: str
 ) -> DataNode:
-    """Mixed, normalised images (dtype, output_layout) from images (H, W, C), uint8 or float32, HWC."""
+    """Mixed, normalised images (dtype, output_layout) from images (H, W, C), uint8 or float32, HWC; or, with the nodes
+    "frames" and "tall" of `planned`, rows of frames from (F, H, W, C), FHWC."""
     gathered = [fn.permute_batch(images, indices=nodes[f"partner{j}"]) for j in range(1, feed.gathered + 1)]
     own = {"images": images} | {f"image{j}": image for j, image in enumerate(gathered, 1)}
     if feed.compiled:
@@ -82,7 +83,7 @@ def _branches(forms: Sequence[Form], nodes: Nodes, feed: PlanFeed, output: dict[
         folded = {"mean": mine["mean"], "std": mine["std"]}
         done = fn.crop_mirror_normalize(_blend(mine, feed), **folded, **output)
     else:
-        done = fn.crop_mirror_normalize(_mixed(form, mine), **plain, **output)
+        done = fn.crop_mirror_normalize(_mixed(form, mine, feed), **plain, **output)
     return collect(done, _branches(rest, others, feed, output), predicate)
 
 
@@ -98,9 +99,9 @@ def _wanted(form: Form, feed: PlanFeed) -> set[str]:
     return {"images", "image1", "mask", *(["mask_at"] if feed.masks_are_shared else [])}
 
 
-def _mixed(form: Form, nodes: Nodes) -> DataNode:
+def _mixed(form: Form, nodes: Nodes, feed: PlanFeed) -> DataNode:
     if form == Form.RESIZE:
-        return paste_resized(nodes, types.DALIInterpType.INTERP_LINEAR)
+        return paste_resized(nodes, types.DALIInterpType.INTERP_LINEAR, feed.of_frames)
     if form == Form.SEPARABLE:
         return _masked(nodes, _from_curves(nodes))
     mask = nodes["mask"]
@@ -118,24 +119,26 @@ def _blend(nodes: Nodes, feed: PlanFeed) -> DataNode:
 
 
 def paste(images: DataNode, nodes: Nodes) -> DataNode:
-    """One pass: the own image and every rectangle, copied exactly from the batch itself."""
-    return fn.multi_paste(
-        images,
+    """One pass: the own image and every rectangle, copied exactly from the batch itself. DALI pastes into images alone,
+    so frames become a tall one, which copies nothing."""
+    pasted = fn.multi_paste(
+        fn.reshape(images, shape=nodes["tall"], layout="HWC") if "tall" in nodes else images,
         in_ids=nodes["paste_ids"],
         in_anchors=nodes["paste_from"],
         out_anchors=nodes["paste_to"],
         shapes=nodes["paste_shape"],
     )
+    return fn.reshape(pasted, shape=nodes["frames"], layout="FHWC") if "frames" in nodes else pasted
 
 
-def paste_resized(nodes: Nodes, interpolation: types.DALIInterpType) -> DataNode:
+def paste_resized(nodes: Nodes, interpolation: types.DALIInterpType, of_frames: bool = False) -> DataNode:
     """The partner's whole image shrunk into the rectangle; its size is rounded to that of the rectangle already."""
     small = fn.resize(nodes["image1"], size=nodes["resize_size"], interp_type=interpolation, antialias=True)
-    return paste_small(nodes, small)
+    return paste_small(nodes, small, of_frames)
 
 
-def paste_small(nodes: Nodes, small: DataNode) -> DataNode:
-    """The own image with a small one, of the rectangle's size, in the rectangle."""
+def paste_small(nodes: Nodes, small: DataNode, of_frames: bool = False) -> DataNode:
+    """The own image with a small one, of the rectangle's size, in the rectangle; or each of the own frames."""
     # The first rectangle is the whole own image; its size may change with the batch.
     size = fn.reshape(fn.slice(nodes["resize_shape"], start=[0], shape=[1], axes=[0]), shape=[2])
     # On the GPU, DALI 2.4 reads every input of multi_paste with the first one's row length, so both need one size.
@@ -147,6 +150,9 @@ def paste_small(nodes: Nodes, small: DataNode) -> DataNode:
         out_of_bounds_policy="pad",
         fill_values=0,
     )
+    if of_frames:
+        # To paste one image per frame would take one input per frame. The canvas is 0 outside of its rectangle.
+        return _without_rectangle(nodes) + canvas
     return fn.multi_paste(
         nodes["images"],
         canvas,
@@ -154,6 +160,12 @@ def paste_small(nodes: Nodes, small: DataNode) -> DataNode:
         out_anchors=nodes["resize_to"],
         shapes=nodes["resize_shape"],
     )
+
+
+def _without_rectangle(nodes: Nodes) -> DataNode:
+    """The own frames with 0 in the rectangle."""
+    anchor = fn.cast(nodes["resize_start"], dtype=types.DALIDataType.FLOAT) * -1
+    return fn.erase(nodes["images"], anchor=anchor, shape=nodes["resize_size"], axis_names="HW", fill_value=0)
 
 
 def _masked(nodes: Nodes, mask: DataNode) -> DataNode:
