@@ -9,7 +9,7 @@ import numpy as np
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup.methods import Bits, Form
 
-TINY = np.float32(1e-30)  # stands for a weight of 0 under a division; 255 / TINY is still a float32
+TINY = np.float32(1e-25)  # stands for a weight of 0 under a division; an int32 / TINY is still a float32
 
 
 def of_blends(

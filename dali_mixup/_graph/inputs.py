@@ -24,7 +24,8 @@ def check_shapes(shapes: np.ndarray, layout: Layout, size: tuple[int, int] | Non
     """
     if layout.given is not None and shapes.shape[1] != len(layout.given):
         raise ValueError(
-            f"{_noun(layout)} of {shapes.shape[1]} dimensions; expected {layout.given}, which has {len(layout.given)}"
+            f"{_noun(layout)} of {shapes.shape[1]} dimensions; expected {layout.given}, which has {len(layout.given)}; "
+            "give the layout that the rows have, one letter for each axis"
         )
     if size is not None:
         _check_size(shapes, layout, size)
@@ -33,7 +34,7 @@ def check_shapes(shapes: np.ndarray, layout: Layout, size: tuple[int, int] | Non
     different = np.flatnonzero((shapes != shapes[0]).any(1))
     if len(different):
         raise ValueError(
-            f"rows of shapes {_shape(shapes[0])} and {_shape(shapes[different[0]])} in one batch; all rows that are mixed "
+            f"rows of shapes {_shape(shapes[0])} and {_shape(shapes[different[0]])} in one batch; rows that are mixed "
             "need one shape: pad or crop them before, for example with fn.pad or fn.slice"
         )
     if layout.given is not None and "C" in layout.given and means > 1:
@@ -67,8 +68,8 @@ def check_vectors(labels: Sequence[np.ndarray]) -> None:
     """Raise ValueError for labels that are not vectors of one length, or are class ids."""
     if labels[0].ndim != 1 or any(label.shape != labels[0].shape for label in labels):
         raise ValueError(
-            f"labels of shapes {sorted({label.shape for label in labels})} without num_classes; expected one vector (C,) "
-            "per image, all of one length (for class ids give num_classes)"
+            f"labels of shapes {sorted({label.shape for label in labels})} without num_classes; expected one vector "
+            "(C,) per image, all of one length (for class ids give num_classes)"
         )
     if labels[0].dtype.kind in "iu" and labels[0].size == 1:
         raise ValueError(

@@ -1,7 +1,7 @@
 """The axes of a row, and the order in which the graph's operators need them: frames, height, width, channels.
 
-Operators for images know one height and one width. All other axes are either channels, which have a mean and a deviation
-each, or are folded into "frames", which share every decision: a box of a video is the same one in all of its frames.
+Operators for images know one height and one width. All other axes are either channels, which have a mean and a
+deviation each, or are folded into "frames", which share every decision: a box of a video is the same in all its frames.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from dali_mixup._checks import instance
 
 IMAGES = ("HWC", "CHW")
 """Layouts that need no fourth axis."""
@@ -21,8 +19,8 @@ class Layout:
     """The axes of the rows that are given, and of those that are returned.
 
     Args:
-        given: one letter per axis: H and W are those of a box, C the channels, other letters name themselves. None: rows
-            of any shape.
+        given: one letter per axis: H and W are those of a box, C the channels, other letters name themselves. None:
+            rows of any shape.
         made: as `given`, of what is returned: the same, or with C at another end.
         boxed: H and W, or W alone, are the axes that `image_size` gives.
         per_channel: the channels must come last for the operators: they are normalised each by its own number, or move.
@@ -44,21 +42,22 @@ class Layout:
             means: the number of means.
             channels_last: where the channels are returned, last or first; None: where they are given.
         """
-        instance(owner, "layout", given, str)
-        if given is None:
-            given = "HWC" if boxed else None
+        if given is not None and not isinstance(given, str):
+            raise TypeError(f"{owner}: layout={given!r}, expected a string such as 'HWC', or None")
+        if given is None and boxed:
+            given = "HWC"
         channels = given is not None and "C" in given
         if means > 1 and not channels:
             raise ValueError(
-                f"{owner}: output has {means} means and deviations, but layout={given!r} has no channels; give one number "
-                "each, or a layout with C"
+                f"{owner}: output has {means} means and deviations, but layout={given!r} has no channels; give one "
+                "number each, or a layout with C"
             )
         if given is None:
             return cls(None, None, boxed=False, per_channel=False)
         if not given.isalpha() or not given.isascii() or len(set(given)) < len(given) or "N" in given:
             raise ValueError(
-                f"{owner}: layout={given!r}, expected a different letter for each axis of a row, without N, the batch's: "
-                "'HWC', 'CHW', 'FHWC' for video, 'DHW' for volumes, 'HW' for spectrograms"
+                f"{owner}: layout={given!r}, expected a different letter for each axis of a row, without N, the "
+                "batch's: 'HWC', 'CHW', 'FHWC' for video, 'DHW' for volumes, 'HW' for spectrograms"
             )
         rest = given.replace("C", "")
         made = given
@@ -124,11 +123,11 @@ class Layout:
         assert self.given is not None
         if self.boxed and "HW" not in self.needed and ("H" in self.needed or "W" not in self.needed):
             raise ValueError(
-                f"{owner}: layout={self.given!r} with image_size, expected H followed by W, the axes of that size (or W "
-                "alone for a height of 1), as in 'HWC', 'FHWC', 'DHW' or 'HW'"
+                f"{owner}: layout={self.given!r} with image_size, expected H followed by W, the axes of that size "
+                "(or W alone for a height of 1), as in 'HWC', 'FHWC', 'DHW' or 'HW'"
             )
         if self.boxed and self.per_channel and not self.needed.endswith("WC"):
             raise ValueError(
-                f"{owner}: layout={self.given!r} has axes behind W, which is possible with one mean and deviation and the "
-                "same layout returned; otherwise expected H and W last but for C"
+                f"{owner}: layout={self.given!r} has axes behind W, which is possible with one mean and deviation and "
+                "the same layout returned; otherwise expected H and W last but for C"
             )

@@ -1,7 +1,7 @@
 """The plan of each batch as nodes: an operator in Python checks the batch, decides its mixing and returns the arrays.
 
-It sees the rows that the batch has, which DALI lets change, and their labels. It costs CPU time for every array and row,
-about twice that of an external source, which knows neither.
+It sees the rows that the batch has, which DALI lets change, and their labels. It costs CPU time for every array and
+row, about twice that of an external source, which knows neither.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class _Plans:
         else:
             ids = check_ids(given, self.num_classes)
         plan = self._plan(len(given), ids, epoch, step)
-        frames = self.layout.frames(lines[0])
+        frames = self.layout.frames(lines[0].tolist())
         arrays = self.feed.arrays(plan, self.names, frames[0])
         extra = [getattr(plan, name) for name in self.extra]
         made = [_rows(array) for array in (*arrays, *extra)]
@@ -118,10 +118,11 @@ class _Plans:
             ) from error
 
     def _shapes(self, line: np.ndarray, frames: tuple[int, int, int, int]) -> list[np.ndarray]:
-        """The shapes of a row in the order of `shape_names`: as it is given, as the operators work on it, with its frames
-        on top of each other, as it is returned."""
+        """The shapes of a row in the order of `shape_names`: as it is given, as the operators work on it, with its
+        frames on top of each other, as it is returned."""
         f, h, w, c = frames
-        shapes = [tuple(line), frames, (f * h, w, c), self.layout.made_shape(line)]
+        given = line.tolist()
+        shapes = [given, frames, (f * h, w, c), self.layout.made_shape(given)]
         return [np.array(shape, np.int32) for shape in shapes[: len(self.shape_names)]]
 
 

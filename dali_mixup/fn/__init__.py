@@ -13,7 +13,6 @@ from nvidia.dali.data_node import DataNode
 from nvidia.dali.pipeline import do_not_convert
 
 from dali_mixup._decide.policy import MixPolicy
-from dali_mixup._graph.feed import PlanFeed
 from dali_mixup._graph.labels import compact, dense_classes, dense_vectors
 from dali_mixup._graph.options import Output
 from dali_mixup._graph.pixels import mixed_and_normalised
@@ -23,12 +22,6 @@ from dali_mixup.fn.arguments import Arguments
 from dali_mixup.methods import Method
 
 __all__ = ["PlanNodes", "mix"]
-
-DTYPES = {
-    "float32": types.DALIDataType.FLOAT,
-    "float16": types.DALIDataType.FLOAT16,
-    "uint8": types.DALIDataType.UINT8,
-}
 
 
 class PlanNodes(NamedTuple):
@@ -67,9 +60,9 @@ def mix(
 
     Call it in a `pipeline_def` function, with or without `enable_conditionals`, outside any `if`. The decisions are
     `policy.plan` of (rows, seed, rank, epoch, step, labels), so the same seed decides the same on CPU and GPU; a
-    checkpoint of the pipeline restores them. Batches may be smaller than the pipeline's batch size. Every row of the batch
-    is a mixing partner, so have the reader's last batch dropped or wrapped rather than padded with copies; the loaders of
-    this package know the real rows.
+    checkpoint of the pipeline restores them. Batches may be smaller than the pipeline's batch size. Every row of the
+    batch is a mixing partner, so have the reader's last batch dropped or wrapped rather than padded with copies; the
+    loaders of this package know the real rows.
 
     Passes over the full batch, P per pass over uint8 pixels, F over float32 (four times the bytes):
     CutMix rows: 1 P (paste) + 1 F (normalise). MixUp rows: 1 P (gather the partner) + 2 F (partner times its ratio,
@@ -95,8 +88,9 @@ def mix(
             image_size, and otherwise rows of any shape, without channels.
         half_images: the images are float16. DALI's paste takes none, so they become float32 first.
         targets: "dense" or "compact".
-        segmentation: (H, W) or (H, W, 1) class ids per pixel of HWC or CHW images, uint8, int16 or (not ResizeMix) int32,
-            on the images' device, to be mixed alike; only with methods that paste (CutMix, ResizeMix, RICAP, Mosaic).
+        segmentation: (H, W) or (H, W, 1) class ids per pixel of HWC or CHW images, uint8, int16 or (not ResizeMix)
+            int32, on the images' device, to be mixed alike; only with methods that paste (CutMix, ResizeMix, RICAP,
+            Mosaic).
         return_plan: return the decisions too.
 
     Returns:
@@ -105,8 +99,8 @@ def mix(
         segmentation the maps (H, W, 1) come next, with return_plan `PlanNodes` come last.
 
     Raises:
-        TypeError, ValueError: arguments outside the above, when the graph is built; rows of another size, shape or layout,
-            labels of another form or outside [0, num_classes), when the batch runs (as DALI's RuntimeError).
+        TypeError, ValueError: arguments outside the above, when the graph is built; rows of another size, shape or
+            layout, labels of another form or outside [0, num_classes), when the batch runs (as DALI's RuntimeError).
     """
     asked = Arguments.checked(
         images=images,
@@ -136,8 +130,7 @@ def mix(
         rows = fn.transpose(rows, perm=axes.permutation)
     shape = {} if axes.images else {"shape": nodes["frames"]}
     rows = fn.reshape(rows, layout=axes.worked, **shape)
-    dtype = types.DALIDataType.FLOAT if output is None else DTYPES[output.dtype]
-    rows = mixed_and_normalised(rows, feed, nodes, dtype, axes.normalised)
+    rows = mixed_and_normalised(rows, feed, nodes, asked.dtype, axes.normalised)
     if not axes.images:
         rows = fn.reshape(rows, shape=nodes["made"], layout=axes.made or "")
 

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+from nvidia.dali import types
 from nvidia.dali.data_node import DataNode
 
 from dali_mixup._checks import boolean, choice, instance, integer, pair
@@ -19,7 +20,11 @@ from dali_mixup.methods import Form
 
 log = logging.getLogger("dali_mixup")
 
-DTYPES = ("float32", "float16", "uint8")
+DTYPES = {
+    "float32": types.DALIDataType.FLOAT,
+    "float16": types.DALIDataType.FLOAT16,
+    "uint8": types.DALIDataType.UINT8,
+}
 
 
 @dataclass(frozen=True)
@@ -29,11 +34,13 @@ class Arguments:
     Attributes:
         feed: the arrays that the policy needs.
         layout: the axes of the rows.
+        dtype: DALI's type of the returned rows.
         num_classes: None for labels that are vectors.
     """
 
     feed: PlanFeed
     layout: Layout
+    dtype: types.DALIDataType
     num_classes: int | None
 
     @classmethod
@@ -63,7 +70,8 @@ class Arguments:
         height, width = size or (1, 1)
         if layout.boxed and "H" not in (layout.given or "") and height != 1:
             raise ValueError(
-                f"mix: image_size={given['image_size']!r} with layout={layout.given!r}, which has no H; expected (1, width)"
+                f"mix: image_size={given['image_size']!r} with layout={layout.given!r}, which has no H; expected "
+                "(1, width)"
             )
         if given["segmentation"] is not None:
             refuse_averaging(policy)
@@ -77,9 +85,8 @@ class Arguments:
                 output.mean,
                 output.std,
             )
-        return cls(
-            PlanFeed(policy, mean, std, height, width, of_frames=not layout.images), layout, num_classes
-        )
+        feed = PlanFeed(policy, mean, std, height, width, of_frames=not layout.images)
+        return cls(feed, layout, DTYPES["float32" if output is None else output.dtype], num_classes)
 
 
 def _policy(given: Any) -> MixPolicy:
@@ -130,8 +137,8 @@ def _check_labels(policy: MixPolicy, num_classes: int | None, targets: str) -> N
         )
     if num_classes is None and (policy.rule.by_label or policy.remix is not None):
         raise ValueError(
-            f"mix: partners={policy.partners!r} and remix={policy.remix!r} need class ids; give num_classes, and labels "
-            "that are class ids"
+            f"mix: partners={policy.partners!r} and remix={policy.remix!r} need class ids; give num_classes, and "
+            "labels that are class ids"
         )
     if policy.label_smoothing and (num_classes is None or targets == "compact"):
         raise ValueError(
@@ -163,7 +170,7 @@ def _size(policy: MixPolicy, image_size: Any) -> tuple[int, int] | None:
     parts = [method.name for method in policy.all_methods if method.form != Form.BLEND]
     if parts:
         raise ValueError(
-            f"mix: no image_size, but {', '.join(parts)} mixes parts of images; give image_size=(height, width) and, unless "
-            "it is 'HWC', their layout (only methods that blend whole rows, such as MixUp, need neither)"
+            f"mix: no image_size, but {', '.join(parts)} mixes parts of images; give image_size=(height, width) and, "
+            "unless it is 'HWC', their layout (only methods that blend whole rows, such as MixUp, need neither)"
         )
     return None
