@@ -63,16 +63,18 @@ def fed(dtype: Any, dimensions: int, layout: str | None = None) -> Any:
     )
 
 
-def of_mix(policy: MixPolicy, given: Any, layout: str, maps: Any = None, **options: Any) -> Pipeline:
-    """A user's graph that mixes images of this type and layout, and segmentation maps of the type `maps`."""
+def of_mix(
+    policy: MixPolicy, given: Any, layout: str | None, maps: Any = None, size: Any = 32, **options: Any
+) -> Pipeline:
+    """A user's graph that mixes rows of this type, layout and size, and segmentation maps of the type `maps`."""
     pipeline = Pipeline(batch_size=8, num_threads=2, device_id=0, seed=1)
     with pipeline:
         segmentation = {} if maps is None else {"segmentation": fed(maps, 2).gpu()}
         outputs = mix(
-            fed(given, 3, layout).gpu(),
+            fed(given, len(layout or "FT"), layout).gpu(),
             fed(DType.INT32, 0),
             policy,
-            image_size=32,
+            image_size=size,
             layout=layout,
             half_images=given == DType.FLOAT16,
             **segmentation,
@@ -107,4 +109,7 @@ def of_everything() -> Iterator[Pipeline]:
             yield of_mix(MixPolicy(EVERY), given, layout, num_classes=10)
     yield of_mix(MixPolicy([CutMix(), ResizeMix()]), DType.UINT8, "HWC", DType.UINT8, num_classes=10)
     yield of_mix(MixPolicy([MixUp()]), DType.FLOAT, "HWC", num_classes=None)
+    for layout in ("FHWC", "CDHW", "HW"):
+        yield of_mix(MixPolicy(EVERY), DType.INT16, layout, num_classes=10, return_plan=True)
+    yield of_mix(MixPolicy([MixUp()]), DType.FLOAT, None, size=None, num_classes=10)
     yield windows_pipeline([np.zeros(1, np.uint8)], 0, Backend(gpu=True))

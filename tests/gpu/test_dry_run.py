@@ -118,6 +118,21 @@ def test_mix_in_a_users_pipeline(dtype: Any, layout: str, methods: list) -> None
     assert problems(of_mix(policy, dtype, layout, num_classes=None)) == []
 
 
+@pytest.mark.parametrize("layout", ["FHWC", "FCHW", "CFHW", "DHW", "HW", "WC", "HWD", "TC", "CT", "F", None])
+@pytest.mark.parametrize("dtype", [DType.UINT8, DType.INT16, DType.FLOAT, DType.FLOAT16], ids=str)
+def test_mix_of_rows_that_are_not_images(dtype: Any, layout: str | None) -> None:
+    boxed = layout is not None and "W" in layout
+    policy = MixPolicy(EVERY if boxed else [MixUp()])
+    size = (32 if "H" in layout else 1, 32) if boxed else None
+    outputs = [None, Output(0.0, 1.0, "float16"), Output(0.0, 1.0, "uint8", channels_last=True)]
+    if layout is not None and "C" in layout:
+        outputs += [Output(channels_last=last) for last in (False, True)]
+    for output in outputs:
+        if layout == "HWD" and output is not None:
+            continue
+        assert problems(of_mix(policy, dtype, layout, num_classes=10, output=output, size=size)) == []
+
+
 @pytest.mark.parametrize(
     "name", sorted(n for n, m in REGISTRY.items() if m.form in (Form.PASTE, Form.RESIZE))
 )
