@@ -251,8 +251,8 @@ class MixPolicy:
     def _check_given(self, labels: np.ndarray | None, others: np.ndarray | None) -> None:
         if labels is None and (self.rule.by_label or self.remix is not None):
             raise ValueError(
-                f"MixPolicy.plan: partners={self.partners!r}, remix={self.remix!r} need labels. The loaders give them; "
-                "in your own pipeline they are not known before the images are decoded"
+                f"MixPolicy.plan: partners={self.partners!r}, remix={self.remix!r} need labels: give "
+                "labels=, the class ids of the batch, as the loaders and fn.mix do"
             )
         if (others is not None) != self.rule.beyond_batch:
             raise ValueError(

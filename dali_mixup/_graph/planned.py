@@ -75,14 +75,14 @@ class _Plans:
     ):
         self.feed, self.layout, self.address, self.num_classes = feed, layout, address, num_classes
         self.names, self.extra, self.clock = names, extra, clock
+        self.size = (feed.height, feed.width) if layout.boxed else None
         self.shape_names = ("given_shape",) if layout.images else ("given_shape", "frames", "tall", "made")
         self.__name__ = "plan_of_mix"
 
     def __call__(self, labels: Any, shapes: Any) -> tuple[list[np.ndarray], ...]:
         epoch, step = self.clock.take()
-        size = (self.feed.height, self.feed.width) if self.layout.boxed else None
         lines = np.stack([np.asarray(shape) for shape in shapes])
-        check_shapes(lines, self.layout, size, len(self.feed.mean))
+        check_shapes(lines, self.layout, self.size, len(self.feed.mean))
         given = [np.asarray(label) for label in labels]
         ids = None
         if self.num_classes is None:
@@ -103,8 +103,7 @@ class _Plans:
         try:
             return self.feed.policy.plan(
                 rows,
-                self.feed.height,
-                self.feed.width,
+                *(self.size or ()),
                 seed=self.address.seed,
                 rank=self.address.rank,
                 epoch=epoch + more,

@@ -166,6 +166,18 @@ def test_a_small_batch(rows: int) -> None:
         np.testing.assert_array_equal(made, clips)
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_gpu_makes_the_same_rows_to_one_rounding_step(layout: str) -> None:
+    policy, rows = MixPolicy(ALL, granularity="sample"), noise(LAYOUTS[layout])
+    options = {"layout": layout, "image_size": (H, W)}
+    for cpu, gpu in zip(
+        mixed(rows, policy, 3, **options), mixed(rows, policy, 3, device="gpu", **options), strict=True
+    ):
+        np.testing.assert_allclose(gpu[0], cpu[0], atol=1.0)
+        np.testing.assert_allclose(gpu[1], cpu[1], atol=1e-6)
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("shapes", "options", "message"),

@@ -118,8 +118,8 @@ def test_mix_in_a_users_pipeline(dtype: Any, layout: str, methods: list) -> None
     assert problems(of_mix(policy, dtype, layout, num_classes=None)) == []
 
 
-@pytest.mark.parametrize("layout", ["FHWC", "FCHW", "CFHW", "DHW", "HW", "WC", "HWD", "TC", "CT", "F", None])
-@pytest.mark.parametrize("dtype", [DType.UINT8, DType.INT16, DType.FLOAT, DType.FLOAT16], ids=str)
+@pytest.mark.parametrize("layout", ["FHWC", "FCHW", "CDHW", "HW", "WC", "HWD", "CT", None])
+@pytest.mark.parametrize("dtype", [DType.UINT8, DType.FLOAT16], ids=str)
 def test_mix_of_rows_that_are_not_images(dtype: Any, layout: str | None) -> None:
     boxed = layout is not None and "W" in layout
     policy = MixPolicy(EVERY if boxed else [MixUp()])
