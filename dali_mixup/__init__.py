@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dali_mixup._loader.loader import MixLoader
     from dali_mixup._loader.record import MixRecord
     from dali_mixup.augment import TrainTransform, ValTransform
+    from dali_mixup.integrations.dataloader import Mixer
     from dali_mixup.losses import SoftTargetBinaryCrossEntropy, SoftTargetCrossEntropy
     from dali_mixup.methods import CutMix, MixUp
     from dali_mixup.recipes import load_recipe
@@ -46,6 +47,7 @@ __all__ = [
     "MixRecord",
     "MixUp",
     "MixedTargets",
+    "Mixer",
     "Neighbours",
     "OtherClass",
     "Output",
@@ -92,6 +94,7 @@ _HOME = {
     "MixRecord": "_loader.record",
     "MixUp": "methods",
     "MixedTargets": "targets",
+    "Mixer": "integrations.dataloader",
     "Neighbours": "_decide.partners",
     "OtherClass": "_decide.partners",
     "Output": "_graph.options",

@@ -31,6 +31,11 @@ def mixed(plan: MixPlan, labels: Any, num_classes: int | None, others: Any) -> A
                 f"{OWNER}: num_classes={num_classes} with labels of shape {given}; expected ({len(plan)},) class ids, "
                 "or no num_classes for vectors"
             )
+    elif len(given) == 1 and not _fractional(labels):
+        raise ValueError(
+            f"{OWNER}: labels of type {labels.dtype} and shape {given} without num_classes; give num_classes if they "
+            "are class ids, which have no average, or floats if they are values to be predicted"
+        )
     elif plan.label_smoothing:
         raise ValueError(
             f"{OWNER}: labels without num_classes are vectors, and the effect of the policy's label_smoothing="
@@ -41,6 +46,12 @@ def mixed(plan: MixPlan, labels: Any, num_classes: int | None, others: Any) -> A
         known = labels if others is None else np.concatenate([labels, others])
         return _of_arrays(plan, known, num_classes)
     return _of_tensors(plan, labels, num_classes, others)
+
+
+def _fractional(labels: Any) -> bool:
+    if isinstance(labels, np.ndarray):
+        return labels.dtype.kind in "fc"
+    return bool(labels.is_floating_point() or labels.is_complex())
 
 
 def _check_ids(num_classes: int, integers: bool, dtype: Any, low: int, high: int) -> None:

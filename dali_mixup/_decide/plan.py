@@ -45,6 +45,7 @@ class MixPlan:
         label_smoothing: the policy's.
 
     Example:
+        >>> from dali_mixup import MixPolicy, MixUp
         >>> plan = MixPolicy(MixUp(lam=0.75), partners="roll").plan(3, seed=0, epoch=0, step=0)
         >>> plan.apply(np.array([[0.0], [4.0], [8.0]])).tolist()
         [[2.0], [3.0], [7.0]]
@@ -130,8 +131,8 @@ class MixPlan:
         """The soft labels of the batch, sum_j weights[i, j] y[partners[i, j]], as a loader gives them.
 
         Args:
-            labels: (N,) class ids of an integer type, with `num_classes`; or, without, (N, ...) vectors or numbers of
-                any type: multi-hot labels, distributions, regression values.
+            labels: (N,) class ids of an integer type, with `num_classes`; or, without, (N,) floats or (N, ...) vectors
+                of any type: multi-hot labels, distributions, regression values.
             num_classes: >= 1.
             others: (M,) or (M, ...), the labels of the rows beyond the batch, as in `apply`.
 

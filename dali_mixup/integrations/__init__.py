@@ -1,3 +1,4 @@
-"""The smallest adapters for frameworks that expect a torch DataLoader. Most need none: see docs/frameworks.md."""
+"""The smallest adapters for frameworks that expect a torch DataLoader, and for that itself. Most need none: see
+docs/frameworks.md."""
 
-__all__ = ["accelerate", "torchdata", "transformers"]
+__all__ = ["accelerate", "dataloader", "torchdata", "transformers"]

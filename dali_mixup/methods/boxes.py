@@ -9,9 +9,10 @@ def centre_clipped(rng: np.random.RandomState, lam: np.ndarray, height: int, wid
     """Boxes (n, 4) y0, x0, y1, x1 of side sqrt(1 - lam) around a uniform centre, clipped at the border.
 
     CutMix (Yun et al. 2019) section 3.1, in timm 1.0.31's integer form: h = floor(sqrt(1 - lam) * H), the centre
-    uniform over the pixels, the box [c - floor(h / 2), c + floor((h + 1) / 2)), so odd sides keep their pixel.
+    uniform over the pixels, the box [c - floor(h / 2), c + floor((h + 1) / 2)), so odd sides keep their pixel. Lines of
+    pixels have boxes of 1 - lam of their length.
     """
-    cut_h, cut_w = sides(np.sqrt(1.0 - lam), height, width)
+    cut_h, cut_w = sides_of_share(1.0 - lam, height, width)
     cy = below(rng, np.full(lam.shape, height))
     cx = below(rng, np.full(lam.shape, width))
     return clipped(cy, cx, cut_h, cut_w, height, width)
@@ -20,10 +21,19 @@ def centre_clipped(rng: np.random.RandomState, lam: np.ndarray, height: int, wid
 def evenly_clipped(rng: np.random.RandomState, lam: np.ndarray, height: int, width: int) -> np.ndarray:
     """As `centre_clipped`, but every pixel is equally likely to be in the box (Composer's `uniform_sampling`): the
     centre may lie outside the image, uniform on [-ceil(h / 2), H + floor(h / 2))."""
-    cut_h, cut_w = sides(np.sqrt(1.0 - lam), height, width)
-    cy = below(rng, height + cut_h) - (cut_h + 1) // 2
-    cx = below(rng, width + cut_w) - (cut_w + 1) // 2
+    cut_h, cut_w = sides_of_share(1.0 - lam, height, width)
+    # Across a line of pixels there is only one place.
+    cy = below(rng, height + cut_h) - (cut_h + 1) // 2 if height > 1 else np.zeros_like(cut_h)
+    cx = below(rng, width + cut_w) - (cut_w + 1) // 2 if width > 1 else np.zeros_like(cut_w)
     return clipped(cy, cx, cut_h, cut_w, height, width)
+
+
+def sides_of_share(share: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) int heights and widths of boxes that have about that share of the pixels, each side of the same share."""
+    if height > 1 and width > 1:
+        return sides(np.sqrt(share), height, width)
+    length = np.floor(share * max(height, width)).astype(np.int64)
+    return (length, np.ones_like(length)) if width == 1 else (np.ones_like(length), length)
 
 
 def sides(ratio: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -49,7 +59,8 @@ def minmax(
     for extent in (height, width):
         first, end = int(extent * low), int(extent * high)
         # If an extent is so small that no integer lies in the range, one size remains.
-        sides.append(first + below(rng, np.full(n, max(end - first, 1))))
+        side = first + below(rng, np.full(n, max(end - first, 1)))
+        sides.append(side if extent > 1 else np.ones_like(side))  # across a line of pixels
     y0 = below(rng, height - sides[0] + 1)
     x0 = below(rng, width - sides[1] + 1)
     return np.stack([y0, x0, y0 + sides[0], x0 + sides[1]], axis=1)

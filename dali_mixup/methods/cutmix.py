@@ -19,7 +19,7 @@ class CutMix(Method):
 
     Yun et al. 2019 (arXiv 1905.04899): lam0 ~ Beta(alpha, alpha), a box of side sqrt(1 - lam0) around a uniform
     centre, clipped, and lam = 1 - area / (H W) of the clipped box, so at alpha = 1 and 224 pixels E[lam] is 0.682.
-    Boxes are those of timm 1.0.31.
+    Boxes are those of timm 1.0.31. Of a line of pixels, such as sound, they are 1 - lam of the length.
 
     Args:
         alpha: > 0; not together with `minmax`.

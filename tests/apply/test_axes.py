@@ -86,6 +86,7 @@ def test_one_axis_is_the_width_of_a_plan_of_height_1() -> None:
     plan = plan_of(4, 1, 50)
     x = np.arange(4 * 50 * 2, dtype=np.int16).reshape(4, 50, 2)
     mixed = plan.apply(x, axes=(1,))
+    assert plan.mixed.sum() == 4 and (plan.weights[:, 0] < 1).all()
     for i, (_, x0, _, x1) in enumerate(plan.boxes):
         expected = x[i].copy()
         expected[x0:x1] = x[i - 1, x0:x1]

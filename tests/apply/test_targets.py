@@ -48,8 +48,17 @@ def test_equal_labels_add_up_to_exactly_one_row() -> None:
     np.testing.assert_array_equal(plan.targets([2] * 6, 3), np.eye(3, dtype=np.float32)[[2] * 6])
 
 
-@pytest.mark.parametrize("shape", [(6,), (6, 4), (6, 2, 3)])
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.uint8, np.bool_])
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        ((6,), np.float16),
+        ((6,), np.float64),
+        ((6, 4), np.float32),
+        ((6, 4), np.uint8),
+        ((6, 4), np.bool_),
+        ((6, 2, 3), np.int64),
+    ],
+)
 def test_vectors_and_numbers_are_mixed_by_their_weights(shape: Any, dtype: Any) -> None:
     plan = plan_of(6, MixUp(1.0, k=3))
     labels = np.random.RandomState(0).randint(0, 5, shape).astype(dtype)
@@ -84,6 +93,8 @@ def test_labels_beyond_the_batch() -> None:
         (torch.zeros(6), 3, TypeError, "torch.float32 with num_classes=3"),
         (torch.zeros(6, dtype=torch.bool), 3, TypeError, "torch.bool"),
         (np.zeros((6, 3), int), 3, ValueError, r"shape \(6, 3\).*no num_classes for vectors"),
+        (np.zeros(6, int), None, ValueError, "class ids, which have no average"),
+        (torch.zeros(6, dtype=torch.bool), None, ValueError, "give num_classes"),
         (np.zeros(6, int), 0, ValueError, "num_classes=0"),
         (np.zeros(6, int), 2.5, TypeError, "num_classes=2.5"),
         (np.zeros(()), None, ValueError, r"shape \(\)"),

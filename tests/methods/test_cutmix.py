@@ -76,7 +76,7 @@ def test_torchvision_draws_the_same_law_but_for_its_even_boxes(draw, same_mean):
     same_mean(own_share(draw(CutMix(1.0), N, 224, 224)), np.array(theirs, dtype=float), explained=0.004)
 
 
-@pytest.mark.parametrize("size", [(7, 12), (32, 20)])
+@pytest.mark.parametrize("size", [(7, 12), (32, 20), (1, 25), (25, 1)])
 def test_uniform_sampling_pastes_over_every_pixel_alike(painted, draw, size):
     method = CutMix(1.0, sampling="uniform")
     pasted = painted(method, draw(method, 20_000, *size), *size)[:, 1]
@@ -98,6 +98,26 @@ def test_uniform_sampling_matches_composers_formula(draw, same_mean):
             high.append(np.clip(c + cut // 2, 0, 224))
         theirs.append(1 - (high[0] - low[0]) * (high[1] - low[1]) / 224**2)
     same_mean(own_share(draw(CutMix(sampling="uniform"), N, 224, 224)), np.array(theirs), explained=0.003)
+
+
+@pytest.mark.parametrize(
+    "method", [CutMix(1.0), CutMix(sampling="uniform"), CutMix(minmax=(0.2, 0.7))], ids=repr
+)
+def test_a_line_of_pixels_has_boxes_of_a_share_of_its_length(draw, method):
+    """The floor of a share of one pixel would be none."""
+    (y0, x0, y1, x1), own = draw(method, 2000, 1, 90).boxes.T, own_share(draw(method, 2000, 1, 90))
+    assert (y0 == 0).all() and (y1 == 1).all()
+    np.testing.assert_allclose(own, 1 - (x1 - x0) / 90)
+    (y0, x0, y1, x1) = draw(method, 2000, 90, 1).boxes.T
+    assert (x0 == 0).all() and (x1 == 1).all() and 0.1 < (y1 - y0).mean() / 90 < 0.7
+
+
+def test_the_share_of_a_line_is_one_minus_lam_but_for_clipping(draw, same_mean):
+    rng = np.random.RandomState(5)
+    cut = np.floor((1 - rng.beta(0.5, 0.5, 20_000)) * 200).astype(int)
+    centre = rng.randint(200, size=20_000)
+    theirs = 1 - (np.minimum(centre + (cut + 1) // 2, 200) - np.maximum(centre - cut // 2, 0)) / 200
+    same_mean(own_share(draw(CutMix(0.5), N, 1, 200)), theirs)
 
 
 def test_places_down_and_across_are_independent(draw):

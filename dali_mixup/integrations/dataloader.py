@@ -1,0 +1,244 @@
+"""Mixing the batches of torch's own DataLoader, or of any other loop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import default_collate, get_worker_info
+
+from dali_mixup._checks import choice, integer
+from dali_mixup._decide.plan import MixPlan
+from dali_mixup._decide.policy import MixPolicy, as_policy
+from dali_mixup._epochs.ranks import rank_of_process
+from dali_mixup.methods import Form, Method
+from dali_mixup.targets import MixedTargets
+
+
+class Mixer:
+    """Mixes batches that something else has loaded, with the decisions that `train_loader` would make.
+
+    The decisions are `policy.plan` of (seed, rank, epoch, step). Either call the mixer in the loop, on the device of
+    the batch, or give `collate_fn` to a DataLoader, whose workers then mix.
+
+    In the loop, step counts the calls since `set_epoch`. In a DataLoader's workers a batch's step is known from the
+    worker that makes it, because batches are dealt in turn: call `set_epoch` before every epoch, as for a
+    DistributedSampler, and keep `in_order=True`. With `persistent_workers=True` run every epoch to its end: after a
+    break the workers are still making batches of the old one.
+
+    Args:
+        policy: a `MixPolicy`, or one or more methods, chosen with equal odds. Partners come from the batch.
+        num_classes: > 0 for class ids; None: the policy's; if that is None too, labels are vectors or numbers.
+        seed: >= 0, the same on all ranks.
+        rank, world_size: None: those of an initialised process group, else of torchrun's environment, else one process.
+        steps_per_epoch: >= 1, batches per epoch; needed by a schedule with a boundary inside an epoch.
+        targets: "dense" (N, num_classes) float32 or mixed vectors; "compact" `MixedTargets` of class ids.
+        axes: the axes of the images for height and width, see `MixPlan.apply`; the last two are torch's layout.
+
+    Attributes:
+        last_plan: the plan of the last batch mixed in this process; None before the first.
+
+    Raises:
+        TypeError, ValueError: arguments outside the above; when called, what `MixPolicy.plan`, `MixPlan.apply` and
+            `MixPlan.targets` refuse.
+
+    Example:
+        >>> mixer = Mixer([MixUp(0.8), CutMix(1.0)], num_classes=10)
+        >>> images, targets = mixer(torch.rand(4, 3, 8, 8), torch.arange(4))
+        >>> images.shape, targets.shape
+        (torch.Size([4, 3, 8, 8]), torch.Size([4, 10]))
+    """
+
+    def __init__(
+        self,
+        policy: MixPolicy | Method | Sequence[Method],
+        *,
+        num_classes: int | None = None,
+        seed: int = 0,
+        rank: int | None = None,
+        world_size: int | None = None,
+        steps_per_epoch: int | None = None,
+        targets: Literal["dense", "compact"] = "dense",
+        axes: Sequence[int] = (-2, -1),
+    ) -> None:
+        self.policy = _checked_policy(policy)
+        self.num_classes = _num_classes(num_classes, self.policy)
+        self.seed = integer("Mixer", "seed", seed, at_least=0)
+        self.rank = rank_of_process(rank, world_size).rank
+        self.steps_per_epoch = steps_per_epoch
+        if steps_per_epoch is not None:
+            self.steps_per_epoch = integer("Mixer", "steps_per_epoch", steps_per_epoch, at_least=1)
+        self.targets = choice("Mixer", "targets", targets, ("dense", "compact"))
+        if self.num_classes is None and targets == "dense" and self.policy.label_smoothing:
+            raise ValueError(
+                f"Mixer: policy has label_smoothing={self.policy.label_smoothing:g} without num_classes; give "
+                "num_classes for class ids, or use label_smoothing=0 and smooth the vectors beforehand"
+            )
+        self.axes = _checked_axes(axes)
+        self.last_plan: MixPlan | None = None
+        # (epoch, first step, number of the call of set_epoch), which living workers must see too.
+        self._start = torch.zeros(3, dtype=torch.int64).share_memory_()
+        self._calls = _Calls(0)
+
+    def set_epoch(self, epoch: int, step: int = 0) -> None:
+        """Begin an epoch, or continue one: the next batch is number `step` of epoch `epoch`, both >= 0.
+
+        To resume within an epoch, save `epoch` and `step` where the loop counts its batches, and pass them here before
+        the DataLoader is iterated over its remaining batches.
+        """
+        integer("Mixer.set_epoch", "epoch", epoch, at_least=0)
+        integer("Mixer.set_epoch", "step", step, at_least=0)
+        self._start.copy_(torch.tensor([epoch, step, int(self._start[2]) + 1]))
+
+    @property
+    def epoch(self) -> int:
+        """The epoch given to `set_epoch`, 0 before."""
+        return int(self._start[0])
+
+    @property
+    def step(self) -> int:
+        """The number in its epoch of the next batch to be mixed in this process."""
+        return self._address()[1]
+
+    def __call__(self, images: Any, labels: Any) -> tuple[Any, Any]:
+        """Mix the next batch.
+
+        Args:
+            images: (N, ...) tensor or array of any layout, on any device; it is not changed.
+            labels: (N,) class ids, or (N, ...) vectors or floats, of the same kind.
+
+        Returns:
+            (images, targets), as `MixPlan.apply` returns images and `targets` says.
+        """
+        epoch, step = self._address()
+        plan = self.policy.plan(
+            len(images),
+            *self._size(images),
+            seed=self.seed,
+            rank=self.rank,
+            epoch=epoch,
+            step=step,
+            labels=self._ids(labels),
+            steps_per_epoch=self.steps_per_epoch,
+        )
+        mixed = plan.apply(images, axes=self.axes if plan.size else None)
+        made = (
+            self._compact(plan, labels)
+            if self.targets == "compact"
+            else plan.targets(labels, self.num_classes)
+        )
+        self._calls.count += 1
+        self.last_plan = plan
+        return mixed, made
+
+    def collate_fn(self, samples: Sequence[Any]) -> tuple[Any, Any]:
+        """The mixed batch of (image, label) samples: for `DataLoader(..., collate_fn=mixer.collate_fn)`.
+
+        Samples are collated by torch's `default_collate`; for others write `mixer(*your_collate(samples))`.
+        """
+        try:
+            batch = default_collate(list(samples))
+        except RuntimeError as error:
+            raise ValueError(
+                f"Mixer.collate_fn: the samples cannot be stacked ({error}); pad or crop the images to one shape"
+            ) from error
+        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+            raise TypeError(
+                f"Mixer.collate_fn: samples are {type(samples[0]).__name__}, expected pairs (image, label); for others "
+                "give the DataLoader a function that calls the mixer with images and labels"
+            )
+        return self(*batch)
+
+    def _address(self) -> tuple[int, int]:
+        """(epoch, step) of the next batch of this process."""
+        epoch, first, call = self._start.tolist()
+        if (self._calls.since, self._calls.process) != (call, os.getpid()):
+            self._calls = _Calls(call)
+        worker = get_worker_info()
+        if worker is None:
+            return epoch, first + self._calls.count
+        return epoch, first + worker.id + self._calls.count * worker.num_workers
+
+    def _size(self, images: Any) -> tuple[int, ...]:
+        """(height, width) to plan for; nothing where every method blends."""
+        if all(method.form == Form.BLEND for method in self.policy.all_methods):
+            return ()
+        shape = tuple(np.shape(images))
+        try:
+            extents = tuple(shape[axis] for axis in self.axes)
+        except IndexError as error:
+            raise ValueError(
+                f"Mixer: axes={self.axes!r} of images of shape {shape}; expected axes=(y, x), those of height and width"
+            ) from error
+        return (1, *extents) if len(extents) == 1 else extents
+
+    def _ids(self, labels: Any) -> np.ndarray | None:
+        """The class ids for a rule that asks for them."""
+        if not (self.policy.rule.by_label or self.policy.remix):
+            return None
+        ids = labels.cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
+        if ids.ndim != 1 or ids.dtype.kind not in "iu":
+            raise ValueError(
+                f"Mixer: partners={self.policy.partners!r}, remix={self.policy.remix!r} need class ids; expected "
+                f"integers of shape (N,), got {ids.dtype} of shape {ids.shape}"
+            )
+        return ids
+
+    def _compact(self, plan: MixPlan, labels: Any) -> MixedTargets:
+        if not isinstance(labels, Tensor) or labels.dim() != 1 or labels.is_floating_point():
+            raise ValueError(
+                "Mixer: targets='compact' consists of class ids; expected a tensor (N,) of integers as labels"
+            )
+        partners, weights = (
+            torch.from_numpy(array).to(labels.device) for array in (plan.partners, plan.weights)
+        )
+        return MixedTargets(labels.long()[partners.long()], weights, self.policy.label_smoothing)
+
+
+class _Calls:
+    """The batches that this process has mixed since a call of `set_epoch`, given by its number."""
+
+    def __init__(self, since: int) -> None:
+        self.since, self.process, self.count = since, os.getpid(), 0
+
+
+def _checked_policy(given: Any) -> MixPolicy:
+    policy = as_policy("Mixer", given)
+    if policy is None:
+        raise TypeError(
+            "Mixer: policy=None, expected a MixPolicy or methods (to switch mixing off leave the mixer out)"
+        )
+    if policy.rule.beyond_batch:
+        raise ValueError(
+            f"Mixer: partners={policy.partners!r} are read in addition to the batch, which only train_loader does; "
+            "expected partners of the batch, such as 'permutation'"
+        )
+    return policy
+
+
+def _checked_axes(given: Any) -> tuple[int, ...]:
+    expected = "expected (y, x), the axes of height and width, or (x,)"
+    try:
+        axes = tuple(axis.__index__() for axis in given)
+    except (TypeError, AttributeError) as error:
+        raise TypeError(f"Mixer: axes={given!r}, {expected}") from error
+    if len(axes) not in (1, 2):
+        raise ValueError(f"Mixer: axes={given!r}, {expected}")
+    return axes
+
+
+def _num_classes(given: int | None, policy: MixPolicy) -> int | None:
+    if given is None:
+        return policy.num_classes
+    integer("Mixer", "num_classes", given, at_least=1)
+    if policy.num_classes not in (None, given):
+        raise ValueError(
+            f"Mixer: num_classes={given} but policy.num_classes={policy.num_classes}; give one of them"
+        )
+    if policy.remix is not None:
+        policy.remix.check("Mixer", given)
+    return given

@@ -1,0 +1,209 @@
+"""Mixing in one's own loop or DataLoader: the decisions are those of a loader with the same seed."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from dali_mixup import (
+    Alternation,
+    CutMix,
+    MixedTargets,
+    Mixer,
+    MixPolicy,
+    MixUp,
+    Neighbours,
+    Output,
+    Remix,
+    Schedule,
+    train_loader,
+)
+from tests.integrations.noise import CLASSES, SAMPLES, Noise
+
+BATCH = 4  # 6 batches, the last of 2
+POLICY = MixPolicy([MixUp(0.8), CutMix(1.0)], granularity="sample", label_smoothing=0.1)
+
+
+def expected(number: int, epoch: int, policy: MixPolicy = POLICY, **address: Any) -> tuple[Tensor, Tensor]:
+    """The mixed batch of that number, samples in their order."""
+    rows = range(number * BATCH, min((number + 1) * BATCH, SAMPLES))
+    images = torch.stack([Noise()[i][0] for i in rows])
+    labels = torch.tensor([i % CLASSES for i in rows])
+    plan = policy.plan(len(rows), 6, 7, seed=3, epoch=epoch, step=number, **address)
+    return plan.apply(images), plan.targets(labels, CLASSES)
+
+
+def same(got: Any, number: int, epoch: int, **address: Any) -> None:
+    for mine, theirs in zip(got, expected(number, epoch, **address), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=0)
+
+
+def test_in_the_loop() -> None:
+    mixer = Mixer(POLICY, num_classes=CLASSES, seed=3)
+    for epoch in range(2):
+        mixer.set_epoch(epoch)
+        for number, (images, labels) in enumerate(DataLoader(Noise(), BATCH)):
+            assert (mixer.epoch, mixer.step) == (epoch, number)
+            same(mixer(images, labels), number, epoch)
+            assert mixer.last_plan is not None and len(mixer.last_plan) == len(images)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"num_workers": 0},
+        {"num_workers": 2},
+        {"num_workers": 2, "persistent_workers": True},
+        {"num_workers": 1, "multiprocessing_context": "spawn", "persistent_workers": True},
+    ],
+    ids=["none", "forked", "persistent", "spawned"],
+)
+def test_in_the_workers_of_a_dataloader(given: dict[str, Any]) -> None:
+    mixer = Mixer(POLICY, num_classes=CLASSES, seed=3)
+    batches = DataLoader(Noise(), BATCH, collate_fn=mixer.collate_fn, **given)
+    for epoch in (0, 1, 5):
+        mixer.set_epoch(epoch)
+        for number, batch in enumerate(batches):
+            same(batch, number, epoch)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_resumed_within_an_epoch(workers: int) -> None:
+    mixer = Mixer(POLICY, num_classes=CLASSES, seed=3)
+    mixer.set_epoch(4, step=3)
+    left = torch.utils.data.Subset(Noise(), range(3 * BATCH, SAMPLES))
+    rest = DataLoader(left, BATCH, collate_fn=mixer.collate_fn, num_workers=workers)
+    for number, batch in enumerate(rest, 3):
+        same(batch, number, 4)
+
+
+def test_workers_start_at_the_first_batch_after_calls_in_the_loop() -> None:
+    mixer = Mixer(POLICY, num_classes=CLASSES, seed=3)
+    mixer(torch.rand(4, 3, 6, 7), torch.arange(4))
+    batches = DataLoader(Noise(), BATCH, collate_fn=mixer.collate_fn, num_workers=2)
+    for number, batch in enumerate(batches):
+        same(batch, number, 0)
+
+
+def test_every_rank_draws_for_itself() -> None:
+    images, labels = torch.rand(4, 3, 6, 7), torch.arange(4)
+    drawn = [Mixer(POLICY, num_classes=5, rank=rank, world_size=2)(images, labels)[1] for rank in range(2)]
+    assert not torch.equal(*drawn)
+
+
+def test_a_loader_of_the_same_seed_decides_the_same(imagenet_root: Path) -> None:
+    """Its images before mixing, mixed, are its images; partners by class and counts follow the labels."""
+    counts = [6] * 4
+    policies = [
+        POLICY,
+        MixPolicy(MixUp(1.0), partners="other_class", granularity="sample"),
+        MixPolicy(CutMix(), remix=Remix(counts)),
+        MixPolicy(MixUp(), schedule=Schedule(start=3, stop=8, unit="step"), alternation=Alternation(0.3)),
+    ]
+    plain = {"image_size": 12, "device": "cpu", "output": Output(0.0, 1.0), "drop_last": False}
+    for policy in policies:
+        with (
+            train_loader(imagenet_root / "train", policy=policy, batch_size=5, seed=7, **plain) as mixed,
+            train_loader(imagenet_root / "train", batch_size=5, seed=7, targets="labels", **plain) as unmixed,
+        ):
+            mixer = Mixer(policy, num_classes=4, seed=7, steps_per_epoch=len(mixed))
+            for epoch in range(2):
+                mixer.set_epoch(epoch)
+                for theirs, (images, labels) in zip(mixed, unmixed, strict=True):
+                    ours = mixer(images, labels)
+                    torch.testing.assert_close(ours[0], theirs[0], rtol=0, atol=1e-4)
+                    torch.testing.assert_close(ours[1], theirs[1], rtol=0, atol=0)
+
+
+def test_compact_targets() -> None:
+    images, labels = torch.rand(6, 3, 6, 7), torch.arange(6) % 5
+    dense = Mixer(POLICY, num_classes=5)(images, labels)[1]
+    compact = Mixer(POLICY, targets="compact")(images, labels)[1]
+    assert isinstance(compact, MixedTargets)
+    torch.testing.assert_close(compact.dense(5), dense, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kind", [torch.from_numpy, np.asarray])
+def test_vectors_values_and_arrays(kind: Any) -> None:
+    x, y = np.random.RandomState(0).random_sample((2, 8, 3)).astype(np.float32)
+    mixer = Mixer(MixUp(1.0, k=3))
+    for labels in (y, y[:, 0]):
+        features, targets = mixer(kind(x), kind(labels))
+        plan = mixer.last_plan
+        assert plan is not None
+        expected = np.einsum("nk,nk...->n...", plan.weights, x[plan.partners])
+        np.testing.assert_allclose(features, expected, rtol=1e-5)
+        assert type(features) is type(targets) is type(kind(x)) and targets.shape == labels.shape
+
+
+def test_a_layout_other_than_torchs() -> None:
+    images, labels = torch.rand(4, 6, 7, 3), torch.arange(4)
+    ours = Mixer(CutMix(), num_classes=4, axes=(1, 2))(images, labels)[0]
+    torchs = Mixer(CutMix(), num_classes=4)(images.movedim(3, 1), labels)[0]
+    torch.testing.assert_close(ours.movedim(3, 1), torchs, rtol=0, atol=0)
+    sound = torch.rand(4, 50)
+    pasted = Mixer(CutMix(), num_classes=4, axes=(1,))(sound, labels)[0]
+    assert torch.isin(pasted, sound).all() and not torch.equal(pasted, sound)
+
+
+def test_it_can_be_pickled() -> None:
+    mixer = Mixer(POLICY, num_classes=CLASSES, seed=3)
+    mixer.set_epoch(2, 1)
+    copy = pickle.loads(pickle.dumps(mixer))
+    images, labels = torch.rand(4, 3, 6, 7), torch.arange(4)
+    torch.testing.assert_close(copy(images, labels), mixer(images, labels), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"policy": None}, TypeError, "policy=None"),
+        (
+            {"policy": MixPolicy(MixUp(), partners=Neighbours(np.zeros((3, 1), int)))},
+            ValueError,
+            "train_loader",
+        ),
+        ({"num_classes": 0}, ValueError, "num_classes=0"),
+        ({"policy": MixPolicy(MixUp(), num_classes=4), "num_classes": 3}, ValueError, "give one"),
+        ({"policy": POLICY}, ValueError, "label_smoothing=0.1 without num_classes"),
+        ({"policy": MixPolicy(MixUp(), remix=Remix([1, 2])), "num_classes": 3}, ValueError, "2 counts"),
+        ({"targets": "sparse"}, ValueError, "targets='sparse'"),
+        ({"seed": -1}, ValueError, "seed=-1"),
+        ({"rank": 1}, ValueError, "rank=1"),
+        ({"steps_per_epoch": 0}, ValueError, "steps_per_epoch=0"),
+        ({"axes": 2}, TypeError, "axes=2"),
+        ({"axes": (1, 2, 3)}, ValueError, r"axes=\(1, 2, 3\)"),
+        ({"axes": (1.0, 2)}, TypeError, "axes="),
+    ],
+)
+def test_wrong_arguments_are_refused(given: dict[str, Any], error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        Mixer(**{"policy": MixUp(), **given})
+
+
+def test_wrong_batches_are_refused() -> None:
+    mixer = Mixer(CutMix(), num_classes=4)
+    with pytest.raises(ValueError, match=r"axes=\(-2, -1\) of images of shape \(4,\)"):
+        mixer(torch.zeros(4), torch.arange(4))
+    with pytest.raises(ValueError, match="0 being the rows"):
+        mixer(torch.zeros(4, 5), torch.arange(4))
+    with pytest.raises(ValueError, match=r"labels have shape \(3,\)"):
+        mixer(torch.zeros(4, 3, 6, 7), torch.arange(3))
+    with pytest.raises(ValueError, match="class ids, which have no average"):
+        Mixer(MixUp())(torch.zeros(4, 3), torch.arange(4))
+    with pytest.raises(ValueError, match="compact"):
+        Mixer(MixUp(), targets="compact")(torch.zeros(4, 3), torch.zeros(4))
+    with pytest.raises(ValueError, match="need class ids"):
+        Mixer(MixPolicy(MixUp(), partners="same_class"))(torch.zeros(4, 3), torch.zeros(4))
+    with pytest.raises(ValueError, match="pad or crop"):
+        mixer.collate_fn([(torch.zeros(3, 4, 4), 0), (torch.zeros(3, 4, 5), 1)])
+    with pytest.raises(TypeError, match="pairs"):
+        mixer.collate_fn([{"image": torch.zeros(3, 4, 4)}])
+    assert mixer.step == 0, "a batch that failed was none"
