@@ -25,10 +25,12 @@ test-all:  ## the tests on every Python of the machine (see .ci/pythons), each i
 smoke: $(INSTALLED)  ## a minute's selection of the tests, for a second Python
 	$(BIN)/python -m pytest -q -n auto $(SMOKE) $(ARGS)
 
-lint: $(INSTALLED)  ## style, formatting and types
+lint: $(INSTALLED)  ## style, formatting, types, workflows, and the conventions of repositories
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/repo-review --format json . > /dev/null
 
 docs: $(INSTALLED)  ## the documentation site, in site/; a warning is an error
 	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --fresh-env --quiet $(ARGS) docs site
