@@ -98,6 +98,21 @@ def store_bytes(_: Any, address: Any, values: Any) -> Any:
     return types.none(types.int64, _lanes), generated
 
 
+@intrinsic
+def prefetch(_: Any, address: Any) -> Any:
+    """Ask for the cache line at an address, which need not be valid."""
+
+    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [pointer, _INDEX, _INDEX, _INDEX])
+        called = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+        read, near, data = (ir.Constant(_INDEX, value) for value in (0, 3, 1))
+        builder.call(called, [_at(builder, args[0], ir.IntType(8)), read, near, data])
+        return context.get_dummy_value()
+
+    return types.none(types.int64), generated
+
+
 def _transposing(number: Any, network: Callable[[Any, list[Any]], list[Any]]) -> Any:
     """The function that transposes 16 x 16 numbers: from and to addresses whose lines are so many bytes apart."""
     kind = ir.VectorType(number, LANES)

@@ -18,6 +18,7 @@ from dali_mixup._cpu.lanes import (
     LANES,
     load,
     load_bytes,
+    prefetch,
     splat,
     store,
     store_bytes,
@@ -29,6 +30,10 @@ compiled = numba.njit(error_model="numpy")
 
 FEWEST = -(-LANES // 3)
 """Pixels of a row that fill a vector."""
+AHEAD = 8
+"""Lines of the image that are asked for ahead of those that are read: from memory they take longer to come than to add
+up."""
+CACHE_LINE = 64
 
 RADIUS = {"bilinear": 1.0, "bicubic": 2.0, "lanczos": 3.0}
 """The reach of an interpolation, in pixels of the smaller of the two images; here it identifies the interpolation."""
@@ -54,8 +59,8 @@ def taps(
     (count,), weights (count, most) float32, each row of sum 1). Widened by the ratio of the sizes if the image shrinks,
     as in Pillow's Image.resize. Behind the last pixel it repeats."""
     ratio = before / after
-    width = max(ratio, 1.0)
-    reach = radius * width
+    widened = max(ratio, 1.0)
+    reach, narrow = radius * widened, 1.0 / widened
     first = np.empty(count, np.int64)
     many = np.empty(count, np.int64)
     most = int(np.ceil(reach)) * 2 + 1
@@ -67,7 +72,7 @@ def taps(
         high = min(int(centre + reach + 0.5), before)
         total = 0.0
         for j in range(low, high):
-            shares[j - low] = influence(abs(j + 0.5 - centre) / width, radius)
+            shares[j - low] = influence(abs(j + 0.5 - centre) * narrow, radius)
             total += shares[j - low]
         for j in range(high - low):
             weights[i, j] = shares[j] / total
@@ -158,6 +163,10 @@ def resize(
         for r in range(LANES):
             y = top + r
             line, above = address_of(lines) + 4 * room * r, source + 3 * width * first_y[y]
+            z = min(y + 1, high - 1)
+            for below in range(first_y[y] + count_y[y] + AHEAD, first_y[z] + count_y[z] + AHEAD):
+                for at in range(0, values, CACHE_LINE):
+                    prefetch(source + 3 * width * below + at)
             weighted_line(line, above, 3 * width, weight_y[y], count_y[y], values)
         for i in range(0, room, LANES):
             v = min(i, room - LANES)
