@@ -22,6 +22,7 @@ class Purpose(IntEnum):
     OPERATION = 9
     SIZE = 10
     PACK = 11
+    WINDOW = 12
 
 
 def stream(

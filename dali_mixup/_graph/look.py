@@ -45,6 +45,8 @@ class Problem(Enum):
     TOO_LARGE = "too large"
     TRUNCATED = "truncated"
     UNDECODABLE = "undecodable"
+    OTHER_SIZE = "of another size than its image"
+    NO_MASK = "not a mask of the classes"
     OTHER_PIXELS = "decodes to other pixels than in Pillow"
 
 
@@ -179,10 +181,10 @@ def explained(encoded: bytes | np.ndarray, max_pixels: int, reason: str) -> Unfi
         return UnfitError(Problem.UNDECODABLE, f"{image.format} of mode {image.mode}; {reason}")
 
 
-def good_image() -> np.ndarray:
+def good_image(height: int = 64, width: int = 64) -> np.ndarray:
     """(bytes,) uint8 of an encoded image that any decoder accepts."""
     buffer = io.BytesIO()
-    Image.new("RGB", (64, 64), (120, 120, 120)).save(buffer, "JPEG")
+    Image.new("RGB", (width, height), (120, 120, 120)).save(buffer, "JPEG")
     return np.frombuffer(buffer.getvalue(), np.uint8)
 
 

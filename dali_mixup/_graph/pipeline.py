@@ -50,6 +50,23 @@ class Transform(Protocol):
     def draws(self) -> BatchDraws | None: ...
 
     @property
+    def window_names(self) -> tuple[str, ...]:
+        """Names of the arrays by which the graph is given the windows of images that have masks."""
+
+    def maps(
+        self,
+        masks: Sequence[np.ndarray | None],
+        sizes: np.ndarray,
+        outside: int,
+        *,
+        seed: int,
+        rank: int,
+        epoch: int,
+        step: int,
+    ) -> tuple[np.ndarray, Any]:
+        """(N, h, w) uint8 masks of a batch after the geometry of their images, and the `augment.windows.Windows`."""
+
+    @property
     def erases_after_mix(self) -> bool:
         """True if `after_mix` needs float32."""
 

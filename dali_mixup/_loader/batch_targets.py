@@ -6,12 +6,16 @@ import numpy as np
 import torch
 
 from dali_mixup._loader.batches import Batch
+from dali_mixup._loader.segmentation import targets_of_maps
 from dali_mixup._loader.spec import LoaderSpec
 from dali_mixup.targets import MixedTargets
 
 
 def targets_of(batch: Batch, spec: LoaderSpec) -> torch.Tensor | MixedTargets:
-    """(N,) int64 labels, `MixedTargets`, or (N, num_classes) float32, as `spec.targets` says; or mixed vectors."""
+    """(N,) int64 labels, `MixedTargets`, or (N, num_classes) float32, as `spec.targets` says; mixed vectors; or the
+    maps of images with masks."""
+    if batch.maps is not None:
+        return targets_of_maps(batch, spec)
     if spec.vectors is not None:
         mixed = torch.from_numpy(_mixed_vectors(batch, spec.vectors))
         # Class ids are a few bytes, which the driver copies aside; vectors are larger, and unless they are pinned the

@@ -13,6 +13,7 @@ from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.scatter import extended
 from dali_mixup._epochs.walk import Walk
 from dali_mixup._graph.feed import PlanFeed
+from dali_mixup._loader.maps import Maps, made_of
 from dali_mixup.sources.bad_files import BadFiles
 from dali_mixup.sources.base import Place, Source
 from dali_mixup.sources.read_ahead import ReadAhead
@@ -34,6 +35,7 @@ class Batch:
             unlabelled ones.
         unlabelled: (M,) int64 samples of the unlabelled stream that come with the batch.
         reads: the reads for the rows, in their order: (source, indices, mask of those that are left out).
+        maps: the class ids of the pixels of all rows, and the rows' windows; None without masks.
     """
 
     epoch: int
@@ -45,6 +47,7 @@ class Batch:
     row_labels: np.ndarray
     unlabelled: np.ndarray
     reads: tuple[tuple[Source, np.ndarray, BadFiles], ...]
+    maps: Maps | None = None
 
 
 class BatchSource:
@@ -61,13 +64,16 @@ class BatchSource:
         self._ahead: deque[tuple[Batch | None, Exception | None]] = deque()
         self._last: tuple[Any, ...] | None = None
         self._files = ReadAhead(spec.read_ahead, spec.remote)
+        self._masks = spec.mask_reader()
 
     def __call__(self, info: Any) -> tuple[Any, ...]:
         batch: Batch | None = None
         try:
             self._files.reached(info.iteration, self.places)
-            batch = self._planned(self._admitted(info.iteration))
+            batch = self._planned(*self._admitted(info.iteration))
             made = self.arrays(batch)
+            if self._masks is not None:
+                self._masks.ahead(self._masked(self._rows(info.iteration + 1)))
         except Exception as error:
             # DALI asks ahead of time. An error in a later batch must not cost the batches before it, so the error waits
             # for its turn, and repeating the last arrays keeps the pipeline going until then.
@@ -86,9 +92,10 @@ class BatchSource:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the arrays that come with the files: those of the mixing plan, then those of the augmentation."""
+        """Names of the arrays that come with the files: those of the mixing plan, of the augmentation, of windows."""
         plan = () if self.feed is None else self.feed.pixel_names
-        return (*plan, *(() if self.draws is None else self.draws.names))
+        windows = () if self._masks is None else self.spec.pipeline.transform.window_names
+        return (*plan, *(() if self.draws is None else self.draws.names), *windows)
 
     def taken(self) -> Batch:
         """The batch whose pixels DALI has just returned. Raises the error that stopped it from being made; the batch
@@ -119,15 +126,13 @@ class BatchSource:
     def close(self) -> None:
         """Stop the background work, until a batch is asked for again."""
         self._files.close()
+        if self._masks is not None:
+            self._masks.close()
         self.spec.gate.close()
 
     def places(self, number: int) -> list[Place]:
         """The location of the images that the walk's n-th batch reads."""
         return [place for source, indices, _ in self._rows(number).reads for place in source.places(indices)]
-
-    def batch(self, number: int) -> Batch:
-        """The decisions of the walk's n-th batch."""
-        return self._planned(self._rows(number))
 
     def arrays(self, batch: Batch) -> tuple[Any, ...]:
         """The encoded images of a batch (or their paths), and the arrays of `names`."""
@@ -138,10 +143,12 @@ class BatchSource:
             made += feed.arrays(extended(batch.plan, len(files)), feed.pixel_names)
         if self.draws is not None:
             made += self.draws.arrays(len(files), self.spec.seed, self.walk.rank, batch.epoch, batch.step)
+        if batch.maps is not None and self.spec.pipeline.transform.window_names:
+            made += batch.maps.windows.fed
         return made
 
-    def _admitted(self, number: int) -> Batch:
-        """The samples of the walk's n-th batch, all of which may reach the decoder."""
+    def _admitted(self, number: int) -> tuple[Batch, list[np.ndarray]]:
+        """The samples of the walk's n-th batch, all of which may reach the decoder, and the masks that they have."""
         while True:
             batch = self._rows(number)
             for source, indices, bad in batch.reads:
@@ -151,11 +158,24 @@ class BatchSource:
                     self._files.replaced(number, self.places(number))
                     break  # and check the samples that replace them
             else:
-                return batch
+                if self._masks is None:
+                    return batch, []
+                masks, refused = self._masks.read(self._masked(batch))
+                if not refused:
+                    return batch, masks
+                self.bad.meet(refused)
+                self._files.replaced(number, self.places(number))
 
-    def _planned(self, batch: Batch) -> Batch:
+    def _masked(self, batch: Batch) -> np.ndarray:
+        """The samples of the rows that have masks, in the order of the rows."""
+        return np.concatenate([indices for source, indices, _ in batch.reads if source is self.spec.source])
+
+    def _planned(self, batch: Batch, masks: list[np.ndarray]) -> Batch:
         self._orders = {epoch: order for epoch, order in self._orders.items() if epoch >= batch.epoch}
-        return replace(batch, plan=self._plan(batch.epoch, batch.step, len(batch.indices), batch.row_labels))
+        address = {"rank": self.walk.rank, "epoch": batch.epoch, "step": batch.step}
+        maps = made_of(masks, batch.reads, self.spec, **address) if self._masks is not None else None
+        plan = self._plan(batch.epoch, batch.step, len(batch.indices), batch.row_labels)
+        return replace(batch, plan=plan, maps=maps)
 
     def _rows(self, number: int) -> Batch:
         """The samples of the walk's n-th batch, without a plan."""

@@ -36,7 +36,7 @@ def unusable(batches: BatchSource, batch: Batch, restored: Restored) -> tuple[Ba
             return bad, found
     arrays = batches.arrays(batch)
     with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
-        good = good_image()
+        good = good_image(*_room(batch))
         if batches.read_in_dali:
             file.write(good.tobytes())
             file.flush()
@@ -52,6 +52,15 @@ def unusable(batches: BatchSource, batch: Batch, restored: Restored) -> tuple[Ba
 
         rows = culprits(range(len(arrays[0])), fails)
     return _of_first_source(batch, rows)
+
+
+def _room(batch: Batch) -> tuple[int, int]:
+    """(height, width) of an image that contains the windows of all rows, as far as these are known."""
+    if batch.maps is None:
+        return 64, 64
+    windows = batch.maps.windows
+    height, width = np.maximum(64, windows.start + windows.shape).max(axis=0).tolist()
+    return height, width
 
 
 def _of_first_source(batch: Batch, rows: list[int]) -> tuple[BadFiles | None, list[BadFile]]:

@@ -22,6 +22,7 @@ from dali_mixup._graph.options import Output, Runtime
 from dali_mixup._loader.companions import HandOver, companions_of
 from dali_mixup._loader.foreign import says_what_replaces
 from dali_mixup._loader.loader import MixLoader
+from dali_mixup._loader.segmentation import classes_of_pixels, form_of_maps
 from dali_mixup._loader.settings import pipeline_spec, read_ahead
 from dali_mixup._loader.spec import LoaderSpec
 from dali_mixup.augment import TrainTransform, ValTransform
@@ -30,6 +31,7 @@ from dali_mixup.methods import Method
 from dali_mixup.sources import Source, open_source
 from dali_mixup.sources.bad_files import BadFiles, Skip, as_rule
 from dali_mixup.sources.classes import Classes
+from dali_mixup.sources.masks.pairs import ImagesWithMasks
 
 TARGETS = ("dense", "compact", "labels")
 MOST_ROWS = 2**31 - 1  # DALI counts in 32 bits
@@ -66,7 +68,7 @@ def train_loader(
 
     Args:
         data: a folder of class folders, a manifest, a list, a table, shards or archives, or a dataset of torchvision,
-            torch or Hugging Face; see `open_source`.
+            torch or Hugging Face; images with masks for segmentation; see `open_source`.
         policy: a `MixPolicy`, or one or more methods, chosen with equal odds; None: no mixing.
         batch_size: samples per rank and step, 1 to 2**31 - 1.
         image_size: pixels, one number or (height, width), or a size that changes with the epoch or batch, as in
@@ -77,7 +79,8 @@ def train_loader(
             such as a folder's class folders in alphabetical order.
         num_classes: columns of dense targets, at least the data's classes; None: the policy's, else the data's classes.
         targets: "dense" (N, C) float32, "compact" `MixedTargets` or "labels" (N,) int64; None: dense with a policy,
-            labels without one.
+            labels without one. With masks "labels" (N, H, W) int64 or "dense" (N, C, H, W) float32; None: labels unless
+            the policy averages pixels.
         device: "auto", "cpu", "cuda", "cuda:N".
         seed: seed of order, augmentation and mixing, >= 0.
         rank, world_size: None: those of an initialised process group, else of torchrun's environment, else one process.
@@ -108,7 +111,10 @@ def train_loader(
     transform = _train_transform(owner, image_size, transform)
     source = open_source(data, classes=classes)
     companions = companions_of(owner, handover, source, mixing, batch_size, lambda s: BadFiles(len(s), rule))
-    form = _form_of_targets(owner, targets, mixing, labels, companions.pooled)
+    if isinstance(source, ImagesWithMasks):
+        form = form_of_maps(owner, targets, mixing, labels, chosen)
+    else:
+        form = _form_of_targets(owner, targets, mixing, labels, companions.pooled)
     chosen.check(source.labels, batch_size)
     layout = EpochLayout(
         chosen.length(len(source), process.world_size),
@@ -142,7 +148,7 @@ def train_loader(
             policy=mixing,
             seed=seed,
             targets=form,
-            num_classes=_num_classes(owner, num_classes, mixing, source, vectors),
+            num_classes=_num_classes(owner, num_classes, mixing, source, vectors, form),
             labels=labels(source.labels, source.num_classes)
             if isinstance(labels, CorruptLabels)
             else source.labels,
@@ -173,7 +179,8 @@ def val_loader(
     output: Output = Output(),
     runtime: Runtime = Runtime(),
 ) -> MixLoader:
-    """A loader of centre-cropped, normalised validation batches with (N,) int64 labels, in the data's own order.
+    """A loader of centre-cropped, normalised validation batches with (N,) int64 labels, or with masks (N, H, W) int64
+    class ids, in the data's own order.
 
     Pass the training loader as `classes=`: a validation folder that lacks a class would shift the labels of all
     classes after it. Every sample comes exactly once over all ranks and no batch is empty. Ranks take equally
@@ -211,7 +218,7 @@ def val_loader(
             seed=0,
             order=Sequential(),
             targets="labels",
-            num_classes=_num_classes(owner, num_classes, None, source, None),
+            num_classes=_num_classes(owner, num_classes, None, source, None, "labels"),
             labels=source.labels,
             read_ahead=read_ahead(owner, runtime, (source,), batch_size),
         )
@@ -263,7 +270,12 @@ def _form_of_targets(
 
 
 def _num_classes(
-    owner: str, given: int | None, policy: MixPolicy | None, source: Source, vectors: np.ndarray | None
+    owner: str,
+    given: int | None,
+    policy: MixPolicy | None,
+    source: Source,
+    vectors: np.ndarray | None,
+    form: str,
 ) -> int:
     """Number of columns of dense targets: the argument, else the policy's, else the number of classes in the data."""
     found = source.num_classes if vectors is None else vectors.shape[1]
@@ -272,6 +284,8 @@ def _num_classes(
         counts["policy.num_classes"] = policy.num_classes
     if len(set(counts.values())) > 1:
         raise ValueError(f"{owner}: {' but '.join(f'{k}={v}' for k, v in counts.items())}; give one of them")
+    if isinstance(source, ImagesWithMasks) and not source.classes_named:
+        return classes_of_pixels(owner, next(iter(counts.values()), None), source, form)
     for name, count in counts.items():
         if count < found or (vectors is not None and count != found):
             least = "==" if vectors is not None else ">="

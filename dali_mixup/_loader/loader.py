@@ -35,8 +35,8 @@ class MixLoader:
     asked for; an iterator that is dropped half-way frees its pipeline; a finished one leaves it to the next epoch.
 
     Images are (N, 3, H, W) of the chosen dtype on `device`; targets (N, C) float32 or `MixedTargets` with
-    a policy, else (N,) int64; with `handover=` a `MixRecord` is the third item. Batches own their memory: keep as many
-    as you like.
+    a policy, else (N,) int64; of images with masks (N, H, W) int64 class ids or (N, C, H, W) float32. With `handover=` a
+    `MixRecord` is the third item. Batches own their memory: keep as many as you like.
 
     Attributes:
         dataset: the source, sized, with torchvision's `classes`, `class_to_idx`, `targets` and `samples`.
@@ -135,11 +135,12 @@ class MixLoader:
     def __repr__(self) -> str:
         spec, rank = self.spec, self.spec.rank
         size = " x ".join(map(str, (self.batch_size, 3, *self.image_size)))
+        of_pixels = "" if spec.paired is None else " of pixels"
         share = f", rank {rank.rank} of {rank.world_size}" if rank.world_size > 1 else ""
         return (
             f"MixLoader of {spec.source!r}\n"
             f"  batches: {len(self)} of {size} {spec.pipeline.dtype} on {self.device}{share}, epoch {self.epoch} next\n"
-            f"  targets: {spec.targets}, {self.num_classes} columns\n"
+            f"  targets: {spec.targets}{of_pixels}, {self.num_classes} columns\n"
             f"  policy: {short(spec.policy)}"
         )
 

@@ -11,6 +11,7 @@ from dali_mixup._decide.plan import MixPlan
 from dali_mixup._graph.stages import stage
 from dali_mixup._loader.batch_targets import targets_of
 from dali_mixup._loader.batches import Batch
+from dali_mixup._loader.segmentation import on_device
 from dali_mixup._loader.spec import LoaderSpec
 
 
@@ -62,6 +63,8 @@ class MixRecord:
         unpartnered: number of rows for which a rule by class found no partner.
         clean: (N, 3, H, W) the same augmented images before mixing, or None.
         views: further independently augmented, unmixed views, (N, 3, H, W) each.
+        maps: (N, H, W) int64 class ids of the images before mixing, or None without masks.
+        view_maps: those of the further views.
         unlabelled: one (M, 3, H, W) tensor per view of the unlabelled samples.
         unlabelled_ids: (M,) int64 indices into the unlabelled data.
     """
@@ -84,6 +87,8 @@ class MixRecord:
     views: tuple[torch.Tensor, ...]
     unlabelled: tuple[torch.Tensor, ...]
     unlabelled_ids: torch.Tensor
+    maps: torch.Tensor | None = None
+    view_maps: tuple[torch.Tensor, ...] = ()
 
     def __repr__(self) -> str:
         mixed = int((self.method >= 0).sum())
@@ -109,6 +114,7 @@ def record_of(
     n = len(batch.indices)
     plan, companions = batch.plan, spec.companions
     labels = torch.from_numpy(batch.labels)
+    ids = None if batch.maps is None else on_device(batch.maps.ids, spec).long()
     if plan is None:
         partners = torch.arange(n)[:, None]
         weights = pixel_weights = torch.ones(n, 1)
@@ -136,6 +142,8 @@ def record_of(
         views=tuple(images[block] for block in companions.view_blocks(n)),
         unlabelled=tuple(images[block] for block in companions.unlabelled_blocks(n)),
         unlabelled_ids=torch.from_numpy(batch.unlabelled),
+        maps=None if ids is None else ids[:n],
+        view_maps=() if ids is None else tuple(ids[block] for block in companions.view_blocks(n)),
     )
 
 

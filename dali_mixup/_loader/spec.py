@@ -22,9 +22,11 @@ from dali_mixup._graph.gate import Gate
 from dali_mixup._graph.pipeline import PipelineSpec
 from dali_mixup._loader.companions import Companions
 from dali_mixup._loader.cursor import Cursor
+from dali_mixup._loader.masks import MaskReader
 from dali_mixup._version import __version__
 from dali_mixup.sources.bad_files import BadFiles, Skip
 from dali_mixup.sources.base import Source
+from dali_mixup.sources.masks.pairs import ImagesWithMasks
 
 log = logging.getLogger("dali_mixup")
 
@@ -90,6 +92,18 @@ class LoaderSpec:
         """(n,) int32 or int64, the global order of an epoch."""
         return self.order.indices(self.seed, epoch, self.source.labels)
 
+    @property
+    def paired(self) -> ImagesWithMasks | None:
+        """The source, if its images have masks."""
+        return self.source if isinstance(self.source, ImagesWithMasks) else None
+
+    def mask_reader(self) -> MaskReader | None:
+        """A new reader of the masks; None without masks."""
+        if self.paired is None:
+            return None
+        pipeline = self.pipeline
+        return MaskReader(self.paired, self.num_classes, pipeline.max_pixels, pipeline.num_threads)
+
     def walk(self, cursor: Cursor) -> Walk:
         """The walk of the cursor's pipeline, so that DALI's checkpoint fits; else one that begins at the cursor.
 
@@ -153,4 +167,5 @@ class LoaderSpec:
                 self.companions.unlabelled_views,
             ],
             "clean": self.pipeline.clean,
+            **({} if self.paired is None else {"mask_classes": self.num_classes}),
         }

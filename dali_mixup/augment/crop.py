@@ -34,6 +34,15 @@ def random_window(
     return fn.slice(whole_image(encoded, backend), start=start, shape=shape, axis_names="HW")
 
 
+def given_window(encoded: DataNode, backend: Backend, start: DataNode, shape: DataNode) -> DataNode:
+    """A window inside the image, (h, w, 3) uint8 HWC; start and shape (y, x), int32 on the CPU."""
+    if backend.roi:
+        return fn.decoders.image_slice(
+            encoded, start=start, shape=shape, axis_names="HW", **backend.decoder_arguments
+        )
+    return fn.slice(whole_image(encoded, backend), start=start, shape=shape, axis_names="HW")
+
+
 def padded_window(
     encoded: DataNode,
     backend: Backend,
@@ -41,13 +50,18 @@ def padded_window(
     padding: int,
     resize: dict[str, Any],
     seed: int,
+    given: DataNode | None = None,
 ) -> DataNode:
     """torchvision's Resize(max(size)) and RandomCrop(size, padding) on black: every window position is equally likely.
-    An image that already has this size is not resampled."""
+    An image that already has this size is not resampled. `given` is the window's place, (y, x) in the resized image, if
+    it was drawn before."""
     before, shape = shorter_side(encoded, max(size))
-    positions = shape + 2 * padding + 1 - types.Constant(np.array(size, np.int64), device="cpu")
-    chance = fn.random.uniform(range=[0.0, 1.0], shape=[2], seed=seed)
-    start = fn.cast(math.floor(chance * positions), dtype=INT64) - padding
+    if given is None:
+        positions = shape + 2 * padding + 1 - types.Constant(np.array(size, np.int64), device="cpu")
+        chance = fn.random.uniform(range=[0.0, 1.0], shape=[2], seed=seed)
+        start = fn.cast(math.floor(chance * positions), dtype=INT64) - padding
+    else:
+        start = fn.cast(given, dtype=INT64)
     images, _, start = resized_for_window(whole_image(encoded, backend), before, shape, start, size, resize)
     return fn.slice(
         images,

@@ -35,6 +35,11 @@ class TransformDraws:
         return tuple(layer for stage in self.stages for layer in stage.layers)
 
     @property
+    def moves(self) -> bool:
+        """True if an operation may move pixels."""
+        return any(Kernel.AFFINE in layer for layer in self.layers)
+
+    @property
     def rectangles(self) -> tuple[str, ...]:
         """The prefix of the names of each rectangle's arrays: "cutout", "erasing0", ..."""
         cut = ("cutout",) if self.cutout else ()

@@ -13,12 +13,15 @@ from dali_mixup.augment.colour import ColourJitter, Lighting
 from dali_mixup.augment.draws import TransformDraws
 from dali_mixup.augment.erasing import Cutout, RandomErasing, checked_range
 from dali_mixup.augment.interpolation import INTERPOLATIONS, Interpolation
+from dali_mixup.augment.maps import cut_out, moved
 from dali_mixup.augment.operations import MOST_SIGMA
 from dali_mixup.augment.parse import auto_augmentation
 from dali_mixup.augment.sizes import ImageSize, MultiScale, SizeSchedule, checked_size, size_of
 from dali_mixup.augment.stage import Chance, Stage, check_stages
+from dali_mixup.augment.windows import WINDOW_NAMES, Windows, training_windows
 
 if TYPE_CHECKING:
+    import numpy as np
     from nvidia.dali.data_node import DataNode
 
     from dali_mixup._graph.decode import Backend
@@ -139,6 +142,38 @@ class TrainTransform:
         used = tuple(stage for stage in self.stages if stage.layers)
         return TransformDraws(size, used, self.cutout, self.random_erasing)
 
+    @property
+    def window_names(self) -> tuple[str, ...]:
+        """Names of the arrays of the `Windows` that the graph reads."""
+        return WINDOW_NAMES
+
+    def maps(
+        self,
+        masks: Sequence[np.ndarray | None],
+        sizes: np.ndarray,
+        outside: int,
+        *,
+        seed: int,
+        rank: int,
+        epoch: int,
+        step: int,
+    ) -> tuple[np.ndarray, Windows]:
+        """The masks of a batch after the window, flip and affine operations that their images get, and the windows and
+        flips, which the graph then takes from `nodes`.
+
+        Args:
+            masks: (H, W) uint8 each; None: an image without one.
+            sizes: (N, 2) height and width of the images.
+            outside: the value of pixels from outside.
+
+        Returns:
+            (N, h, w) uint8 and the `Windows`.
+        """
+        address = {"seed": seed, "rank": rank, "epoch": epoch, "step": step}
+        windows = training_windows(self, sizes, **address)
+        ids = cut_out(masks, windows, self.draws.size_at(seed, epoch, step), outside)
+        return moved(ids, self.draws, outside, **address), windows
+
     def graph(
         self,
         encoded: DataNode,
@@ -152,7 +187,7 @@ class TrainTransform:
 
         Args:
             seeds: gives each random operator its own.
-            nodes: the arrays of `draws`, on the CPU.
+            nodes: the arrays of `draws`, and of `maps` if the images have masks, on the CPU.
             mean, std: (3,) of the normalisation that follows, in 0..255.
         """
         from dali_mixup.augment.train_graph import before_mix

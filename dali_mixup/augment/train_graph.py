@@ -10,7 +10,7 @@ from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
 from dali_mixup._graph.decode import INTERPOLATIONS, Backend
-from dali_mixup.augment.crop import padded_window, random_window
+from dali_mixup.augment.crop import given_window, padded_window, random_window
 from dali_mixup.augment.erase import Noise, erase
 from dali_mixup.augment.operators import Canvas, apply
 from dali_mixup.augment.parse import BLACK, auto_augmentation
@@ -33,17 +33,25 @@ def before_mix(
     std: Sequence[float],
 ) -> DataNode:
     """(height, width, 3) uint8 HWC images from encoded bytes; arguments as of `TrainTransform.graph`."""
-    window_seed, flipped = next(seeds), None
-    if transform.hflip:
+    window_seed, flipped, window = next(seeds), None, None
+    if "window_start" in nodes:
+        window = nodes["window_start"], nodes["window_shape"]
+        flipped = nodes["window_flipped"]
+    elif transform.hflip:
         flipped = fn.random.coin_flip(
             probability=transform.hflip, seed=next(seeds), dtype=types.DALIDataType.INT32
         )
     if transform.crop == "padded":
         resize = {"interp_type": INTERPOLATIONS[transform.interpolation], "antialias": transform.antialias}
-        images = padded_window(encoded, backend, transform.size, transform.padding, resize, window_seed)
+        images = padded_window(
+            encoded, backend, transform.size, transform.padding, resize, window_seed, window and window[0]
+        )
         images = images if flipped is None else fn.flip(images, horizontal=flipped)
     else:
-        images = random_window(encoded, backend, transform.scale, transform.ratio, window_seed)
+        if window is None:
+            images = random_window(encoded, backend, transform.scale, transform.ratio, window_seed)
+        else:
+            images = given_window(encoded, backend, *window)
         size = nodes.get("size", transform.size)
         images = resized_and_flipped(
             images, backend, size, transform.interpolation, transform.antialias, flipped

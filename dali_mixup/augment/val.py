@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from dali_mixup._checks import boolean, choice, integer
 from dali_mixup.augment.interpolation import INTERPOLATIONS, Interpolation
+from dali_mixup.augment.maps import cut_out
 from dali_mixup.augment.sizes import pair_or_side, size_of
+from dali_mixup.augment.windows import Windows, centred_windows
 
 if TYPE_CHECKING:
+    import numpy as np
     from nvidia.dali.data_node import DataNode
 
     from dali_mixup._graph.decode import Backend
@@ -64,6 +67,26 @@ class ValTransform:
     def draws(self) -> None:
         """Nothing is random."""
         return None
+
+    @property
+    def window_names(self) -> tuple[str, ...]:
+        """The graph finds the centre by itself."""
+        return ()
+
+    def maps(
+        self,
+        masks: Sequence[np.ndarray | None],
+        sizes: np.ndarray,
+        outside: int,
+        *,
+        seed: int,
+        rank: int,
+        epoch: int,
+        step: int,
+    ) -> tuple[np.ndarray, Windows]:
+        """As of `TrainTransform`, of the centres."""
+        windows = centred_windows(self, sizes)
+        return cut_out(masks, windows, self.size, outside), windows
 
     @property
     def erases_after_mix(self) -> bool:

@@ -271,7 +271,7 @@ class Source(ABC):
                 raise TypeError(f"exclude takes names or indices in [0, {len(self)}), got {item!r}")
         if names:
             wanted[self._names.rows_of(names, self._prefix)] = False
-        return _Part(self, np.flatnonzero(wanted))
+        return self.subset(np.flatnonzero(wanted))
 
 
 class _Part(Source):

@@ -10,7 +10,7 @@ from dali_mixup.sources.files import FileList
 from dali_mixup.sources.names import name_text
 from dali_mixup.sources.paths import home_expanded, path_text
 from dali_mixup.sources.remarks import Remark
-from dali_mixup.sources.remote.listing import class_folders, images_below
+from dali_mixup.sources.remote.listing import class_folders, images_below, objects_below
 from dali_mixup.sources.remote.stores import check_scheme
 from dali_mixup.sources.remote.urls import is_url
 from dali_mixup.sources.strays import class_remarks, file_remarks
@@ -82,6 +82,28 @@ def image_folder(
         *_blocking_remarks(folder, blocking),
     ]
     return FileList(paths, labels, classes, root=folder, remarks=remarks)
+
+
+def files_below(folder: str, extensions: Sequence[str]) -> list[str]:
+    """The files at or below a folder, or the URL of one, that have one of the extensions: their paths below it, sorted.
+    Links are followed.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: there is no such folder.
+        ValueError: a link to a folder that contains it.
+        StorageError: an object store fails, or refuses access.
+    """
+    endings = tuple(extension.lower() for extension in extensions)
+    if is_url(folder):
+        check_scheme(folder)
+        return objects_below(folder, endings)
+    root = _existing(folder)
+    walked = _walk(root, endings, [])
+    return sorted(
+        name_text(os.path.relpath(os.path.join(where, file), root))
+        for where, files in walked
+        for file in files
+    )
 
 
 def _existing(root: str | os.PathLike[str]) -> str:

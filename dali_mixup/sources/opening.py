@@ -8,19 +8,21 @@ from typing import Any, Literal, TypeAlias
 
 from dali_mixup._checks import choice
 from dali_mixup.sources.advice import IN_MEMORY, shown
-from dali_mixup.sources.archives.imagenet import imagenet_archive, is_imagenet_archive
-from dali_mixup.sources.archives.kinds import ARCHIVES, is_archive_url
-from dali_mixup.sources.archives.lmdb import is_lmdb
-from dali_mixup.sources.archives.packed import PACK_FILE, is_packed, read_packed
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.class_order import ORDERS, ordered
 from dali_mixup.sources.classes import Classes, class_map
 from dali_mixup.sources.exclude_list import read_exclude_list
-from dali_mixup.sources.folder import image_folder
-from dali_mixup.sources.kind import Kind, Wish, suffix
-from dali_mixup.sources.listed.lists import from_pairs, read_list
-from dali_mixup.sources.listed.manifest import MANIFEST_SUFFIXES, is_manifest, read_manifest
-from dali_mixup.sources.listed.openmmlab import JSON_SUFFIX, read_openmmlab
+from dali_mixup.sources.kind import Kind, Wish
+from dali_mixup.sources.listed.lists import from_pairs
+from dali_mixup.sources.masks.opening import (
+    from_mask_dataset,
+    from_mask_pairs,
+    is_mask_dataset,
+    is_mask_pairs,
+    joined,
+    with_masks,
+)
+from dali_mixup.sources.masks.options import Masks, Place, as_masks
 from dali_mixup.sources.objects.datasets import (
     from_dataset,
     from_subset,
@@ -29,82 +31,15 @@ from dali_mixup.sources.objects.datasets import (
     is_subset,
 )
 from dali_mixup.sources.objects.items import holds_pixels
-from dali_mixup.sources.objects.joined import Joined
 from dali_mixup.sources.objects.map_style import DatasetSource, is_torch_dataset
+from dali_mixup.sources.path_kinds import PATHS
 from dali_mixup.sources.paths import home_expanded, regular_file
 from dali_mixup.sources.patterns import existing_files
 from dali_mixup.sources.remote.stores import check_scheme
 from dali_mixup.sources.remote.urls import is_url
-from dali_mixup.sources.tables.hugging_face import is_saved
-from dali_mixup.sources.tables.table import CSV_SUFFIX, TABLE_SUFFIXES, Table, from_table, is_table
+from dali_mixup.sources.tables.table import from_table, is_table
 
 Data: TypeAlias = "Source | str | os.PathLike[str] | Sequence[Any] | Any"
-
-LIST_SUFFIXES = (".txt", ".tsv")
-_SUFFIXES = (*MANIFEST_SUFFIXES, CSV_SUFFIX, *TABLE_SUFFIXES, JSON_SUFFIX, *LIST_SUFFIXES)
-"""Endings of URLs that are not folders."""
-
-
-PATHS = (
-    Kind(
-        "a folder written by dali-mixup pack, or its pack.jsonl",
-        is_packed,
-        lambda wish: read_packed(wish.data),
-        takes_url=lambda url: url.endswith(f"/{PACK_FILE}"),
-    ),
-    Kind(
-        "a folder that Hugging Face's save_to_disk wrote",
-        is_saved,
-        lambda wish: from_table(Table(wish.data), wish.root, wish.classes),
-    ),
-    Kind(
-        "a folder of class folders",
-        lambda path: os.path.isdir(path) and not is_lmdb(path),
-        lambda wish: image_folder(wish.data, allow_empty=wish.classes is not None),
-        takes_url=lambda url: not (url.lower().endswith(_SUFFIXES) or is_archive_url(url)),
-    ),
-    Kind(
-        f"a manifest ({' or '.join(MANIFEST_SUFFIXES)})",
-        lambda path: os.path.isfile(path) and is_manifest(path),
-        lambda wish: read_manifest(wish.data, root=wish.root),
-        rooted=True,
-        takes_url=suffix(*MANIFEST_SUFFIXES),
-    ),
-    Kind(
-        f"a {CSV_SUFFIX} table with a header",
-        suffix(CSV_SUFFIX),
-        lambda wish: from_table(Table(wish.data), wish.root, wish.classes),
-        rooted=True,
-        takes_url=suffix(CSV_SUFFIX),
-    ),
-    Kind(
-        f"{' or '.join(TABLE_SUFFIXES)} tables",
-        suffix(*TABLE_SUFFIXES),
-        lambda wish: from_table(Table(wish.data), wish.root, wish.classes),
-        rooted=True,
-        several=True,
-    ),
-    Kind(
-        f"a {JSON_SUFFIX} annotation file of OpenMMLab",
-        suffix(JSON_SUFFIX),
-        lambda wish: read_openmmlab(wish.data, root=wish.root),
-        rooted=True,
-    ),
-    Kind(
-        f"a {' or '.join(LIST_SUFFIXES)} list of `path label` lines",
-        suffix(*LIST_SUFFIXES),
-        lambda wish: read_list(wish.data, root=wish.root, classes=wish.classes),
-        rooted=True,
-        takes_url=suffix(*LIST_SUFFIXES),
-    ),
-    Kind(
-        "ImageNet's training or validation archive",
-        is_imagenet_archive,
-        lambda wish: imagenet_archive(wish.data),
-    ),
-    *ARCHIVES,
-)
-"""The kinds that a path can lead to; the first one that takes it opens it."""
 
 _PATH = Kind(
     "a path",
@@ -115,6 +50,11 @@ _PATH = Kind(
 
 OBJECTS = (
     Kind("a Source", lambda data: isinstance(data, Source), lambda wish: wish.data),
+    Kind(
+        "torchvision's VOCSegmentation or Cityscapes",
+        is_mask_dataset,
+        lambda wish: from_mask_dataset(wish.data),
+    ),
     Kind(
         "a torchvision ImageFolder",
         is_sample_dataset,
@@ -134,7 +74,7 @@ OBJECTS = (
     Kind(
         "a torch ConcatDataset of these",
         is_concatenation,
-        lambda wish: Joined([open_source(part, classes=wish.classes) for part in wish.data.datasets]),
+        lambda wish: joined([open_source(part, classes=wish.classes) for part in wish.data.datasets]),
     ),
     Kind(
         "any other torch Dataset of (image, label)",
@@ -142,6 +82,12 @@ OBJECTS = (
         lambda wish: DatasetSource(wish.data),
     ),
     _PATH,
+    Kind(
+        "a list of (image path, mask path) pairs",
+        is_mask_pairs,
+        lambda wish: from_mask_pairs(wish.data, wish.root),
+        rooted=True,
+    ),
     Kind(
         "a list of (path, label) pairs",
         lambda data: isinstance(data, (list, tuple)),
@@ -155,6 +101,7 @@ OBJECTS = (
 def open_source(
     data: Data,
     *,
+    masks: Masks | Place | None = None,
     classes: Classes | None = None,
     root: str | os.PathLike[str] | None = None,
     class_order: Literal["sorted", "natural"] | None = None,
@@ -166,6 +113,9 @@ def open_source(
         data: a folder of class folders, a manifest, a list, a table, tar shards, TFRecord, RecordIO, LMDB or zip files,
             (path, label) pairs, a dataset of torchvision, torch or Hugging Face, or a Source; docs/data.md describes
             each. A path may be the URL of an object store or web server, such as "s3://bucket/train".
+        masks: the masks of the images, for segmentation: a folder with the same names, a list of paths, a function from
+            an image's key to the path of its mask, or `Masks(...)` of one of these. `data` is then a folder of images
+            at any depth, a list of paths, or as above, and `classes` are those of the pixels.
         classes: the labels of the classes: names in the order of their labels, a mapping from name to label, a file of
             these (.txt, .json), or another loader, source or dataset. Pass the training data's for validation data.
             None: the data's own.
@@ -189,9 +139,12 @@ def open_source(
             )
     known = None if classes is None else class_map(classes)
     folder = None if root is None else home_expanded(root)
-    source = _opened(OBJECTS, Wish(data, folder, known))
-    if source is None:
-        raise TypeError(f"data must be {accepted()}; got {shown(data)}")
+    if masks is None:
+        source = _of_objects(Wish(data, folder, known))
+    else:
+        source = with_masks(
+            data, as_masks(masks), folder, lambda images: _of_objects(Wish(images, folder, None))
+        )
     if class_order is not None:
         if not source.classes_named:
             raise ValueError(
@@ -203,6 +156,13 @@ def open_source(
     if exclude is None:
         return source
     return source.exclude(read_exclude_list(exclude) if isinstance(exclude, (str, os.PathLike)) else exclude)
+
+
+def _of_objects(wish: Wish) -> Source:
+    source = _opened(OBJECTS, wish)
+    if source is None:
+        raise TypeError(f"data must be {accepted()}; got {shown(wish.data)}")
+    return source
 
 
 def accepted() -> str:

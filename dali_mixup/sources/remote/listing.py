@@ -54,6 +54,18 @@ def images_below(root: str, classes: Sequence[str], endings: tuple[str, ...]) ->
             raise
 
 
+def objects_below(root: str, endings: tuple[str, ...]) -> list[str]:
+    """The objects at any depth below a URL that have one of these endings: their paths below it, sorted.
+
+    Raises:
+        ValueError: a web address, since web servers do not list their files.
+        StorageError: the service fails, or refuses access.
+    """
+    _refuse_web(root)
+    names: list[str] = attempted(root, lambda store, key: list(store.names(_folder(key))))
+    return sorted(name for name in names if name.lower().endswith(endings))
+
+
 def globbed(pattern: str) -> list[str]:
     """The URLs of the objects that a pattern with *, ? or [...] matches, sorted; a URL without these is its own match,
     whether or not it exists.

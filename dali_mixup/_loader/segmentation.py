@@ -1,0 +1,125 @@
+"""What segmentation changes in a loader: the arguments that it refuses, and the form of its targets."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import torch
+
+from dali_mixup._checks import choice
+from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._epochs.orders import ClassGroups, Order
+from dali_mixup._loader.batches import Batch
+from dali_mixup._loader.mixed_maps import averaging, mixed_ids, weighted_ids
+from dali_mixup._loader.spec import LoaderSpec
+from dali_mixup.sources.masks.pairs import ImagesWithMasks
+
+log = logging.getLogger("dali_mixup")
+
+TARGETS = ("labels", "dense")
+
+
+def form_of_maps(owner: str, given: Any, policy: MixPolicy | None, labels: Any, order: Order) -> str:
+    """The form of the targets of images with masks: "labels" for class ids per pixel, "dense" for soft targets.
+
+    Raises:
+        ValueError: arguments that belong to one label per image, or a form that cannot hold the mixed maps.
+    """
+    by_label = policy is not None and (policy.rule.by_label or policy.remix is not None)
+    for name, wrong in (
+        ("labels=", labels is not None),
+        ("order=ClassGroups(...)", isinstance(order, ClassGroups)),
+        ("a policy whose partners or label weights depend on the class of an image", by_label),
+    ):
+        if wrong:
+            raise ValueError(
+                f"{owner}: {name} needs one label per image, and these images have masks; leave it out"
+            )
+    averages = averaging(policy.all_methods) if policy is not None else []
+    form = given if given is not None else ("dense" if averages else "labels")
+    if form == "compact":
+        raise ValueError(
+            f"{owner}: targets='compact' is for one label per image; images with masks have {TARGETS}"
+        )
+    choice(owner, "targets", form, TARGETS)
+    if form == "labels" and averages:
+        raise ValueError(
+            f"{owner}: targets='labels' with {', '.join(averages)}, which average pixels, but class ids have no "
+            "average; use targets='dense', or methods that copy pixels, such as CutMix"
+        )
+    if form == "labels" and policy is not None and policy.label_smoothing:
+        raise ValueError(
+            f"{owner}: policy has label_smoothing={policy.label_smoothing:g}, which class ids cannot hold; use "
+            "label_smoothing=0 and smooth in the loss, or targets='dense'"
+        )
+    return form
+
+
+def classes_of_pixels(owner: str, given: int | None, source: ImagesWithMasks, form: str) -> int:
+    """The number of classes of masks that do not name them: the argument, at most 256, else 256, which is logged.
+
+    Raises:
+        ValueError: more classes than a mask can hold, or soft targets of an unknown number.
+    """
+    most = source.num_classes
+    if given is None and form == "dense":
+        raise ValueError(
+            f"{owner}: targets='dense' has one channel per class; give num_classes, or classes= with their names"
+        )
+    if given is None:
+        log.info(
+            "%s: num_classes=%d, all that a mask can hold; give num_classes= to have the ids in the masks checked",
+            owner,
+            most,
+        )
+        return most
+    if given > most:
+        raise ValueError(f"{owner}: num_classes={given}; masks have 8 bits, expected at most {most}")
+    return given
+
+
+def targets_of_maps(batch: Batch, spec: LoaderSpec) -> torch.Tensor:
+    """(N, H, W) int64 class ids, or (N, num_classes, H, W) float32, as `spec.targets` says."""
+    assert batch.maps is not None and spec.paired is not None
+    ids = batch.maps.ids
+    if spec.targets == "labels":
+        n = len(batch.indices)
+        return on_device(ids[:n] if batch.plan is None else mixed_ids(batch.plan, ids), spec).long()
+    assert batch.plan is not None or spec.policy is None
+    if batch.plan is None:
+        parts = [(ids[: len(batch.indices)], np.ones((1, 1, 1), np.float32))]
+    else:
+        parts = weighted_ids(batch.plan, ids)
+    smoothing = 0.0 if spec.policy is None else spec.policy.label_smoothing
+    given = [(on_device(each, spec), on_device(weights, spec)) for each, weights in parts]
+    return soft_maps(given, spec.num_classes, spec.paired.ignore_index, smoothing)
+
+
+def soft_maps(
+    parts: list[tuple[torch.Tensor, torch.Tensor]], num_classes: int, ignore_index: int, smoothing: float
+) -> torch.Tensor:
+    """(N, num_classes, H, W) float32: the sum of weights times one-hot ids, smoothed as dense targets are. What is
+    ignored has no class, and no share.
+
+    Args:
+        parts: class ids (N, H, W) uint8 and weights that broadcast to them.
+    """
+    first = parts[0][0]
+    soft = torch.zeros((len(first), num_classes, *first.shape[1:]), device=first.device)
+    for ids, weights in parts:
+        known = ids != ignore_index
+        places = torch.where(known, ids, 0).long()[:, None]
+        soft.scatter_add_(1, places, (known * weights)[:, None])
+    if smoothing:
+        soft = soft * (1 - smoothing) + soft.sum(1, keepdim=True) * (smoothing / num_classes)
+    return soft
+
+
+def on_device(array: np.ndarray, spec: LoaderSpec) -> torch.Tensor:
+    """An array as a tensor on the device of the batch's images."""
+    tensor = torch.from_numpy(array)
+    # From memory that is not pinned, the host would wait for all work that is queued before the copy.
+    tensor = tensor.pin_memory() if spec.device.type == "cuda" else tensor
+    return tensor.to(spec.device, non_blocking=True)

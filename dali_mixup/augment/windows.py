@@ -1,0 +1,169 @@
+"""The windows and flips of images with masks, decided in NumPy: the graph applies them to the images, `maps` to the
+masks. A pure function of the batch's address and the sizes of its images."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dali_mixup._seeding import Purpose, stream
+
+if TYPE_CHECKING:
+    from dali_mixup.augment.train import TrainTransform
+    from dali_mixup.augment.val import ValTransform
+
+WINDOW_NAMES = ("window_start", "window_shape", "window_flipped")
+"""Names of the arrays that the graph of a training transform reads."""
+
+ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows of N images of sizes (H, W), which become images of one size (h, w).
+
+    Attributes:
+        start, shape: (N, 2) int32, y and x. A resized window: in the stored image. A padded or centred one: in the
+            image whose shorter side was resized, which it may leave.
+        flipped: (N,) int32, 1 where the result is flipped left to right.
+        rows, columns: for each image (h,) and (w,) int64, the place in the stored image of every pixel of the result,
+            by nearest neighbour, -1 outside.
+    """
+
+    start: np.ndarray
+    shape: np.ndarray
+    flipped: np.ndarray
+    rows: tuple[np.ndarray, ...]
+    columns: tuple[np.ndarray, ...]
+
+    @property
+    def fed(self) -> tuple[np.ndarray, ...]:
+        """The arrays of `WINDOW_NAMES`."""
+        return self.start, self.shape, self.flipped
+
+
+def training_windows(
+    transform: TrainTransform, sizes: np.ndarray, *, seed: int, rank: int, epoch: int, step: int
+) -> Windows:
+    """The windows of a training batch.
+
+    Args:
+        sizes: (N, 2) integers, height and width of each image.
+    """
+    rng = stream(Purpose.WINDOW, seed, rank=rank, epoch=epoch, step=step)
+    flipped = (rng.random_sample(len(sizes)) < transform.hflip).astype(np.int32)
+    size = transform.draws.size_at(seed, epoch, step)
+    if transform.crop == "padded":
+        chance = rng.random_sample((len(sizes), 2))
+        start, places = _padded(sizes, size, transform.padding, chance)
+        shape = np.broadcast_to(np.array(size, np.int32), start.shape)
+    else:
+        boxes = random_boxes(rng, sizes, transform.scale, transform.ratio)
+        start, shape = boxes[:, :2], boxes[:, 2:]
+        places = [
+            tuple(at + nearest(int(extent), side) for at, extent, side in zip(*box, size, strict=True))
+            for box in zip(start, shape, strict=True)
+        ]
+    columns = [across[::-1] if flip else across for (_, across), flip in zip(places, flipped, strict=True)]
+    rows = tuple(down for down, _ in places)
+    return Windows(
+        np.ascontiguousarray(start, np.int32),
+        np.ascontiguousarray(shape, np.int32),
+        flipped,
+        rows,
+        tuple(columns),
+    )
+
+
+def centred_windows(transform: ValTransform, sizes: np.ndarray) -> Windows:
+    """The centres of a validation batch; `sizes` as of `training_windows`."""
+    assert transform.resize_size is not None
+    resized = shorter_side(sizes, transform.resize_size)
+    # torchvision rounds half the room, a half to the even neighbour.
+    start = np.rint((resized - np.array(transform.size)) / 2).astype(np.int64)
+    places = _places(sizes, resized, start, transform.size)
+    shape = np.broadcast_to(np.array(transform.size, np.int32), start.shape)
+    flipped = np.zeros(len(sizes), np.int32)
+    return Windows(start, shape, flipped, *(tuple(each) for each in zip(*places, strict=True)))
+
+
+def random_boxes(
+    rng: np.random.RandomState, sizes: np.ndarray, scale: tuple[float, float], ratio: tuple[float, float]
+) -> np.ndarray:
+    """(N, 4) int64 y, x, height and width of torchvision's RandomResizedCrop: of 10 windows of random area and aspect
+    ratio the first that fits; if none does, the largest centred one of a valid ratio.
+
+    Args:
+        sizes: (N, 2) height and width of each image.
+        scale: bounds of the share of the area; uniform.
+        ratio: bounds of width / height; log-uniform.
+    """
+    count = len(sizes)
+    height, width = sizes[:, :1].astype(np.float64), sizes[:, 1:].astype(np.float64)
+    area = height * width * rng.uniform(*scale, (count, ATTEMPTS))
+    aspect = np.exp(rng.uniform(math.log(ratio[0]), math.log(ratio[1]), (count, ATTEMPTS)))
+    high, wide = np.rint(np.sqrt(area / aspect)), np.rint(np.sqrt(area * aspect))
+    fits = (high > 0) & (high <= height) & (wide > 0) & (wide <= width)
+    first = np.argmax(fits, axis=1)[:, None]
+    chance = rng.random_sample((count, 2))
+    boxes = np.empty((count, 4), np.int64)
+    shape = np.concatenate([np.take_along_axis(each, first, 1) for each in (high, wide)], axis=1)
+    boxes[:, 2:], boxes[:, :2] = shape, np.floor(chance * (sizes - shape + 1))
+    for row in np.flatnonzero(~fits.any(axis=1)):
+        boxes[row] = _largest(int(sizes[row, 0]), int(sizes[row, 1]), *ratio)
+    return boxes
+
+
+def shorter_side(sizes: np.ndarray, shorter: int) -> np.ndarray:
+    """(N, 2) int64 sizes with a shorter side of `shorter` pixels; torchvision truncates the longer one."""
+    sizes = sizes.astype(np.int64)
+    return sizes * shorter // sizes.min(axis=1, keepdims=True)
+
+
+def nearest(before: int, after: int) -> np.ndarray:
+    """(after,) int64 in [0, before): the nearest neighbour of each pixel of a line that is resized from `before` to
+    `after` pixels, as torchvision has it for masks, which is torch's `interpolate` with mode="nearest" and its float32:
+    floor(i before / after)."""
+    scale = np.float32(before) / np.float32(after)
+    places = np.floor(np.arange(after, dtype=np.float32) * scale).astype(np.int64)
+    return np.minimum(places, before - 1)
+
+
+def _largest(height: int, width: int, least: float, most: float) -> tuple[int, int, int, int]:
+    if width / height < least:
+        wide, high = width, round(width / least)
+    elif width / height > most:
+        wide, high = round(height * most), height
+    else:
+        wide, high = width, height
+    high, wide = max(1, min(high, height)), max(1, min(wide, width))
+    return math.floor((height - high) / 2), math.floor((width - wide) / 2), high, wide
+
+
+def _padded(
+    sizes: np.ndarray, size: tuple[int, int], padding: int, chance: np.ndarray
+) -> tuple[np.ndarray, list[tuple[np.ndarray, ...]]]:
+    """Every place of the window in the padded image is equally likely."""
+    resized = shorter_side(sizes, max(size))
+    positions = resized + 2 * padding + 1 - np.array(size)
+    start = np.floor(chance * positions).astype(np.int64) - padding
+    return start, _places(sizes, resized, start, size)
+
+
+def _places(
+    sizes: np.ndarray, resized: np.ndarray, start: np.ndarray, size: tuple[int, int]
+) -> list[tuple[np.ndarray, ...]]:
+    """The places of a window in resized images, -1 outside, for each image (rows, columns)."""
+    found = []
+    for before, after, at in zip(sizes, resized, start, strict=True):
+        lines = []
+        for axis in (0, 1):
+            line = nearest(int(before[axis]), int(after[axis]))
+            place = at[axis] + np.arange(size[axis])
+            inside = (place >= 0) & (place < after[axis])
+            lines.append(np.where(inside, line[np.where(inside, place, 0)], -1))
+        found.append(tuple(lines))
+    return found
