@@ -26,7 +26,7 @@ def read_mask(
     except ValueError as error:
         raise UnfitError(Problem.NO_MASK, str(error)) from None
     except Exception as error:  # Pillow's parsers raise all kinds of errors on damaged files
-        problem = Problem.TRUNCATED if "truncated" in str(error) else Problem.UNDECODABLE
+        problem = Problem.TRUNCATED if "truncated" in str(error).lower() else Problem.UNDECODABLE
         raise UnfitError(problem, f"{type(error).__name__}: {error}") from None
     if ids.shape != size:
         raise UnfitError(

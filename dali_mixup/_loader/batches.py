@@ -143,8 +143,9 @@ class BatchSource:
             made += feed.arrays(extended(batch.plan, len(files)), feed.pixel_names)
         if self.draws is not None:
             made += self.draws.arrays(len(files), self.spec.seed, self.walk.rank, batch.epoch, batch.step)
-        if batch.maps is not None and self.spec.pipeline.transform.window_names:
-            made += batch.maps.windows.fed
+        if batch.maps is not None:
+            fed = batch.maps.windows.fed
+            made += tuple(fed[name] for name in self.spec.pipeline.transform.window_names)
         return made
 
     def _admitted(self, number: int) -> tuple[Batch, list[np.ndarray]]:

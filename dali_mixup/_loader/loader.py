@@ -35,8 +35,8 @@ class MixLoader:
     asked for; an iterator that is dropped half-way frees its pipeline; a finished one leaves it to the next epoch.
 
     Images are (N, 3, H, W) of the chosen dtype on `device`; targets (N, C) float32 or `MixedTargets` with
-    a policy, else (N,) int64; of images with masks (N, H, W) int64 class ids or (N, C, H, W) float32. With `handover=` a
-    `MixRecord` is the third item. Batches own their memory: keep as many as you like.
+    a policy, else (N,) int64; of images with masks (N, H, W) int64 class ids or (N, C, H, W) float32. With `handover=`
+    a `MixRecord` is the third item. Batches own their memory: keep as many as you like.
 
     Attributes:
         dataset: the source, sized, with torchvision's `classes`, `class_to_idx`, `targets` and `samples`.

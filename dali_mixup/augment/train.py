@@ -18,7 +18,7 @@ from dali_mixup.augment.operations import MOST_SIGMA
 from dali_mixup.augment.parse import auto_augmentation
 from dali_mixup.augment.sizes import ImageSize, MultiScale, SizeSchedule, checked_size, size_of
 from dali_mixup.augment.stage import Chance, Stage, check_stages
-from dali_mixup.augment.windows import WINDOW_NAMES, Windows, training_windows
+from dali_mixup.augment.windows import Windows, training_windows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -145,7 +145,8 @@ class TrainTransform:
     @property
     def window_names(self) -> tuple[str, ...]:
         """Names of the arrays of the `Windows` that the graph reads."""
-        return WINDOW_NAMES
+        shape = ("window_shape",) if self.crop == "resized" else ()
+        return ("window_start", *shape, "window_flipped")
 
     def maps(
         self,

@@ -33,25 +33,22 @@ def before_mix(
     std: Sequence[float],
 ) -> DataNode:
     """(height, width, 3) uint8 HWC images from encoded bytes; arguments as of `TrainTransform.graph`."""
-    window_seed, flipped, window = next(seeds), None, None
-    if "window_start" in nodes:
-        window = nodes["window_start"], nodes["window_shape"]
-        flipped = nodes["window_flipped"]
-    elif transform.hflip:
+    window_seed, flipped, start = next(seeds), nodes.get("window_flipped"), nodes.get("window_start")
+    if start is None and transform.hflip:
         flipped = fn.random.coin_flip(
             probability=transform.hflip, seed=next(seeds), dtype=types.DALIDataType.INT32
         )
     if transform.crop == "padded":
         resize = {"interp_type": INTERPOLATIONS[transform.interpolation], "antialias": transform.antialias}
         images = padded_window(
-            encoded, backend, transform.size, transform.padding, resize, window_seed, window and window[0]
+            encoded, backend, transform.size, transform.padding, resize, window_seed, start
         )
         images = images if flipped is None else fn.flip(images, horizontal=flipped)
     else:
-        if window is None:
+        if start is None:
             images = random_window(encoded, backend, transform.scale, transform.ratio, window_seed)
         else:
-            images = given_window(encoded, backend, *window)
+            images = given_window(encoded, backend, start, nodes["window_shape"])
         size = nodes.get("size", transform.size)
         images = resized_and_flipped(
             images, backend, size, transform.interpolation, transform.antialias, flipped

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from dali_mixup.augment.train import TrainTransform
     from dali_mixup.augment.val import ValTransform
 
-WINDOW_NAMES = ("window_start", "window_shape", "window_flipped")
-"""Names of the arrays that the graph of a training transform reads."""
-
 ATTEMPTS = 10
 
 
@@ -40,9 +37,9 @@ class Windows:
     columns: tuple[np.ndarray, ...]
 
     @property
-    def fed(self) -> tuple[np.ndarray, ...]:
-        """The arrays of `WINDOW_NAMES`."""
-        return self.start, self.shape, self.flipped
+    def fed(self) -> dict[str, np.ndarray]:
+        """The arrays that a graph may read, by name."""
+        return {"window_start": self.start, "window_shape": self.shape, "window_flipped": self.flipped}
 
 
 def training_windows(

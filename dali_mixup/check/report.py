@@ -29,8 +29,8 @@ class Report:
             turns them.
         damaged: keys of images that decode with a complaint about damaged data, to a partly wrong picture, and the
             complaint. Damage that the decoder does not notice is not listed here either.
-        per_class: (num_classes,) int64, fit samples of each class.
-        classes: their names.
+        per_class: (num_classes,) int64, fit samples of each class; of images with masks, those in which it occurs.
+        classes: their names; of masks that do not name them, the ids that occur.
         formats: samples of each image format.
         sizes: (n, 3) int64, width, height and bytes of the fit samples.
         same_name: file names that occur more than once, in any folders, with their keys; a hint at copies.
@@ -57,14 +57,14 @@ class Report:
         """The judgement on what a scan of a source has found; `whole`: whether the source is all of the data."""
         unfit = {finding.index for finding in scan.findings}
         fit = {i: header for i, header in enumerate(scan.headers) if header is not None and i not in unfit}
-        counts = np.bincount(source.labels[list(fit)], minlength=source.num_classes)
+        counts, classes = _per_class(source, list(fit), scan.pixel_classes)
         return cls(
             samples=len(source),
             findings=scan.findings,
             rotated=tuple(source.key(i) for i, header in fit.items() if header.rotated),
             damaged={source.key(i): remark for i, remark in sorted(scan.damaged.items())},
             per_class=counts,
-            classes=source.classes,
+            classes=classes,
             formats=dict(Counter(header.format for header in scan.headers if header is not None)),
             sizes=np.array([(h.width, h.height, h.bytes) for h in fit.values()], np.int64).reshape(-1, 3),
             same_name=_same_names(source),
@@ -115,6 +115,16 @@ def imagenet_remarks(classes: tuple[str, ...], samples: int) -> tuple[str, ...]:
 def imagenet_wnids() -> tuple[str, ...]:
     """The 1000 WordNet ids of ImageNet-1k in sorted order: place = label."""
     return tuple(files(__package__).joinpath("imagenet_wnids.txt").read_text(encoding="ascii").split())
+
+
+def _per_class(
+    source: Source, fit: list[int], pixel_classes: np.ndarray | None
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    if pixel_classes is None:
+        return np.bincount(source.labels[fit], minlength=source.num_classes), source.classes
+    counts = pixel_classes[: source.num_classes]
+    known = range(source.num_classes) if source.classes_named else np.flatnonzero(counts).tolist()
+    return counts[list(known)], tuple(source.classes[label] for label in known)
 
 
 def _same_names(source: Source) -> dict[str, tuple[str, ...]]:

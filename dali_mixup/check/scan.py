@@ -14,8 +14,10 @@ from dali_mixup._graph.options import MAX_PIXELS
 from dali_mixup._graph.trial import Outcome, Trial
 from dali_mixup.check.findings import Finding, Header
 from dali_mixup.check.headers import read_header, undecodable
+from dali_mixup.check.masks import scan_masks
 from dali_mixup.check.trials import trials
 from dali_mixup.sources.base import Source
+from dali_mixup.sources.masks.pairs import ImagesWithMasks
 from dali_mixup.sources.read_ahead import ReadAhead
 
 _CHUNK = 512
@@ -29,11 +31,13 @@ class Scan:
         headers: for each sample its header, None if it has none.
         findings: the unfit samples, in the order of the source.
         damaged: remarks on samples that decode although their compressed data are not in order, by index.
+        pixel_classes: (256,) int64, the number of fit samples in whose mask each class id occurs; None without masks.
     """
 
     headers: tuple[Header | None, ...]
     findings: tuple[Finding, ...]
     damaged: dict[int, str]
+    pixel_classes: np.ndarray | None = None
 
 
 def scan(
@@ -44,7 +48,7 @@ def scan(
     progress: Callable[[int], None] = lambda _: None,
 ) -> Scan:
     """Check the header of every sample as the loaders do, and decode it with DALI's CPU decoder, many at a time, in a
-    process of its own: an image that kills the process does no other harm.
+    process of its own: an image that kills the process does no other harm. Masks are decoded too.
 
     Args:
         threads: number of threads that read and decode; None: as many as the process may use.
@@ -58,6 +62,7 @@ def scan(
     headers: list[Header | None] = []
     findings: list[Finding] = []
     damaged: dict[int, str] = {}
+    pixel_classes: np.ndarray | None = None
     trial = Trial(threads)
     # Two passes over every image, of which an object is fetched only in the first, and before it is asked for.
     ahead = ReadAhead(1, source.remote)
@@ -80,13 +85,18 @@ def scan(
                         elif outcome.remark:
                             damaged[index] = outcome.remark
                     progress(len(batch))
+                if isinstance(source, ImagesWithMasks):
+                    fit = {index: header for index, header in sound.items() if index not in found}
+                    unfit, counts = scan_masks(source, fit, max_pixels, pool)
+                    found |= {one.index: one for one in unfit}
+                    pixel_classes = counts if pixel_classes is None else pixel_classes + counts
                 headers += [one if isinstance(one, Header) else None for one in seen]
                 findings += [found[index] for index in sorted(found)]
                 ahead.handed_out()
         finally:
             trial.close()
             ahead.close()
-    return Scan(tuple(headers), tuple(findings), damaged)
+    return Scan(tuple(headers), tuple(findings), damaged, pixel_classes)
 
 
 def _rows(chunk: int, samples: int) -> np.ndarray:

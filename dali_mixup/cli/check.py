@@ -23,6 +23,9 @@ def check(
     data: Annotated[
         str, typer.Argument(help="Data as for train_loader: a folder of class folders, a list, shards, ...")
     ],
+    masks: Annotated[
+        str | None, typer.Option(help="Folder with the mask of every image, for segmentation.")
+    ] = None,
     manifest: Annotated[
         Path | None, typer.Option(help="Write the fit files to this .jsonl or .parquet, for train_loader.")
     ] = None,
@@ -50,7 +53,7 @@ def check(
     from dali_mixup.sources.part import Part
 
     with usage_errors():
-        source = _open(data)
+        source = _open(data, masks)
         if part is not None:
             if manifest is not None:
                 raise ValueError(
@@ -66,9 +69,11 @@ def check(
     raise typer.Exit(0 if report.fit else 1)
 
 
-def _open(data: str) -> Source:
+def _open(data: str, masks: str | None) -> Source:
     from dali_mixup.sources import image_folder, open_source
 
+    if masks is not None:
+        return open_source(data, masks=masks)
     # An empty class folder is a finding to report here, not a reason to stop.
     return (
         image_folder(data, allow_empty=True) if os.path.isdir(os.path.expanduser(data)) else open_source(data)
@@ -82,7 +87,10 @@ def _check_targets(source: Source, manifest: Path | None, exclude: Path | None) 
     if manifest is not None and manifest.suffix not in MANIFEST_SUFFIXES:
         raise ValueError(f"--manifest {str(manifest)!r}: expected a name that ends in {MANIFEST_SUFFIXES}")
     if manifest is not None and not source.in_files:
-        raise ValueError("--manifest: a manifest lists image files, and these data are shards; use --exclude")
+        raise ValueError(
+            "--manifest: a manifest lists image files with one label each, and these data are shards or have masks; "
+            "use --exclude"
+        )
     if manifest is not None:
         refuse_names(manifest, source)
     for target in (manifest, exclude):

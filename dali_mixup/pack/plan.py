@@ -14,6 +14,7 @@ import numpy as np
 from dali_mixup._seeding import Purpose, stream
 from dali_mixup.pack.options import Options
 from dali_mixup.sources import Source
+from dali_mixup.sources.masks.pairs import ImagesWithMasks
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,9 @@ class Plan:
 
     @classmethod
     def of(cls, source: Source, options: Options) -> Plan:
+        """The plan for a source; ValueError for images with masks, which packing would lose."""
+        if isinstance(source, ImagesWithMasks):
+            raise ValueError("pack: images with masks cannot be packed; packed data have one label per image")
         return cls(options, source.fingerprint(), len(source), source.classes, source.classes_named)
 
     @property

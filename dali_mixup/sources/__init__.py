@@ -13,6 +13,8 @@ from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
 from dali_mixup.sources.files import FileList
 from dali_mixup.sources.folder import image_folder
 from dali_mixup.sources.listed.manifest import read_manifest, write_manifest
+from dali_mixup.sources.masks.options import Masks
+from dali_mixup.sources.masks.pairs import ImagesWithMasks
 from dali_mixup.sources.objects.map_style import DatasetSource
 from dali_mixup.sources.opening import Data, open_source
 from dali_mixup.sources.reading import StorageError
@@ -28,6 +30,8 @@ __all__ = [
     "Data",
     "DatasetSource",
     "FileList",
+    "ImagesWithMasks",
+    "Masks",
     "Place",
     "RecordIO",
     "Remark",

@@ -63,7 +63,7 @@ def write_manifest(
         raise ValueError(f"a manifest is written on this machine and copied from there, got the URL {file!r}")
     if not isinstance(source, Source) or not source.in_files:
         kind = source.kind if isinstance(source, Source) else type(source).__name__
-        raise TypeError(f"a manifest lists image files; {kind} has none")
+        raise TypeError(f"a manifest lists image files with one label each; {kind} has none")
     if not target.endswith(MANIFEST_SUFFIXES):
         raise ValueError(f"a manifest ends in one of {MANIFEST_SUFFIXES}, got {target!r}")
     table = None if sizes is None else np.asarray(sizes)

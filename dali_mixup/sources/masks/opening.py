@@ -91,13 +91,11 @@ def from_mask_dataset(data: Any) -> ImagesWithMasks:
             f"data: {kind} has its own __getitem__, which would not be called; give pairs of its paths if they are "
             "the complete data"
         )
-    transforms = [
-        name for name in ("transform", "target_transform", "transforms") if getattr(data, name, None)
+    used = [name for name in ("transform", "target_transform", "transforms") if getattr(data, name, None)]
+    remarks = [
+        Remark(f"the {name} of the {kind} is not used: the loader's transform= is") for name in used[-1:]
     ]
-    remarks = [Remark(f"the {transforms[-1]} of the {kind} is not used: the loader's transform= is")]
-    return ImagesWithMasks(
-        _files(data.images), _files(masks), Masks(masks), remarks=tuple(remarks if transforms else ())
-    )
+    return ImagesWithMasks(_files(data.images), _files(masks), Masks(masks), remarks=tuple(remarks))
 
 
 def joined(parts: Sequence[Source]) -> Source:
@@ -142,7 +140,7 @@ def _in_folder(images: Source, folder: str, masks: Masks) -> ImagesWithMasks:
     wanted = [os.path.splitext(images.key(index))[0] for index in range(len(images))]
     missing = [index for index, stem in enumerate(wanted) if stem not in stems]
     if len(missing) == len(images):
-        held = f", which has {next(iter(stems))!r}" if stems else ", which has no masks"
+        held = f", which has {''.join(next(iter(stems.items())))!r}" if stems else ", which has no masks"
         raise ValueError(
             f"no image has a mask of the same path: expected {wanted[0]!r} with one of the extensions "
             f"{MASK_EXTENSIONS} in {folder!r}{held}; for other names give masks=a function from the key of an image, "

@@ -64,7 +64,8 @@ class ImagesWithMasks(Source):
 
     @property
     def in_files(self) -> bool:
-        return self.images.in_files
+        """False: a manifest would lose the masks."""
+        return False
 
     def subset(self, indices: Any) -> ImagesWithMasks:
         part = ImagesWithMasks(self.images.subset(indices), self.masks.subset(indices), self.stored)

@@ -17,6 +17,9 @@ _ONE_CHANNEL = ("1", "L", "P", "I;16", "I;16B", "I;16L", "I")
 
 _MOST_VALUES = 1 << 16
 
+_DEPTH_OF_PNG = 24
+"""The byte of a PNG file that holds its bits per sample (ISO/IEC 15948, 11.2.1)."""
+
 
 def mask_pixels(encoded: bytes | np.ndarray, most_pixels: int) -> np.ndarray:
     """(H, W) integers, as stored; of an image with a palette the indices.
@@ -41,6 +44,10 @@ def mask_pixels(encoded: bytes | np.ndarray, most_pixels: int) -> np.ndarray:
                     f"a mask of Pillow's mode {image.mode}; expected one channel of class ids, grey or with a palette"
                 )
             pixels = np.asarray(image)
+            if image.format == "PNG" and image.mode == "L" and (depth := int(encoded[_DEPTH_OF_PNG])) < 8:
+                pixels = pixels // (
+                    255 // (2**depth - 1)
+                )  # Pillow scales grey levels of 2 and 4 bits to 0..255
     return pixels.astype(np.uint8) if pixels.dtype == bool else pixels
 
 

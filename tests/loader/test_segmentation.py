@@ -1,0 +1,255 @@
+"""Images with masks in the loaders: the same geometry, and the same mixing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torchvision import tv_tensors
+from torchvision.transforms.v2 import functional as F
+
+from dali_mixup import (
+    ClassGroups,
+    CorruptLabels,
+    CutMix,
+    HandOver,
+    MixPolicy,
+    MixUp,
+    OtherClass,
+    Remix,
+    Runtime,
+    TrainTransform,
+    open_source,
+    val_loader,
+)
+from dali_mixup.methods import RICAP, FMix, GMix, GridMix, Mosaic, ResizeMix, TokenMix, VHMixUp
+from tests.masks import CLASSES, COLOURS, COUNT, IGNORED, PLAIN, SIZE, make_pairs, paired_loader
+
+HARD = (CutMix(), ResizeMix(), RICAP(), Mosaic(), FMix(), GridMix(), TokenMix())
+SOFT = (MixUp(), GMix(), VHMixUp(), FMix(max_soft=0.3))
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return make_pairs(tmp_path_factory.mktemp("pairs"), COUNT)
+
+
+@pytest.mark.parametrize("roi", [True, False])
+@pytest.mark.parametrize("kernels", ["numba", "dali"])
+def test_a_window_is_torchvisions_of_image_and_mask(
+    folders: tuple[Path, Path], roi: bool, kernels: str
+) -> None:
+    made = paired_loader(
+        folders,
+        transform=TrainTransform((28, 36)),
+        runtime=Runtime(num_threads=1, roi_decoding=roi, cpu_kernels=kernels),
+    )
+    furthest = 1 if kernels == "numba" else 20  # DALI's own filter has other weights; a pixel's shift would be 100 apart
+    apart = []
+    for images, maps in made:
+        last = made.last_batch
+        sizes = [made.dataset[int(index)][0].size[::-1] for index in last.indices]
+        address = {"seed": 5, "rank": 0, "epoch": last.epoch, "step": last.step}
+        _, windows = TrainTransform((28, 36)).maps([None] * 4, np.array(sizes), 0, **address)
+        for i, index in enumerate(last.indices.tolist()):
+            image, mask = made.dataset[index]
+            box = *windows.start[i], *windows.shape[i]
+            pair = F.pil_to_tensor(image), tv_tensors.Mask(F.pil_to_tensor(mask))
+            image, mask = (F.resized_crop(each, *map(int, box), [28, 36], antialias=True) for each in pair)
+            if windows.flipped[i]:
+                image, mask = F.horizontal_flip(image), F.horizontal_flip(mask)
+            assert torch.equal(maps[i], mask[0].long())
+            apart.append((images[i] - image).abs().max().item())
+    assert len(apart) == COUNT and max(apart) <= furthest
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        {"scale": (0.2, 1.0)},
+        {"crop": "padded", "padding": 6},
+        {"auto_augment": "rand-m9-n3-mstd0.5", "fill": (0, 0, 0)},
+        {"color_jitter": 0.1, "hflip": 1.0},
+    ],
+    ids=lambda given: next(iter(given)),
+)
+def test_pictures_show_what_the_maps_say(folders: tuple[Path, Path], transform: dict[str, Any]) -> None:
+    """Where all pixels around one have its class, the picture has the colour of the class; what comes from outside is
+    black, and ignored. A flip, a window or a rotation of only one of the two would show everywhere."""
+    colours = torch.from_numpy(COLOURS.astype(np.float32))
+    made = paired_loader(folders, transform=TrainTransform(48, **transform))
+    seen = agreeing = 0
+    for images, maps in made:
+        inner = torch.nn.functional.max_pool2d
+        around = maps[:, None].float()
+        flat = (inner(around, 5, 1, 2) == -inner(-around, 5, 1, 2))[:, 0] & (maps != IGNORED)
+        far = (images.permute(0, 2, 3, 1)[:, :, :, None] - colours).square().sum(-1)
+        seen += int(flat.sum())
+        agreeing += int((far.argmin(-1) == maps)[flat].sum())
+    assert seen > 4000
+    # RandAugment inverts and solarises, after which colours tell nothing; half of its operations are geometric.
+    assert agreeing / seen > (0.6 if "auto_augment" in transform else 0.99)
+
+
+def test_geometry_alone_in_auto_augment(folders: tuple[Path, Path]) -> None:
+    """As above, with operations that change no colour."""
+    from dali_mixup.augment import Chance
+
+    class Moving(TrainTransform):
+        @property
+        def stages(self):  # type: ignore[no-untyped-def]
+            return (
+                Chance("Rotate", 0.8, -40, 40),
+                Chance("ShearX", 0.8, -0.4, 0.4),
+                Chance("TranslateY", 0.8, -9, 9),
+            )
+
+    colours = torch.from_numpy(COLOURS.astype(np.float32))
+    ignored = 0
+    for images, maps in paired_loader(folders, transform=Moving(48, fill=(0, 0, 0), hflip=0.5)):
+        inner = torch.nn.functional.max_pool2d
+        around = maps[:, None].float()
+        flat = (inner(around, 5, 1, 2) == -inner(-around, 5, 1, 2))[:, 0]
+        far = (images.permute(0, 2, 3, 1)[:, :, :, None] - colours).square().sum(-1)
+        known = flat & (maps != IGNORED)
+        assert (far.argmin(-1) == maps)[known].float().mean() > 0.995
+        outside = flat & (maps == IGNORED)
+        assert (images.amax(1)[outside] == 0).float().mean() > 0.9, (
+            "black from outside, or noise at discs' edges"
+        )
+        ignored += int(outside.sum())
+    assert ignored > 1000
+
+
+def test_validation_maps_are_torchvisions(folders: tuple[Path, Path]) -> None:
+    source = open_source(folders[0], masks=folders[1], classes=["sky", "a", "b", "c", "d"])
+    made = val_loader(source, batch_size=5, image_size=(40, 24), device="cpu", output=PLAIN)
+    assert made.num_classes == CLASSES and made.classes[0] == "sky"
+    row = 0
+    for images, maps in made:
+        assert images.shape[1:] == (3, 40, 24) and maps.dtype == torch.int64 and len(images) == len(maps)
+        for mine, own in zip(maps, images, strict=True):
+            image, mask = source[row]
+            pair = F.pil_to_tensor(image), tv_tensors.Mask(F.pil_to_tensor(mask))
+            image, mask = (F.center_crop(F.resize(each, [46], antialias=True), [40, 24]) for each in pair)
+            assert torch.equal(mine, mask[0].long()) and (own - image).abs().max() <= 1
+            row += 1
+    assert row == COUNT
+
+
+class TestMixing:
+    """Maps are mixed exactly like pixels: the reference places every pixel by itself."""
+
+    @staticmethod
+    def mixed(plan: Any, maps: np.ndarray, row: int) -> np.ndarray:
+        """One row of the soft maps (H, W, CLASSES) by the plan's definition."""
+        onehot = (maps[..., None] == np.arange(CLASSES)).astype(np.float64)
+        form, partners = plan.form[row], plan.partners[row]
+        own = onehot[row].copy()
+        if form == 1:
+            return sum(w * onehot[p] for w, p in zip(plan.weights[row], partners, strict=True))
+        if form == 2:
+            for column, sy, sx, ty, tx, h, w in plan.regions[row]:
+                own[ty : ty + h, tx : tx + w] = onehot[partners[column], sy : sy + h, sx : sx + w]
+        if form == 3:
+            y0, x0, y1, x1 = plan.boxes[row]
+            mask = tv_tensors.Mask(torch.from_numpy(maps[partners[1]][None]))
+            small = F.resize(mask, [int(y1 - y0), int(x1 - x0)])[0].numpy()
+            own[y0:y1, x0:x1] = small[..., None] == np.arange(CLASSES)
+        if form in (4, 5):
+            share = np.asarray(plan.mask(row), np.float64)[..., None]
+            own = share * own + (1 - share) * onehot[partners[1]]
+        return own
+
+    @pytest.mark.parametrize("method", HARD, ids=lambda method: method.name)
+    @pytest.mark.parametrize("granularity", ["batch", "sample"])
+    def test_methods_that_copy_pixels(
+        self, folders: tuple[Path, Path], method: Any, granularity: Any
+    ) -> None:
+        policy = MixPolicy(method, granularity=granularity)
+        made = paired_loader(folders, policy=policy, handover=HandOver())
+        changed = 0
+        for _, maps, record in made:
+            assert maps.shape == (4, SIZE, SIZE) and maps.dtype == torch.int64
+            for row in range(4):
+                soft = self.mixed(made.last_batch.plan, record.maps.numpy().astype(np.uint8), row)
+                expected = np.where(soft.sum(-1) == 0, IGNORED, soft.argmax(-1))
+                np.testing.assert_array_equal(maps[row].numpy(), expected)
+            changed += int((maps != record.maps).any())
+        assert changed
+
+    @pytest.mark.parametrize("method", [*HARD, *SOFT], ids=lambda method: method.name)
+    def test_soft_targets(self, folders: tuple[Path, Path], method: Any) -> None:
+        policy = MixPolicy([method, CutMix()], granularity="sample")
+        made = paired_loader(folders, policy=policy, handover=HandOver(), targets="dense")
+        for _, soft, record in made:
+            assert soft.shape == (4, CLASSES, SIZE, SIZE) and soft.dtype == torch.float32
+            for row in range(4):
+                expected = self.mixed(made.last_batch.plan, record.maps.numpy().astype(np.uint8), row)
+                np.testing.assert_allclose(soft[row].permute(1, 2, 0).numpy(), expected, atol=1e-6)
+
+    def test_the_form_follows_the_policy(self, folders: tuple[Path, Path]) -> None:
+        for policy, form in ((None, "labels"), (CutMix(), "labels"), ([CutMix(), MixUp()], "dense")):
+            assert paired_loader(folders, policy=policy).spec.targets == form
+
+    def test_smoothing(self, folders: tuple[Path, Path]) -> None:
+        policy = MixPolicy(CutMix(), label_smoothing=0.1)
+        hard = next(iter(paired_loader(folders, policy=CutMix())))[1]
+        soft = next(iter(paired_loader(folders, policy=policy, targets="dense")))[1]
+        loss = torch.nn.functional.cross_entropy
+        scores = torch.randn(4, CLASSES, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+        theirs = loss(scores, hard, ignore_index=IGNORED, label_smoothing=0.1, reduction="sum")
+        torch.testing.assert_close(loss(scores, soft, reduction="sum"), theirs)
+
+    def test_pixels_and_maps_are_mixed_together(self, folders: tuple[Path, Path]) -> None:
+        colours = torch.from_numpy(COLOURS.astype(np.float32))
+        policy = MixPolicy([CutMix(), FMix(), ResizeMix()], granularity="sample")
+        for images, maps in paired_loader(folders, policy=policy):
+            far = (images.permute(0, 2, 3, 1)[:, :, :, None] - colours).square().sum(-1)
+            known = maps != IGNORED
+            assert (far.argmin(-1) == maps)[known].float().mean() > 0.9, "apart from the edges of discs"
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            ({"targets": "labels", "policy": MixUp()}, "mixup, which average pixels.*targets='dense'"),
+            ({"targets": "compact"}, "targets='compact' is for one label per image"),
+            ({"targets": "soft"}, "targets='soft', expected one of 'labels', 'dense'"),
+            (
+                {"targets": "dense", "num_classes": None},
+                "targets='dense' has one channel per class; give num_classes",
+            ),
+            ({"num_classes": 257}, "num_classes=257; masks have 8 bits"),
+            (
+                {"policy": MixPolicy(CutMix(), label_smoothing=0.1)},
+                "label_smoothing=0.1, which class ids cannot hold",
+            ),
+            ({"policy": MixPolicy(CutMix(), partners=OtherClass())}, "depend on the class of an image"),
+            ({"policy": MixPolicy(CutMix(), remix=Remix([3, 4]))}, "depend on the class of an image"),
+            ({"order": ClassGroups(2)}, r"order=ClassGroups\(...\) needs one label per image"),
+            ({"labels": CorruptLabels(0.5)}, "labels= needs one label per image"),
+        ],
+    )
+    def test_what_needs_one_label_per_image(
+        self, folders: tuple[Path, Path], given: dict[str, Any], said: str
+    ) -> None:
+        with pytest.raises(ValueError, match=f"^train_loader: .*{said}"):
+            paired_loader(folders, **given)
+
+    def test_fewer_classes_than_names(self, folders: tuple[Path, Path]) -> None:
+        source = open_source(folders[0], masks=folders[1], classes=list("abcdef"))
+        with pytest.raises(ValueError, match="num_classes=5, but the data have 6 classes"):
+            paired_loader(folders, data=source)
+
+
+def test_an_unknown_number_of_classes_is_logged(
+    folders: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="dali_mixup"):
+        made = paired_loader(folders, num_classes=None)
+    assert "num_classes=256, all that a mask can hold" in caplog.text and made.num_classes == 256

@@ -1,0 +1,271 @@
+"""Images with masks: the forms in which they are given, and the class ids in the files."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dali_mixup import open_source
+from dali_mixup.sources import ImagesWithMasks, Masks, write_manifest
+from tests.masks import CLASSES, class_map, make_pairs, picture_of, with_palette
+from tests.object_store import S3Server
+
+COUNT = 6
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return make_pairs(tmp_path_factory.mktemp("pairs"), COUNT)
+
+
+def pairs(folders: tuple[Path, Path]) -> list[tuple[str, str]]:
+    images, masks = (sorted(folder.rglob("*.png")) for folder in folders)
+    return list(zip(map(str, images), map(str, masks), strict=True))
+
+
+def number(name: str) -> int:
+    return int(Path(name).stem)
+
+
+class TestForms:
+    def check(self, source: Any) -> None:
+        assert isinstance(source, ImagesWithMasks) and len(source) == COUNT
+        assert [number(source.name(i)) for i in range(COUNT)] == [
+            number(source.masks.name(i)) for i in range(COUNT)
+        ]
+        for i in range(COUNT):
+            image, mask = source[i]
+            seed = number(source.name(i))
+            ids = class_map(*image.size[::-1], seed)
+            np.testing.assert_array_equal(np.asarray(mask), ids)
+            np.testing.assert_array_equal(np.asarray(image), np.asarray(picture_of(ids, seed)))
+
+    def test_two_folders(self, folders: tuple[Path, Path]) -> None:
+        source = open_source(folders[0], masks=folders[1])
+        self.check(source)
+        assert [source.key(i) for i in range(3)] == ["a/00.png", "a/02.png", "a/04.png"]
+        assert source.num_classes == 256 and not source.classes_named
+
+    def test_pairs(self, folders: tuple[Path, Path]) -> None:
+        self.check(open_source(pairs(folders)))
+        self.check(open_source([(Path(a), Path(b)) for a, b in pairs(folders)]))
+
+    def test_pairs_below_a_root(self, folders: tuple[Path, Path]) -> None:
+        root = folders[0].parent
+        relative = [tuple(str(Path(path).relative_to(root)) for path in pair) for pair in pairs(folders)]
+        self.check(open_source(relative, root=root))
+
+    def test_a_list_of_masks_and_a_function(self, folders: tuple[Path, Path]) -> None:
+        images, masks = zip(*pairs(folders), strict=True)
+        self.check(open_source(list(images), masks=list(masks)))
+        self.check(open_source(folders[0], masks=lambda key: folders[1] / key))
+        self.check(open_source(open_source(folders[0]), masks=Masks(masks)))
+
+    def test_objects_like_those_of_torchvision(
+        self, folders: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        from torchvision.datasets import VOCSegmentation
+
+        images, masks = zip(*pairs(folders), strict=True)
+        voc = VOCSegmentation.__new__(VOCSegmentation)  # its constructor wants the whole of Pascal VOC
+        voc.images, voc.targets, voc.transforms = list(images), list(masks), lambda image, mask: (image, mask)
+        self.check(open_source(voc))
+        assert "the transforms of the VOCSegmentation is not used" in caplog.text
+
+    def test_cityscapes(self, tmp_path: Path, folders: tuple[Path, Path]) -> None:
+        from torchvision.datasets import Cityscapes
+
+        for i, pair in enumerate(pairs(folders)):
+            for place, path in zip(("leftImg8bit", "gtFine"), pair, strict=True):
+                kind = {"leftImg8bit": "leftImg8bit", "gtFine": "gtFine_labelIds"}[place]
+                file = tmp_path / place / "train" / "aachen" / f"aachen_{i:02}_{kind}.png"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(Path(path).read_bytes())
+        source = open_source(Cityscapes(str(tmp_path), split="train", target_type="semantic"))
+        assert [source.key(i)[:9] for i in range(COUNT)] == [source.masks.key(i)[:9] for i in range(COUNT)]
+        named = open_source(
+            tmp_path / "leftImg8bit" / "train",
+            masks=lambda key: f"{tmp_path}/gtFine/train/{key.replace('leftImg8bit', 'gtFine_labelIds')}",
+        )
+        assert [named.masks.name(i) for i in range(COUNT)] == sorted(
+            source.masks.name(i) for i in range(COUNT)
+        )
+
+    def test_parts_and_several_in_a_row(self, folders: tuple[Path, Path]) -> None:
+        from torch.utils.data import ConcatDataset, Subset
+
+        whole = open_source(folders[0], masks=folders[1], classes=list("abcde"))
+        for part in (whole.subset([4, 1]), open_source(Subset(whole, [4, 1]))):
+            assert isinstance(part, ImagesWithMasks) and part.classes == tuple("abcde")
+            assert [number(part.masks.name(i)) for i in (0, 1)] == [number(whole.name(i)) for i in (4, 1)]
+        assert len(whole.exclude([whole.key(0)])) == COUNT - 1
+        halves = [Subset(whole, range(2)), Subset(whole, range(2, COUNT))]
+        self.check(open_source(ConcatDataset(halves)))
+        with pytest.raises(ValueError, match="joined only with others whose masks"):
+            open_source(ConcatDataset([whole, open_source(folders[0])]))
+
+    def test_an_object_store(self, s3: S3Server, folders: tuple[Path, Path]) -> None:
+        s3.make_bucket("pairs")
+        for folder in folders:
+            s3.put_folder("pairs", folder, f"{folder.name}/")
+        source = open_source("s3://pairs/images", masks="s3://pairs/masks")
+        self.check(source)
+        assert source.fingerprint() == open_source(folders[0], masks=folders[1]).fingerprint()
+
+
+class TestRefused:
+    def test_other_names(self, folders: tuple[Path, Path], tmp_path: Path) -> None:
+        Image.new("L", (4, 4)).save(tmp_path / "other.png")
+        with pytest.raises(ValueError, match=r"expected 'a/00' .* which has 'other.png'; .*a function"):
+            open_source(folders[0], masks=tmp_path)
+        with pytest.raises(FileNotFoundError, match="nowhere"):
+            open_source(folders[0], masks=tmp_path / "nowhere")
+
+    def test_two_masks_for_one_image(self, folders: tuple[Path, Path], tmp_path: Path) -> None:
+        for name in ("00.png", "00.tif"):
+            Image.new("L", (4, 4)).save(tmp_path / name)
+        with pytest.raises(ValueError, match="two masks for one image"):
+            open_source(folders[0], masks=tmp_path)
+
+    def test_another_number_of_masks(self, folders: tuple[Path, Path]) -> None:
+        with pytest.raises(ValueError, match="6 images and masks= of 1 paths"):
+            open_source(folders[0], masks=["a.png"])
+
+    def test_a_list_with_something_else_in_it(self, folders: tuple[Path, Path]) -> None:
+        with pytest.raises(
+            TypeError, match=r"entry 6 must be a pair \(image path, mask path\), got \('a.jpg', 3\)"
+        ):
+            open_source([*pairs(folders), ("a.jpg", 3)])
+
+    def test_masks_for_data_that_have_some(self, folders: tuple[Path, Path]) -> None:
+        with pytest.raises(ValueError, match="have masks already"):
+            open_source(pairs(folders), masks=folders[1])
+
+    def test_options(self) -> None:
+        for wrong, named in (
+            ({"files": 3}, "files=3"),
+            ({"files": "a", "ignore_index": 256}, "ignore_index=256"),
+            ({"files": "a", "ids": [1]}, r"ids=\[1\]"),
+            ({"files": "a", "ids": {70000: 1}}, "70000"),
+            ({"files": "a", "ids": {7: 300}}, "the class id of 7 in ids=300"),
+        ):
+            with pytest.raises((TypeError, ValueError), match=f"^Masks: .*{named}"):
+                Masks(**wrong)
+
+    def test_a_manifest_would_lose_the_masks(self, folders: tuple[Path, Path], tmp_path: Path) -> None:
+        with pytest.raises(TypeError, match="one label each"):
+            write_manifest(tmp_path / "a.jsonl", open_source(pairs(folders)))
+
+
+def test_missing_masks_are_remarked(
+    folders: tuple[Path, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, masks = make_pairs(tmp_path, COUNT)
+    (masks / "b" / "03.png").unlink()
+    source = open_source(folders[0], masks=masks)
+    assert "1 of 6 images have no mask" in caplog.text and "'b/03.png'" in caplog.text
+    assert source.remarks[0].unfit and source.masks.key(4) == "b/03.png"
+
+
+def test_the_identity_depends_on_masks_and_options(folders: tuple[Path, Path]) -> None:
+    images, masks = zip(*pairs(folders), strict=True)
+    sources = [
+        open_source(folders[0]),
+        open_source(list(images), masks=list(masks)),
+        open_source(list(images), masks=list(masks[::-1])),
+        open_source(list(images), masks=Masks(list(masks), ignore_index=0)),
+        open_source(list(images), masks=Masks(list(masks), ids={1: 2})),
+    ]
+    assert len({source.fingerprint() for source in sources}) == len(sources)
+
+
+def grey_png(values: np.ndarray, bits: int) -> bytes:
+    """A grey PNG of 1, 2, 4 or 8 bits, which Pillow does not write."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        body = kind + content
+        return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+    digits = (values[..., None] >> np.arange(bits - 1, -1, -1)) & 1
+    lines = np.packbits(digits.reshape(len(values), -1).astype(np.uint8), axis=1)
+    pixels = zlib.compress(b"".join(b"\0" + line.tobytes() for line in lines))
+    header = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], bits, 0, 0, 0, 0)
+    chunks = chunk(b"IHDR", header), chunk(b"IDAT", pixels), chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+class TestFiles:
+    """One mask in all sorts of files: Pillow's pixels are the class ids."""
+
+    @staticmethod
+    def ids_in(
+        content: bytes | Image.Image, tmp_path: Path, classes: int = 256, **options: Any
+    ) -> np.ndarray:
+        """The class ids of a mask file with a 3 x 2 picture."""
+        Image.new("RGB", (3, 2)).save(tmp_path / "a.png")
+        buffer = io.BytesIO()
+        if isinstance(content, Image.Image):
+            content.save(buffer, "TIFF" if content.mode == "I;16" and options.pop("tiff", False) else "PNG")
+        source = open_source([tmp_path / "a.png"], masks=Masks([tmp_path / "mask.png"], **options))
+        assert isinstance(source, ImagesWithMasks)
+        return source.ids_in(content if isinstance(content, bytes) else buffer.getvalue(), classes, 1000)
+
+    @pytest.mark.parametrize("bits", [1, 2, 4, 8])
+    @pytest.mark.parametrize("palette", [True, False])
+    def test_bits(self, tmp_path: Path, bits: int, palette: bool) -> None:
+        ids = np.array([[0, 1, 2], [3, 2, 1]], np.uint8) & (2**bits - 1)
+        buffer = io.BytesIO()
+        with_palette(ids).save(buffer, "PNG", bits=bits)
+        content = buffer.getvalue() if palette else grey_png(ids, bits)
+        assert content[24:26] == bytes([bits, 3 * palette]), (
+            "the control: the bits, and whether there is a palette"
+        )
+        np.testing.assert_array_equal(self.ids_in(content, tmp_path), ids)
+
+    def test_a_transparent_palette_and_one_bit(self, tmp_path: Path) -> None:
+        ids = np.array([[0, 1, 0], [1, 1, 0]], np.uint8)
+        buffer = io.BytesIO()
+        with_palette(ids).save(buffer, "PNG", transparency=0)
+        np.testing.assert_array_equal(self.ids_in(buffer.getvalue(), tmp_path), ids)
+        np.testing.assert_array_equal(self.ids_in(Image.fromarray(ids.astype(bool)), tmp_path), ids)
+
+    def test_sixteen_bits(self, tmp_path: Path) -> None:
+        stored = np.array([[0, 7, 1000], [60000, 255, 7]], np.uint16)
+        with pytest.raises(ValueError, match=r"class id 1000 outside \[0, 256\).*Masks\(ids"):
+            self.ids_in(Image.fromarray(stored), tmp_path)
+        found = self.ids_in(Image.fromarray(stored), tmp_path, ids={0: 0, 7: 1, 1000: 2}, ignore_index=9)
+        assert found.tolist() == [[0, 1, 2], [9, 9, 1]] and found.dtype == np.uint8
+        small = self.ids_in(Image.fromarray(stored % 200), tmp_path)
+        assert small.tolist() == (stored % 200).tolist()
+
+    def test_ids_outside_the_classes(self, tmp_path: Path) -> None:
+        ids = np.array([[0, 4, 255], [3, 2, 255]], np.uint8)
+        np.testing.assert_array_equal(self.ids_in(with_palette(ids), tmp_path, CLASSES), ids)
+        with pytest.raises(ValueError, match=r"class id 4 outside \[0, 4\), and not ignore_index=255"):
+            self.ids_in(with_palette(ids), tmp_path, 4)
+        with pytest.raises(ValueError, match="class id 255 outside"):
+            self.ids_in(with_palette(ids), tmp_path, CLASSES, ignore_index=0)
+
+    @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "F"])
+    def test_several_channels_and_other_kinds(self, tmp_path: Path, mode: str) -> None:
+        buffer = io.BytesIO()
+        Image.new(mode, (3, 2)).save(buffer, "TIFF")
+        with pytest.raises(ValueError, match=f"mode {mode}; expected one channel"):
+            self.ids_in(buffer.getvalue(), tmp_path)
+
+    def test_lossy_files(self, tmp_path: Path) -> None:
+        buffer = io.BytesIO()
+        Image.new("L", (3, 2)).save(buffer, "JPEG")
+        with pytest.raises(ValueError, match="a JPEG, whose compression changes class ids"):
+            self.ids_in(buffer.getvalue(), tmp_path)
+
+    def test_more_pixels_than_allowed(self, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match="40 x 30 pixels, expected at most max_pixels=1000"):
+            self.ids_in(Image.new("L", (40, 30)), tmp_path)
