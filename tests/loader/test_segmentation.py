@@ -47,7 +47,7 @@ def test_a_window_is_torchvisions_of_image_and_mask(
         transform=TrainTransform((28, 36)),
         runtime=Runtime(num_threads=1, roi_decoding=roi, cpu_kernels=kernels),
     )
-    furthest = 1 if kernels == "numba" else 20  # DALI's own filter has other weights; a pixel's shift would be 100 apart
+    furthest = 1 if kernels == "numba" else 20  # DALI's filter has other weights; with a shift 100 would be apart
     apart = []
     for images, maps in made:
         last = made.last_batch
