@@ -43,6 +43,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "Cutout": {"size": 4},
     "EpochLayout": {"samples": 50, "batch_size": 4},
     "LabelVectors": {"vectors": [[1.0, 2.0]]},
+    "Masks": {"files": "masks"},
     "MixPolicy": {"methods": [MixUp(0.2), CutMix(1.0)]},
     "Neighbours": {"table": [[0, 1], [1, 0]]},
     "Pool": {"unlabelled": Unlabelled([])},

@@ -47,7 +47,8 @@ def test_a_window_is_torchvisions_of_image_and_mask(
         transform=TrainTransform((28, 36)),
         runtime=Runtime(num_threads=1, roi_decoding=roi, cpu_kernels=kernels),
     )
-    furthest = 1 if kernels == "numba" else 20  # DALI's filter has other weights; with a shift 100 would be apart
+    # The weights of DALI's own filter differ; with images apart by a pixel it would be 100.
+    furthest = 1 if kernels == "numba" else 20
     apart = []
     for images, maps in made:
         last = made.last_batch
