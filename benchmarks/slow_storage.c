@@ -1,9 +1,9 @@
 // Storage of a chosen latency: a FUSE file system that shows a folder, read-only, and answers every read of a file
-// MILLISECONDS late, many at a time. What was read stays in the page cache, as with a local or a cluster file system;
-// opening costs no more than usual. For measuring loaders where no slow storage is at hand.
+// MILLISECONDS late, many at a time; with a fourth argument also every opening, by as many. What was read stays in the
+// page cache, as with a local or a cluster file system. For measuring loaders where no slow storage is at hand.
 //
 //     cc -O2 slow_storage.c -o slow_storage $(pkg-config --cflags --libs fuse3)
-//     ./slow_storage FOLDER MILLISECONDS EMPTY_FOLDER      # until: umount EMPTY_FOLDER
+//     ./slow_storage FOLDER MILLISECONDS EMPTY_FOLDER [MILLISECONDS]      # until: umount EMPTY_FOLDER
 
 #define FUSE_USE_VERSION 312
 #define _GNU_SOURCE
@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 static char root[PATH_MAX];
-static struct timespec delay;
+static struct timespec delay, opening;
 
 static void below(char *whole, const char *path) { snprintf(whole, 2 * PATH_MAX, "%s%s", root, path); }
 
@@ -56,6 +56,7 @@ static int open_file(const char *path, struct fuse_file_info *file)
     char whole[2 * PATH_MAX];
     if ((file->flags & O_ACCMODE) != O_RDONLY) return -EROFS;
     below(whole, path);
+    nanosleep(&opening, NULL);
     int descriptor = open(whole, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) return -errno;
     file->fh = descriptor;
@@ -78,15 +79,20 @@ static int close_file(const char *path, struct fuse_file_info *file)
 static const struct fuse_operations operations = {
     .init = init, .getattr = attributes, .readdir = list, .open = open_file, .read = read_late, .release = close_file};
 
+static struct timespec time_of(const char *milliseconds)
+{
+    double seconds = atof(milliseconds) / 1000;
+    return (struct timespec){(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
+}
+
 int main(int count, char **arguments)
 {
-    if (count != 4 || !realpath(arguments[1], root)) {
-        fprintf(stderr, "usage: %s FOLDER MILLISECONDS EMPTY_FOLDER\n", arguments[0]);
+    if (count < 4 || count > 5 || !realpath(arguments[1], root)) {
+        fprintf(stderr, "usage: %s FOLDER MILLISECONDS EMPTY_FOLDER [MILLISECONDS]\n", arguments[0]);
         return 2;
     }
-    double seconds = atof(arguments[2]) / 1000;
-    delay.tv_sec = (time_t)seconds;
-    delay.tv_nsec = (long)((seconds - (double)delay.tv_sec) * 1e9);
+    delay = time_of(arguments[2]);
+    opening = time_of(count == 5 ? arguments[4] : "0");
     char *options[] = {arguments[0], "-f", "-o", "ro,max_threads=256", arguments[3], NULL};
     return fuse_main(5, options, &operations, NULL);
 }

@@ -19,9 +19,9 @@ TRIED = frozenset({"JPEG2000"})
 """Formats whose header says too little: their damage can kill the process that decodes. Of 6,000 damaged images of
 other formats, decoded beside good ones, none did, nor did any of 19,500 of which windows were decoded."""
 
-_TIMED, _SLOW, _THREADS = 4, 1e-3, 8
-"""Files of a batch that are timed; seconds per file from which the storage, not the processor, is the bottleneck; and
-the threads that then wait."""
+_SLOW, _MOST_SLOW, _THREADS = 1e-3, 2, 32
+"""Seconds from which a look waited for the storage, or for a processor, which is rarer; such looks of a batch after
+which many threads wait; and those threads: a network file system takes several round trips for a file."""
 
 
 class Gate:
@@ -77,15 +77,19 @@ class Gate:
             except UnfitError as error:
                 return error
 
-        first, rest = indices[:_TIMED], indices[_TIMED:]
-        start = time.perf_counter()
-        looks = [one(index) for index in first]
-        slow = time.perf_counter() - start > _SLOW * len(first)
-        if rest and slow and not source.remote:  # of remote images all are under way already
+        looks, slow, head = [], 0, Head()
+        now = time.perf_counter()
+        for index in indices:
+            looks.append(one(index, head))
+            before, now = now, time.perf_counter()
+            slow += now - before > _SLOW
+            if slow == _MOST_SLOW and not source.remote:  # of remote images all are under way already
+                break
+        rest = indices[len(looks) :]
+        if rest:
             with ThreadPoolExecutor(_THREADS, "dali-mixup-look") as threads:
-                return looks + list(threads.map(one, rest))
-        head = Head()
-        return looks + [one(index, head) for index in rest]
+                looks += threads.map(one, rest)
+        return looks
 
     def _tried(self, source: Source, index: int, found: Look) -> str | None:
         """The reason why a sample cannot be decoded, if only a trial can tell; None if it can, or if no trial is

@@ -85,7 +85,10 @@ class PackedNames:
 
     def bytes_of(self, index: int) -> bytes:
         row = range(len(self))[index]
-        return self._some(np.array([row]), self._head, 0)[0]
+        if self.rows is not None:
+            row = int(self.rows[row])
+        begin = self.ends[row - 1] + 1 if row else 0
+        return self._head + self.blob[begin : self.ends[row]].tobytes()
 
     def arrays(self, indices: np.ndarray) -> list[np.ndarray]:
         """The names at `indices`, each as (bytes,) uint8, read-only."""

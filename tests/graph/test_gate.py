@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from dali_mixup._graph import gate as gates
 from dali_mixup._graph.gate import Gate
+from dali_mixup._graph.head import Head
 from dali_mixup._graph.look import Look, Problem, UnfitError, look
 from dali_mixup._graph.options import MAX_PIXELS
 from dali_mixup.sources import FileList, StorageError, reading
@@ -62,9 +64,49 @@ def test_a_sample_that_comes_twice_in_a_batch_is_looked_at_once(bad: FileList) -
     assert found.index == index and "GIF" in found.reason
 
 
-def test_late_storage_is_waited_for_by_many_at_once(bad: FileList, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_refused_does_not_depend_on_the_storage(
+    bad: FileList, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(gates, "_SLOW", 0.0)
     assert set(refused(Gate(MAX_PIXELS), bad)) == set(KINDS) - FAIL_LATER
+
+
+@pytest.mark.parametrize("in_memory", [0, 1, 10, 31, 32, 33, 34])
+def test_late_storage_is_waited_for_by_many_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_memory: int
+) -> None:
+    """Two late files one after the other tell, wherever they are in a batch; then all wait together."""
+    source = FileList([f"{i:02d}" for i in range(34)], [0] * 34, ["c"], root=tmp_path)
+    rest = max(0, 34 - in_memory - 2)
+    together = threading.Barrier(max(1, rest), timeout=20)  # fails unless all are there at once
+    alone, clock = [], [0.0]
+
+    def late(source: FileList, index: int, most: int, head: Head | None = None) -> Look:
+        if head is None:
+            together.wait()
+        else:
+            alone.append(index)
+            clock[0] += 0.005 if index >= in_memory else 0.00002
+        return Look("JPEG", 9, 9, 3, 100)
+
+    monkeypatch.setattr(gates, "look_at", late)
+    monkeypatch.setattr(gates.time, "perf_counter", lambda: clock[0])
+    assert refused(Gate(MAX_PIXELS), source) == []
+    assert alone == list(range(34 - rest))
+
+
+def test_objects_that_are_under_way_need_no_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gates, "_SLOW", 0.0)
+    seen = set()
+
+    def look(*_: object) -> Look:
+        seen.add(threading.current_thread())
+        return Look("JPEG", 9, 9, 3, 100)
+
+    monkeypatch.setattr(gates, "look_at", look)
+    source = FileList(["a", "b", "c", "d", "e"], [0] * 5, ["c"], root=tmp_path)
+    source.remote = True
+    assert refused(Gate(MAX_PIXELS), source) == [] and seen == {threading.main_thread()}
 
 
 @pytest.mark.parametrize(("pixels", "passes"), [(100 * 90, True), (100 * 90 - 1, False)])
