@@ -1,12 +1,13 @@
 """The cost of checking every file before it first reaches the decoder, and of reading files instead of mapping them.
 
-    python benchmarks/bad_files.py                                     # 2000 drawn images on the local disk
-    python benchmarks/bad_files.py --on late=/mnt/late --repeats 10    # any other storage, beside it, read cold
+    python -m benchmarks.bad_files                                     # 2000 drawn images on the local disk
+    python -m benchmarks.bad_files --late 5,20,50                      # and as many ms late, read cold
+    python -m benchmarks.bad_files --on nfs=/mnt/nfs                   # and any other storage, read cold
 
 Three loaders take turns in one process, an epoch each: one that checks every file of every batch, as the first epoch of
 a run does; the library's, which has checked them all; and one without any check, which maps files and lets the decoder
 parse first. Rates are compared turn by turn, so whatever changes the speed of the process or the machine cancels.
-`slow_storage.c` adds latency to a folder if no slow storage is available.
+`--late` needs what `late_storage.py` says.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmarks.late_storage import late_storage
 from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.isolated import isolated
@@ -28,6 +30,7 @@ from dali_mixup.bench.synthetic import synthetic_folder
 
 BATCH_SIZE = 64
 WARM_UP = 3
+LATE_IMAGES = 640
 CHECKS, REMEMBERS, NEITHER = "checks every file", "has checked every file", "never checks"
 LOADERS = (CHECKS, REMEMBERS, NEITHER)
 
@@ -125,27 +128,27 @@ def _numbers(found: Spread, digits: int) -> dict[str, float]:
 
 def main(
     on: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER of a storage; repeatable.")] = None,
+    late: Annotated[str, typer.Option(help="Delays of storage in ms, such as 5,20,50.")] = "",
     threads: Annotated[int, typer.Option(help="DALI's threads; 0: the cores.")] = 0,
     repeats: Annotated[int, typer.Option(help="Epochs of each loader, at least 5.")] = 60,
+    cold_repeats: Annotated[int, typer.Option(help="Epochs of each loader on cold storage, at least 5.")] = 7,
     images: Annotated[int, typer.Option(help="Images to draw on the local disk.")] = 2000,
     out: Annotated[Path, typer.Option(help="Report to write.")] = Path(
         "benchmarks/results/cpu/bad_files.json"
     ),
 ) -> None:
     local = str(synthetic_folder(images))
-    storages = [("local files, warm", local, "warm")]
-    storages += [
-        (f"{name}, cold", folder, "cold") for name, _, folder in (each.partition("=") for each in on or [])
-    ]
     report: dict[str, Any] = {
         "environment": environment(local),
         "batch_size": BATCH_SIZE,
         "repeats": repeats,
+        "cold_repeats": cold_repeats,
         "images": images,
         "results": {},
     }
-    for name, folder, state in storages:
-        found = isolated(run, folder, state, threads or usable_cores(), repeats, limit=3600)
+
+    def measure(name: str, folder: str, state: str, times: int) -> None:
+        found = isolated(run, folder, state, threads or usable_cores(), times, limit=3600)
         report["results"][name] = report_of(found)
         for pair, numbers in report["results"][name].items():
             if "rate" in numbers:
@@ -155,6 +158,13 @@ def main(
                     f"{cpu['median']:.3f} of its CPU time ({cpu['low']:.3f} to {cpu['high']:.3f})"
                 )
         out.write_text(json.dumps(report, indent=1) + "\n")
+
+    measure("local files, warm", local, "warm", repeats)
+    for name, _, folder in (each.partition("=") for each in on or []):
+        measure(f"{name}, cold", folder, "cold", cold_repeats)
+    for delay in filter(None, late.split(",")):
+        with late_storage(synthetic_folder(LATE_IMAGES), float(delay)) as folder:
+            measure(f"files {delay} ms late, cold", folder, "cold", cold_repeats)
 
 
 if __name__ == "__main__":

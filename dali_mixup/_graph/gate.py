@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from dali_mixup._graph.head import Head, look_at
-from dali_mixup._graph.look import Look, UnfitError
+from dali_mixup._graph.look import Look, UnfitError, look
 from dali_mixup._graph.trial import Trial
 from dali_mixup.sources.bad_files import BadFile
 from dali_mixup.sources.base import Source
+from dali_mixup.sources.reading import StorageError
 
 TRIED = frozenset({"JPEG2000"})
 """Formats whose header says too little: their damage can kill the process that decodes. Of 6,000 damaged images of
@@ -77,18 +78,36 @@ class Gate:
             except UnfitError as error:
                 return error
 
+        if source.remote:
+            return self._of_remote(source, indices) or [one(index) for index in indices]
         looks, slow, head = [], 0, Head()
         now = time.perf_counter()
         for index in indices:
             looks.append(one(index, head))
             before, now = now, time.perf_counter()
             slow += now - before > _SLOW
-            if slow == _MOST_SLOW and not source.remote:  # of remote images all are under way already
+            if slow == _MOST_SLOW:
                 break
         rest = indices[len(looks) :]
         if rest:
             with ThreadPoolExecutor(_THREADS, "dali-mixup-look") as threads:
                 looks += threads.map(one, rest)
+        return looks
+
+    def _of_remote(self, source: Source, indices: Sequence[int]) -> list[Look | UnfitError]:
+        """As `_looks`, for images that all are under way already; empty if one of them cannot be read."""
+        try:
+            encoded = source.feed(np.array(indices))
+        except StorageError:
+            raise
+        except (OSError, ValueError):
+            return []
+        looks: list[Look | UnfitError] = []
+        for content in encoded:
+            try:
+                looks.append(look(content, self.max_pixels))
+            except UnfitError as error:
+                looks.append(error)
         return looks
 
     def _tried(self, source: Source, index: int, found: Look) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -159,13 +160,25 @@ def build(spec: PipelineSpec, batches: Batches, seeds: Iterator[int], checkpoint
         checkpoint=checkpoint,
     )
 
+    in_use: deque[tuple[Any, ...]] = deque(maxlen=spec.prefetch + 2)
+    on_gpu = spec.device_id is not None
+
     def planned(info: Any) -> tuple[Any, ...]:
-        with stage("plan", spec.device_id is not None):
-            return batches(info)
+        with stage("plan", on_gpu):
+            made = batches(info)
+            if not on_gpu:
+                files, *arrays = made
+                made = ([_unchanging(file) for file in files], *arrays)
+                in_use.append(made)
+            return made
 
     with pipe:
         names = batches.names
-        fed = fn.external_source(source=planned, num_outputs=1 + len(names), batch=True, batch_info=True)
+        # On the CPU DALI works on these arrays themselves (copying 64 photographs of 110 kB took 0.9 ms), so they are
+        # kept for the batches under way. Copies to a GPU may still be waiting when their batch is handed out.
+        fed = fn.external_source(
+            source=planned, num_outputs=1 + len(names), batch=True, batch_info=True, no_copy=not on_gpu
+        )
         nodes = dict(zip(names, fed[1:], strict=True))
         encoded = parsed_first(file_content(fed[0]) if batches.read_in_dali else given_content(fed[0]))
         layout = "HWC" if spec.channels_last else "CHW"
@@ -186,6 +199,11 @@ def build(spec: PipelineSpec, batches: Batches, seeds: Iterator[int], checkpoint
 def batches_run(pipe: Pipeline) -> int | None:
     """The number of batches that a built pipeline believes to have run; None if this version of DALI does not tell."""
     return getattr(pipe, "_consumer_iter", None)
+
+
+def _unchanging(file: np.ndarray) -> np.ndarray:
+    """An array that its owner cannot write to while DALI reads it."""
+    return file.copy() if file.flags.writeable else file
 
 
 def _normalised(

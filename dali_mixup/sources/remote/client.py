@@ -13,7 +13,7 @@ class Part(NamedTuple):
 
     Attributes:
         content: the bytes, as an object with the buffer protocol.
-        state: the size of the whole object, and a number for its version.
+        state: the size of the whole object, and a number for its version, 0 where all of it was read.
     """
 
     content: Any

@@ -63,9 +63,10 @@ class Bucket:
             return Part(b"", self.state(key))
         options: Any = None if size is None else {"range": (start, start + size)}
         found = self._store.get(key, options=options)
-        if size is None and found.meta["size"] > most:
-            raise too_long(found.meta["size"], most, key)
-        state = _state(found.meta)
+        total = found.meta["size"]
+        if size is None and total > most:
+            raise too_long(total, most, key)
+        state = (total, 0) if size is None else _state(found.meta)
         return Part(found.bytes(), state)
 
     def state(self, key: str) -> tuple[int, int]:

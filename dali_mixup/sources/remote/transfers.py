@@ -138,17 +138,17 @@ class Transfers:
             return [self._request(os.fsdecode(path), start, size, lambda: False)]
         try:
             parts = []
-            for transfer in transfers:
-                with self._changed:
+            with self._changed:
+                for transfer in transfers:
                     if not transfer.done:
                         self._grow()
                     while not transfer.done:
                         transfer.awaited = True
                         self._finished.wait()
-                if transfer.error is not None:
-                    raise transfer.error.with_traceback(None)
-                assert transfer.part is not None
-                parts.append(transfer.part)
+                    if transfer.error is not None:
+                        raise transfer.error.with_traceback(None)
+                    assert transfer.part is not None
+                    parts.append(transfer.part)
             return parts
         finally:
             self.release(places)
