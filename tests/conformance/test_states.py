@@ -18,8 +18,7 @@ torchdata, test/stateful_dataloader/test_state_dict.py, with ours here unless an
     TestSingleIterCalled, TestStateInitializationDataset    none: nothing of the user's is iterated
     TestNotStatefulSamplerSDL                               tests/epochs/test_orders.py: any sampler resumes exactly
     TestOutOfOrderWithCheckpointing                         none: batches come in order
-torchdata, test/stateful_dataloader/test_sampler.py: shares of ranks, drop_last, seeds    tests/epochs/test_ranks.py
-torchdata, test/nodes/test_loader.py: epochs, restarts, states between them               test_contract.py and here
+The rest of torchdata's suites is in test_torchdata.py.
 """
 
 from __future__ import annotations
