@@ -19,7 +19,7 @@ from dali_mixup.bench import installation
 from dali_mixup.bench.work import Samples
 
 # Measured loaders, beside what every installation names.
-PACKAGES = (*installation.PACKAGES, "dali-mixup", "spdl-io", "ffcv")
+PACKAGES = (*installation.PACKAGES, "dali-mixup", "torchcodec", "kornia", "litdata", "spdl-io", "ffcv")
 LOOKED_AT = 1000  # images whose headers are read for the statistics
 SUBSAMPLING = {(2, 2): "4:2:0", (2, 1): "4:2:2", (1, 1): "4:4:4", (1, 2): "4:4:0"}
 

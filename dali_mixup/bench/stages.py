@@ -67,14 +67,9 @@ def _step_of(stage: Stage) -> Any:
 def _dali_step(stage: Stage) -> Any:
     from nvidia.dali import fn, pipeline_def
 
-    work = replace(
-        stage.work,
-        device=stage.pipeline,
-        threads=stage.settings.num_threads or stage.work.threads,
-        prefetch=stage.settings.prefetch,
-    )
+    work = replace(stage.work, device=stage.pipeline, prefetch=stage.settings.prefetch)
 
-    @pipeline_def(**arguments(work))
+    @pipeline_def(**arguments(work) | {"num_threads": stage.settings.num_threads or work.dali_threads})
     def pipeline() -> Any:
         if stage.name == "decode":
             return decoded(stage.samples, work)[0]

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from dali_mixup._graph.options import Runtime
+from dali_mixup._graph.options import MOST_THREADS, Runtime
+from dali_mixup._loader.settings import usual_threads
 
 
 def candidates(cores: int, device: str, window_decoding: bool) -> list[Runtime]:
@@ -17,7 +18,8 @@ def candidates(cores: int, device: str, window_decoding: bool) -> list[Runtime]:
 
     The first one is the loader's default.
     """
-    threads = sorted({max(1, cores // 2), cores, 2 * cores}, key=lambda n: (n != cores, n))
+    usual = usual_threads(cores)
+    threads = sorted({max(1, cores // 2), usual, min(2 * cores, MOST_THREADS)}, key=lambda n: (n != usual, n))
     ahead = (2, 1, 4)
     if device == "cpu":
         return [Runtime(num_threads=n, prefetch=depth) for n, depth in product(threads, ahead)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dali_mixup._checks import integer
 from dali_mixup._epochs.layout import EpochLayout
+from dali_mixup._loader.settings import usual_threads
 
 Samples = Sequence[tuple[str, int]]
 """(path, label) of every image of an epoch, in the order the data list them."""
@@ -23,7 +24,7 @@ class Work:
 
     Attributes:
         batch_size: images per batch, >= 2.
-        threads: worker threads or processes of the loader, >= 1.
+        threads: worker processes, or threads, of the loader, >= 1: one per core. See `dali_threads`.
         classes: columns of the targets.
         device: "cpu" or "cuda", where the batches must arrive.
         image_size: pixels of the square result.
@@ -59,6 +60,11 @@ class Work:
             integer("Work", name, getattr(self, name), at_least=least)
         if self.device not in ("cpu", "cuda"):
             raise ValueError(f"Work: device={self.device!r}, expected 'cpu' or 'cuda'")
+
+    @property
+    def dali_threads(self) -> int:
+        """Threads of every loader made of DALI, on as many cores as others have workers."""
+        return usual_threads(self.threads)
 
     @property
     def under_way(self) -> int:

@@ -79,7 +79,7 @@ def test_candidates_begin_with_the_default_and_never_repeat() -> None:
         for cores in (1, 2, 16):
             tried = candidates(cores, device, windows)
             assert len(set(tried)) == len(tried)
-            assert (tried[0].num_threads, tried[0].prefetch) == (cores, 2)
+            assert (tried[0].num_threads, tried[0].prefetch) == (cores + 1, 2)
             assert any(s.roi_decoding is True for s in tried) == (device == "cuda" and windows)
     assert candidates(4, "cuda", True)[0].hw_decoder_load == Runtime().hw_decoder_load
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dali_mixup.bench.contenders.base import Batch, Contender, Loader
+from dali_mixup.bench.contenders.dali_dynamic import DaliDynamic
 from dali_mixup.bench.contenders.dali_torch import DaliTorch, DaliUnmixed
 from dali_mixup.bench.contenders.ffcv import Ffcv
+from dali_mixup.bench.contenders.kornia_batches import Kornia
+from dali_mixup.bench.contenders.litdata_raw import LitData
 from dali_mixup.bench.contenders.ours import Ours, OursByDali, OursOnCpu, OursUnmixed
 from dali_mixup.bench.contenders.roofline import DecodeOnly
 from dali_mixup.bench.contenders.spdl_threads import SpdlThreads
@@ -17,9 +20,12 @@ CONTENDERS: dict[str, Contender] = {
         Ours(),
         OursOnCpu(),
         DaliTorch(),
+        DaliDynamic(),
         TimmFastCollate(),
         TorchvisionTensor(),
         TorchvisionPil(),
+        Kornia(),
+        LitData(),
         SpdlThreads(),
         Ffcv(),
         OursUnmixed(),

@@ -40,7 +40,7 @@ def decoded(samples: Samples, work: Work) -> tuple[Any, Any]:
 def arguments(work: Work) -> dict[str, Any]:
     return {
         "batch_size": work.batch_size,
-        "num_threads": work.threads,
+        "num_threads": work.dali_threads,
         "device_id": None if work.device == "cpu" else 0,
         "prefetch_queue_depth": work.prefetch,
         "seed": work.seed,

@@ -32,7 +32,7 @@ def loader_of(samples: Samples, work: Work, device: str, runtime: Runtime | None
         world_size=1,
         transform=TrainTransform(work.image_size, scale=work.scale, ratio=work.ratio, hflip=work.hflip),
         output=Output(IMAGENET_MEAN, IMAGENET_STD),
-        runtime=runtime or Runtime(num_threads=work.threads, prefetch=work.prefetch),
+        runtime=runtime or Runtime(num_threads=work.dali_threads, prefetch=work.prefetch),
     )
 
 
@@ -78,7 +78,7 @@ class OursByDali(Contender):
                 samples,
                 work,
                 work.device,
-                Runtime(num_threads=work.threads, prefetch=work.prefetch, cpu_kernels="dali"),
+                Runtime(num_threads=work.dali_threads, prefetch=work.prefetch, cpu_kernels="dali"),
             ),
             work.device,
         )
