@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from dali_mixup.bench import tables
+from dali_mixup.bench.described import code, workers
 from dali_mixup.bench.markers import replaced
 from dali_mixup.bench.plots import plots
 from dali_mixup.bench.summary import Report
@@ -29,7 +30,7 @@ def section(report: Report, scale: dict[str, Any] | None, plot: str) -> str:
         f", {machine['gpu']}" if machine["gpu"] else ""
     )
     lines = [
-        f"Measured on {where}: {settings['threads'][0]} threads or worker processes, batches of "
+        f"{code(report)}, measured on {where}: {workers(report)}; batches of "
         f"{settings['batch_sizes'][0]}, {data['width_mean']:.0f}x{data['height_mean']:.0f} JPEGs of "
         f"{data['bytes_mean'] / 1000:.0f} kB on average, page cache {report['cache']}, medians of "
         f"{settings['repeats']} interleaved repeats with the interval that holds the median with at least 90%.",
@@ -70,15 +71,15 @@ def main(
     check: bool = False,
 ) -> None:
     found = json.loads(report.read_text())
-    plot = report.parent / "throughput.png"
+    plot = report.parent / "throughput.svg"
     text = readme.read_text()
     shown = plot.relative_to(readme.parent).as_posix()
     new = replaced(
         text, BEGIN, END, section(found, json.loads(scale.read_text()) if scale.exists() else None, shown)
     )
     if check:
-        raise typer.Exit(int(new != text))
-    plot.write_bytes(plots(found)["throughput"])
+        raise typer.Exit(int(new != text or not plot.exists()))
+    plot.write_text(plots(found)["throughput"])
     readme.write_text(new)
 
 

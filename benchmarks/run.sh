@@ -1,6 +1,7 @@
 #!/bin/sh
-# The benchmarks behind the README: `benchmarks/run.sh cpu` (two cores, about half an hour) or `benchmarks/run.sh gpu`
-# (one GPU, 16 cores). PYTHON and DALI_MIXUP name other executables than those on the path.
+# The benchmarks behind the README: `benchmarks/run.sh cpu` (two cores, about 25 minutes), which also writes its table, or
+# `benchmarks/run.sh gpu` (one GPU, 16 cores). `benchmarks/run.sh lists` measures lists of up to 100 million names (12 GB of
+# disk). PYTHON and DALI_MIXUP name other executables than those on the path.
 set -eu
 cd "$(dirname "$0")/.."
 command=${DALI_MIXUP:-dali-mixup}
@@ -17,6 +18,9 @@ cpu)
         --out $results/cpu-training
     "${PYTHON:-python}" benchmarks/scale.py --out $results/scale.json
     "${PYTHON:-python}" benchmarks/stages.py --out $results/stages.json
+    "${PYTHON:-python}" benchmarks/readme_table.py
+    ;;
+lists)
     PYTHONPATH=. "${PYTHON:-python}" benchmarks/long_lists.py --out $results/long_lists.json
     "${PYTHON:-python}" benchmarks/long_lists_table.py
     ;;
@@ -31,7 +35,7 @@ gpu)
     "${PYTHON:-python}" benchmarks/scale.py --out $results/gpu-scale.json
     ;;
 *)
-    echo "usage: benchmarks/run.sh cpu|gpu" >&2
+    echo "usage: benchmarks/run.sh cpu|gpu|lists" >&2
     exit 2
     ;;
 esac

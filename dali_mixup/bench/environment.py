@@ -40,7 +40,7 @@ def environment(data: str) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "packages": installation.versions(PACKAGES),
-        "commit": _commit(),
+        "commit": commit_of(Path(__file__).parent.parent),
     }
 
 
@@ -87,11 +87,17 @@ def _inside(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-def _commit() -> str | None:
-    """The commit of the checkout that contains this package, with "-dirty" if its code differs; None elsewhere."""
-    here = Path(__file__).parent.parent
-    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"]
+def commit_of(folder: Path) -> str | None:
+    """The commit of the checkout that a folder is part of, with "-dirty" if its files differ from it; None elsewhere.
+    What else changed in the checkout, such as results, does not count."""
+    git = ["git", "-C", str(folder)]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        commit = _output([*git, "rev-parse", "--short=12", "HEAD"])
+        changed = _output([*git, "status", "--porcelain", "--", "."])
     except (OSError, subprocess.CalledProcessError):
         return None
+    return f"{commit}-dirty" if changed else commit
+
+
+def _output(command: list[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -2,71 +2,79 @@
 
 from __future__ import annotations
 
-import base64
+import re
 from html import escape
 from typing import Any
 
 from dali_mixup._repr import printable
 from dali_mixup.bench import tables
+from dali_mixup.bench.described import described
 from dali_mixup.bench.summary import Report
 from dali_mixup.bench.tables import Table
+from dali_mixup.bench.theme import STYLE
 
-STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 72em; margin: 2em auto; padding: 0 1em; color: #1c2430; }
-table { border-collapse: collapse; margin: 0.6em 0 1.6em; }
-th, td { padding: 0.25em 0.8em; text-align: right; border-bottom: 1px solid #dde2ea; }
-th:first-child, td:first-child { text-align: left; }
-img { max-width: 100%; }
-code { background: #f1f3f6; padding: 0.15em 0.4em; }
+LAYOUT = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 0 auto; padding: 1rem; }
+h1 { font-size: 1.6rem; line-height: 1.2; }
+h2 { font-size: 1.2rem; margin: 2rem 0 0.6rem; }
+p { max-width: 46rem; }
+.wide { overflow-x: auto; margin: 0.6rem 0 1.2rem; }
+table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.3rem 0.7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th { vertical-align: bottom; white-space: normal; max-width: 10rem; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; }
+th:first-child, td:first-child { position: sticky; left: 0; background: var(--paper); }
+td:first-child { white-space: normal; min-width: 8rem; }
+.facts th, .facts td { text-align: left; white-space: normal; vertical-align: top; overflow-wrap: anywhere; }
+@media (min-width: 60rem) { td:first-child { white-space: nowrap; } }
+.plots { display: flex; flex-wrap: wrap; gap: 1.5rem; }
+.plots svg { flex: 1 1 20rem; width: 100%; max-width: 34rem; height: auto; background: none; }
+code { background: var(--soft); padding: 0.15em 0.4em; overflow-wrap: anywhere; }
 """
 
 
-def page(report: Report, pictures: dict[str, bytes]) -> str:
-    """The page; pictures are inside it, so the file can be moved and opened anywhere."""
-    settings = report["settings"]
-    images = {name: _image(name, png) for name, png in pictures.items()}
-    scaling = "".join(images[name] for name in images if name.startswith("scaling"))
+def page(report: Report, pictures: dict[str, str]) -> str:
+    """The page; pictures are inside it as SVG, so the file can be moved and opened anywhere."""
+    scaling = "".join(picture for name, picture in pictures.items() if name.startswith("scaling"))
     parts = [
         "<h1>Loader benchmark</h1>",
         f"<p><code>{_text(report['command'])}</code></p>",
-        f"<p>{settings['threads'][0]} threads or worker processes, batches of {settings['batch_sizes'][0]}, "
-        f"{settings['repeats']} interleaved repeats of {settings['batches']} batches after "
-        f"warm-up, each in a fresh process; page cache: {_text(report['cache'])}. Intervals hold the median with at "
-        "least 90% and assume no distribution; overlapping intervals are not ranked. The dashed line is the rate of "
-        "decoding alone, measured in the same run.</p>",
-        _section("Throughput", tables.throughput(report), images["throughput"]),
-        _section("Waits and phases", tables.waiting(report), images["waits"] + images["phases"]),
-        _section("Training", tables.trained(report), ""),
-        f"<h2>Scaling</h2>{scaling}" if scaling else "",
-        _section("Resources", tables.resources(report), ""),
-        _section("Equal work", tables.equal_work(report), ""),
-        _section("Not measured", tables.absent(report), ""),
-        _section("Images", _facts(report["data"]), ""),
-        _section("Machine", _facts(report["environment"]), ""),
+        *(f"<p>{_text(paragraph)}</p>" for paragraph in described(report)),
+        _section("Throughput", tables.throughput(report), pictures["throughput"]),
+        _section("Waits and phases", tables.waiting(report), pictures["waits"] + pictures["phases"]),
+        _section("Training", tables.trained(report)),
+        f"<h2>Scaling</h2>{_plots(scaling)}" if scaling else "",
+        _section("Resources", tables.resources(report)),
+        _section("Equal work", tables.equal_work(report)),
+        _section("Not measured", tables.absent(report), kind="facts"),
+        _section("Images", tables.facts(report["data"]), kind="facts"),
+        _section("Machine", tables.facts(report["environment"]), kind="facts"),
     ]
     return (
-        "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'><title>Loader benchmark</title>"
-        f"<style>{STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
+        "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'><title>Loader benchmark</title>"
+        f"<style>{STYLE}{LAYOUT}</style></head><body><main>{''.join(parts)}</main></body></html>\n"
     )
 
 
-def _text(given: str) -> str:
+def _text(given: Any) -> str:
     """As HTML; what is no text, such as a file name that is not UTF-8, escaped."""
     return escape(printable(given))
 
 
-def _section(title: str, table: Table, pictures: str) -> str:
+def _section(title: str, table: Table, pictures: str = "", kind: str = "figures") -> str:
     head, body = table
     if not body:
         return ""
-    cells = "".join(f"<th>{_text(cell)}</th>" for cell in head)
+    cells = "".join(f"<th scope='col'>{_text(cell)}</th>" for cell in head)
+    heading = f"<thead><tr>{cells}</tr></thead>" if any(head) else ""
     lines = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in line) + "</tr>" for line in body)
-    return f"<h2>{title}</h2>{pictures}<table><tr>{cells}</tr>{lines}</table>"
+    plots = _plots(pictures) if pictures else ""
+    shown = f"<table class='{kind}'>{heading}<tbody>{lines}</tbody></table>"
+    return f"<h2>{title}</h2>{plots}<div class='wide'>{shown}</div>"
 
 
-def _facts(facts: dict[str, Any]) -> Table:
-    return ["", ""], [[name.replace("_", " "), str(value)] for name, value in facts.items()]
-
-
-def _image(name: str, png: bytes) -> str:
-    return f"<img alt='{escape(name)}' src='data:image/png;base64,{base64.b64encode(png).decode('ascii')}'>"
+def _plots(pictures: str) -> str:
+    """Inside HTML, SVG needs no names of its languages, which look like addresses."""
+    named = re.sub(r' xmlns(:xlink)?="[^"]*"', "", pictures)
+    return f"<div class='plots'>{named}</div>"

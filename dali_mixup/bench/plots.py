@@ -1,24 +1,36 @@
-"""A report's figures as PNG plots."""
+"""A report's figures as SVG plots."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
+from dali_mixup.bench.described import workers_axis
 from dali_mixup.bench.statistics import Spread
 from dali_mixup.bench.summary import OURS, Report, Row, rows, scaling
+from dali_mixup.bench.svg import TEXT, as_svg, figure
+from dali_mixup.bench.theme import CURVES, GROUPS, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = {"contender": "#8a94a6", "reference": "#c9b458", "roofline": "#c9b458"}
-OURS_COLOUR = "#1f6feb"
+PHASES = {
+    "build": ("building", "#2f81f7"),
+    "first": ("first batch", "#c08a2d"),
+    "turnover": ("turn of the epoch", "#4f9e6b"),
+}
+MARKS = {
+    "p50": ("o", "half of the waits (p50)"),
+    "p95": ("D", "p95"),
+    "p99": ("s", "p99"),
+    "max": (">", "longest"),
+}
 
 
-def plots(report: Report) -> dict[str, bytes]:
-    """{file name without suffix: PNG}; scaling curves only along the values that were varied.
+def plots(report: Report) -> dict[str, str]:
+    """{file name without suffix: SVG}; scaling curves only along the values that were varied.
 
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
@@ -29,76 +41,129 @@ def plots(report: Report) -> dict[str, bytes]:
         raise ModuleNotFoundError("plots need matplotlib: pip install 'dali-mixup[bench]'") from error
     table = rows(report)
     made = {"throughput": _throughput(table), "waits": _waits(table), "phases": _phases(table)}
-    for axis, label in (("threads", "threads or worker processes"), ("batch_size", "batch size")):
+    for axis, label in (
+        ("threads", workers_axis(report)),
+        ("batch_size", "batch size"),
+    ):
         curves = scaling(report, axis)
         if curves:
             made[f"scaling_{axis}"] = _scaling(curves, {row.name: row for row in table}, label)
     return made
 
 
-def _throughput(table: Sequence[Row]) -> bytes:
-    figure, axes = _figure(len(table))
-    bars = list(reversed(table))
-    errors = [_error(row.rate) for row in bars]
-    axes.barh(
-        [row.title for row in bars],
-        [row.rate.median for row in bars],
-        color=[_colour(row) for row in bars],
-        xerr=list(zip(*errors, strict=True)),
-        capsize=3,
-    )
+def _throughput(table: Sequence[Row]) -> str:
+    made, axes = _named_rows([f"{row.title}: {row.rate.median:.0f}" for row in table])
+    for place, row in enumerate(table):
+        low, high = _error(row.rate)
+        axes.barh(place, row.rate.median, height=0.34, color=GROUPS[_group(row)][0])
+        if row.rate.known:
+            axes.errorbar(row.rate.median, place, xerr=[[low], [high]], color=INK, capsize=3, linewidth=1.2)
     ceiling = [row.rate.median for row in table if row.role == "roofline"]
     if ceiling:
-        axes.axvline(ceiling[0], color="black", linestyle="--", linewidth=1)
-    axes.set_xlabel("images per second (median, interval of the median)")
-    return _png(figure)
+        axes.axvline(ceiling[0], color=INK, linestyle="--", linewidth=1)
+    axes.set_xlim(left=0)
+    _label(axes, "images per second; lines: interval of the median")
+    groups = [group for group in GROUPS if group in {_group(row) for row in table}]
+    _legend(made, [_patch(*GROUPS[group]) for group in groups])
+    return as_svg(made, "Images per second of every loader")
 
 
-def _waits(table: Sequence[Row]) -> bytes:
-    figure, axes = _figure(len(table))
-    for row in reversed(table):
-        values = [1000 * row.waits[key] for key in ("p50", "p95", "p99", "max")]
-        axes.plot(values, [row.title] * len(values), "-", color=_colour(row))
-        for value, marker in zip(values, "o|x>", strict=True):
-            axes.plot([value], [row.title], marker, color=_colour(row))
+def _waits(table: Sequence[Row]) -> str:
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    made, axes = _named_rows([f"{row.title}, n = {row.waited}" for row in table])
+    shown = [key for key in MARKS if any(key in row.known_waits for row in table)]
+    for place, row in enumerate(table):
+        found = {key: 1000 * seconds for key, seconds in row.known_waits.items()}
+        colour = GROUPS[_group(row)][0]
+        axes.plot(list(found.values()), [place] * len(found), "-", color=colour)
+        for key, value in found.items():
+            axes.plot([value], [place], MARKS[key][0], color=colour, markersize=5)
     axes.set_xscale("log")
-    axes.set_xlabel("milliseconds waited for a batch: o p50   | p95   x p99   > max")
-    return _png(figure)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    _label(axes, "milliseconds waited for a batch")
+    marks = [
+        Line2D([], [], marker=MARKS[key][0], color=INK, linestyle="", markersize=5, label=MARKS[key][1])
+        for key in shown
+    ]
+    _legend(made, marks)
+    return as_svg(made, "How long the loop waits for a batch")
 
 
-def _phases(table: Sequence[Row]) -> bytes:
-    figure, axes = _figure(len(table))
-    bars, left = list(reversed(table)), [0.0] * len(table)
-    for key, colour in (("build", "#4c78a8"), ("first", "#f58518"), ("turnover", "#54a24b")):
-        values = [getattr(row, key) for row in bars]
-        label = {"build": "build", "first": "first batch", "turnover": "epoch turn-over"}[key]
-        axes.barh([row.title for row in bars], values, left=left, color=colour, label=label)
+def _phases(table: Sequence[Row]) -> str:
+    made, axes = _named_rows([row.title for row in table])
+    left = [0.0] * len(table)
+    for key, (_, colour) in PHASES.items():
+        values = [getattr(row, key) for row in table]
+        axes.barh(range(len(table)), values, left=left, height=0.34, color=colour)
         left = [a + b for a, b in zip(left, values, strict=True)]
-    axes.set_xlabel("seconds")
-    axes.legend(frameon=False)
-    return _png(figure)
+    _label(axes, "seconds")
+    _legend(made, [_patch(colour, label) for label, colour in PHASES.values()])
+    return as_svg(made, "Building, first batch and turn of the epoch")
 
 
-def _scaling(
-    curves: Mapping[str, Sequence[tuple[int, Spread]]], table: Mapping[str, Row], label: str
-) -> bytes:
-    figure, axes = _figure(8)
-    for name, curve in curves.items():
+def _scaling(curves: Mapping[str, Sequence[tuple[int, Spread]]], table: Mapping[str, Row], label: str) -> str:
+    made, axes = figure(3.4 + 0.22 * len(curves))
+    values = sorted({value for curve in curves.values() for value, _ in curve})
+    apart = 0.03 * min((b - a for a, b in pairwise(values)), default=1)
+    colours = _colours(list(curves))
+    for place, (name, curve) in enumerate(curves.items()):
+        aside = apart * (place - (len(curves) - 1) / 2)  # bars of the same value stand beside each other
         axes.errorbar(
-            [value for value, _ in curve],
+            [value + aside for value, _ in curve],
             [rate.median for _, rate in curve],
             yerr=list(zip(*(_error(rate) for _, rate in curve), strict=True)),
+            color=colours[name],
             marker="o",
+            markersize=4,
             capsize=3,
             linestyle="-" if table[name].role == "contender" else "--",
-            linewidth=2.5 if name == OURS else 1,
+            linewidth=2.5 if name == OURS else 1.2,
             label=table[name].title,
         )
-    axes.set_xlabel(label)
-    axes.set_ylabel("images per second")
+    axes.set_xticks(values, [str(value) for value in values])
+    _label(axes, label)
+    axes.set_ylabel("images per second", color=INK, fontsize=TEXT)
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, fontsize=8)
-    return _png(figure)
+    _legend(made, axes.get_legend_handles_labels()[0], columns=1)
+    return as_svg(made, f"Images per second against the {label.partition(';')[0]}")
+
+
+def _named_rows(names: Sequence[str]) -> tuple[Figure, Axes]:
+    """A figure with one row per name, which stands above its row: beside it, it would take half a narrow screen."""
+    made, axes = figure(1.4 + 0.46 * len(names))
+    axes.set_ylim(len(names) - 0.5, -0.75)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    for place, name in enumerate(names):
+        axes.text(
+            0, place - 0.25, name, color=INK, fontsize=TEXT, transform=axes.get_yaxis_transform(), va="bottom"
+        )
+    return made, axes
+
+
+def _label(axes: Axes, text: str) -> None:
+    axes.set_xlabel(text, color=INK, fontsize=TEXT)
+
+
+def _legend(made: Figure, handles: Sequence[Any], columns: int = 2) -> None:
+    made.legend(
+        handles=handles,
+        loc="outside lower left",
+        ncols=columns,
+        frameon=False,
+        fontsize=TEXT,
+        labelcolor=INK,
+    )
+
+
+def _patch(colour: str, label: str) -> Any:
+    from matplotlib.patches import Patch
+
+    return Patch(color=colour, label=label)
 
 
 def _error(rate: Spread) -> tuple[float, float]:
@@ -106,22 +171,10 @@ def _error(rate: Spread) -> tuple[float, float]:
     return (rate.median - rate.low, rate.high - rate.median) if rate.known else (0.0, 0.0)
 
 
-def _colour(row: Row) -> str:
-    return OURS_COLOUR if row.name == OURS else COLOURS[row.role]
+def _group(row: Row) -> str:
+    return "ours" if row.name == OURS else row.role
 
 
-def _figure(bars: int) -> tuple[Figure, Axes]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 1.2 + 0.38 * bars), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def _png(figure: Figure) -> bytes:
-    memory = io.BytesIO()
-    figure.savefig(memory, format="png", dpi=130)
-    return memory.getvalue()
+def _colours(names: Sequence[str]) -> dict[str, str]:
+    others = [name for name in names if name != OURS]
+    return {OURS: CURVES[0]} | {name: CURVES[1 + i % (len(CURVES) - 1)] for i, name in enumerate(others)}

@@ -164,4 +164,8 @@ def _cache_name(plan: Plan) -> str:
 
 def _settings(plan: Plan) -> dict[str, Any]:
     kept = ("contenders", "modes", "threads", "batch_sizes", "repeats", "batches", "warmup", "model")
-    return {name: getattr(plan, name) for name in kept} | {"work": asdict(plan.work)}
+    extra = plan.work.dali_threads - plan.work.threads
+    return {name: getattr(plan, name) for name in kept} | {
+        "dali_extra_threads": extra,
+        "work": asdict(plan.work),
+    }

@@ -81,6 +81,15 @@ def waits(seconds: Sequence[float]) -> dict[str, float]:
     return {"p50": float(p50), "p95": float(p95), "p99": float(p99), "max": float(values.max())}
 
 
+def percentile_known(share: float, count: int) -> bool:
+    """Whether `count` independent values say anything of the law's percentile of `share` in (0, 1).
+
+    It lies beyond the largest of them with probability share^count, below the smallest with (1 - share)^count. If that
+    is more than 1 - `CONFIDENCE`, no two of the values enclose it: p50 needs 5 of them, p95 45, p99 230.
+    """
+    return share**count + (1 - share) ** count <= 1 - CONFIDENCE
+
+
 def stall_share(training: float, replay: float) -> float:
     """Share of the training time that would be saved if batches were ready in memory: (training - replay) / training,
     in seconds per step; 0 if replay is no faster."""

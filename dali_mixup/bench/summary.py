@@ -8,7 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from dali_mixup.bench.statistics import Spread, ranks, ratio, spread, stall_share, utilisation, waits
+from dali_mixup.bench.statistics import (
+    Spread,
+    percentile_known,
+    ranks,
+    ratio,
+    spread,
+    stall_share,
+    utilisation,
+    waits,
+)
 
 OURS = "dali-mixup"
 Report = dict[str, Any]
@@ -24,6 +33,7 @@ class Row:
         rank: (best, worst) possible among the ranked contenders; None for the others.
         against: our rate / its rate, repeat by repeat; None for our own row.
         waits: p50, p95, p99 and max over all repeats together.
+        waited: the number of those waits.
         build, first, warmup, turnover: seconds of the phases.
         cpu: CPU seconds per thousand images.
         host, on_device: bytes.
@@ -38,6 +48,7 @@ class Row:
     rank: tuple[int, int] | None
     against: Spread | None
     waits: dict[str, float]
+    waited: int
     build: float
     first: float
     warmup: float
@@ -48,6 +59,16 @@ class Row:
     read: float
     processes: int
     os_threads: int
+
+    @property
+    def known_waits(self) -> dict[str, float]:
+        """`waits` without the percentiles that so few waits do not show."""
+        shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+        return {
+            key: seconds
+            for key, seconds in self.waits.items()
+            if key not in shares or percentile_known(shares[key], self.waited)
+        }
 
 
 @dataclass(frozen=True)
@@ -85,6 +106,7 @@ def rows(report: Report) -> list[Row]:
             rank=ranked.get(name),
             against=None if name == OURS or OURS not in found else _ratio(found[OURS], runs),
             waits=waits([wait for run in runs for wait in run["waits"]]),
+            waited=sum(len(run["waits"]) for run in runs),
             cpu=float(np.median([1000 * run["cpu"] / run["images"] for run in runs])),
             **{key: float(np.median([run[key] for run in runs])) for key in _MEDIANS},
             processes=max(run["processes"] for run in runs),

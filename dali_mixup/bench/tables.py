@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dali_mixup.bench.statistics import Spread
 from dali_mixup.bench.summary import Report, Row, rows, training
 
@@ -27,28 +29,23 @@ def throughput(report: Report) -> Table:
 
 
 def waiting(report: Report) -> Table:
-    """Waits for a batch and the phases around the steady state."""
-    head = [
-        "",
-        "p50 ms",
-        "p95 ms",
-        "p99 ms",
-        "max ms",
-        "build s",
-        "first batch s",
-        "warm-up s",
-        "turn-over ms",
-    ]
+    """Waits for a batch, n of them, and the phases around the steady state. A percentile that n waits do not show is
+    left out."""
+    table = rows(report)
+    shown = [key for key in ("p50", "p95", "p99", "max") if any(key in row.known_waits for row in table)]
+    phases = ["build s", "first batch s", "warm-up s", "turn-over ms"]
+    head = ["", "n", *(f"{key} ms" for key in shown), *phases]
     body = [
         [
             row.title,
-            *(f"{1000 * row.waits[key]:.1f}" for key in ("p50", "p95", "p99", "max")),
+            str(row.waited),
+            *(f"{1000 * row.known_waits[key]:.1f}" if key in row.known_waits else "" for key in shown),
             f"{row.build:.2f}",
             f"{row.first:.2f}",
             f"{row.warmup:.2f}",
             f"{1000 * row.turnover:.0f}",
         ]
-        for row in rows(report)
+        for row in table
     ]
     return head, body
 
@@ -116,6 +113,11 @@ def equal_work(report: Report) -> Table:
     return head, body
 
 
+def facts(found: dict[str, Any]) -> Table:
+    """A report's block of facts, such as its environment, by name."""
+    return ["", ""], [[name.replace("_", " "), _worded(name, value)] for name, value in found.items()]
+
+
 def markdown(table: Table) -> str:
     head, body = table
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
@@ -131,3 +133,17 @@ def _rank(row: Row) -> str:
         return ""
     best, worst = row.rank
     return str(best) if best == worst else f"{best} to {worst}, not ranked: intervals overlap"
+
+
+def _worded(name: str, value: Any) -> str:
+    if value is None:
+        return "none"
+    if name == "memory_bytes":
+        return f"{value / 1e9:.1f} GB"
+    if name == "most_frequent_sizes":
+        return ", ".join(f"{width}x{height} {share:.0%}" for width, height, share in value)
+    if name == "kinds":
+        return ", ".join(f"{kind} {share:.0%}" for kind, share in value.items())
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {inner}" for key, inner in value.items())
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from dali_mixup._files import check_writable, make_folder, replacing, write_text
+from dali_mixup._files import check_writable, make_folder, write_text
 from dali_mixup._repr import escaped
 from dali_mixup.cli.bench_data import samples_of
 from dali_mixup.cli.errors import usage_errors
@@ -112,9 +112,8 @@ def bench(
     write_text(out / "report.json", json.dumps(report, indent=1) + "\n")
     if report["runs"]:
         pictures = plots(report)
-        for name, png in pictures.items():
-            with replacing(out / f"{name}.png") as file:
-                file.write(png)
+        for name, svg in pictures.items():
+            write_text(out / f"{name}.svg", svg)
         write_text(out / "report.html", page(report, pictures))
     typer.echo(f"written to {escaped(str(out))}")
     if not report["runs"]:

@@ -35,7 +35,7 @@ def test_bench_writes_report_plots_and_page(image_folder: Path, tmp_path: Path) 
     assert {run["mode"] for run in report["runs"]} == {"loader", "training", "replay", "synthetic"}
     assert all(run["images"] == 8 and len(run["waits"]) == 2 for run in report["runs"])
     assert report["data"]["images"] == 24 and report["cache"] == "warm"
-    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".json", ".html", ".png"}
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".json", ".html", ".svg"}
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,21 @@ WORKERS = [name for name, contender in CONTENDERS.items() if contender.role != "
 
 @pytest.mark.parametrize("name", WORKERS)
 def test_contender_does_equal_work(name: str, tmp_path: Path) -> None:
+    with torch.compiler.set_stance("force_eager"):  # the compiler takes half a minute
+        assert found_in(name, tmp_path) == []
+
+
+@pytest.mark.slow
+def test_compiled_kornia_does_equal_work(tmp_path: Path) -> None:
+    assert found_in("kornia", tmp_path) == []
+
+
+def found_in(name: str, folder: Path) -> list[str]:
     contender = CONTENDERS[name]
     if contender.missing("cpu"):
         pytest.skip(contender.missing("cpu"))
-    facts = examine(contender, WORK, tmp_path)
-    assert faults(facts, replace(WORK, mixed=contender.role == "contender")) == []
+    facts = examine(contender, WORK, folder)
+    return faults(facts, replace(WORK, mixed=contender.role == "contender"))
 
 
 class _Changed(Contender):

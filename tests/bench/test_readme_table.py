@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,17 @@ def test_broken_markers_are_refused(text: str) -> None:
 def test_the_readme_has_one_place_for_results() -> None:
     made = script("readme_table.py")
     replaced((ROOT / "README.md").read_text(), made["BEGIN"], made["END"], "new")
+
+
+def test_the_readme_shows_what_was_measured() -> None:
+    with pytest.raises(Exception) as stopped:
+        script("readme_table.py")["main"](check=True)
+    assert stopped.value.exit_code == 0, "run `python benchmarks/readme_table.py`"
+
+
+def test_the_readme_names_the_commit_that_was_measured() -> None:
+    report = json.loads((ROOT / "benchmarks/results/cpu/report.json").read_text())
+    assert f"at commit {report['environment']['commit']}, measured on " in (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from scipy import stats
 from dali_mixup.bench.statistics import (
     CONFIDENCE,
     Spread,
+    percentile_known,
     ranks,
     ratio,
     spread,
@@ -89,6 +90,15 @@ def test_waits_are_ordered_and_end_at_the_largest(seconds: list[float]) -> None:
 def test_waits_interpolate_between_order_statistics() -> None:
     found = waits(list(range(101)))
     assert found == {"p50": 50, "p95": 95, "p99": 99, "max": 100}
+
+
+@pytest.mark.parametrize(("share", "fewest"), [(0.5, 5), (0.95, 45), (0.99, 230)])
+def test_a_percentile_is_known_if_two_of_the_values_enclose_it_often_enough(
+    share: float, fewest: int
+) -> None:
+    for count in (1, fewest - 1, fewest, 10 * fewest):
+        enclosed = 1 - stats.binom.pmf(0, count, share) - stats.binom.pmf(count, count, share)
+        assert percentile_known(share, count) == (enclosed >= CONFIDENCE) == (count >= fewest)
 
 
 def test_stall_and_utilisation() -> None:

@@ -35,7 +35,7 @@ RUNS = [
         "t.yaml",
     ),
     (["bench", "{data}", "--out", "{out}", *SMALL_BENCH], "report.json"),
-    (["bench", "{data}", "--out", "{out}", *SMALL_BENCH], "throughput.png"),
+    (["bench", "{data}", "--out", "{out}", *SMALL_BENCH], "throughput.svg"),
     (["bench", "{data}", "--out", "{out}", *SMALL_BENCH], "report.html"),
 ]
 """(arguments, name of the file)"""

@@ -34,7 +34,7 @@ class Finish:
         from kornia import augmentation
 
         # A value read in the middle of MixUp breaks the graph in two, and is not worth a warning.
-        torch._logging.set_logs(dynamo=logging.ERROR)
+        logging.getLogger("torch._dynamo").setLevel(logging.ERROR)
         flip = augmentation.RandomHorizontalFlip(p=work.hflip)
         normalise = augmentation.Normalize(list(IMAGENET_MEAN), list(IMAGENET_STD))
         keys: Any = ["input", "class"]

@@ -1,7 +1,7 @@
 """LitData's StreamingRawDataset on the same files, in torch's DataLoader, with TorchCodec and torchvision.
 
-LitData's own chunks are not measured: they give the workers different images, so with `drop_last` every worker leaves out
-images at the end of an epoch, not only the loader.
+LitData's own chunks are not measured: each worker has its part of the images, and with `drop_last` leaves out its own
+last batch, so an epoch has fewer batches than the work asks for.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
 from dali_mixup.bench.contenders.base import Contender, Loader
@@ -31,33 +32,43 @@ class Decode:
         return self.transform(read_tensor(content)), label
 
 
-def raw_dataset(samples: Samples, cache: str) -> Any:
-    """LitData's data set of these files. It lists them itself otherwise, and writes the list beside them."""
-    from litdata import StreamingRawDataset
-    from litdata.raw.indexer import BaseIndexer, FileMetadata
+class Listed:
+    """The part of an indexer of LitData that its data set calls. LitData's own lists every file of the folder, and
+    writes the list into it."""
 
-    files = [FileMetadata(path, os.path.getsize(path)) for path, _ in samples]
-    labels = [label for _, label in samples]
+    def __init__(self, samples: Samples):
+        from litdata.raw.indexer import FileMetadata
 
-    class Listed(BaseIndexer):
-        def discover_files(self, *_: Any, **__: Any) -> list[FileMetadata]:
-            return files
+        self.files = [FileMetadata(path, os.path.getsize(path)) for path, _ in samples]
 
-        def build_or_load_index(self, *_: Any, **__: Any) -> list[FileMetadata]:
-            return files
+    def build_or_load_index(self, *_: Any) -> list[Any]:
+        return self.files
 
-    class Labelled(StreamingRawDataset):
-        def __getitems__(self, indices: list[int]) -> list[tuple[bytes, int]]:
-            return list(zip(super().__getitems__(indices), [labels[i] for i in indices], strict=True))
 
-    folder = os.path.commonpath([os.path.dirname(path) for path, _ in samples])
-    return Labelled(folder, cache_dir=cache, indexer=Listed())
+class RawFiles(Dataset[tuple[bytes, int]]):
+    """(bytes, label) of each file; LitData reads the files of a batch side by side."""
+
+    def __init__(self, samples: Samples, cache: str):
+        from litdata import StreamingRawDataset
+
+        folder = os.path.commonpath([os.path.dirname(path) for path, _ in samples])
+        self.raw = StreamingRawDataset(folder, cache_dir=cache, indexer=Listed(samples))
+        self.labels = [label for _, label in samples]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[bytes, int]:
+        return self.raw[index], self.labels[index]
+
+    def __getitems__(self, indices: list[int]) -> list[tuple[bytes, int]]:
+        return list(zip(self.raw.__getitems__(indices), [self.labels[i] for i in indices], strict=True))
 
 
 class _LitDataLoader(TorchLoader):
     def __init__(self, samples: Samples, work: Work):
         self.cache = tempfile.TemporaryDirectory()
-        data = raw_dataset(samples, self.cache.name)
+        data = RawFiles(samples, self.cache.name)
         decode = Decode(v2.Compose(crop_and_flip(work)))
         super().__init__(data, work, Finish(work), work.device == "cuda", decode)
 
