@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dali_mixup._version import __version__
 
 if TYPE_CHECKING:
-    from dali_mixup import latent, losses, methods
+    from dali_mixup import latent, losses, methods, sound
     from dali_mixup._decide.alternation import Alternation
     from dali_mixup._decide.partners import Neighbours, OtherClass, Pool, SameClass
     from dali_mixup._decide.plan import MixPlan
@@ -72,6 +72,7 @@ __all__ = [
     "losses",
     "methods",
     "open_source",
+    "sound",
     "to_grid",
     "train_loader",
     "val_loader",
@@ -79,7 +80,7 @@ __all__ = [
 
 # Where each public name lives. A name is imported when it is first used, so `import dali_mixup` loads neither
 # DALI nor torch: a policy can be written, or a recipe read, on a machine that has neither.
-_MODULES = ("dynamic", "fn", "latent", "losses", "methods")
+_MODULES = ("dynamic", "fn", "latent", "losses", "methods", "sound")
 _HOME = {
     "Alternation": "_decide.alternation",
     "BadFileError": "sources",

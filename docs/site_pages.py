@@ -30,6 +30,7 @@ MODULES = {
     "dali_mixup.dynamic.nodes": "Nodes of DALI's dynamic mode",
     "dali_mixup.latent": "Inside the network",
     "dali_mixup.losses": "Losses",
+    "dali_mixup.sound": "Sound",
     "dali_mixup.recipes": "Recipes",
     "dali_mixup.integrations.accelerate": "Accelerate",
     "dali_mixup.integrations.torchdata": "torchdata",

@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> Errors:
     parser.add_argument("--epochs", type=int, default=60)
     args = parser.parse_args(arguments)
 
+    torch.set_num_threads(1)  # the network is too small to be shared
     sets = {
         "wine": load_wine(return_X_y=True),
         "breast cancer": load_breast_cancer(return_X_y=True),

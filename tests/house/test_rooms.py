@@ -27,6 +27,7 @@ ROOMS = (
     "dynamic",
     "_loader",
     "latent",
+    "sound",
     "integrations",
     "recipes",
     "check",
