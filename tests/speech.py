@@ -20,9 +20,7 @@ HEARD = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_
 def synthesiser() -> tuple[Any, int]:
     """The library, which can be initialised once in a process, and its samples per second."""
     library = ctypes.CDLL(espeakng_loader.get_library_path())
-    rate = library.espeak_Initialize(
-        SYNCHRONOUS, 0, str(espeakng_loader.get_data_path()).encode(), 0
-    )
+    rate = library.espeak_Initialize(SYNCHRONOUS, 0, str(espeakng_loader.get_data_path()).encode(), 0)
     assert rate > 0, "eSpeak NG did not start"
     return library, rate
 

@@ -68,18 +68,22 @@ def _check_ids(num_classes: int, integers: bool, dtype: Any, low: int, high: int
 
 
 def _of_arrays(plan: MixPlan, labels: np.ndarray, num_classes: int | None) -> np.ndarray:
+    union = plan.label_mixing == "union"
+    weights = plan.weights > 0 if union else plan.weights
     if num_classes is None:
         dtype = np.float64 if labels.dtype == np.float64 else np.float32
         found = labels[plan.partners].astype(dtype)
-        return np.einsum("nk,nk...->n...", plan.weights.astype(dtype), found)
+        if union:
+            return (found * weights.reshape(*weights.shape, *[1] * (found.ndim - 2))).max(1)
+        return np.einsum("nk,nk...->n...", weights.astype(dtype), found)
     _check_ids(num_classes, labels.dtype.kind in "iu", labels.dtype, int(labels.min()), int(labels.max()))
     # In the same steps as `MixedTargets.dense`, for the same bits.
     made = np.full((len(plan), num_classes), plan.label_smoothing / num_classes, np.float32)
-    weights = plan.weights * np.float32(1.0 - plan.label_smoothing)
+    weights = weights * np.float32(1.0 - plan.label_smoothing)
     rows = np.arange(len(plan))
     for j in range(plan.partners.shape[1]):
         made[rows, labels[plan.partners[:, j]]] += weights[:, j]
-    return made
+    return made.clip(max=1) if union else made
 
 
 def _of_tensors(plan: MixPlan, labels: Any, num_classes: int | None, others: Any) -> Any:
@@ -91,12 +95,17 @@ def _of_tensors(plan: MixPlan, labels: Any, num_classes: int | None, others: Any
         labels = torch.cat([labels, others])
     partners, weights = (torch.as_tensor(array).to(labels.device) for array in (plan.partners, plan.weights))
     found = labels[partners.long()]
+    union = plan.label_mixing == "union"
+    if union:
+        weights = (weights > 0).float()
     if num_classes is None:
         dtype = torch.float64 if labels.dtype == torch.float64 else torch.float32
-        return (weights.reshape(*weights.shape, *[1] * (found.dim() - 2)) * found.to(dtype)).sum(1)
+        terms = weights.reshape(*weights.shape, *[1] * (found.dim() - 2)) * found.to(dtype)
+        return terms.amax(1) if union else terms.sum(1)
     integers = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
     # A look at the values would break a compiled graph and make a GPU wait.
     looks = labels.device.type == "cpu" and not torch.compiler.is_compiling()
     low, high = (int(labels.min()), int(labels.max())) if looks else (0, 0)
     _check_ids(num_classes, integers, labels.dtype, low, high)
-    return MixedTargets(found.long(), weights, plan.label_smoothing).dense(num_classes)
+    dense = MixedTargets(found.long(), weights, plan.label_smoothing).dense(num_classes)
+    return dense.clamp_(max=1) if union else dense

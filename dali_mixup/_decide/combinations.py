@@ -41,6 +41,29 @@ def refuse_remix(remix: Remix | None, rule: PartnerRule, methods: Sequence[Metho
             raise ValueError(f"MixPolicy: remix={remix!r} is not possible: {why}; leave one of them out")
 
 
+def refuse_union(smoothing: float, remix: Remix | None, rule: PartnerRule, methods: Sequence[Method]) -> None:
+    """Raise ValueError for settings that have no meaning where a row has all labels of its images."""
+    mapped = [m for m in methods if getattr(m, "label_map", "identity") != "identity"]
+    wrong = (
+        (bool(smoothing), f"label_smoothing={smoothing:g} is of labels that sum to 1; smooth in the loss"),
+        (remix is not None, "remix sets label weights, of which a union has none; leave one of them out"),
+        (bool(mapped), f"{mapped} sets label weights, of which a union has none; leave out label_map"),
+        (isinstance(rule, Pool), "the unlabelled samples of a Pool have no labels to unite"),
+    )
+    for refused, why in wrong:
+        if refused:
+            raise ValueError(f"MixPolicy: label_mixing='union' is not possible: {why}")
+
+
+def refuse_compact(owner: str, label_mixing: str, targets: str) -> None:
+    """Raise ValueError for compact targets, which cannot represent a union."""
+    if label_mixing == "union" and targets == "compact":
+        raise ValueError(
+            f"{owner}: targets='compact' has weights that sum to 1, but policy.label_mixing='union' gives a row all "
+            "labels of its images in full; use targets='dense'"
+        )
+
+
 def size_of(methods: Sequence[Method], height: int | None, width: int | None) -> tuple[int, int] | None:
     """(height, width) in pixels of the images to plan for, or None for rows of any shape.
 

@@ -42,7 +42,7 @@ class MixPlan:
         size: (height, width) in pixels for which it was made; None: for rows of any shape, with methods that blend.
         forms: the forms of all of the policy's methods; a plan's rows may have fewer.
         averages: whether any of the policy's methods averages pixels instead of copying them.
-        label_smoothing: the policy's.
+        label_smoothing, label_mixing: the policy's.
 
     Example:
         >>> from dali_mixup import MixPolicy, MixUp
@@ -69,6 +69,7 @@ class MixPlan:
     forms: frozenset[Form] = frozenset(Form)
     averages: bool = True
     label_smoothing: float = 0.0
+    label_mixing: str = "weighted"
 
     def __len__(self) -> int:
         return len(self.method)
@@ -128,7 +129,8 @@ class MixPlan:
     def targets(
         self, labels: Any, num_classes: int | None = None, *, others: Any = None
     ) -> np.ndarray | torch.Tensor:
-        """The soft labels of the batch, sum_j weights[i, j] y[partners[i, j]], as a loader gives them.
+        """The soft labels of the batch, as a loader gives them: sum_j weights[i, j] y[partners[i, j]], or with the
+        policy's label_mixing="union" the largest y[partners[i, j]] of those with weights[i, j] > 0.
 
         Args:
             labels: (N,) class ids of an integer type, with `num_classes`; or, without, (N,) floats or (N, ...) vectors

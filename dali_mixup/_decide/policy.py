@@ -10,7 +10,7 @@ import numpy as np
 
 from dali_mixup._checks import choice, instance, integer, number
 from dali_mixup._decide.alternation import Alternation
-from dali_mixup._decide.combinations import refuse_pairing, refuse_remix, size_of
+from dali_mixup._decide.combinations import refuse_pairing, refuse_remix, refuse_union, size_of
 from dali_mixup._decide.grouping import followed, groups
 from dali_mixup._decide.partners import Name, PartnerRule, as_given, as_rule
 from dali_mixup._decide.plan import MixPlan
@@ -24,6 +24,7 @@ from dali_mixup.methods import Method
 
 Granularity = Literal["batch", "pair", "sample"]
 GRANULARITIES = get_args(Granularity)
+LabelMixing = Literal["weighted", "union"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ class MixPolicy:
             timm), "roll" (row i - 1, as in torchvision), "same_class" or "other_class"; `Neighbours(table)`, or
             `Pool(Unlabelled(data))`. Partners come from the local batch of the rank, never from padding.
         label_smoothing: epsilon in [0, 1), for mixed and unmixed rows: off = eps / K, on = 1 - eps + eps / K.
+        label_mixing: "weighted", the sum of the labels times their weights; or "union", a row has every label of any
+            image with a share in it, however small: the largest value in each column of multi-hot or other labels >= 0.
+            For losses with one decision per class, such as `SoftTargetBinaryCrossEntropy`.
         schedule: when mixing is on; None: always. With several, all must be on, and at most one may set each number.
         alternation: clean steps among the mixed ones; None: none.
         remix: label weights by class counts, for methods of two images; None: the method's own.
@@ -61,6 +65,7 @@ class MixPolicy:
     granularity: Granularity = "batch"
     partners: Name | PartnerRule = "permutation"
     label_smoothing: float = 0.0
+    label_mixing: LabelMixing = "weighted"
     schedule: Schedule | Sequence[Schedule] | None = None
     alternation: Alternation | None = None
     remix: Remix | None = None
@@ -91,6 +96,9 @@ class MixPolicy:
             classes = integer("MixPolicy", "num_classes", self.num_classes, at_least=1)
             object.__setattr__(self, "num_classes", classes)
         refuse_remix(self.remix, self.rule, self.all_methods)
+        choice("MixPolicy", "label_mixing", self.label_mixing, get_args(LabelMixing))
+        if self.label_mixing == "union":
+            refuse_union(self.label_smoothing, self.remix, self.rule, self.all_methods)
         self.schedules.check(self.all_methods)
         if isinstance(self.schedule, list):
             object.__setattr__(self, "schedule", tuple(self.schedule))
@@ -202,6 +210,7 @@ class MixPolicy:
             "forms": frozenset(method.form for method in self.all_methods),
             "averages": any(method.averages for method in self.all_methods),
             "label_smoothing": self.label_smoothing,
+            "label_mixing": self.label_mixing,
         }
         if not self.schedules.active(epoch, step, steps_per_epoch):
             return alone(rows, self.columns, "off", **common)

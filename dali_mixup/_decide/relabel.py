@@ -103,6 +103,11 @@ class LabelVectors:
                 f"leave one of "
                 "them out"
             )
+        if policy is not None and policy.label_mixing == "union" and self.vectors.min() < 0:
+            raise ValueError(
+                f"{owner}: labels={self!r} have values down to {self.vectors.min():g} with "
+                "policy.label_mixing='union'; expected values >= 0, such as multi-hot labels"
+            )
         if len(self.vectors) != samples:
             raise ValueError(
                 f"{owner}: labels={self!r}, but the data have {samples} samples; expected one line per sample"

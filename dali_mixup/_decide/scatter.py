@@ -102,6 +102,6 @@ def extended(plan: MixPlan, rows: int) -> MixPlan:
     fields = dict(more.__dict__)
     if plan.regions is not None:
         fields["regions"] = _regions(None, plan.regions, slice(0, n), rows)
-    for name in ("masks", "curves", "size", "forms", "averages", "label_smoothing"):
+    for name in ("masks", "curves", "size", "forms", "averages", "label_smoothing", "label_mixing"):
         fields[name] = getattr(plan, name)
     return MixPlan(**fields)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 
-from nvidia.dali import fn, types
+from nvidia.dali import fn, math, types
 from nvidia.dali.data_node import DataNode
 
 
@@ -16,9 +17,9 @@ def compact(labels: DataNode, columns: int, nodes: Mapping[str, DataNode]) -> Da
 
 
 def dense_classes(
-    ids: DataNode, num_classes: int, columns: int, weights: DataNode, smoothing: float
+    ids: DataNode, num_classes: int, columns: int, weights: DataNode, smoothing: float, union: bool
 ) -> DataNode:
-    """(num_classes,) float32, sum_j w_j onehot(id_j) with timm's on and off values."""
+    """(num_classes,) float32, sum_j w_j onehot(id_j) with timm's on and off values, or max_{w_j > 0} onehot(id_j)."""
     off = smoothing / num_classes
     hot = {
         "num_classes": num_classes,
@@ -26,14 +27,15 @@ def dense_classes(
         "off_value": off,
         "dtype": types.DALIDataType.FLOAT,
     }
-    return _weighted([fn.one_hot(_element(ids, j), **hot) for j in range(columns)], weights)
+    hots = [fn.one_hot(_element(ids, j), **hot) for j in range(columns)]
+    return (_united if union else _weighted)(hots, weights)
 
 
-def dense_vectors(labels: DataNode, columns: int, nodes: Mapping[str, DataNode]) -> DataNode:
-    """(C,) float32, sum_j w_j y_j of float vectors."""
+def dense_vectors(labels: DataNode, columns: int, nodes: Mapping[str, DataNode], union: bool) -> DataNode:
+    """(C,) float32, sum_j w_j y_j of float vectors, or max_{w_j > 0} y_j, for y_j >= 0."""
     own = fn.cast(labels, dtype=types.DALIDataType.FLOAT)
     partners = [fn.permute_batch(own, indices=nodes[f"partner{j}"]) for j in range(1, columns)]
-    return _weighted([own, *partners], nodes["weights"])
+    return (_united if union else _weighted)([own, *partners], nodes["weights"])
 
 
 def _element(vector: DataNode, index: int) -> DataNode:
@@ -45,3 +47,8 @@ def _weighted(terms: list[DataNode], weights: DataNode) -> DataNode:
     for j, term in enumerate(terms[1:], 1):
         total = total + term * _element(weights, j)
     return total
+
+
+def _united(terms: list[DataNode], weights: DataNode) -> DataNode:
+    shares = [fn.cast(_element(weights, j) > 0, dtype=types.DALIDataType.FLOAT) for j in range(len(terms))]
+    return reduce(math.max, [term * share for term, share in zip(terms, shares, strict=True)])

@@ -25,20 +25,27 @@ def targets_of(batch: Batch, spec: LoaderSpec) -> torch.Tensor | MixedTargets:
     labels = torch.from_numpy(batch.labels)
     if spec.targets == "labels":
         return labels.to(spec.device, non_blocking=True)
+    union = batch.plan is not None and batch.plan.label_mixing == "union"
     if batch.plan is None or spec.policy is None:
         compact = MixedTargets(labels[:, None], torch.ones(len(labels), 1))
     else:
         compact = MixedTargets(
             torch.from_numpy(batch.row_labels[batch.plan.partners]),
-            torch.from_numpy(batch.plan.weights),
+            torch.from_numpy((batch.plan.weights > 0).astype(np.float32) if union else batch.plan.weights),
             spec.policy.label_smoothing,
         )
     compact = compact.to(spec.device, non_blocking=True)
-    return compact if spec.targets == "compact" else compact.dense(spec.num_classes)
+    if spec.targets == "compact":
+        return compact
+    dense = compact.dense(spec.num_classes)
+    return dense.clamp_(max=1) if union else dense
 
 
 def _mixed_vectors(batch: Batch, vectors: np.ndarray) -> np.ndarray:
-    """(N, C) float32, sum_j w_j y_j."""
+    """(N, C) float32, sum_j w_j y_j, or max_{w_j > 0} y_j."""
     if batch.plan is None:
         return vectors[batch.indices]
-    return np.einsum("nk,nkc->nc", batch.plan.weights, vectors[batch.row_indices][batch.plan.partners])
+    found = vectors[batch.row_indices][batch.plan.partners]
+    if batch.plan.label_mixing == "union":
+        return (found * (batch.plan.weights > 0)[:, :, None]).max(1)
+    return np.einsum("nk,nkc->nc", batch.plan.weights, found)

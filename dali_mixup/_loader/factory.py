@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from dali_mixup._checks import boolean, choice, instance, integer
+from dali_mixup._decide.combinations import refuse_compact
 from dali_mixup._decide.policy import MixPolicy, as_policy
 from dali_mixup._decide.relabel import CorruptLabels, Labels, LabelVectors, check_labels
 from dali_mixup._epochs.from_sampler import as_order
@@ -260,6 +261,8 @@ def _form_of_targets(
         return "dense"
     form = given if given is not None else ("labels" if policy is None else "dense")
     choice(owner, "targets", form, TARGETS)
+    if policy is not None:
+        refuse_compact(owner, policy.label_mixing, form)
     if form == "labels" and policy is not None:
         raise ValueError(f"{owner}: targets='labels' would lose the mixed labels; use 'dense' or 'compact'")
     if pooled and form != "compact":

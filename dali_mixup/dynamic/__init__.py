@@ -13,6 +13,7 @@ import numpy as np
 from nvidia.dali.experimental import dynamic as ndd
 
 from dali_mixup._checks import choice, instance, integer
+from dali_mixup._decide.combinations import refuse_compact
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._graph.feed import channels
 from dali_mixup._graph.options import Output
@@ -85,6 +86,7 @@ def mix(
 
 
 def _targets(labels: np.ndarray, plan: MixPlan, num_classes: int | None, form: str, device: Any) -> Any:
+    refuse_compact("mix", plan.label_mixing, form)
     if form == "dense":
         return fed(np.asarray(plan.targets(labels, num_classes)), device)
     if num_classes is None:

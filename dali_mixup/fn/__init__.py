@@ -145,10 +145,10 @@ def mix(
 def _targets(
     labels: DataNode, policy: MixPolicy, num_classes: int | None, form: str, nodes: Mapping[str, DataNode]
 ) -> Any:
-    k = policy.columns
+    k, union = policy.columns, policy.label_mixing == "union"
     if num_classes is None:
-        return dense_vectors(labels, k, nodes)
+        return dense_vectors(labels, k, nodes, union)
     ids = compact(labels, k, nodes)
     if form == "compact":
         return ids, nodes["weights"]
-    return dense_classes(ids, num_classes, k, nodes["weights"], policy.label_smoothing)
+    return dense_classes(ids, num_classes, k, nodes["weights"], policy.label_smoothing, union)

@@ -10,6 +10,7 @@ from nvidia.dali import types
 from nvidia.dali.data_node import DataNode
 
 from dali_mixup._checks import boolean, choice, instance, integer, pair
+from dali_mixup._decide.combinations import refuse_compact
 from dali_mixup._decide.policy import MixPolicy, as_policy
 from dali_mixup._graph.feed import PlanFeed, channels
 from dali_mixup._graph.layout import Layout
@@ -131,6 +132,7 @@ def _num_classes(given: int | None, policy: MixPolicy) -> int | None:
 
 
 def _check_labels(policy: MixPolicy, num_classes: int | None, targets: str) -> None:
+    refuse_compact("mix", policy.label_mixing, targets)
     if num_classes is None and targets == "compact":
         raise ValueError(
             "mix: targets='compact' consists of class ids; give num_classes, or targets='dense' for float vectors"

@@ -41,8 +41,8 @@ def between_class(plan: MixPlan, sounds: Any, gains: Any, *, others: Any = None)
     if plan.partners.shape[1] != 2 or plan.forms - {Form.NONE, Form.BLEND}:
         forms = " and ".join(sorted(form.name for form in plan.forms))
         raise ValueError(
-            f"{OWNER}: the plan has {plan.partners.shape[1]} sounds per row, mixed as {forms}; the formula is for blends "
-            "of two, expected a plan of MixUp(...)"
+            f"{OWNER}: the plan has {plan.partners.shape[1]} sounds per row, mixed as {forms}; the formula is for "
+            "blends of two, expected a plan of MixUp(...)"
         )
     levels = _levels(gains, len(plan) + (0 if others is None else len(others)))
     own, other = levels[plan.partners].T
