@@ -89,6 +89,20 @@ def image_folder(imagenet_root: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def words_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Spoken words in the layout of Speech Commands: {train,val}/<word>/<name>.wav. Read only: every test shares it.
+
+    8 words of half a second, 160 files by five voices to train on and 64 by two others.
+    """
+    from tests.speech import write_words
+
+    root = tmp_path_factory.mktemp("words")
+    write_words(root / "train", ("en", "en+f2", "en+m3", "en+f4", "en+m7"))
+    write_words(root / "val", ("en+f3", "en+m1"))
+    return root
+
+
+@pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """An S3 server, and an environment in which s3:// leads to it."""
     server = S3Server()

@@ -63,18 +63,17 @@ def a_weighting(frequencies: torch.Tensor) -> torch.Tensor:
 
 def _a_weighted(signal: torch.Tensor, rate: float, length: int) -> torch.Tensor:
     """(N, C, windows) power of (N, C, T)."""
-    like = {"dtype": signal.dtype, "device": signal.device}
     sounds, channels, _ = signal.shape
     spectrum = torch.stft(
         signal.flatten(0, 1),
         length,
         hop_length=length // 2,
-        window=torch.hann_window(length, **like),
+        window=torch.hann_window(length, dtype=signal.dtype, device=signal.device),
         center=False,
         return_complex=True,
     )
     decibels = a_weighting(torch.linspace(0, rate / 2, length // 2 + 1, dtype=torch.float64))
-    factors = (10 ** (decibels / 10)).to(**like)
+    factors = (10 ** (decibels / 10)).to(signal)
     return torch.einsum("sfw,f->sw", spectrum.abs().square(), factors).unflatten(0, (sounds, channels))
 
 

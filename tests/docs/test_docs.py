@@ -19,11 +19,17 @@ PAGES = sorted(page for folder in FOLDERS for page in folder.glob("*.md"))
     "page", [page for page in PAGES if BLOCK.search(page.read_text())], ids=lambda page: page.stem
 )
 def test_the_blocks_run(
-    page: Path, imagenet_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path,
+    imagenet_root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     (tmp_path / "imagenet").symlink_to(imagenet_root)
     monkeypatch.chdir(tmp_path)
     text = page.read_text()
+    if '"words/' in text:
+        (tmp_path / "words").symlink_to(request.getfixturevalue("words_root"))
     names: dict[str, object] = {"__name__": "__main__", "data": imagenet_root / "train"}
     for match in BLOCK.finditer(text):
         # Line numbers in a traceback are those of the page. The folder has 24 images, so everything is smaller.
