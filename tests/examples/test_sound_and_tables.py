@@ -56,7 +56,11 @@ def test_spectrograms_are_mixed_after_the_warm_up_as_the_plan_says(words_root: P
 def test_tables_are_learned_with_and_without_mixup(capsys: pytest.CaptureFixture[str]) -> None:
     errors = example("tables.py")["main"](["--splits", "2", "--epochs", "8", "--alpha", "0.2"])
     assert list(errors) == ["wine", "breast cancer", "phishing"]
-    most_frequent = {"wine": 60, "breast cancer": 37, "phishing": 44}  # percent wrong if one class is always given
+    most_frequent = {
+        "wine": 60,
+        "breast cancer": 37,
+        "phishing": 44,
+    }  # percent wrong if one class is always given
     for name, found in errors.items():
         assert list(found) == [0.0, 0.2] and all(values.shape == (2,) for values in found.values())
         assert all(np.mean(values) < most_frequent[name] / 2 for values in found.values())
