@@ -96,7 +96,6 @@ def _finished(images: Any) -> Any:
     steps[0, 0] = Form.BLEND
     return finished(
         images,
-        images,
         rows,
         _constant(np.zeros(4, np.uint8)),
         _constant(np.stack([scale / 2, scale / 2, shift])),

@@ -5,9 +5,6 @@ gives only to functions that see the whole batch, and another one, which DALI ru
 
 No fast-math: every sum has one order, so all machines give the same pixels.
 
-Images are lines of 3 W interleaved bytes. Loops run over x alone, and every index is 3 x plus a constant, because that
-is what LLVM turns into vector instructions: with (H, W, 3) arrays, or slices of lines, they take twice as long.
-
 The functions that DALI calls are at the end of this file: Numba keeps compiled code on disk and looks only at the file
 of the entry point to see whether that code is still valid.
 """
@@ -29,106 +26,20 @@ from dali_mixup._cpu.abi import (
     pointer_to,
     shape_of,
 )
+from dali_mixup._cpu.lines import added_line, chosen_line, inlined, scaled_line, weighted_line
+from dali_mixup._cpu.resizing import RADIUS, resize
 from dali_mixup.methods import Form
 
-inlined = numba.njit(error_model="numpy", inline="always")  # so that `planes` is a constant in the loops
 compiled = numba.njit(error_model="numpy")
 
-BLEND, PASTE, MASK, SEPARABLE = int(Form.BLEND), int(Form.PASTE), int(Form.MASK), int(Form.SEPARABLE)
+BLEND, PASTE, RESIZE = int(Form.BLEND), int(Form.PASTE), int(Form.RESIZE)
+MASK, SEPARABLE = int(Form.MASK), int(Form.SEPARABLE)
+BILINEAR = RADIUS["bilinear"]
 
 SPREAD = np.ascontiguousarray(
     np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1) * np.uint8(255)
 ).view(np.uint64)[:, 0]
 """(256,): the eight bits of a byte as eight bytes, 255 where a bit is 1, the highest bit first in memory."""
-
-
-@inlined
-def put(planes: bool, planar: Any, mixed: Any, y: int, x: int, red: Any, green: Any, blue: Any) -> None:
-    """Write a pixel of the result, of which `planar` (3, H, W) and `mixed` (H, 3 W) are two views."""
-    if planes:
-        planar[0, y, x] = red
-        planar[1, y, x] = green
-        planar[2, y, x] = blue
-    else:
-        mixed[y, 3 * x] = red
-        mixed[y, 3 * x + 1] = green
-        mixed[y, 3 * x + 2] = blue
-
-
-@inlined
-def scaled_line(planes: bool, planar: Any, mixed: Any, y: int, line: Any, scale: Any, shift: Any) -> None:
-    """Row y of the result: scale * line + shift."""
-    s0, s1, s2 = scale[0], scale[1], scale[2]
-    t0, t1, t2 = shift[0], shift[1], shift[2]
-    for x in range(planar.shape[2]):
-        put(
-            planes,
-            planar,
-            mixed,
-            y,
-            x,
-            s0 * line[3 * x] + t0,
-            s1 * line[3 * x + 1] + t1,
-            s2 * line[3 * x + 2] + t2,
-        )
-
-
-@inlined
-def added_line(planes: bool, planar: Any, mixed: Any, y: int, line: Any, scale: Any) -> None:
-    """Row y of the result, plus scale * line."""
-    s0, s1, s2 = scale[0], scale[1], scale[2]
-    for x in range(planar.shape[2]):
-        if planes:
-            planar[0, y, x] += s0 * line[3 * x]
-            planar[1, y, x] += s1 * line[3 * x + 1]
-            planar[2, y, x] += s2 * line[3 * x + 2]
-        else:
-            mixed[y, 3 * x] += s0 * line[3 * x]
-            mixed[y, 3 * x + 1] += s1 * line[3 * x + 1]
-            mixed[y, 3 * x + 2] += s2 * line[3 * x + 2]
-
-
-@inlined
-def chosen_line(
-    planes: bool, planar: Any, mixed: Any, y: int, own: Any, other: Any, mask: Any, scale: Any, shift: Any
-) -> None:
-    """Row y of the result from `own` where mask is 255, from `other` where it is 0."""
-    s0, s1, s2 = scale[0], scale[1], scale[2]
-    t0, t1, t2 = shift[0], shift[1], shift[2]
-    for x in range(planar.shape[2]):
-        m = mask[x]
-        put(
-            planes,
-            planar,
-            mixed,
-            y,
-            x,
-            s0 * np.uint8(other[3 * x] ^ ((own[3 * x] ^ other[3 * x]) & m)) + t0,
-            s1 * np.uint8(other[3 * x + 1] ^ ((own[3 * x + 1] ^ other[3 * x + 1]) & m)) + t1,
-            s2 * np.uint8(other[3 * x + 2] ^ ((own[3 * x + 2] ^ other[3 * x + 2]) & m)) + t2,
-        )
-
-
-@inlined
-def weighted_line(
-    planes: bool, planar: Any, mixed: Any, y: int, own: Any, other: Any, mask: Any, scale: Any, shift: Any
-) -> None:
-    """Row y of the result: mask * own + (1 - mask) * other, normalised. Exact where the mask is 0 or 1."""
-    s0, s1, s2 = scale[0], scale[1], scale[2]
-    t0, t1, t2 = shift[0], shift[1], shift[2]
-    for x in range(planar.shape[2]):
-        m = mask[x]
-        rest = np.float32(1) - m
-        put(
-            planes,
-            planar,
-            mixed,
-            y,
-            x,
-            s0 * (m * own[3 * x] + rest * other[3 * x]) + t0,
-            s1 * (m * own[3 * x + 1] + rest * other[3 * x + 1]) + t1,
-            s2 * (m * own[3 * x + 2] + rest * other[3 * x + 2]) + t2,
-        )
 
 
 @compiled
@@ -155,6 +66,28 @@ def pasted_line(line: Any, y: int, own: Any, regions: Any, addresses: Any) -> bo
     return any_there
 
 
+@compiled
+def resized(source: int, height: int, width: int, region: Any) -> np.ndarray:
+    """The image at an address, (height, width, 3) uint8, resized to the size of the region."""
+    small = np.empty((max(region[5], 0), max(region[6], 0), 3), np.uint8)
+    if small.size:
+        image = numba.carray(address_in(source), (height, width, 3), np.uint8)
+        resize(image, False, small, BILINEAR, (small.shape[0], small.shape[1]), (0, 0))
+    return small
+
+
+@compiled
+def patched_line(line: Any, y: int, own: Any, region: Any, patch: Any) -> bool:
+    """Fill `line` (3 W,) with row y of `own` and the patch over it; False, and nothing done, if none is there."""
+    ty, tx = region[3], region[4]
+    rows, columns, _ = patch.shape
+    if not ty <= y < ty + rows or columns == 0:
+        return False
+    copied(line, own[y])
+    copied(line[3 * tx : 3 * (tx + columns)], patch[y - ty].reshape(-1))
+    return True
+
+
 @inlined
 def finish(
     planes: bool, planar: Any, mixed: Any, own: Any, addresses: Any, coefficients: Any, steps: Any
@@ -166,7 +99,8 @@ def finish(
         own: (H, 3 W) uint8.
         addresses: (k,) of the k - 1 partners' images, and of the mask.
         coefficients: (k + 1, 3), the factor of each image and the summand.
-        steps: (1 + r, 7): the row's form and 1 if its mask is hard; then its regions, see `methods.Draws`.
+        steps: (1 + r, 7): the row's form and 1 if its mask is hard; then its regions, see `methods.Draws`. That of
+            RESIZE is where the partner's whole image, made so small, is pasted.
     """
     height, width = planar.shape[1], planar.shape[2]
     form, hard = steps[0, 0], steps[0, 1]
@@ -179,10 +113,16 @@ def finish(
                 if coefficients[j, 0] != 0.0:
                     line = array_at(addresses[j - 1] + 3 * width * y, 3 * width)
                     added_line(planes, planar, mixed, y, line, coefficients[j])
-    elif form == PASTE:
+    elif form in (PASTE, RESIZE):
         buffer = np.empty(3 * width, np.uint8)
+        none = np.empty((0, 0, 3), np.uint8)
+        patch = resized(addresses[0], height, width, steps[1]) if form == RESIZE else none
         for y in range(height):
-            line = buffer if pasted_line(buffer, y, own, steps[1:], addresses) else own[y]
+            if form == RESIZE:
+                there = patched_line(buffer, y, own, steps[1], patch)
+            else:
+                there = pasted_line(buffer, y, own, steps[1:], addresses)
+            line = buffer if there else own[y]
             scaled_line(planes, planar, mixed, y, line, scale, shift)
     elif form in (MASK, SEPARABLE):
         mask = addresses[len(addresses) - 1]
@@ -242,7 +182,7 @@ def normalise_entry(planes: bool) -> Any:
 
 
 def finish_entry(planes: bool) -> Any:
-    """(coefficients, own image (H, W, 3) uint8, addresses, steps, and whatever the addresses are of) -> (3, H, W) or
+    """(coefficients, own image (H, W, 3) uint8, addresses, steps, and the masks that they are of) -> (3, H, W) or
     (H, W, 3) float32; see `finish`."""
 
     def run(

@@ -97,7 +97,6 @@ def normalised(images: DataNode, coefficients: DataNode, dtype: Any, layout: str
 
 
 def finished(
-    own: DataNode,
     images: DataNode,
     rows: DataNode,
     masks: DataNode,
@@ -109,8 +108,7 @@ def finished(
     """Mixed and normalised images in one pass; partners' images and masks are read where they are.
 
     Args:
-        own: (H, W, 3) uint8 HWC, each row's own image.
-        images: the same for all rows of the batch, of one size: those that are mixed in.
+        images: (H, W, 3) uint8 HWC, all rows of one size.
         rows: (k,) int32, the rows of `images` that are mixed in, and the row of `masks` that has the mask.
         masks: (bytes,) uint8, of the form that `steps` says.
         coefficients, steps: see `finishing.finish`.
@@ -128,12 +126,10 @@ def finished(
     )
     inputs = [
         (coefficients, FLOAT, 2),
-        (own, UINT8, 3),
+        (images, UINT8, 3),
         (addresses, INT64, 1),
         (steps, INT32, 2),
-        # Not read as inputs: while they are, DALI keeps what the addresses are of.
-        (images, UINT8, 3),
-        (masks, UINT8, 1),
+        (masks, UINT8, 1),  # not read as an input: while it is one, DALI keeps what the addresses are of
     ]
     node = _node(_finish_entry(planes), _setup_images(planes), inputs, FLOAT, 3)
     return _as_output(node, dtype, layout)

@@ -30,7 +30,7 @@ class PlanFeed:
         policy: determines the arrays that are needed.
         mean, std: (C,) of the normalisation, in pixel units; folded into BLEND rows.
         height, width: size of the images in pixels.
-        compiled: `dali_mixup._cpu` mixes and normalises, and DALI's operators only the RESIZE rows.
+        compiled: `dali_mixup._cpu` mixes and normalises.
         of_frames: rows are frames (F, H, W, C), not images (H, W, C); not with the compiled kernels.
     """
 
@@ -48,9 +48,10 @@ class PlanFeed:
 
     @property
     def gathered(self) -> int:
-        """Number of partners' images that a row needs beside its own; the others are read in place."""
-        in_place = set(Form) - {Form.RESIZE} if self.compiled else {Form.PASTE}
-        return max((m.columns - 1 for m in self.policy.all_methods if m.form not in in_place), default=0)
+        """Number of partners' images that a row needs beside its own; those that are pasted are read in place, and by
+        the compiled kernels all."""
+        apart = [] if self.compiled else [m for m in self.policy.all_methods if m.form != Form.PASTE]
+        return max((method.columns - 1 for method in apart), default=0)
 
     @property
     def blended(self) -> int:
@@ -80,11 +81,11 @@ class PlanFeed:
     @property
     def pixel_names(self) -> tuple[str, ...]:
         """Names of the arrays that mixing pixels needs."""
+        if self.compiled:
+            return ("rows", "coefficients", "steps", *(["masks"] if self.has_masks else []))
         names = [f"partner{j}" for j in range(1, self.gathered + 1)]
         if Form.RESIZE in self.forms:
             names += ["is_resize", "resize_size", "resize_start", "resize_to", "resize_shape"]
-        if self.compiled:
-            return (*names, "rows", "coefficients", "steps", *(["masks"] if self.has_masks else []))
         if Form.BLEND in self.forms:
             names += ["is_blend", "mean", "std", *(f"ratio{j}" for j in range(1, self.blended + 1))]
         if Form.PASTE in self.forms:
@@ -109,8 +110,6 @@ class PlanFeed:
         made: Arrays = {"weights": plan.weights}
         for j in range(1, self.policy.columns):
             made[f"partner{j}"] = np.ascontiguousarray(plan.partners[:, j])
-        if Form.RESIZE in self.forms:
-            made |= of_resizes(plan, self.height, self.width)
         if self.compiled:
             made |= of_kernels(plan, self.mean, self.std, self.masks_are_hard)
         else:
@@ -121,6 +120,8 @@ class PlanFeed:
         made: Arrays = {}
         if Form.BLEND in self.forms:
             made |= of_blends(plan, self.mean, self.std, self.blended)
+        if Form.RESIZE in self.forms:
+            made |= of_resizes(plan, self.height, self.width)
         if Form.PASTE in self.forms:
             made |= of_pastes(plan, self.height, self.width, frames)
         if Form.MASK in self.forms:

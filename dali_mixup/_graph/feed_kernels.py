@@ -29,9 +29,19 @@ def of_kernels(
     return {
         "rows": np.concatenate([plan.partners[:, 1:], at[:, None]], axis=1),
         "coefficients": _coefficients(plan, mean, std),
-        "steps": np.concatenate([head, regions_of(plan)], axis=1),
+        "steps": np.concatenate([head, _regions(plan)], axis=1),
         "masks": masks,
     }
+
+
+def _regions(plan: MixPlan) -> np.ndarray:
+    """(N, r, 7) int32, r >= 1: the regions of PASTE rows, and where a RESIZE row's partner goes."""
+    regions = regions_of(plan)
+    mine = plan.form == Form.RESIZE
+    y0, x0, y1, x1 = plan.boxes[mine].T
+    zero = np.zeros_like(y0)
+    regions[mine, 0] = np.stack([zero + 1, zero, zero, y0, x0, y1 - y0, x1 - x0], axis=1)
+    return regions
 
 
 def normalising(mean: Sequence[float], std: Sequence[float]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 With DALI's, one branch per form, each ending in the same normalisation: rows are split between the branches (see
 `conditional`), so a form that a batch does not use costs nothing. With the compiled kernels of the CPU, one operator
-for all forms; for RESIZE another one before it.
+for all forms.
 """
 
 from __future__ import annotations
@@ -33,10 +33,14 @@ def mixed_and_normalised(
 ) -> DataNode:
     """Mixed, normalised images (dtype, output_layout) from images (H, W, C), uint8 or float32, HWC; or, with the nodes
     "frames" and "tall" of `planned`, rows of frames from (F, H, W, C), FHWC."""
+    if feed.compiled:
+        from dali_mixup._cpu.operators import finished
+
+        masks = nodes["masks"] if feed.has_masks else types.Constant(np.zeros(1, np.uint8), device="cpu")
+        planned = (nodes["rows"], masks, nodes["coefficients"], nodes["steps"])
+        return finished(images, *planned, dtype, output_layout)
     gathered = [fn.permute_batch(images, indices=nodes[f"partner{j}"]) for j in range(1, feed.gathered + 1)]
     own = {"images": images} | {f"image{j}": image for j, image in enumerate(gathered, 1)}
-    if feed.compiled:
-        return _finished({**nodes, **own}, feed, dtype, output_layout)
     made = {"pasted": paste(images, nodes) if Form.PASTE in feed.forms else images}
     if Form.MASK in feed.forms:
         made["mask"] = _on_device_of(images, nodes["mask"])
@@ -44,28 +48,6 @@ def mixed_and_normalised(
             made["mask"] = _unpacked(made["mask"], nodes["mask_width"])
     apart = [form for form in (Form.BLEND, Form.RESIZE, Form.MASK, Form.SEPARABLE) if form in feed.forms]
     return _branches(apart, {**nodes, **own, **made}, feed, {"dtype": dtype, "output_layout": output_layout})
-
-
-def _finished(nodes: Nodes, feed: PlanFeed, dtype: types.DALIDataType, output_layout: str) -> DataNode:
-    """By the compiled kernels. Resized rows come to them as images that are only normalised."""
-    from dali_mixup._cpu.operators import finished, resized
-
-    own = nodes["images"]
-    if Form.RESIZE in feed.forms:
-        mine, others = deal(nodes, nodes["is_resize"], _wanted(Form.RESIZE, feed), {"images"})
-        small = resized(mine["image1"], mine["resize_size"], "bilinear", None)
-        own = collect(paste_small(mine, small), others["images"], nodes["is_resize"])
-    masks = nodes["masks"] if feed.has_masks else types.Constant(np.zeros(1, np.uint8), device="cpu")
-    return finished(
-        own,
-        nodes["images"],
-        nodes["rows"],
-        masks,
-        nodes["coefficients"],
-        nodes["steps"],
-        dtype,
-        output_layout,
-    )
 
 
 def _branches(forms: Sequence[Form], nodes: Nodes, feed: PlanFeed, output: dict[str, Any]) -> DataNode:

@@ -101,11 +101,12 @@ def test_all_methods_together(rows: int, layout: str) -> None:
 
 
 @pytest.mark.parametrize("law", ["official", "openmixup", "mmpretrain"])
-def test_a_resized_partner_is_pillows(law: Any) -> None:
-    images = noise(6, 70, 66)
+@pytest.mark.parametrize(("height", "width"), [(70, 66), (9, 23), (40, 5)])
+def test_a_resized_partner_is_pillows(law: Any, height: int, width: int) -> None:
+    images = noise(6, height, width)
     policy = MixPolicy([ResizeMix(law)], granularity="sample", partners="derangement")
     for step, mixed in enumerate(ran(images, policy, True, layout="HWC")):
-        plan = plan_of(policy, 6, 70, 66, step)
+        plan = plan_of(policy, 6, height, width, step)
         for i, (y0, x0, y1, x1) in enumerate(plan.boxes):
             expected = images[i].astype(float)
             small = Image.fromarray(images[plan.partners[i, 1]]).resize(
@@ -113,7 +114,7 @@ def test_a_resized_partner_is_pillows(law: Any) -> None:
             )
             expected[y0:y1, x0:x1] = small
             apart = np.abs(mixed[i] * STD + MEAN - expected)
-            outside = np.ones((70, 66), bool)
+            outside = np.ones((height, width), bool)
             outside[y0:y1, x0:x1] = False
             assert apart[outside].max() < 1e-4 and apart.max() < 1 + 1e-4
 

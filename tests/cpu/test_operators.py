@@ -87,7 +87,7 @@ def blended(weights: np.ndarray, mixed_in: np.ndarray, layout: str) -> np.ndarra
     steps = np.zeros((6, 1, 7), np.int32)
     steps[:, 0, 0] = Form.BLEND
     (got,) = ran(
-        lambda c, x, r, m, s: [operators.finished(x, x, r, m, c, s, FLOAT, layout)],
+        lambda c, x, r, m, s: [operators.finished(x, r, m, c, s, FLOAT, layout)],
         coefficients,
         SQUARES,
         rows,
