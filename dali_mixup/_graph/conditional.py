@@ -1,7 +1,8 @@
 """Samples of a batch split between two branches of a graph, and merged again.
 
 The operators are those behind DALI's own `if`. They copy no pixels, need no `enable_conditionals`, and a branch that
-gets no sample launches nothing. They are not DALI's public interface, so only this module uses them.
+gets no sample launches nothing. Neither they nor the state of DALI's own `if` are a public interface, so only this
+module uses them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 from nvidia.dali import backend, fn
 from nvidia.dali.data_node import DataNode
+from nvidia.dali.pipeline import Pipeline
 
 ARGUMENTS = {"_conditional__Split": ("predicate", "_if_stmt"), "_conditional__Merge": ("predicate",)}
 
@@ -33,6 +35,12 @@ def check_operators(schema_of: Any) -> None:
 
 
 check_operators(backend.TryGetSchema)
+
+
+def in_a_branch(pipeline: Pipeline) -> bool:
+    """True while an `if` or `else` of a pipeline with `enable_conditionals` is being defined."""
+    stack = getattr(pipeline, "_condition_stack", None)  # None without conditionals
+    return stack is not None and stack.stack_depth() > 1
 
 
 def deal(

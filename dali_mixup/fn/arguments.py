@@ -8,10 +8,12 @@ from typing import Any
 
 from nvidia.dali import types
 from nvidia.dali.data_node import DataNode
+from nvidia.dali.pipeline import Pipeline
 
 from dali_mixup._checks import boolean, choice, instance, integer, pair
 from dali_mixup._decide.combinations import refuse_compact
 from dali_mixup._decide.policy import MixPolicy, as_policy
+from dali_mixup._graph.conditional import in_a_branch
 from dali_mixup._graph.feed import PlanFeed, channels
 from dali_mixup._graph.layout import Layout
 from dali_mixup._graph.options import Output
@@ -103,9 +105,15 @@ def _policy(given: Any) -> MixPolicy:
 
 
 def _check_nodes(images: Any, labels: Any) -> None:
-    if not isinstance(images, DataNode) or not isinstance(labels, DataNode):
+    pipeline = Pipeline.current()
+    if pipeline is None or not isinstance(images, DataNode) or not isinstance(labels, DataNode):
         raise TypeError(
             "mix: images and labels must be DataNodes of a DALI pipeline; call mix inside a pipeline_def"
+        )
+    if in_a_branch(pipeline):
+        raise ValueError(
+            "mix: called inside an `if`, whose branch gets some rows of a batch, or none; call it outside, where "
+            "partners are rows of the whole batch"
         )
     if labels.device == "gpu":
         raise ValueError(
