@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 import torch
 from nvidia.dali import Pipeline, fn, types
+from nvidia.dali.experimental import dynamic as ndd
 from torch import Tensor
 
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._graph.feed import PlanFeed
 from dali_mixup._graph.pixels import mixed_and_normalised
+from dali_mixup.dynamic import mix
 from tests.fn.rows import SEED, mixed
 
 Batches = list[tuple[np.ndarray, np.ndarray]]
@@ -103,9 +105,20 @@ def kernels(policy: MixPolicy, images: np.ndarray, labels: np.ndarray, classes: 
     ]
 
 
+def dynamic(policy: MixPolicy, images: np.ndarray, labels: np.ndarray, classes: int, steps: int) -> Batches:
+    made: Batches = []
+    for step in range(steps):
+        batch = ndd.as_batch(images, layout="HWC")
+        parts = mix(batch, labels, plan_of(policy, images, step), num_classes=classes)
+        pixels, targets = (np.asarray(part.cpu().torch()) for part in parts)
+        made.append((pixels, targets))
+    return made
+
+
 ENGINES = {
     "torch, row by row": Engine(torch_by(lambda plan, x: plan.apply(x, axes=(2, 3)))),
     "torch, all rows at once": Engine(torch_by(vectorised), resized=1e-4),
     "fn.mix": Engine(dali, resized=8.0),
+    "dynamic.mix": Engine(dynamic, resized=8.0),
     "compiled kernels": Engine(kernels, dtypes=("uint8",), resized=1.0),
 }

@@ -140,3 +140,10 @@ def test_hugging_face_trainer(run: Callable[..., Any]) -> None:
     assert Path("run/checkpoint-6").is_dir()
     run("hf_trainer.py", *given, "--epochs", "2", "--resume")
     assert Path("run/checkpoint-12").is_dir() and not Path("run/checkpoint-18").exists()
+
+
+def test_own_dataloader_mixes_the_same_in_its_workers_and_in_the_loop() -> None:
+    main = runpy.run_path(str(EXAMPLES / "own_dataloader.py"))["main"]
+    in_workers = main(["--epochs", "3", "--workers", "2"])
+    assert in_workers == main(["--epochs", "3", "--in-the-loop"])
+    assert in_workers > 0.8
