@@ -10,6 +10,7 @@ import numpy as np
 
 from dali_mixup._checks import choice, instance, integer, number
 from dali_mixup._decide.alternation import Alternation
+from dali_mixup._decide.by_map import draws_on_maps, refuse_maps
 from dali_mixup._decide.combinations import refuse_pairing, refuse_remix, refuse_union, size_of
 from dali_mixup._decide.grouping import followed, groups
 from dali_mixup._decide.partners import Name, PartnerRule, as_given, as_rule
@@ -20,7 +21,7 @@ from dali_mixup._decide.schedule import Schedule, Schedules, odds
 from dali_mixup._decide.timm import methods_of_timm, refuse_other_labels
 from dali_mixup._repr import short
 from dali_mixup._seeding import Purpose, stream
-from dali_mixup.methods import Method
+from dali_mixup.methods import MapMethod, Method
 
 Granularity = Literal["batch", "pair", "sample"]
 GRANULARITIES = get_args(Granularity)
@@ -183,6 +184,7 @@ class MixPolicy:
         labels: np.ndarray | None = None,
         steps_per_epoch: int | None = None,
         others: np.ndarray | None = None,
+        maps: np.ndarray | None = None,
     ) -> MixPlan:
         """The decisions for one batch of `rows` real samples; the same arguments give the same plan on any machine.
 
@@ -196,6 +198,8 @@ class MixPolicy:
             steps_per_epoch: needed by schedules with a boundary inside an epoch.
             others: positions of the rows beyond the batch that are read as partners: with `Neighbours`
                 (rows, columns - 1) row numbers, with `Pool` (m,). The loaders pass them.
+            maps: (rows, height, width) uint8 class ids of the pixels, of the rows beyond the batch too; needed by
+                methods for segmentation, such as `ClassMix`.
 
         Raises:
             TypeError, ValueError: rows, height or width < 1, a negative address, a schedule value out of range, or
@@ -205,6 +209,7 @@ class MixPolicy:
         integer("MixPolicy.plan", "rank", rank, at_least=0)
         size = size_of(self.all_methods, height, width)
         self._check_given(labels, others)
+        refuse_maps(self.all_methods, maps, rows, size)
         common = {
             "size": size,
             "forms": frozenset(method.form for method in self.all_methods),
@@ -231,8 +236,14 @@ class MixPolicy:
         for index, method in enumerate(methods):
             mine = np.flatnonzero(chosen == index)
             if len(mine):
-                draws = method.draw(rng, len(mine), *(size or (1, 1)))
-                plan = with_draws(plan, method, index, draws, followed(self.granularity, mine, group))
+                following = followed(self.granularity, mine, group)
+                if isinstance(method, MapMethod):
+                    assert maps is not None
+                    decided = method.decide(rng, len(mine))
+                    draws, following = draws_on_maps(method, decided, plan, following, maps)
+                else:
+                    draws = method.draw(rng, len(mine), *(size or (1, 1)))
+                plan = with_draws(plan, method, index, draws, following)
         if self.remix is not None and labels is not None:
             own, other = labels[plan.partners[:, :2]].T
             plan.weights[:, 0] = self.remix(plan.weights[:, 0], own, other)
@@ -240,6 +251,11 @@ class MixPolicy:
         if self.rule.by_label:
             plan = replace(plan, unpartnered=int((partner == np.arange(rows)[:, None]).all(1).sum()))
         return settle(plan)
+
+    @property
+    def needs_maps(self) -> bool:
+        """True if a method needs the class ids of the pixels."""
+        return any(isinstance(method, MapMethod) for method in self.all_methods)
 
     def _setting(self, epoch: int) -> tuple[Sequence[Method], np.ndarray, float]:
         """The methods with this epoch's alphas, the normalised odds and the prob."""

@@ -175,7 +175,7 @@ class BatchSource:
         self._orders = {epoch: order for epoch, order in self._orders.items() if epoch >= batch.epoch}
         address = {"rank": self.walk.rank, "epoch": batch.epoch, "step": batch.step}
         maps = made_of(masks, batch.reads, self.spec, **address) if self._masks is not None else None
-        plan = self._plan(batch.epoch, batch.step, len(batch.indices), batch.row_labels)
+        plan = self._plan(batch, maps)
         return replace(batch, plan=plan, maps=maps)
 
     def _rows(self, number: int) -> Batch:
@@ -204,21 +204,22 @@ class BatchSource:
             reads.append((spec.source, again, self.bad))
         return Batch(epoch, step, indices, labels, None, row_indices, row_labels, unlabelled, tuple(reads))
 
-    def _plan(self, epoch: int, step: int, rows: int, labels: np.ndarray) -> MixPlan | None:
+    def _plan(self, batch: Batch, maps: Maps | None) -> MixPlan | None:
         if self.feed is None:
             return None
-        feed = self._feed_of(epoch, step)
+        feed, rows = self._feed_of(batch.epoch, batch.step), len(batch.indices)
         return feed.policy.plan(
             rows,
             feed.height,
             feed.width,
             seed=self.spec.seed,
             rank=self.walk.rank,
-            epoch=epoch,
-            step=step,
-            labels=labels,
+            epoch=batch.epoch,
+            step=batch.step,
+            labels=batch.row_labels,
             steps_per_epoch=self.walk.layout.steps_of(self.walk.rank),
             others=self.spec.companions.others(rows),
+            maps=None if maps is None else maps.ids,
         )
 
     def _feed_of(self, epoch: int, step: int) -> PlanFeed:

@@ -23,7 +23,7 @@ from dali_mixup._graph.options import Output, Runtime
 from dali_mixup._loader.companions import HandOver, companions_of
 from dali_mixup._loader.foreign import says_what_replaces
 from dali_mixup._loader.loader import MixLoader
-from dali_mixup._loader.segmentation import classes_of_pixels, form_of_maps
+from dali_mixup._loader.segmentation import classes_of_pixels, form_of_maps, refuse_map_methods
 from dali_mixup._loader.settings import pipeline_spec, read_ahead
 from dali_mixup._loader.spec import LoaderSpec
 from dali_mixup.augment import TrainTransform, ValTransform
@@ -113,8 +113,9 @@ def train_loader(
     source = open_source(data, classes=classes)
     companions = companions_of(owner, handover, source, mixing, batch_size, lambda s: BadFiles(len(s), rule))
     if isinstance(source, ImagesWithMasks):
-        form = form_of_maps(owner, targets, mixing, labels, chosen)
+        form = form_of_maps(owner, targets, mixing, labels, chosen, source.ignore_index)
     else:
+        refuse_map_methods(owner, mixing)
         form = _form_of_targets(owner, targets, mixing, labels, companions.pooled)
     chosen.check(source.labels, batch_size)
     layout = EpochLayout(

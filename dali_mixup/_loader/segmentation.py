@@ -14,6 +14,7 @@ from dali_mixup._epochs.orders import ClassGroups, Order
 from dali_mixup._loader.batches import Batch
 from dali_mixup._loader.mixed_maps import averaging, mixed_ids, weighted_ids
 from dali_mixup._loader.spec import LoaderSpec
+from dali_mixup.methods import MapMethod
 from dali_mixup.sources.masks.pairs import ImagesWithMasks
 
 log = logging.getLogger("dali_mixup")
@@ -21,7 +22,9 @@ log = logging.getLogger("dali_mixup")
 TARGETS = ("labels", "dense")
 
 
-def form_of_maps(owner: str, given: Any, policy: MixPolicy | None, labels: Any, order: Order) -> str:
+def form_of_maps(
+    owner: str, given: Any, policy: MixPolicy | None, labels: Any, order: Order, ignore_index: int
+) -> str:
     """The form of the targets of images with masks: "labels" for class ids per pixel, "dense" for soft targets.
 
     Raises:
@@ -36,6 +39,11 @@ def form_of_maps(owner: str, given: Any, policy: MixPolicy | None, labels: Any, 
         if wrong:
             raise ValueError(
                 f"{owner}: {name} needs one label per image, and these images have masks; leave it out"
+            )
+    for method in policy.all_methods if policy is not None else ():
+        if isinstance(method, MapMethod) and method.ignore_index != ignore_index:
+            raise ValueError(
+                f"{owner}: {method!r}, but the masks have ignore_index={ignore_index}; give the same to both"
             )
     averages = averaging(policy.all_methods) if policy is not None else []
     form = given if given is not None else ("dense" if averages else "labels")
@@ -55,6 +63,15 @@ def form_of_maps(owner: str, given: Any, policy: MixPolicy | None, labels: Any, 
             "label_smoothing=0 and smooth in the loss, or targets='dense'"
         )
     return form
+
+
+def refuse_map_methods(owner: str, policy: MixPolicy | None) -> None:
+    """Raise ValueError for a policy whose methods need masks, for data without."""
+    if policy is not None and policy.needs_maps:
+        names = ", ".join(method.name for method in policy.all_methods if isinstance(method, MapMethod))
+        raise ValueError(
+            f"{owner}: {names} needs the class of every pixel; give images with masks: open_source(images, masks=...)"
+        )
 
 
 def classes_of_pixels(owner: str, given: int | None, source: ImagesWithMasks, form: str) -> int:

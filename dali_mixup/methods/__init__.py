@@ -5,6 +5,8 @@ from __future__ import annotations
 from dali_mixup.methods.base import Draws as Draws
 from dali_mixup.methods.base import Form as Form
 from dali_mixup.methods.base import Method as Method
+from dali_mixup.methods.by_map import MapMethod as MapMethod
+from dali_mixup.methods.classmix import ClassMix as ClassMix
 from dali_mixup.methods.cutmix import CutMix as CutMix
 from dali_mixup.methods.fmix import FMix as FMix
 from dali_mixup.methods.gmix import GMix as GMix
@@ -22,18 +24,24 @@ from dali_mixup.methods.specmix import SpecMix as SpecMix
 from dali_mixup.methods.tokenmix import TokenMix as TokenMix
 from dali_mixup.methods.vhmixup import VHMixUp as VHMixUp
 
-# A line above registers a method: every class of methods imported here, by the value of its `name`.
+# A line above registers a method: every class of methods imported here, by the value of its `name`. Recipes have labels,
+# and no masks for methods that need maps.
 REGISTRY: dict[str, type[Method]] = {
     item.name: item
     for item in list(globals().values())
-    if isinstance(item, type) and issubclass(item, Method) and item is not Method
+    if isinstance(item, type)
+    and issubclass(item, Method)
+    and item is not Method
+    and not issubclass(item, MapMethod)
 }
 
 __all__ = [
     "REGISTRY",
     "Bits",
+    "ClassMix",
     "Draws",
     "Form",
+    "MapMethod",
     "Method",
     "Separable",
     *(kind.__name__ for kind in REGISTRY.values()),
