@@ -40,8 +40,8 @@ def refuse_maps(methods: Sequence[Method], maps: Any, rows: int, size: tuple[int
     )
     if maps is None:
         raise ValueError(
-            f"MixPolicy.plan: {', '.join(needing)} needs maps, {expected}; the loaders give those of images with masks: "
-            "train_loader(open_source(images, masks=...))"
+            f"MixPolicy.plan: {', '.join(needing)} needs maps, {expected}; the loaders give those of images with "
+            "masks: train_loader(open_source(images, masks=...))"
         )
     if not isinstance(maps, np.ndarray) or maps.dtype != np.uint8:
         raise TypeError(f"MixPolicy.plan: maps is {getattr(maps, 'dtype', type(maps).__name__)}, {expected}")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from dali_mixup._checks import integer
 from dali_mixup._decide.partners import PartnerRule, Pool
 from dali_mixup._decide.remix import Remix
 from dali_mixup.methods import Form, Method
+
+if TYPE_CHECKING:
+    from dali_mixup._decide.policy import MixPolicy
 
 
 def refuse_pairing(rule: PartnerRule, columns: int, granularity: str) -> None:
@@ -61,6 +65,20 @@ def refuse_compact(owner: str, label_mixing: str, targets: str) -> None:
         raise ValueError(
             f"{owner}: targets='compact' has weights that sum to 1, but policy.label_mixing='union' gives a row all "
             "labels of its images in full; use targets='dense'"
+        )
+
+
+def refuse_what_loaders_give(owner: str, policy: MixPolicy) -> None:
+    """Raise ValueError for a policy that needs rows beyond the batch or maps of class ids, outside of the loaders."""
+    if policy.rule.beyond_batch:
+        raise ValueError(
+            f"{owner}: partners={policy.partners!r} are read in addition to the batch, which only the loaders do; "
+            "expected partners of the batch, such as 'permutation'"
+        )
+    if policy.needs_maps:
+        raise ValueError(
+            f"{owner}: {policy!r} has a method that needs the class of every pixel, which only the loaders give; "
+            "expected methods such as CutMix, or train_loader(open_source(images, masks=...))"
         )
 
 

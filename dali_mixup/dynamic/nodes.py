@@ -12,6 +12,7 @@ from nvidia.dali.experimental.dynamic.pytorch.nodes import DictMapper
 from torchdata.nodes import BaseNode
 
 from dali_mixup._checks import integer
+from dali_mixup._decide.combinations import refuse_what_loaders_give
 from dali_mixup._decide.policy import MixPolicy, as_policy
 from dali_mixup._graph.options import Output
 from dali_mixup.dynamic import mix
@@ -57,11 +58,7 @@ class MixNode(BaseNode[dict[str, Any]], metaclass=type(DictMapper)):  # type: ig
         mixing = as_policy("MixNode", policy)
         if mixing is None:
             raise TypeError("MixNode: policy=None, expected a MixPolicy (this node is for mixing only)")
-        if mixing.rule.beyond_batch:
-            raise ValueError(
-                f"MixNode: partners={mixing.partners!r} are read in addition to the batch, which only the loaders do; "
-                "expected partners of the batch, such as 'permutation'"
-            )
+        refuse_what_loaders_give("MixNode", mixing)
         self.source, self.policy = source, mixing
         if num_classes is not None:
             integer("MixNode", "num_classes", num_classes, at_least=1)

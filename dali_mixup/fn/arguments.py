@@ -11,7 +11,7 @@ from nvidia.dali.data_node import DataNode
 from nvidia.dali.pipeline import Pipeline
 
 from dali_mixup._checks import boolean, choice, instance, integer, pair
-from dali_mixup._decide.combinations import refuse_compact
+from dali_mixup._decide.combinations import refuse_compact, refuse_what_loaders_give
 from dali_mixup._decide.policy import MixPolicy, as_policy
 from dali_mixup._graph.conditional import in_a_branch
 from dali_mixup._graph.feed import PlanFeed, channels
@@ -96,11 +96,7 @@ def _policy(given: Any) -> MixPolicy:
     policy = as_policy("mix", given)
     if policy is None:
         raise TypeError("mix: policy=None, expected a MixPolicy (this function is for mixing only)")
-    if policy.rule.beyond_batch:
-        raise ValueError(
-            f"mix: partners={policy.partners!r} are read in addition to the batch, which only the loaders do; expected "
-            "partners of the batch, such as 'permutation'"
-        )
+    refuse_what_loaders_give("mix", policy)
     return policy
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import default_collate, get_worker_info
 
 from dali_mixup._checks import choice, integer
+from dali_mixup._decide.combinations import refuse_what_loaders_give
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.policy import MixPolicy, as_policy
 from dali_mixup._epochs.ranks import rank_of_process
@@ -212,11 +213,7 @@ def _checked_policy(given: Any) -> MixPolicy:
         raise TypeError(
             "Mixer: policy=None, expected a MixPolicy or methods (to switch mixing off leave the mixer out)"
         )
-    if policy.rule.beyond_batch:
-        raise ValueError(
-            f"Mixer: partners={policy.partners!r} are read in addition to the batch, which only train_loader does; "
-            "expected partners of the batch, such as 'permutation'"
-        )
+    refuse_what_loaders_give("Mixer", policy)
     return policy
 
 

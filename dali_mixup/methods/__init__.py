@@ -24,8 +24,8 @@ from dali_mixup.methods.specmix import SpecMix as SpecMix
 from dali_mixup.methods.tokenmix import TokenMix as TokenMix
 from dali_mixup.methods.vhmixup import VHMixUp as VHMixUp
 
-# A line above registers a method: every class of methods imported here, by the value of its `name`. Recipes have labels,
-# and no masks for methods that need maps.
+# A line above registers a method: every class of methods imported here, by the value of its `name`. Methods that need
+# maps are left out: recipes are for data with labels.
 REGISTRY: dict[str, type[Method]] = {
     item.name: item
     for item in list(globals().values())

@@ -23,12 +23,13 @@ from dali_mixup import (
     Runtime,
     TrainTransform,
     open_source,
+    train_loader,
     val_loader,
 )
-from dali_mixup.methods import RICAP, FMix, GMix, GridMix, Mosaic, ResizeMix, TokenMix, VHMixUp
+from dali_mixup.methods import RICAP, ClassMix, FMix, GMix, GridMix, Mosaic, ResizeMix, TokenMix, VHMixUp
 from tests.masks import CLASSES, COLOURS, COUNT, IGNORED, PLAIN, SIZE, make_pairs, paired_loader
 
-HARD = (CutMix(), ResizeMix(), RICAP(), Mosaic(), FMix(), GridMix(), TokenMix())
+HARD = (CutMix(), ResizeMix(), RICAP(), Mosaic(), FMix(), GridMix(), TokenMix(), ClassMix())
 SOFT = (MixUp(), GMix(), VHMixUp(), FMix(max_soft=0.3))
 
 
@@ -205,6 +206,19 @@ class TestMixing:
         theirs = loss(scores, hard, ignore_index=IGNORED, label_smoothing=0.1, reduction="sum")
         torch.testing.assert_close(loss(scores, soft, reduction="sum"), theirs)
 
+    def test_classmix_pastes_half_of_the_partners_classes(self, folders: tuple[Path, Path]) -> None:
+        made = paired_loader(folders, policy=MixPolicy(ClassMix(), granularity="sample"), handover=HandOver())
+        pasted = 0
+        for _, _, record in made:
+            for row in np.flatnonzero(made.last_batch.plan.mixed):
+                partner = record.maps[record.partners[row, 1]].numpy()
+                own = made.last_batch.plan.mask(row) == 1
+                present, shown = set(partner.ravel()) - {IGNORED}, set(partner[~own])
+                assert len(shown) == len(present) // 2 and not shown & set(partner[own])
+                assert record.weights[row, 0] == np.float32(own.mean())
+                pasted += len(shown)
+        assert pasted > 10
+
     def test_pixels_and_maps_are_mixed_together(self, folders: tuple[Path, Path]) -> None:
         colours = torch.from_numpy(COLOURS.astype(np.float32))
         policy = MixPolicy([CutMix(), FMix(), ResizeMix()], granularity="sample")
@@ -232,6 +246,10 @@ class TestRefused:
             ),
             ({"policy": MixPolicy(CutMix(), partners=OtherClass())}, "depend on the class of an image"),
             ({"policy": MixPolicy(CutMix(), remix=Remix([3, 4]))}, "depend on the class of an image"),
+            (
+                {"policy": ClassMix(ignore_index=0)},
+                r"ClassMix\(ignore_index=0\), but the masks have ignore_index=255",
+            ),
             ({"order": ClassGroups(2)}, r"order=ClassGroups\(...\) needs one label per image"),
             ({"labels": CorruptLabels(0.5)}, "labels= needs one label per image"),
         ],
@@ -241,6 +259,12 @@ class TestRefused:
     ) -> None:
         with pytest.raises(ValueError, match=f"^train_loader: .*{said}"):
             paired_loader(folders, **given)
+
+    def test_classmix_without_masks(self, image_folder: Path) -> None:
+        with pytest.raises(
+            ValueError, match="classmix needs the class of every pixel; give images with masks"
+        ):
+            train_loader(image_folder, policy=[CutMix(), ClassMix()], batch_size=4, device="cpu")
 
     def test_fewer_classes_than_names(self, folders: tuple[Path, Path]) -> None:
         source = open_source(folders[0], masks=folders[1], classes=list("abcdef"))
