@@ -174,7 +174,8 @@ class BatchSource:
     def _planned(self, batch: Batch, masks: list[np.ndarray]) -> Batch:
         self._orders = {epoch: order for epoch, order in self._orders.items() if epoch >= batch.epoch}
         address = {"rank": self.walk.rank, "epoch": batch.epoch, "step": batch.step}
-        maps = made_of(masks, batch.reads, self.spec, **address) if self._masks is not None else None
+        reader = self._masks
+        maps = made_of(masks, batch.reads, self.spec, reader, **address) if reader is not None else None
         plan = self._plan(batch, maps)
         return replace(batch, plan=plan, maps=maps)
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dali_mixup._loader.masks import sizes_of
-from dali_mixup.augment.windows import Windows
-
-if TYPE_CHECKING:
-    from dali_mixup._loader.spec import LoaderSpec  # which loads torch and DALI
+if TYPE_CHECKING:  # these load torch and DALI
+    from dali_mixup._loader.masks import MaskReader
+    from dali_mixup._loader.spec import LoaderSpec
+    from dali_mixup.augment.windows import Windows
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,14 @@ class Maps:
 
 
 def made_of(
-    masks: Sequence[np.ndarray], reads: Sequence[Any], spec: LoaderSpec, *, rank: int, epoch: int, step: int
+    masks: Sequence[np.ndarray],
+    reads: Sequence[Any],
+    spec: LoaderSpec,
+    reader: MaskReader,
+    *,
+    rank: int,
+    epoch: int,
+    step: int,
 ) -> Maps:
     """The maps of a batch from the masks of those rows that have one, in their order.
 
@@ -47,7 +53,7 @@ def made_of(
             sizes += [mask.shape for mask in own]
         else:
             of_rows += [None] * len(indices)
-            sizes += sizes_of(source, indices.tolist(), spec.pipeline.max_pixels)
+            sizes += reader.sizes(source, indices.tolist())
     table = np.array(sizes, np.int64).reshape(-1, 2)
     ids, windows = spec.pipeline.transform.maps(
         of_rows, table, spec.paired.ignore_index, seed=spec.seed, rank=rank, epoch=epoch, step=step

@@ -53,6 +53,11 @@ class MaskReader:
         masks = {index: each for index, each in found.items() if isinstance(each, np.ndarray)}
         return [masks[index] for index in indices.tolist()], []
 
+    def sizes(self, source: Source, indices: Sequence[int]) -> list[tuple[int, int]]:
+        """(height, width) of the stored images of samples, of any source, that have passed the gate."""
+        head = Head()
+        return [_size(source, index, self._max_pixels, head) for index in indices]
+
     def close(self) -> None:
         """End the threads after their current masks. Harmless when repeated."""
         threads, self._threads = self._threads, None
@@ -69,19 +74,17 @@ class MaskReader:
         return self._threads.submit(_read, self._source, index, self._classes, self._max_pixels)
 
 
-def sizes_of(source: Source, indices: Sequence[int], max_pixels: int) -> list[tuple[int, int]]:
-    """(height, width) of the stored images of samples that have passed the gate."""
-    head = Head()
-    looks = (look_at(source, index, max_pixels, head) for index in indices)
-    return [(look.height, look.width) for look in looks]
+def _size(source: Source, index: int, max_pixels: int, head: Head) -> tuple[int, int]:
+    found = look_at(source, index, max_pixels, head)
+    return found.height, found.width
 
 
 def _read(source: ImagesWithMasks, index: int, classes: int, max_pixels: int) -> np.ndarray | BadFile:
     try:
-        ((height, width),) = sizes_of(source, [index], max_pixels)
+        size = _size(source, index, max_pixels, Head())
     except UnfitError as error:
         return BadFile(index, source.name(index), str(error))
     try:
-        return read_mask(source, index, (height, width), classes, max_pixels)
+        return read_mask(source, index, size, classes, max_pixels)
     except UnfitError as error:
         return BadFile(index, source.masks.name(index), str(error))
