@@ -31,9 +31,11 @@ def form_of_maps(
         ValueError: arguments that belong to one label per image, or a form that cannot hold the mixed maps.
     """
     by_label = policy is not None and (policy.rule.by_label or policy.remix is not None)
+    union = policy is not None and policy.label_mixing == "union"
     for name, wrong in (
         ("labels=", labels is not None),
         ("order=ClassGroups(...)", isinstance(order, ClassGroups)),
+        ("a policy with label_mixing='union'", union),
         ("a policy whose partners or label weights depend on the class of an image", by_label),
     ):
         if wrong:

@@ -250,6 +250,10 @@ class TestRefused:
                 {"policy": ClassMix(ignore_index=0)},
                 r"ClassMix\(ignore_index=0\), but the masks have ignore_index=255",
             ),
+            (
+                {"policy": MixPolicy(CutMix(), label_mixing="union")},
+                "label_mixing='union' needs one label per image",
+            ),
             ({"order": ClassGroups(2)}, r"order=ClassGroups\(...\) needs one label per image"),
             ({"labels": CorruptLabels(0.5)}, "labels= needs one label per image"),
         ],
