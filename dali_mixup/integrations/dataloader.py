@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import default_collate, get_worker_info
 
 from dali_mixup._checks import choice, integer
-from dali_mixup._decide.combinations import refuse_what_loaders_give
+from dali_mixup._decide.combinations import refuse_compact, refuse_what_loaders_give
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.policy import MixPolicy, as_policy
 from dali_mixup._epochs.ranks import rank_of_process
@@ -74,6 +74,7 @@ class Mixer:
         if steps_per_epoch is not None:
             self.steps_per_epoch = integer("Mixer", "steps_per_epoch", steps_per_epoch, at_least=1)
         self.targets = choice("Mixer", "targets", targets, ("dense", "compact"))
+        refuse_compact("Mixer", self.policy.label_mixing, targets)
         if self.num_classes is None and targets == "dense" and self.policy.label_smoothing:
             raise ValueError(
                 f"Mixer: policy has label_smoothing={self.policy.label_smoothing:g} without num_classes; give "

@@ -60,6 +60,11 @@ def loss(recipe: Recipe) -> nn.Module:
             target_threshold=chosen.target_threshold,
             sum_classes=chosen.sum_classes,
         )
+    if recipe.policy is not None and recipe.policy.label_mixing == "union":
+        raise ValueError(
+            "loss.name: cross-entropy with policy.label_mixing: union, where a row may have several labels of 1, which "
+            "a softmax cannot reach; expected loss.name: binary-cross-entropy"
+        )
     # With mixing the targets come smoothed, without it they are integer labels, which torch's loss smooths.
     return (
         nn.CrossEntropyLoss(label_smoothing=chosen.smoothing)

@@ -135,7 +135,11 @@ class Recipe(Section):
         return val_loader(data, batch_size=batch_size, **val_arguments(self, overrides))
 
     def loss(self) -> nn.Module:
-        """The loss as a module of (logits (N, C), the loader's targets)."""
+        """The loss as a module of (logits (N, C), the loader's targets).
+
+        Raises:
+            ValueError: cross-entropy with policy.label_mixing="union".
+        """
         from dali_mixup.recipes.building import loss
 
         return loss(self)

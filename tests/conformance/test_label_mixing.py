@@ -12,7 +12,7 @@ from nvidia.dali import fn, pipeline_def
 from nvidia.dali.experimental import dynamic as ndd
 
 import dali_mixup.dynamic
-from dali_mixup import LabelVectors, MixPolicy, MixUp, train_loader
+from dali_mixup import LabelVectors, Mixer, MixPolicy, MixUp, train_loader
 from dali_mixup.fn import mix
 from dali_mixup.methods import RICAP, CutMix
 
@@ -59,6 +59,14 @@ def test_dynamic_mode(labels: np.ndarray) -> None:
     np.testing.assert_array_equal(targets.torch().numpy(), expected(labels, 1))
 
 
+@BOTH
+def test_mixer(labels: np.ndarray) -> None:
+    mixer = Mixer(POLICY, num_classes=CLASSES if labels.ndim == 1 else None, seed=3, rank=0, world_size=1)
+    mixer.set_epoch(0, step=2)
+    _, targets = mixer(torch.zeros(ROWS, 3, SIZE, SIZE), torch.from_numpy(labels))
+    np.testing.assert_array_equal(targets, expected(labels, 2))
+
+
 @pytest.mark.parametrize("vectors", [False, True], ids=["ids", "vectors"])
 def test_loaders(image_folder: Path, vectors: bool) -> None:
     table = (np.random.RandomState(1).random_sample((24, CLASSES)) < 0.4).astype(np.float32)
@@ -94,6 +102,8 @@ def test_compact_targets_are_refused_everywhere(image_folder: Path) -> None:
     match = "targets='compact' has weights that sum to 1"
     with pytest.raises(ValueError, match=f"train_loader: {match}"):
         train_loader(image_folder, policy=POLICY, batch_size=4, image_size=SIZE, targets="compact")
+    with pytest.raises(ValueError, match=f"Mixer: {match}"):
+        Mixer(POLICY, num_classes=CLASSES, targets="compact")
     plan = POLICY.plan(2, SIZE, SIZE, seed=0, epoch=0, step=0)
     images = ndd.as_batch(np.zeros((2, SIZE, SIZE, 3), np.uint8), layout="HWC")
     with pytest.raises(ValueError, match=f"mix: {match}"):

@@ -260,3 +260,11 @@ def test_the_command(tmp_path: Path) -> None:
     assert code == 2 and "policy: prob=2" in text
     code, text = call("schema")
     assert code == 0 and json.loads(text)["title"] == "dali-mixup recipe"
+
+
+def test_a_union_of_labels_has_no_cross_entropy(tmp_path: Path) -> None:
+    union = "extends: deit-s\npolicy: {label_smoothing: 0, label_mixing: union}\nloss: {name: %s}\n"
+    assert load_recipe(written(tmp_path, union % "binary-cross-entropy")).loss() is not None
+    recipe = load_recipe(written(tmp_path, union % "cross-entropy"))
+    with pytest.raises(ValueError, match=r"expected loss\.name: binary-cross-entropy"):
+        recipe.loss()
