@@ -114,13 +114,9 @@ def paste(images: DataNode, nodes: Nodes) -> DataNode:
 
 
 def paste_resized(nodes: Nodes, interpolation: types.DALIInterpType, of_frames: bool = False) -> DataNode:
-    """The partner's whole image shrunk into the rectangle; its size is rounded to that of the rectangle already."""
+    """The partner's whole image, or each of its frames, shrunk into the rectangle; its size is rounded to that of the
+    rectangle already."""
     small = fn.resize(nodes["image1"], size=nodes["resize_size"], interp_type=interpolation, antialias=True)
-    return paste_small(nodes, small, of_frames)
-
-
-def paste_small(nodes: Nodes, small: DataNode, of_frames: bool = False) -> DataNode:
-    """The own image with a small one, of the rectangle's size, in the rectangle; or each of the own frames."""
     # The first rectangle is the whole own image; its size may change with the batch.
     size = fn.reshape(fn.slice(nodes["resize_shape"], start=[0], shape=[1], axes=[0]), shape=[2])
     # On the GPU, DALI 2.4 reads every input of multi_paste with the first one's row length, so both need one size.
