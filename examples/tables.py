@@ -2,7 +2,7 @@
 
 python examples/tables.py --splits 10
 
-Wine and breast cancer come with scikit-learn, phishing, one of the sets of the mixup paper, with river.
+Wine and breast cancer come with scikit-learn, phishing, whose labels are noisy, with river.
 """
 
 from __future__ import annotations
