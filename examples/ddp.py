@@ -24,12 +24,18 @@ def main(arguments: Sequence[str] | None = None) -> float:
     parser.add_argument("train")
     parser.add_argument("val")
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"))
-    parser.add_argument("--model", default="resnet18")
+    parser.add_argument("--model", default="resnet18", help="of torchvision")
     parser.add_argument("--epochs", type=int, default=90)
-    parser.add_argument("--batch-size", type=int, default=256, help="per rank")
+    parser.add_argument("--batch-size", type=int, default=32, help="per rank")
     parser.add_argument("--image-size", type=int, default=224)
     args = parser.parse_args(arguments)
 
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    return train(args)
+
+
+def train(args: argparse.Namespace) -> float:
     policy = MixPolicy([MixUp(0.2), CutMix(1.0)], label_smoothing=0.1)
     with (
         train_loader(
@@ -43,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
             torch.cuda.set_device(batches.device)
         model = torchvision.models.get_model(args.model, num_classes=batches.num_classes).to(batches.device)
         model = DistributedDataParallel(model)
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
         loss_of = SoftTargetCrossEntropy()
 
         shared, mine = args.checkpoints / "model.pt", args.checkpoints / f"loader-{dist.get_rank()}.pt"
@@ -85,6 +91,5 @@ def validate(model: torch.nn.Module, validation: object) -> float:
 
 
 if __name__ == "__main__":
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     main()
     dist.destroy_process_group()

@@ -48,9 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> float:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("train")
     parser.add_argument("val")
-    parser.add_argument("--model", default="resnet18")
+    parser.add_argument("--model", default="resnet18", help="of torchvision")
     parser.add_argument("--epochs", type=int, default=90)
-    parser.add_argument("--batch-size", type=int, default=256)
+    parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--image-size", type=int, default=224)
     args = parser.parse_args(arguments)
 
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
     device = "gpu" if validation.device.type == "cuda" else "cpu"
     batches = Batches(args.train, policy, validation.num_classes, args.image_size, args.batch_size, device)
     model = torchvision.models.get_model(args.model, num_classes=validation.num_classes).to(validation.device)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
     loss_of = SoftTargetCrossEntropy()
     accuracy = 0.0
     for epoch in range(args.epochs):

@@ -14,13 +14,14 @@ from transformers import ResNetConfig, ResNetForImageClassification, Trainer, Tr
 
 from dali_mixup import CutMix, MixPolicy, MixUp, SoftTargetCrossEntropy, open_source, train_loader, val_loader
 from dali_mixup.integrations.transformers import NamedBatches
+from dali_mixup.sources import Source
 
 
 class MixTrainer(Trainer):
     """A Trainer that takes its batches from two folders."""
 
-    def __init__(self, train: str, val: str, image_size: int, **given: Any) -> None:
-        self.train_data, self.val_data, self.image_size = open_source(train), val, image_size
+    def __init__(self, train: Source, val: str, image_size: int, **given: Any) -> None:
+        self.train_data, self.val_data, self.image_size = train, val, image_size
         super().__init__(**given, train_dataset=[], eval_dataset=[])
 
     def get_train_dataloader(self) -> NamedBatches:
@@ -65,17 +66,17 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     parser.add_argument("val")
     parser.add_argument("--output", default="run")
     parser.add_argument("--epochs", type=int, default=90)
-    parser.add_argument("--batch-size", type=int, default=256, help="per rank")
+    parser.add_argument("--batch-size", type=int, default=32, help="per rank")
     parser.add_argument("--image-size", type=int, default=224)
-    parser.add_argument("--num-classes", type=int, default=1000)
     parser.add_argument("--width", type=int, default=64, help="channels of the first stage")
     parser.add_argument("--resume", action="store_true", help="from the last whole epoch saved in --output")
     args = parser.parse_args(arguments)
 
+    train = open_source(args.train)
     stages = [args.width * 2**i for i in range(4)]
-    config = ResNetConfig(embedding_size=args.width, hidden_sizes=stages, num_labels=args.num_classes)
+    config = ResNetConfig(embedding_size=args.width, hidden_sizes=stages, num_labels=train.num_classes)
     trainer = MixTrainer(
-        args.train,
+        train,
         args.val,
         args.image_size,
         model=ResNetForImageClassification(config),
@@ -84,6 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
         args=TrainingArguments(
             output_dir=args.output,
             num_train_epochs=args.epochs,
+            learning_rate=1e-3,
+            weight_decay=0.05,
             per_device_train_batch_size=args.batch_size,
             per_device_eval_batch_size=args.batch_size,
             save_strategy="epoch",

@@ -62,25 +62,24 @@ class Classifier(lightning.LightningModule):
         self.log("accuracy", right, batch_size=len(labels), sync_dist=True, prog_bar=True)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), lr=0.1, momentum=0.9, nesterov=True)
+        return torch.optim.AdamW(self.parameters(), lr=1e-3, weight_decay=0.05)
 
 
 def main(arguments: Sequence[str] | None = None) -> lightning.Trainer:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("train")
     parser.add_argument("val")
-    parser.add_argument("--model", default="resnet18")
+    parser.add_argument("--model", default="resnet18", help="of torchvision")
     parser.add_argument("--epochs", type=int, default=90)
-    parser.add_argument("--batch-size", type=int, default=256, help="per rank")
+    parser.add_argument("--batch-size", type=int, default=32, help="per rank")
     parser.add_argument("--image-size", type=int, default=224)
-    parser.add_argument("--num-classes", type=int, default=1000)
     parser.add_argument("--devices", type=int, default=1)
     parser.add_argument("--resume", help="a checkpoint")
     args = parser.parse_args(arguments)
 
     trainer = lightning.Trainer(max_epochs=args.epochs, devices=args.devices)
     folders = ImageFolders(args.train, args.val, args.batch_size, args.image_size)
-    trainer.fit(Classifier(args.model, args.num_classes), datamodule=folders, ckpt_path=args.resume)
+    trainer.fit(Classifier(args.model, folders.train.num_classes), datamodule=folders, ckpt_path=args.resume)
     return trainer
 
 

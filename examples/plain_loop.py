@@ -20,9 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> float:
     parser.add_argument("train")
     parser.add_argument("val")
     parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--model", default="resnet18")
+    parser.add_argument("--model", default="resnet18", help="of torchvision")
     parser.add_argument("--epochs", type=int, default=90)
-    parser.add_argument("--batch-size", type=int, default=256)
+    parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--save-every", type=int, default=1000, help="steps between checkpoints")
     parser.add_argument("--stop-after", type=int, help="steps, to try the resume")
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
         ) as validation,
     ):
         model = torchvision.models.get_model(args.model, num_classes=batches.num_classes).to(batches.device)
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
         loss_of = SoftTargetCrossEntropy()
         parts = {"model": model, "optimizer": optimizer, "loader": batches}
         if args.checkpoint.exists():

@@ -35,7 +35,7 @@ def train_worker(config: dict[str, Any]) -> None:
     ):
         model = torchvision.models.get_model(config["model"], num_classes=batches.num_classes)
         model = ray.train.torch.prepare_model(model)
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
         loss_of = SoftTargetCrossEntropy()
         checkpoint = ray.train.get_checkpoint()
         if checkpoint is not None:
@@ -95,9 +95,9 @@ def main(arguments: Sequence[str] | None = None) -> ray.train.Result:
     parser.add_argument("--gpu", action="store_true", help="one GPU per worker")
     parser.add_argument("--storage", type=Path, default=Path("runs"), help="a folder that all hosts share")
     parser.add_argument("--name", default="dali-mixup")
-    parser.add_argument("--model", default="resnet18")
+    parser.add_argument("--model", default="resnet18", help="of torchvision")
     parser.add_argument("--epochs", type=int, default=90)
-    parser.add_argument("--batch-size", type=int, default=256, help="per worker")
+    parser.add_argument("--batch-size", type=int, default=32, help="per worker")
     parser.add_argument("--image-size", type=int, default=224)
     args = parser.parse_args(arguments)
 

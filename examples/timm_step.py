@@ -13,7 +13,7 @@ import torch
 from timm.loss import BinaryCrossEntropy, SoftTargetCrossEntropy
 from timm.optim import create_optimizer_v2
 from timm.scheduler import CosineLRScheduler
-from timm.utils import AverageMeter, ModelEmaV2, NativeScaler, accuracy
+from timm.utils import AverageMeter, ModelEmaV3, NativeScaler, accuracy
 
 from dali_mixup import MixPolicy, Schedule, train_loader, val_loader
 
@@ -22,9 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> float:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("train")
     parser.add_argument("val")
-    parser.add_argument("--model", default="vit_small_patch16_224")
+    parser.add_argument("--model", default="vit_small_patch16_224", help="of timm")
     parser.add_argument("--epochs", type=int, default=300)
-    parser.add_argument("--batch-size", type=int, default=256)
+    parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--mixup-off-epoch", type=int, default=280, help="no mixing from this epoch on")
     parser.add_argument("--bce", action="store_true", help="binary cross-entropy")
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
         model = timm.create_model(args.model, num_classes=batches.num_classes).to(device)
         optimizer = create_optimizer_v2(model, opt="adamw", lr=1e-3, weight_decay=0.05)
         schedule = CosineLRScheduler(optimizer, t_initial=args.epochs * len(batches), t_in_epochs=False)
-        average, scaler = ModelEmaV2(model, decay=0.999), NativeScaler(device=device.type)
+        average, scaler = ModelEmaV3(model, decay=0.999, use_warmup=True), NativeScaler(device=device.type)
         # The targets are smoothed already: these losses must not do it again.
         loss_of = BinaryCrossEntropy(smoothing=0.0) if args.bce else SoftTargetCrossEntropy()
 
@@ -62,8 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> float:
                 loss = loss_of(logits.float(), targets)
                 optimizer.zero_grad()
                 scaler(loss, optimizer, clip_grad=1.0, parameters=model.parameters())
-                average.update(model)
-                schedule.step_update(epoch * len(batches) + step)
+                done = epoch * len(batches) + step
+                average.update(model, step=done)
+                schedule.step_update(done)
             top1.reset()
             average.module.eval()
             for images, labels in validation:

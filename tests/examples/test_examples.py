@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import runpy
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,24 @@ def run(imagenet_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         return example["main"]([str(imagenet_root / "train"), str(imagenet_root / "val"), *arguments])
 
     return main
+
+
+NAMES = sorted(file.name for file in EXAMPLES.glob("*.py"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_example_explains_itself_without_a_launcher(name: str) -> None:
+    """`--help` needs no torchrun, no data and no GPU, and says what a `--model` is."""
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / name, "--help"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"RANK": ""},
+    )
+    assert done.returncode == 0, done.stderr
+    assert name in done.stdout
+    if "--model" in done.stdout:
+        assert "of torchvision" in done.stdout or "of timm" in done.stdout
 
 
 def test_plain_loop_resumes_in_the_middle_of_an_epoch(
@@ -50,7 +71,7 @@ def test_timm_step(run: Callable[..., Any], capsys: pytest.CaptureFixture[str], 
 
 
 class TestLightning:
-    GIVEN = (*TINY, "--num-classes", "4", "--batch-size", "4")
+    GIVEN = (*TINY, "--batch-size", "4")
 
     def test_fit_with_sanity_check_and_validation(self, run: Callable[..., Any]) -> None:
         pytest.importorskip("lightning")
@@ -134,7 +155,7 @@ class TestAccelerate:
 
 def test_hugging_face_trainer(run: Callable[..., Any]) -> None:
     pytest.importorskip("transformers")
-    given = ["--image-size", "32", "--batch-size", "4", "--num-classes", "4", "--width", "4"]
+    given = ["--image-size", "32", "--batch-size", "4", "--width", "4"]
     measured = run("hf_trainer.py", *given, "--epochs", "1")
     assert 0 <= measured["eval_accuracy"] <= 1 and measured["eval_images"] == 12
     assert Path("run/checkpoint-6").is_dir()
