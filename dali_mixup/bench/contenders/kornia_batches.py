@@ -26,15 +26,29 @@ from dali_mixup.bench.work import Samples, Work
 class Finish:
     """Kornia's operations on whole batches: (N, 3, H, W) uint8 to flipped, normalised, mixed float32.
 
-    They are compiled here, so that building the loader includes it. CutMix is not: it copies by a mask, which breaks
-    the graph, and took as long compiled as not.
+    Each process compiles its own, with its first batch. On the CPU those are the workers, as one thread each needs half
+    the CPU time of two threads beside them.
     """
+
+    def __init__(self, work: Work):
+        self.work = work
+        self.operations: _Operations | None = None
+
+    def __call__(self, images: torch.Tensor, labels: torch.Tensor) -> Batch:
+        if self.operations is None:
+            self.operations = _Operations(self.work)
+        return self.operations(images, labels)
+
+
+class _Operations:
+    """CutMix is not compiled: it copies by a mask, which breaks the graph, and took as long compiled as not."""
 
     def __init__(self, work: Work):
         from kornia import augmentation
 
-        # A value read in the middle of MixUp breaks the graph in two, and is not worth a warning.
-        logging.getLogger("torch._dynamo").setLevel(logging.ERROR)
+        # A value read in the middle of MixUp breaks the graph in two, and no CUDA is meant: not worth warnings.
+        for name in ("torch._dynamo", "torch.utils.cpp_extension"):
+            logging.getLogger(name).setLevel(logging.ERROR)
         flip = augmentation.RandomHorizontalFlip(p=work.hflip)
         normalise = augmentation.Normalize(list(IMAGENET_MEAN), list(IMAGENET_STD))
         keys: Any = ["input", "class"]
@@ -90,7 +104,7 @@ class Kornia(Contender):
         return super().missing(device) or missing_torchcodec() or _no_compiler(device)
 
     def build(self, samples: Samples, work: Work) -> Loader:
-        return TorchLoader(Files(samples, read_tensor, crop(work)), work, Finish(work), after=True)
+        return TorchLoader(Files(samples, read_tensor, crop(work)), work, Finish(work), work.device == "cuda")
 
 
 def _no_compiler(device: str) -> str:
