@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import struct
-import zlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,8 +11,7 @@ from PIL import Image, ImageCms, TiffImagePlugin
 
 from tests.bad_images import encoded, png_chunk
 from tests.odd_images import picture
-
-WIDTH, HEIGHT = 48, 40
+from tests.raw_images import HEIGHT, WIDTH, raw_bmp, raw_png, raw_tiff
 
 DIFFERENT = frozenset(
     {
@@ -132,13 +130,6 @@ def _jpeg() -> Iterator[tuple[str, bytes]]:
     yield from _turned("JPEG")
 
 
-def _raw_png(rows: np.ndarray, width: int, bits: int, colour: int, *extra: bytes) -> bytes:
-    header = struct.pack(">IIBBBBB", width, len(rows), bits, colour, 0, 0, 0)
-    data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
-    chunks = (png_chunk(b"IHDR", header), *extra, png_chunk(b"IDAT", data), png_chunk(b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
 def _png() -> Iterator[tuple[str, bytes]]:
     rgb, pixels, grey = _rgb(), _pixels(), _grey()
     for mode in ("RGB", "L", "1"):
@@ -152,17 +143,17 @@ def _png() -> Iterator[tuple[str, bytes]]:
     yield "png_trailing_bytes", encoded(rgb, "PNG") + bytes(99)
     yield "png_animated", encoded(rgb, "PNG", save_all=True, append_images=[picture(WIDTH, HEIGHT, 1)])
     yield "png_grey_16", encoded(_grey_16(), "PNG")
-    yield "png_rgb_16", _raw_png(pixels.astype(">u2") * 257, WIDTH, 16, 2)
-    yield "png_rgba_16", _raw_png(np.asarray(_with_alpha("RGBA")).astype(">u2") * 257, WIDTH, 16, 6)
-    yield "png_grey_alpha_16", _raw_png(np.asarray(_with_alpha("LA")).astype(">u2") * 257, WIDTH, 16, 4)
+    yield "png_rgb_16", raw_png(pixels.astype(">u2") * 257, WIDTH, 16, 2)
+    yield "png_rgba_16", raw_png(np.asarray(_with_alpha("RGBA")).astype(">u2") * 257, WIDTH, 16, 6)
+    yield "png_grey_alpha_16", raw_png(np.asarray(_with_alpha("LA")).astype(">u2") * 257, WIDTH, 16, 4)
     planes = np.unpackbits(grey[:, :, None], axis=2)
     for bits in (2, 4):
         packed = np.packbits(planes[:, :, :bits].reshape(HEIGHT, -1), axis=1)
-        yield f"png_grey_{bits}", _raw_png(packed, WIDTH, bits, 0)
-    yield "png_gamma", _raw_png(pixels, WIDTH, 8, 2, png_chunk(b"gAMA", struct.pack(">I", 100_000)))
+        yield f"png_grey_{bits}", raw_png(packed, WIDTH, bits, 0)
+    yield "png_gamma", raw_png(pixels, WIDTH, 8, 2, png_chunk(b"gAMA", struct.pack(">I", 100_000)))
     colour = struct.pack(">HHH", *pixels[0, 0].tolist())
-    yield "png_rgb_transparent", _raw_png(pixels, WIDTH, 8, 2, png_chunk(b"tRNS", colour))
-    yield "png_grey_transparent", _raw_png(grey, WIDTH, 8, 0, png_chunk(b"tRNS", colour[:2]))
+    yield "png_rgb_transparent", raw_png(pixels, WIDTH, 8, 2, png_chunk(b"tRNS", colour))
+    yield "png_grey_transparent", raw_png(grey, WIDTH, 8, 0, png_chunk(b"tRNS", colour[:2]))
     yield from _turned("PNG")
 
 
@@ -177,11 +168,6 @@ def _webp() -> Iterator[tuple[str, bytes]]:
     yield from _turned("WEBP")
 
 
-def _raw_bmp(data: bytes, bits: int, height: int = HEIGHT) -> bytes:
-    header = struct.pack("<IiiHHIIiiII", 40, WIDTH, height, 1, bits, 0, len(data), 0, 0, 0, 0)
-    return struct.pack("<2sIHHI", b"BM", 54 + len(data), 0, 0, 54) + header + data
-
-
 def _bmp() -> Iterator[tuple[str, bytes]]:
     rgb, pixels = _rgb(), _pixels()
     for name, image in (("rgb", rgb), ("grey", rgb.convert("L")), ("palette", rgb.quantize(32))):
@@ -189,40 +175,12 @@ def _bmp() -> Iterator[tuple[str, bytes]]:
     yield "bmp_bilevel", encoded(rgb.convert("1"), "BMP")
     yield "bmp_rgba", encoded(_with_alpha("RGBA"), "BMP")
     bgr = pixels[:, :, ::-1]
-    yield "bmp_top_down", _raw_bmp(bgr.tobytes(), 24, -HEIGHT)
-    yield "bmp_32", _raw_bmp(np.dstack([bgr, np.zeros_like(_grey())])[::-1].tobytes(), 32)
+    yield "bmp_top_down", raw_bmp(bgr.tobytes(), 24, -HEIGHT)
+    yield "bmp_32", raw_bmp(np.dstack([bgr, np.zeros_like(_grey())])[::-1].tobytes(), 32)
     r, g, b = (pixels[::-1, :, c].astype("<u2") >> 3 for c in range(3))
-    yield "bmp_16", _raw_bmp((r << 10 | g << 5 | b).tobytes(), 16)
+    yield "bmp_16", raw_bmp((r << 10 | g << 5 | b).tobytes(), 16)
     core = struct.pack("<IHHHH", 12, WIDTH, HEIGHT, 1, 24)
     yield "bmp_os2", struct.pack("<2sIHHI", b"BM", 26 + pixels.size, 0, 0, 26) + core + bgr[::-1].tobytes()
-
-
-def _raw_tiff(samples: np.ndarray, photometric: int, kind: int = 1, planar: bool = False) -> bytes:
-    """Without compression. kind: 1 unsigned, 2 signed, 3 floating point."""
-    order = ">" if samples.dtype.byteorder == ">" else "<"
-    cube = samples.reshape(*samples.shape[:2], -1)
-    channels = cube.shape[2]
-    planes = [cube[..., c].tobytes() for c in range(channels)] if planar else [samples.tobytes()]
-    data = b"".join(planes)
-    starts = [8 + sum(map(len, planes[:i])) for i in range(len(planes))]
-    at = 8 + len(data)
-    tables = {258: ("H", [8 * samples.itemsize] * channels)}
-    tables |= {273: ("I", starts), 279: ("I", [len(plane) for plane in planes])}
-    tables |= {256: ("I", [WIDTH]), 257: ("I", [HEIGHT]), 278: ("I", [HEIGHT]), 259: ("H", [1])}
-    tables |= {262: ("H", [photometric]), 277: ("H", [channels]), 284: ("H", [1 + planar])}
-    tables |= {339: ("H", [kind] * channels)}
-    entries, long_values = b"", b""
-    for tag, (code, values) in sorted(tables.items()):
-        packed = struct.pack(f"{order}{len(values)}{code}", *values)
-        if len(packed) > 4:
-            place = struct.pack(f"{order}I", at + len(long_values))
-            long_values += packed + bytes(len(packed) % 2)
-        else:
-            place = packed.ljust(4, b"\0")
-        entries += struct.pack(f"{order}HHI", tag, 3 if code == "H" else 4, len(values)) + place
-    directory = struct.pack(f"{order}H", len(tables)) + entries + bytes(4)
-    start = struct.pack(f"{order}I", at + len(long_values))
-    return (b"MM\0*" if order == ">" else b"II*\0") + start + data + long_values + directory
 
 
 def _tiff() -> Iterator[tuple[str, bytes]]:
@@ -246,17 +204,17 @@ def _tiff() -> Iterator[tuple[str, bytes]]:
     yield "tiff_two_pictures", encoded(rgb, "TIFF", save_all=True, append_images=[picture(9, 9, 1)])
     yield "tiff_big", encoded(rgb, "TIFF", big_tiff=True)
     yield "tiff_grey_16", encoded(_grey_16(), "TIFF")
-    yield "tiff_rgb_16", _raw_tiff(pixels.astype("<u2") * 257, 2)
-    yield "tiff_rgb_16_big_endian", _raw_tiff(pixels.astype(">u2") * np.array(257, ">u2"), 2)
-    yield "tiff_planar", _raw_tiff(pixels, 2, planar=True)
-    yield "tiff_5_channels", _raw_tiff(np.dstack([pixels, pixels[..., :2]]), 2)
-    yield "tiff_int8", _raw_tiff(grey.view(np.int8), 1, 2)
-    yield "tiff_int16", _raw_tiff(grey.astype("<i2") * 100, 1, 2)
-    yield "tiff_int32", _raw_tiff(grey.astype("<i4") * 1000, 1, 2)
-    yield "tiff_uint32", _raw_tiff(grey.astype("<u4") << 24, 1)
-    yield "tiff_float32", _raw_tiff(grey.astype("<f4"), 1, 3)
-    yield "tiff_float64", _raw_tiff(grey.astype("<f8"), 1, 3)
-    yield "tiff_rgb_float32", _raw_tiff((pixels / 255).astype("<f4"), 2, 3)
+    yield "tiff_rgb_16", raw_tiff(pixels.astype("<u2") * 257, 2)
+    yield "tiff_rgb_16_big_endian", raw_tiff(pixels.astype(">u2") * np.array(257, ">u2"), 2)
+    yield "tiff_planar", raw_tiff(pixels, 2, planar=True)
+    yield "tiff_5_channels", raw_tiff(np.dstack([pixels, pixels[..., :2]]), 2)
+    yield "tiff_int8", raw_tiff(grey.view(np.int8), 1, 2)
+    yield "tiff_int16", raw_tiff(grey.astype("<i2") * 100, 1, 2)
+    yield "tiff_int32", raw_tiff(grey.astype("<i4") * 1000, 1, 2)
+    yield "tiff_uint32", raw_tiff(grey.astype("<u4") << 24, 1)
+    yield "tiff_float32", raw_tiff(grey.astype("<f4"), 1, 3)
+    yield "tiff_float64", raw_tiff(grey.astype("<f8"), 1, 3)
+    yield "tiff_rgb_float32", raw_tiff((pixels / 255).astype("<f4"), 2, 3)
     yield from _turned("TIFF")
 
 

@@ -20,11 +20,12 @@ import numpy as np
 from PIL import Image
 
 from dali_mixup.pack import Options, Packing
-from dali_mixup.sources import Source, ZipArchives, open_source, write_manifest
+from dali_mixup.sources import Source, open_source, write_manifest
 from tests.archives import imagenet_example, write_lmdb, write_rec, write_tfrecord
 from tests.odd_images import picture
 from tests.protos import datum
 from tests.sources.item_datasets import Items, Labelled
+from tests.sources.moving import itself, moved_frame, moved_packed, moved_pairs, moved_subset, moved_zip
 from tests.tars import write_tar
 
 CLASSES = ("ant", "bee", "cat")
@@ -256,33 +257,6 @@ def of_the_documentation(made: list[Picture], place: Path) -> Any:
         rows = [(one.key, CLASSES[one.label], one.encoded) for one in made]
         file.executemany("INSERT INTO images VALUES (?, ?, ?)", rows)
     return names["SqliteImages"](str(place / "images.sqlite"))
-
-
-def itself(data: Any, url: Callable[[Any], str]) -> str:
-    return url(data)
-
-
-def moved_zip(data: Path, url: Callable[[Any], str]) -> Any:
-    return ZipArchives(url(data), labels=url(data.with_name("train_map.txt")))
-
-
-def moved_packed(part: Source, url: Callable[[Any], str]) -> Source:
-    whole = open_source(url(Path(part.root, "pack.jsonl")))
-    return whole.subset(sorted(range(len(whole)), key=whole.key))
-
-
-def moved_pairs(pairs: list[tuple[str, int]], url: Callable[[Any], str]) -> list[tuple[str, int]]:
-    return [(url(path), label) for path, label in pairs]
-
-
-def moved_frame(frame: Any, url: Callable[[Any], str]) -> Any:
-    return frame.assign(path=frame["path"].map(url))
-
-
-def moved_subset(part: Any, url: Callable[[Any], str]) -> Any:
-    from torch.utils.data import Subset
-
-    return Subset(open_source(url(part.dataset.root)), part.indices)
 
 
 KINDS = (

@@ -1,0 +1,107 @@
+"""A run that continues with another number of ranks or another batch size."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.loader.resuming import all_equal, maker, stopped
+
+Shape = tuple[int, int]  # world size, batch size
+
+
+@pytest.fixture
+def new(image_folder: Path) -> Callable[..., Any]:
+    return maker(image_folder)
+
+
+def consumed(new: Callable[..., Any], shape: Shape, state: Any, steps: int | None, **kept: Any) -> Any:
+    """(samples that all ranks of that shape hand out in that many steps of the epoch, the state of its last rank)."""
+    world, batch = shape
+    seen, after = [], None
+    for rank in range(world):
+        loader = new(rank=rank, world_size=world, batch_size=batch, elastic=True, **kept)
+        if state is not None:
+            loader.load_state_dict(state)
+        at, iterator = loader.epoch, iter(loader)
+        for _ in range(10**6 if steps is None else steps):
+            if next(iterator, None) is None:
+                break
+            assert loader.last_batch.epoch == at
+            seen += loader.last_batch.indices.tolist()
+        after = json.loads(json.dumps(loader.state_dict()))
+        loader.close()
+    return seen, after
+
+
+@pytest.mark.parametrize(
+    ("shapes", "drop_last"),
+    [
+        (((1, 4), (2, 3)), False),
+        (((2, 3), (1, 5)), False),
+        (((3, 2), (2, 2), (1, 3)), False),
+        (((2, 2), (2, 5)), False),
+        (((1, 5), (2, 3)), True),
+    ],
+    ids=str,
+)
+def test_an_elastic_resume_loses_and_repeats_no_sample(
+    new: Callable[..., Any], shapes: tuple[Shape, ...], drop_last: bool
+) -> None:
+    seen, state = [], None
+    for number, shape in enumerate(shapes):
+        last = number == len(shapes) - 1
+        got, state = consumed(
+            new, shape, state, None if last else 2, drop_last=drop_last, policy=None, image_size=8
+        )
+        seen += got
+    assert len(seen) == len(set(seen)), "no sample twice"
+    world, batch = shapes[-1]
+    assert len(seen) == 24 if not drop_last else 24 - len(seen) < world * batch
+    assert state["epoch"] == 1 and state["step"] == 0
+    assert state["offset"] == 0
+
+
+def test_an_elastic_resume_follows_the_same_global_order(new: Callable[..., Any]) -> None:
+    order = [i for batch in new(batch_size=24).batch_sampler for i in batch]
+    _, state = consumed(new, (2, 3), None, 2)
+    resumed = new(batch_size=4, elastic=True)
+    resumed.load_state_dict(state)
+    got = []
+    for _ in resumed:
+        got += resumed.last_batch.indices.tolist()
+    assert got == order[12:]
+
+
+def test_an_exact_resume_after_an_elastic_one(new: Callable[..., Any]) -> None:
+    _, state = consumed(new, (2, 3), None, 2)
+    first, second = new(elastic=True), new(elastic=True)
+    first.load_state_dict(state)
+    iterator = iter(first)
+    next(iterator)
+    second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+    assert all_equal([*second, *second], [*iterator, *first])
+
+
+def test_an_elastic_resume_that_would_lose_samples_is_refused(new: Callable[..., Any]) -> None:
+    state = stopped(new(batch_size=11, drop_last=False), 2)  # 2 samples are left
+    loader = new(rank=0, world_size=3, batch_size=4, drop_last=False, elastic=True)
+    with pytest.raises(ValueError, match=r"2 samples of epoch 0 are left, and 3 ranks cannot share them"):
+        loader.load_state_dict(state)
+
+
+def test_elastic_allows_nothing_but_shape(new: Callable[..., Any]) -> None:
+    with pytest.raises(ValueError, match="seed: saved 5, now 6"):
+        new(batch_size=3, seed=6, elastic=True).load_state_dict(stopped(new(), 1))
+
+
+def test_the_order_does_not_depend_on_the_shape(new: Callable[..., Any]) -> None:
+    one = np.concatenate(list(new(batch_size=4).batch_sampler))
+    two = [list(new(batch_size=2, rank=rank, world_size=2).batch_sampler) for rank in (0, 1)]
+    together = np.concatenate([piece for step in zip(*two, strict=True) for piece in step])
+    assert one.tolist() == together.tolist()
