@@ -25,7 +25,7 @@ from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.isolated import isolated
 from dali_mixup.bench.page_cache import prepare
-from dali_mixup.bench.statistics import Spread, ratio, spread
+from dali_mixup.bench.statistics import ratio, spread
 from dali_mixup.bench.synthetic import synthetic_folder
 
 BATCH_SIZE = 64
@@ -108,22 +108,18 @@ def report_of(found: dict[str, list[Measured]]) -> dict[str, Any]:
     rates, cpu = ({name: [row[i] for row in found[name]] for name in LOADERS} for i in (0, 1))
     report: dict[str, Any] = {
         name: {
-            "images_a_second": _numbers(spread(rates[name]), 0),
-            "cpu_ms_an_image": _numbers(spread(cpu[name]), 3),
+            "images_a_second": spread(rates[name]).rounded(0),
+            "cpu_ms_an_image": spread(cpu[name]).rounded(3),
         }
         for name in LOADERS
     }
     for name, other in ((CHECKS, NEITHER), (REMEMBERS, NEITHER), (CHECKS, REMEMBERS)):
         report[f"{name} / {other}"] = {
-            "rate": _numbers(ratio(rates[name], rates[other]), 3),
-            "cpu": _numbers(ratio(cpu[name], cpu[other]), 3),
+            "rate": ratio(rates[name], rates[other]).rounded(3),
+            "cpu": ratio(cpu[name], cpu[other]).rounded(3),
             "rates": [round(a / b, 4) for a, b in zip(rates[name], rates[other], strict=True)],
         }
     return report
-
-
-def _numbers(found: Spread, digits: int) -> dict[str, float]:
-    return {key: round(getattr(found, key), digits) for key in ("median", "low", "high")}
 
 
 def main(

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dali_mixup.bench.markers import replaced
+from dali_mixup.bench.markers import up_to_date
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- benchmark:begin -->", "<!-- benchmark:end -->"
@@ -59,11 +59,8 @@ def main(
     page: Path = HERE.parent / "docs/scale.md",
     check: bool = False,
 ) -> None:
-    text = page.read_text()
-    new = replaced(text, BEGIN, END, section(json.loads(report.read_text())))
-    if check:
-        raise typer.Exit(int(new != text))
-    page.write_text(new)
+    if not up_to_date(page, BEGIN, END, section(json.loads(report.read_text())), check=check):
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import typer
 from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.isolated import isolated
-from dali_mixup.bench.markers import replaced
+from dali_mixup.bench.markers import up_to_date
 from dali_mixup.bench.statistics import ratio, spread
 from dali_mixup.bench.synthetic import synthetic_folder
 from dali_mixup.sources import DatasetSource, open_source
@@ -197,8 +197,7 @@ def main(
 ) -> None:
     if repeats:
         out.write_text(json.dumps(measured(images, repeats), indent=1) + "\n")
-    text = page.read_text()
-    page.write_text(replaced(text, BEGIN, END, section(json.loads(out.read_text()))))
+    up_to_date(page, BEGIN, END, section(json.loads(out.read_text())))
 
 
 def measured(images: int, repeats: int) -> dict[str, Any]:
@@ -222,16 +221,16 @@ def measured(images: int, repeats: int) -> dict[str, Any]:
         "repeats": repeats,
         "loaders": {
             form: {
-                "images_a_second": numbers(spread(rates[form]), 0),
-                "times_files": numbers(ratio(rates[form], rates["files"]), 2),
-                "cpu_ms_an_image": numbers(spread([cpu for _, cpu in rows]), 2),
+                "images_a_second": spread(rates[form]).rounded(0),
+                "times_files": ratio(rates[form], rates["files"]).rounded(2),
+                "cpu_ms_an_image": spread([cpu for _, cpu in rows]).rounded(2),
             }
             for form, rows in found.items()
         },
-        "random_read_us": {form: numbers(times, 0) for form, times in reads.items()},
-        "conversion_s_a_gb": numbers(
-            spread([isolated(conversion, folder, limit=600) for _ in range(repeats)]), 1
-        ),
+        "random_read_us": {form: times.rounded(0) for form, times in reads.items()},
+        "conversion_s_a_gb": spread(
+            [isolated(conversion, folder, limit=600) for _ in range(repeats)]
+        ).rounded(1),
     }
 
 
@@ -260,10 +259,6 @@ def section(report: dict[str, Any]) -> str:
         f"groups of {ROW_GROUP}. The conversion to Arrow takes {report['conversion_s_a_gb']['median']:.1f} s per GB.",
     ]
     return "\n".join(lines)
-
-
-def numbers(found: Any, digits: int) -> dict[str, float]:
-    return {key: round(getattr(found, key), digits) for key in ("median", "low", "high")}
 
 
 if __name__ == "__main__":

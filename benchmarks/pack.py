@@ -28,7 +28,7 @@ from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.isolated import isolated
 from dali_mixup.bench.photographs import PHOTOGRAPHS, open_photograph
-from dali_mixup.bench.statistics import Spread, ratio, spread
+from dali_mixup.bench.statistics import ratio, spread
 from dali_mixup.bench.synthetic import synthetic_folder
 from dali_mixup.pack import Options, Packing
 from dali_mixup.pack.images import target_size
@@ -150,10 +150,6 @@ def psnr(one: Image.Image, other: Image.Image) -> float:
     return float(10 * np.log10(255**2 / error))
 
 
-def _numbers(found: Spread, digits: int) -> dict[str, float]:
-    return {key: round(getattr(found, key), digits) for key in ("median", "low", "high")}
-
-
 def main(
     images: Annotated[int, typer.Option(help="Images to draw.")] = 2000,
     workers: Annotated[int, typer.Option(help="Processes that pack; 0: the cores.")] = 0,
@@ -180,10 +176,10 @@ def main(
     rates, cpu = ({name: [row[i] for row in rows] for name, rows in measured.items()} for i in (0, 1))
     for name in folders:
         report["results"].setdefault(name, {}).update(
-            images_a_second=_numbers(spread(rates[name]), 0),
-            cpu_ms_an_image=_numbers(spread(cpu[name]), 3),
-            rate_to_the_original=_numbers(ratio(rates[name], rates["original"]), 3),
-            cpu_to_the_original=_numbers(ratio(cpu[name], cpu["original"]), 3),
+            images_a_second=spread(rates[name]).rounded(0),
+            cpu_ms_an_image=spread(cpu[name]).rounded(3),
+            rate_to_the_original=ratio(rates[name], rates["original"]).rounded(3),
+            cpu_to_the_original=ratio(cpu[name], cpu["original"]).rounded(3),
         )
     for name in PACKED:
         found = report["results"][name]

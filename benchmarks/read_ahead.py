@@ -26,7 +26,7 @@ from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.isolated import isolated
 from dali_mixup.bench.page_cache import prepare
-from dali_mixup.bench.statistics import Spread, ratio, spread
+from dali_mixup.bench.statistics import ratio, spread
 from dali_mixup.bench.synthetic import synthetic_folder
 from dali_mixup.sources import read_ahead
 
@@ -90,9 +90,9 @@ def measured(folder: str, state: str, threads: int, repeats: int) -> dict[str, A
     return {
         name: {
             **compared[name],
-            "images_a_second": _numbers(spread(rates[name]), 0),
-            "times_without": _numbers(ratio(rates[name], rates["without"]), 2),
-            "cpu_ms_an_image": _numbers(spread([cpu for _, cpu, _ in rows]), 2),
+            "images_a_second": spread(rates[name]).rounded(0),
+            "times_without": ratio(rates[name], rates["without"]).rounded(2),
+            "cpu_ms_an_image": spread([cpu for _, cpu, _ in rows]).rounded(2),
             "read_mb": round(spread([mb for _, _, mb in rows]).median, 1),
             "runs": [round(rate, 1) for rate in rates[name]],
         }
@@ -122,10 +122,6 @@ def _from_storage() -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("read_bytes"))
 
 
-def _numbers(found: Spread, digits: int) -> dict[str, float]:
-    return {key: round(getattr(found, key), digits) for key in ("median", "low", "high")}
-
-
 def main(
     on: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER of a storage; repeatable.")] = None,
     threads: Annotated[int, typer.Option(help="DALI's threads; 0: the cores.")] = 0,
@@ -141,7 +137,7 @@ def main(
         "batch_size": BATCH_SIZE,
         "batches": BATCHES,
         "repeats": repeats,
-        "asking_us_a_file": _numbers(spread([isolated(asking, local, limit=600) for _ in range(repeats)]), 1),
+        "asking_us_a_file": spread([isolated(asking, local, limit=600) for _ in range(repeats)]).rounded(1),
         "results": {},
     }
     typer.echo(

@@ -27,7 +27,7 @@ import typer
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.isolated import isolated
 from dali_mixup.bench.page_cache import prepare
-from dali_mixup.bench.statistics import Spread, ratio, spread
+from dali_mixup.bench.statistics import ratio, spread
 from dali_mixup.bench.synthetic import synthetic_folder
 
 BATCH_SIZE = 64
@@ -111,17 +111,13 @@ def measured(folder: str, delays: list[float], repeats: int, cores: list[int]) -
     rates = {name: [rate for rate, _ in rows] for name, rows in found.items()}
     return {
         name: {
-            "images_a_second": _numbers(spread(rates[name]), 0),
-            "times_local": _numbers(ratio(rates[name], rates["local files"]), 3),
-            "cpu_ms_an_image": _numbers(spread([cpu for _, cpu in rows]), 2),
+            "images_a_second": spread(rates[name]).rounded(0),
+            "times_local": ratio(rates[name], rates["local files"]).rounded(3),
+            "cpu_ms_an_image": spread([cpu for _, cpu in rows]).rounded(2),
             "runs": [round(rate, 1) for rate in rates[name]],
         }
         for name, rows in found.items()
     }
-
-
-def _numbers(found: Spread, digits: int) -> dict[str, float]:
-    return {key: round(getattr(found, key), digits) for key in ("median", "low", "high")}
 
 
 def main(

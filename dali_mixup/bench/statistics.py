@@ -28,6 +28,10 @@ class Spread:
     def known(self) -> bool:
         return bool(np.isfinite(self.low))
 
+    def rounded(self, digits: int) -> dict[str, float]:
+        """median, low and high as reports hold them, with so many digits after the point."""
+        return {key: round(getattr(self, key), digits) for key in ("median", "low", "high")}
+
 
 def spread(values: Sequence[float]) -> Spread:
     """The median of independent repeats with the interval of its sign test.

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dali_mixup.bench.markers import replaced
+from dali_mixup.bench.markers import replaced, up_to_date
 
 ROOT = Path(__file__).parents[2]
 BEGIN, END = "<!-- a:begin -->", "<!-- a:end -->"
@@ -24,6 +24,14 @@ def test_only_what_lies_between_the_markers_changes() -> None:
     once = replaced(text, BEGIN, END, "new")
     assert once == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
     assert replaced(once, BEGIN, END, "new") == once
+
+
+def test_a_page_is_compared_or_written(tmp_path: Path) -> None:
+    page, old = tmp_path / "page.md", f"before\n{BEGIN}\n\nold\n\n{END}\n"
+    page.write_text(old)
+    assert up_to_date(page, BEGIN, END, "old", check=True)
+    assert not up_to_date(page, BEGIN, END, "new", check=True) and page.read_text() == old
+    assert up_to_date(page, BEGIN, END, "new") and page.read_text() == old.replace("old", "new")
 
 
 @pytest.mark.parametrize("text", ["", "{0}", "{1} {0}", "{0} {0} {1}"])

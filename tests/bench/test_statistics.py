@@ -106,3 +106,7 @@ def test_stall_and_utilisation() -> None:
     assert stall_share(training=0.3, replay=0.4) == 0
     assert utilisation(synthetic=0.3, training=0.4) == pytest.approx(0.75)
     assert utilisation(synthetic=0.5, training=0.4) == 1
+
+
+def test_rounded_is_what_reports_hold() -> None:
+    assert Spread(1.26, 0.04, np.inf, 3).rounded(1) == {"median": 1.3, "low": 0.0, "high": np.inf}

@@ -26,7 +26,7 @@ def test_the_page_shows_the_report(objects: ModuleType) -> None:
     text = page.read_text()
     shown = text.partition(objects.BEGIN)[2].partition(objects.END)[0].strip()
     assert shown == (objects.section(json.loads(report.read_text())) if report.exists() else "")
-    assert objects.replaced(text, objects.BEGIN, objects.END, shown) == text or not shown
+    assert objects.up_to_date(page, objects.BEGIN, objects.END, shown, check=True) or not shown
 
 
 def test_every_form_holds_the_same_images(objects: ModuleType, image_folder: Path, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def test_some_kinds_of_bad_file() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # about a thousand runs
 def test_every_kind_of_bad_file_twenty_times() -> None:
     results = ended(20 * KINDS)
     assert len(results) == 20 * KINDS >= 400
