@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dali_mixup._apply.axes import spatial_axes
-from dali_mixup._apply.inputs import check_array, check_shapes, check_values
+from dali_mixup._apply.inputs import check_array, check_others, check_shapes, check_values
 from dali_mixup._apply.resizing import HALF, triangles
 from dali_mixup.methods import Form
 
@@ -26,6 +26,7 @@ SMALL = 1 << 22  # bytes of a batch below which threads cost more than they save
 def mixed(plan: MixPlan, x: np.ndarray, axes: Sequence[int] | None, others: np.ndarray | None) -> np.ndarray:
     """See `MixPlan.apply`."""
     check_array(x)
+    check_others(x, others, np.ndarray)
     check_shapes(plan, x.shape, None if others is None else others.shape)
     check_values(plan, None if others is None else len(others))
     dtype = np.dtype(np.float32) if plan.averages and x.dtype.kind in "biu" else x.dtype

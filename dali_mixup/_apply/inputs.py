@@ -39,6 +39,13 @@ def unequal(what: str) -> str:
     )
 
 
+def check_others(x: Any, others: Any, kind: type[Any]) -> None:
+    """Raise TypeError unless the rows beyond the batch are of the kind and the type of x, or None."""
+    if others is not None and not (isinstance(others, kind) and others.dtype == x.dtype):
+        what = f"{type(others).__name__} of {getattr(others, 'dtype', 'no type')}"
+        raise TypeError(f"{OWNER}: others is a {what}, expected a {kind.__name__} of {x.dtype}, as x is")
+
+
 def check_shapes(plan: MixPlan, shape: tuple[int, ...], others: tuple[int, ...] | None) -> None:
     """Raise ValueError unless x of `shape` has the plan's rows, and the rows beyond them have the same shape."""
     if not shape or shape[0] != len(plan):

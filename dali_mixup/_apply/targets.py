@@ -16,8 +16,10 @@ OWNER = "MixPlan.targets"
 
 def mixed(plan: MixPlan, labels: Any, num_classes: int | None, others: Any) -> Any:
     """See `MixPlan.targets`."""
-    if not hasattr(labels, "dtype"):
-        labels = np.asarray(labels)
+    labels = _as_numbers("labels", labels)
+    others = None if others is None else _as_numbers("others", others)
+    if others is not None and isinstance(labels, np.ndarray) != isinstance(others, np.ndarray):
+        raise TypeError(f"{OWNER}: of labels and others one is a tensor; give both as tensors, or neither")
     given, more = tuple(labels.shape), None if others is None else tuple(np.shape(others))
     if not given or given[0] != len(plan) or (more is not None and more[1:] != given[1:]):
         also = "" if more is None else f", and those beyond the batch {more}"
@@ -46,6 +48,22 @@ def mixed(plan: MixPlan, labels: Any, num_classes: int | None, others: Any) -> A
         known = labels if others is None else np.concatenate([labels, others])
         return _of_arrays(plan, known, num_classes)
     return _of_tensors(plan, labels, num_classes, others)
+
+
+def _as_numbers(name: str, labels: Any) -> Any:
+    """A tensor, or an array, also of a list."""
+    if hasattr(labels, "is_floating_point"):  # a tensor, without importing torch
+        return labels
+    expected = "expected class ids or vectors of one length, as an array, a tensor or a list"
+    if not isinstance(labels, (np.ndarray, list, tuple)):
+        raise TypeError(f"{OWNER}: {name} is a {type(labels).__name__}, {expected}")
+    try:
+        made = np.asarray(labels)
+    except ValueError as error:
+        raise ValueError(f"{OWNER}: {name} have different lengths, {expected}") from error
+    if made.dtype.kind not in "biufc":
+        raise TypeError(f"{OWNER}: {name} are of type {made.dtype}, {expected}")
+    return made
 
 
 def _fractional(labels: Any) -> bool:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dali_mixup._apply import arrays
 from dali_mixup._apply.axes import OWNER, spatial_axes
-from dali_mixup._apply.inputs import check_shapes, check_values, not_an_array, unequal
+from dali_mixup._apply.inputs import check_others, check_shapes, check_values, not_an_array, unequal
 from dali_mixup._apply.resizing import HALF, triangles
 from dali_mixup.methods import Bits, Form, Separable
 
@@ -34,6 +34,7 @@ def mixed(plan: MixPlan, x: Any, axes: Sequence[int] | None, others: Tensor | No
             f"{OWNER}: x is a tensor of layout {x.layout}; expected a dense one, as x.to_dense() is"
         )
     traced = torch.compiler.is_compiling()
+    check_others(x, others, Tensor)
     check_shapes(plan, tuple(x.shape), None if others is None else tuple(others.shape))
     if not traced:
         check_values(plan, None if others is None else len(others))
@@ -43,12 +44,10 @@ def mixed(plan: MixPlan, x: Any, axes: Sequence[int] | None, others: Tensor | No
     if not forms - {Form.NONE}:
         return x.to(dtype)
     source = x if others is None else torch.cat([x, others])
-    if not traced and _by_numpy(x) and _by_numpy(source):
+    if not traced and (seen := _seen_by_numpy(x, source)) is not None:
         # torch's memory, because NumPy asks for huge pages, which the system may take a long time to find.
         out = torch.empty_like(x, dtype=dtype)
-        arrays.fill(
-            out.numpy(), plan, x.numpy(force=True), source.numpy(force=True), axes, torch.get_num_threads()
-        )
+        arrays.fill(out.numpy(), plan, *seen, axes, torch.get_num_threads())
         return out
     made = x.to(dtype)
     if Form.BLEND in forms:
@@ -66,10 +65,16 @@ def mixed(plan: MixPlan, x: Any, axes: Sequence[int] | None, others: Tensor | No
     return torch.movedim(made[:, 0], 1, found[0]) if len(found) == 1 else torch.movedim(made, (1, 2), found)
 
 
-def _by_numpy(x: Tensor) -> bool:
-    """True if NumPy can read the tensor, and nothing needs to know what happens to it."""
-    followed = x.requires_grad and torch.is_grad_enabled()
-    return type(x) is Tensor and x.device.type == "cpu" and not followed and x.dtype != torch.bfloat16
+def _seen_by_numpy(x: Tensor, source: Tensor) -> tuple[np.ndarray, np.ndarray] | None:
+    """Both as arrays, which share their memory; None if NumPy cannot read them, or a gradient is asked for."""
+    for tensor in (x, source):
+        followed = tensor.requires_grad and torch.is_grad_enabled()
+        if type(tensor) is not Tensor or tensor.device.type != "cpu" or followed:
+            return None
+    try:
+        return x.numpy(force=True), source.numpy(force=True)
+    except (RuntimeError, TypeError):  # one of torch.func's tensors, or a type that NumPy does not have
+        return None
 
 
 def _height_and_width_first(tensor: Tensor, axes: tuple[int, ...]) -> Tensor:

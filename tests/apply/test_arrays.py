@@ -195,6 +195,10 @@ class TestBeyondTheBatch:
             plan.apply(x, others=others[:1])
         with pytest.raises(ValueError, match=r"others has shape \(2,\)"):
             plan.apply(x, others=np.zeros(2))
+        with pytest.raises(TypeError, match=r"others is a ndarray of float32, expected a ndarray of float64"):
+            plan.apply(x, others=others.astype(np.float32))
+        with pytest.raises(TypeError, match=r"others is a Tensor of torch\.float64"):
+            plan.apply(x, others=torch.from_numpy(others))
 
 
 class TestRefused:

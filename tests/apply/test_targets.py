@@ -98,6 +98,9 @@ def test_labels_beyond_the_batch() -> None:
         (np.zeros(6, int), 0, ValueError, "num_classes=0"),
         (np.zeros(6, int), 2.5, TypeError, "num_classes=2.5"),
         (np.zeros(()), None, ValueError, r"shape \(\)"),
+        (["a"] * 6, 3, TypeError, "type <U1, expected class ids"),
+        ([[1], [2, 3]] * 3, None, ValueError, "different lengths"),
+        (None, 3, TypeError, "labels is a NoneType"),
     ],
 )
 def test_labels_of_another_form_are_refused(labels: Any, classes: Any, error: Any, message: str) -> None:

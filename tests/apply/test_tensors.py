@@ -100,6 +100,14 @@ def test_gradients_are_the_derivative(name: str) -> None:
     assert torch.autograd.gradcheck(lambda x: plan.apply(x, axes=(2, 3)), (x,))
 
 
+def test_functional_transforms() -> None:
+    plan, x, other = plan_of(EVERY, 12), noise(12).double(), noise(12).double().flip(0)
+    _, derivative = torch.func.jvp(plan.apply, (x,), (other,))
+    torch.testing.assert_close(derivative, plan.apply(other))  # every method is linear in the images
+    both = torch.func.vmap(lambda x: plan.apply(x, axes=(2, 3)))(torch.stack([x, other]))
+    torch.testing.assert_close(both[1], plan.apply(other))
+
+
 def test_no_gradient_is_followed_where_none_is_wanted() -> None:
     x = noise(5).requires_grad_()
     with torch.no_grad():
