@@ -1,7 +1,8 @@
 """The interface between DALI's Numba operator and C functions, and Numba's side of it.
 
 The public `numba_function` compiles again for every pipeline, for a second or more; an entry point of this module is
-compiled once and kept on disk.
+compiled once and kept on disk. Numba compiles it again if the file that defines it has changed; after a change of what
+it calls in other files, touch that file.
 """
 
 from __future__ import annotations

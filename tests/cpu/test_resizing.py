@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -119,6 +124,31 @@ def test_a_flip_is_the_mirror_image(width: int, height: int, columns: int, seed:
     image = np.random.RandomState(seed).randint(0, 256, (height, width, 3)).astype(np.uint8)
     plain = resized(image, (7, columns), "bilinear")
     np.testing.assert_array_equal(resized(image, (7, columns), "bilinear", True), plain[:, ::-1])
+
+
+DIGEST = """
+import hashlib
+import numpy as np
+from dali_mixup._cpu.resizing import resize
+rng, digest = np.random.RandomState(0), hashlib.sha256()
+for rows, columns, radius in ((40, 30, 1.0), (7, 90, 2.0), (64, 48, 3.0)):
+    out = np.zeros((rows, columns, 3), np.uint8)
+    resize(rng.randint(0, 256, (61, 53, 3)).astype(np.uint8), True, out, radius, (rows, columns), (0, 0))
+    digest.update(out)
+print(digest.hexdigest())
+"""
+
+
+def test_processors_without_long_vectors_give_the_same_pixels() -> None:
+    environment = os.environ | {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+    there = subprocess.run(
+        [sys.executable, "-c", DIGEST], env=environment, check=True, capture_output=True, text=True
+    )
+    rng, digest = np.random.RandomState(0), hashlib.sha256()
+    for rows, columns, interpolation in ((40, 30, "bilinear"), (7, 90, "bicubic"), (64, 48, "lanczos")):
+        image = rng.randint(0, 256, (61, 53, 3)).astype(np.uint8)
+        digest.update(resized(image, (rows, columns), interpolation, True))
+    assert there.stdout.strip() == digest.hexdigest()
 
 
 def test_an_image_of_that_size_stays_as_it_is() -> None:
