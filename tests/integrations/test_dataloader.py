@@ -168,7 +168,7 @@ def test_it_can_be_pickled() -> None:
         (
             {"policy": MixPolicy(MixUp(), partners=Neighbours(np.zeros((3, 1), int)))},
             ValueError,
-            "train_loader",
+            "only the loaders do",
         ),
         ({"num_classes": 0}, ValueError, "num_classes=0"),
         ({"policy": MixPolicy(MixUp(), num_classes=4), "num_classes": 3}, ValueError, "give one"),
