@@ -88,7 +88,7 @@ def mix(
 def _targets(labels: np.ndarray, plan: MixPlan, num_classes: int | None, form: str, device: Any) -> Any:
     refuse_compact("mix", plan.label_mixing, form)
     if form == "dense":
-        return fed(np.asarray(plan.targets(labels, num_classes)), device)
+        return fed(np.asarray(plan.targets(labels, num_classes), np.float32), device)
     if num_classes is None:
         raise ValueError(
             "mix: targets='compact' consists of class ids; give num_classes, or targets='dense' for float vectors"

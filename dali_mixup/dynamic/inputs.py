@@ -132,4 +132,6 @@ def _batch(name: str, given: Any) -> Batch:
 
 def _contiguous(array: Any) -> Any:
     """DALI refuses strided data."""
-    return array.contiguous() if hasattr(array, "contiguous") else np.ascontiguousarray(array)
+    if isinstance(array, np.ndarray):
+        return np.ascontiguousarray(array)
+    return array.contiguous() if hasattr(array, "contiguous") else array  # torch's

@@ -125,6 +125,7 @@ def test_float_vectors_are_mixed_like_one_hot_ones() -> None:
     for hot in (np.eye(6, dtype=np.float32), np.eye(6, dtype=np.int64), np.eye(6)):
         _, vectors = mixed(images, plan, labels=hot, num_classes=None)
         np.testing.assert_allclose(vectors, dense, atol=1e-6)
+        assert vectors.dtype == np.float32
     regression = np.random.RandomState(1).normal(size=(6, 2)).astype(np.float32)
     _, values = mixed(images, plan, labels=regression, num_classes=None)
     np.testing.assert_allclose(values, plan.targets(regression), atol=1e-6)
@@ -147,7 +148,8 @@ def test_labels_of_any_integer_type_and_arrays_instead_of_batches(labels: type) 
     expected = mixed(images, plan)
     ids = np.arange(5, dtype=labels)
     for given in (ids, ids[:, None], torch.arange(5), list(ids), np.repeat(ids, 2)[::2]):
-        for pixels in (images, torch.from_numpy(images), list(images), np.repeat(images, 2, 0)[::2]):
+        strided = np.repeat(images, 2, 0)[::2], torch.from_numpy(np.repeat(images, 2, 2))[:, :, ::2]
+        for pixels in (images, torch.from_numpy(images), list(images), ndd.as_tensor(images), *strided):
             made = mix(pixels, given, plan, num_classes=5)
             for mine, theirs in zip(made, expected, strict=True):
                 np.testing.assert_array_equal(mine.torch(), theirs)
