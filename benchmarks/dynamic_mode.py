@@ -64,12 +64,11 @@ def of_pipeline(folder: Path, threads: int, granularity: str) -> Iterator[Any]:
             yield batch[0]["data"]
 
 
-def of_dynamic_mode(folder: Path, threads: int, granularity: str, capture: bool) -> Iterator[Any]:
+def of_dynamic_mode(folder: Path, granularity: str, capture: bool) -> Iterator[Any]:
     from nvidia.dali.experimental import dynamic as ndd
 
     from dali_mixup import Output, dynamic
 
-    ndd.set_num_threads(threads)
     policy = policy_of(granularity)
     reader = ndd.readers.File(file_root=str(folder), random_shuffle=True, seed=1)
     rng = ndd.random.RNG(seed=2)
@@ -89,7 +88,10 @@ def rate(way: str, folder: Path, threads: int, granularity: str) -> tuple[float,
     if way == PIPELINE:
         batches = of_pipeline(folder, threads, granularity)
     else:
-        batches = of_dynamic_mode(folder, threads, granularity, capture="captured" in way)
+        from nvidia.dali.experimental import dynamic as ndd
+
+        ndd.set_num_threads(threads)
+        batches = of_dynamic_mode(folder, granularity, capture="captured" in way)
     for _ in range(WARM_UP):
         next(batches)
     cpu, start = time.process_time(), time.perf_counter()

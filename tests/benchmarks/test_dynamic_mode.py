@@ -39,7 +39,7 @@ def test_captured_or_not_the_batches_are_the_same_work(
     for name, value in (("BATCH_SIZE", 8), ("SIDE", 16)):
         monkeypatch.setattr(benchmark, name, value)
     first, second = (
-        list(islice(benchmark.of_dynamic_mode(image_folder, 1, "sample", capture), 4))
+        list(islice(benchmark.of_dynamic_mode(image_folder, "sample", capture), 4))
         for capture in (False, True)
     )
     third = list(islice(benchmark.of_pipeline(image_folder, 1, "sample"), 4))
