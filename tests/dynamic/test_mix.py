@@ -1,4 +1,5 @@
-"""`dynamic.mix` against `MixPlan.apply`, which is NumPy, and against `fn.mix`, the same operators in a graph."""
+"""`dynamic.mix` against `fn.mix`, the same operators in a graph, and its forms of batches and labels. Against
+`MixPlan.apply` it is tested with the other engines, in tests/conformance."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from nvidia.dali.experimental import dynamic as ndd
 from dali_mixup import Alternation, MixPolicy, Output
 from dali_mixup.dynamic import mix
 from dali_mixup.methods import REGISTRY, RICAP, CutMix, FMix, Form, MixUp, Mosaic, ResizeMix, SmoothMix
-from tests.fn.test_forms import EVERY, NAMES, SIZES, coded, granularities, noise, run
+from tests.fn.test_forms import EVERY, NAMES, coded, noise, run
 
 ULP = 255e-6  # a millionth of the range of uint8 pixels
 
@@ -27,25 +28,6 @@ def mixed(images: Any, plan: Any, labels: Any = None, device: str = "cpu", **opt
     batch = ndd.as_batch(np.stack(images), layout=options.pop("layout", "HWC"), device=device)
     made = mix(batch, ndd.as_batch(labels), plan, **{"num_classes": len(plan), **options})
     return tuple(part.cpu().torch().numpy() for part in made)
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("rows", "height", "width"), SIZES)
-def test_every_method_gives_what_the_plan_says(name: str, rows: int, height: int, width: int) -> None:
-    method = REGISTRY[name]()
-    images = np.stack(noise(rows, height, width))
-    for granularity in granularities(method):
-        policy = MixPolicy([method], granularity=granularity, label_smoothing=0.1)
-        for step in range(2):
-            plan = planned(policy, rows, height, width, step)
-            pixels, targets = mixed(images, plan)
-            expected = plan.apply(images)
-            if (
-                method.form != Form.RESIZE
-            ):  # DALI's filter is not Pillow's; tests/fn/test_forms.py has the distance
-                exact = method.form == Form.PASTE
-                np.testing.assert_allclose(pixels, expected, rtol=0, atol=0 if exact else ULP)
-            np.testing.assert_array_equal(targets, plan.targets(np.arange(rows), rows))
 
 
 @pytest.mark.parametrize("name", NAMES)
