@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -72,8 +73,6 @@ class BatchSource:
             self._files.reached(info.iteration, self.places)
             batch = self._planned(*self._admitted(info.iteration))
             made = self.arrays(batch)
-            if self._masks is not None:
-                self._masks.ahead(self._masked(self._rows(info.iteration + 1)))
         except Exception as error:
             # DALI asks ahead of time. An error in a later batch must not cost the batches before it, so the error waits
             # for its turn, and repeating the last arrays keeps the pipeline going until then.
@@ -83,6 +82,9 @@ class BatchSource:
             return self._last
         self._ahead.append((batch, None))
         self._last = made
+        if self._masks is not None:
+            with suppress(Exception):  # which is raised again when the next batch is asked for
+                self._masks.ahead(self._masked(self._rows(info.iteration + 1)))
         return made
 
     @property

@@ -21,6 +21,7 @@ from dali_mixup.methods import REGISTRY, CutMix, MixUp, ResizeMix
 from tests.gpu.dry_run import DType, graph_of
 
 DATA = [(f"/nowhere/{i}.jpg", i % 10) for i in range(64)]
+PAIRS = [(f"/nowhere/{i}.jpg", f"/nowhere/{i}.png") for i in range(64)]
 DALI = Runtime(cpu_kernels="dali")  # the GPU has no compiled kernels
 EVERY = [method() for method in REGISTRY.values()]
 STRINGS = (
@@ -47,8 +48,8 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
-def trained(**options: Any) -> MixLoader:
-    return train_loader(DATA, batch_size=8, device="cpu", runtime=DALI, **options)
+def trained(data: Any = DATA, **options: Any) -> MixLoader:
+    return train_loader(data, batch_size=8, device="cpu", runtime=DALI, **options)
 
 
 def of_loader(loader: MixLoader, roi: bool = True, **output: Any) -> Pipeline:
@@ -94,6 +95,9 @@ def of_loaders() -> Iterator[Pipeline]:
         yield of_loader(trained(transform=TrainTransform(auto_augment=text)))
     for options in OPTIONS:
         yield of_loader(trained(transform=TrainTransform(**options)))
+    for crop in ("resized", "padded"):
+        loader = trained(PAIRS, transform=TrainTransform(32, crop=crop), policy=CutMix())  # type: ignore[arg-type]
+        yield from (of_loader(loader, roi) for roi in (True, False))
     for mode in ("const", "rand", "pixel"):
         for place in ("before_mix", "after_mix"):
             erasing = RandomErasing(mode=mode, place=place)  # type: ignore[arg-type]

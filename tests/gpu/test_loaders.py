@@ -23,11 +23,13 @@ from dali_mixup import (
     Skip,
     TrainTransform,
     Unlabelled,
+    open_source,
     val_loader,
 )
 from dali_mixup import train_loader as make
 from dali_mixup.augment import RandomErasing
 from dali_mixup.methods import REGISTRY
+from tests.masks import make_pairs
 
 SIZE = 64
 BOTH = MixPolicy([MixUp(0.8), CutMix(1.0)], granularity="sample")
@@ -119,6 +121,18 @@ def test_what_comes_with_a_batch(image_folder: Path, device: str) -> None:
             assert_alike(mine, other, device)
         alone = (record.method < 0).to(images.device)
         assert torch.equal(images[alone], record.clean[alone])
+
+
+@pytest.mark.parametrize("options", [{}, {"crop": "padded"}], ids=["resized", "padded"])
+def test_images_with_masks(tmp_path: Path, device: str, options: dict[str, Any]) -> None:
+    folders = make_pairs(tmp_path)
+    source = open_source(folders[0], masks=folders[1], classes=list("abcde"))
+    for targets, policy in (("labels", CutMix()), ("dense", BOTH)):
+        given = {"policy": policy, "targets": targets, "transform": TrainTransform(SIZE, **options)}
+        mine, expected = (batches(train_loader(source, where, **given)) for where in (device, "cpu"))
+        for (images, maps), (other, same) in zip(mine, expected, strict=True):
+            assert_alike(images, other, device)
+            assert maps.device.type == device and torch.allclose(maps.cpu(), same)
 
 
 def test_validation(imagenet_root: Path, device: str) -> None:

@@ -19,6 +19,7 @@ from dali_mixup import (
     Output,
     Pool,
     Runtime,
+    Sequential,
     Skip,
     TrainTransform,
     Unlabelled,
@@ -136,6 +137,20 @@ class TestPromises:
             for _ in made:
                 seen += made.last_batch.indices.tolist()
         assert sorted(seen) == list(range(COUNT))
+
+    def test_an_order_that_fails_costs_no_batch_before(self, folders: tuple[Path, Path]) -> None:
+        """Masks are read one batch ahead of DALI, and an epoch's order is asked for then."""
+
+        class Failing(Sequential):
+            def indices(self, seed: int, epoch: int, labels: np.ndarray) -> np.ndarray:
+                if epoch:
+                    raise ArithmeticError("no order")
+                return super().indices(seed, epoch, labels)
+
+        made = self.new(folders, order=Failing(), runtime=Runtime(num_threads=1, prefetch=1))
+        assert len(list(made)) == COUNT // 4
+        with pytest.raises(ArithmeticError, match="no order"):
+            next(iter(made))
 
     def test_the_last_batch_a_batch_of_one_and_peek(self, folders: tuple[Path, Path]) -> None:
         made = self.new(folders, batch_size=5, drop_last=False)

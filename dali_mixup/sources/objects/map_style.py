@@ -183,5 +183,6 @@ def _whole_number(label: Any, row: int, owner: str) -> int:
     except TypeError:
         raise TypeError(
             f"the label of item {row} of the {owner} must be a whole number, got {reprlib.repr(label)}; give "
-            "DatasetSource(dataset, labels=[...]), or vectors with train_loader(labels=LabelVectors(...))"
+            "DatasetSource(dataset, labels=[...]), or vectors with train_loader(labels=LabelVectors(...)); for masks "
+            "the paths of their files, with open_source(images, masks=...)"
         ) from None
