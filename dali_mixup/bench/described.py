@@ -9,9 +9,9 @@ def described(report: Report) -> list[str]:
     """The paragraphs above a report's tables."""
     settings = report["settings"]
     return [
-        f"{code(report)}. {workers(report)}; batches of {settings['batch_sizes'][0]}; {settings['repeats']} "
-        f"interleaved repeats of {settings['batches']} batches after warm-up, each in a fresh process; page cache: "
-        f"{report['cache']}.",
+        f"{code(report)}. {workers(report)}; batches of {settings['batch_sizes'][0]}; "
+        f"{_counted(settings['repeats'], 'interleaved repeat', 's')} of {settings['batches']} batches after warm-up, "
+        f"each in a fresh process; page cache: {report['cache']}.",
         "Blue is dali-mixup; grey are the other loaders, which do the same work; brown are references, which are not "
         "ranked: the same without mixing, or without the compiled kernels. Green, and the dashed line, is the rate of "
         "decoding alone in the same run.",
