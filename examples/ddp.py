@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"))
     parser.add_argument("--model", default="resnet18", help="of torchvision")
     parser.add_argument("--epochs", type=int, default=90)
-    parser.add_argument("--batch-size", type=int, default=32, help="per rank")
+    parser.add_argument("--batch-size", type=int, default=16, help="per rank")
     parser.add_argument("--image-size", type=int, default=224)
     args = parser.parse_args(arguments)
 

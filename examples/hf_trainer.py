@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     parser.add_argument("val")
     parser.add_argument("--output", default="run")
     parser.add_argument("--epochs", type=int, default=90)
-    parser.add_argument("--batch-size", type=int, default=32, help="per rank")
+    parser.add_argument("--batch-size", type=int, default=16, help="per rank")
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--width", type=int, default=64, help="channels of the first stage")
     parser.add_argument("--resume", action="store_true", help="from the last whole epoch saved in --output")
@@ -95,7 +95,9 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
         ),
     )
     trainer.train(resume_from_checkpoint=args.resume or None)
-    return trainer.evaluate()
+    measured = trainer.evaluate()
+    print(f"{measured['eval_accuracy']:.1%} of {measured['eval_images']} validation images correct")
+    return measured
 
 
 if __name__ == "__main__":

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import re
 import runpy
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from dali_mixup.bench.photographs import write_photographs
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TINY = ["--model", "shufflenet_v2_x0_5", "--image-size", "32"]
@@ -161,3 +167,40 @@ def test_own_dataloader_mixes_the_same_in_its_workers_and_in_the_loop() -> None:
     in_workers = main(["--epochs", "3", "--workers", "2"])
     assert in_workers == main(["--epochs", "3", "--in-the-loop"])
     assert in_workers > 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        (["plain_loop.py"], ["--checkpoint", "run.pt"]),
+        (["dynamic_mode.py"], []),
+        (["accelerate_loop.py"], []),
+        (["timm_step.py"], ["--model", "resnet18"]),
+        (["hf_trainer.py"], []),
+        (["-m", "torch.distributed.run", "--nproc-per-node", "2", "ddp.py"], []),
+    ],
+    ids=lambda part: part[-1].removesuffix(".py") if part and part[-1].endswith(".py") else "",
+)
+def test_the_first_accuracy_on_the_demo_s_photographs_is_not_chance(
+    command: list[str], options: list[str], tmp_path: Path
+) -> None:
+    """640 training and 160 validation images of 10 classes: by chance fewer than 20% are right, but for 1 in 10,000."""
+    write_photographs(tmp_path)
+    program = [
+        *command[:-1],
+        str(EXAMPLES / command[-1]),
+        "train",
+        "val",
+        "--image-size",
+        "96",
+        "--epochs",
+        "1",
+    ]
+    given = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, *program, *options], cwd=tmp_path, env=given, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    (accuracy,) = re.findall(r"([0-9.]+)% of (?:the |160 )validation images correct", done.stdout)
+    assert float(accuracy) > 20
