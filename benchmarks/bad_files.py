@@ -21,7 +21,6 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.late_storage import late_storage
-from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.isolated import isolated
 from dali_mixup.bench.page_cache import prepare
@@ -38,7 +37,7 @@ Measured = tuple[float, float]
 """Images per second, and milliseconds of CPU time per image."""
 
 
-def run(folder: str, state: str, threads: int, repeats: int) -> dict[str, list[Measured]]:
+def run(folder: str, state: str, threads: int | None, repeats: int) -> dict[str, list[Measured]]:
     """The epochs of the three loaders, in a fresh process."""
     from dali_mixup import CutMix, MixPolicy, MixUp, Runtime, train_loader
 
@@ -125,7 +124,7 @@ def report_of(found: dict[str, list[Measured]]) -> dict[str, Any]:
 def main(
     on: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER of a storage; repeatable.")] = None,
     late: Annotated[str, typer.Option(help="Delays of storage in ms, such as 5,20,50.")] = "",
-    threads: Annotated[int, typer.Option(help="DALI's threads; 0: the cores.")] = 0,
+    threads: Annotated[int, typer.Option(help="DALI's threads; 0: the loader's default.")] = 0,
     repeats: Annotated[int, typer.Option(help="Epochs of each loader, at least 5.")] = 60,
     cold_repeats: Annotated[int, typer.Option(help="Epochs of each loader on cold storage, at least 5.")] = 7,
     images: Annotated[int, typer.Option(help="Images to draw on the local disk.")] = 2000,
@@ -144,7 +143,7 @@ def main(
     }
 
     def measure(name: str, folder: str, state: str, times: int) -> None:
-        found = isolated(run, folder, state, threads or usable_cores(), times, limit=3600)
+        found = isolated(run, folder, state, threads or None, times, limit=3600)
         report["results"][name] = report_of(found)
         for pair, numbers in report["results"][name].items():
             if "rate" in numbers:

@@ -118,7 +118,7 @@ def stored(folder: Path) -> Path:
 
 def rate(form: str, folder: Path, threads: int) -> tuple[float, float]:
     """Images per second of a mixing loader, and milliseconds of CPU time per image; in a fresh process."""
-    from dali_mixup import CutMix, MixPolicy, MixUp, Runtime, train_loader
+    from dali_mixup import CutMix, MixPolicy, MixUp, train_loader
 
     loader = train_loader(
         FORMS[form](folder, threads),
@@ -127,7 +127,6 @@ def rate(form: str, folder: Path, threads: int) -> tuple[float, float]:
         device="cpu",
         rank=0,
         world_size=1,
-        runtime=Runtime(num_threads=threads),
     )
     with loader:
         batches = iter(loader)
@@ -238,9 +237,9 @@ def section(report: dict[str, Any]) -> str:
     """The part of docs/data.md between the markers; all of it was measured."""
     machine, reads = report["environment"], report["random_read_us"]
     lines = [
-        f"Measured on {machine['cpu']} with {report['threads']} threads: a mixing loader over the same drawn JPEGs, in "
+        f"Measured on {machine['cpu']} with {report['threads']} cores: a mixing loader over the same drawn JPEGs, in "
         f"the page cache; medians of {report['repeats']} interleaved repeats, with the interval that holds the median "
-        "with at least 90%. Threads of a dataset: as many as DALI's.",
+        "with at least 90%. Threads of a dataset: one per core.",
         "",
         "| Data | images/s | times the files' | CPU ms per image |",
         "|---|---|---|---|",

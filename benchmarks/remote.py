@@ -40,7 +40,8 @@ def run(folder: str, endpoint: str | None, dali_threads: int | None, core: int) 
 
     Args:
         endpoint: the server of the objects; None: local files.
-        dali_threads: threads of DALI, which reads the objects; None: they are fetched here, and DALI has one thread.
+        dali_threads: threads of DALI, which reads the objects; None: they are fetched here, and DALI has the
+            loader's usual number of threads.
     """
     os.sched_setaffinity(0, {core})
     if endpoint is not None:
@@ -64,7 +65,7 @@ def run(folder: str, endpoint: str | None, dali_threads: int | None, core: int) 
         device="cpu",
         rank=0,
         world_size=1,
-        runtime=Runtime(num_threads=dali_threads or 1),
+        runtime=Runtime(num_threads=dali_threads),
     )
     with loader:
         batches = iter(loader)
