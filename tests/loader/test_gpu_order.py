@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -79,7 +80,7 @@ def test_label_vectors_cross_the_bus_from_pinned_memory(
         image_folder, batch_size=4, device="cpu", labels=LabelVectors(torch.rand(24, 7).numpy())
     )
     next(iter(loader))
-    batch = loader.last_batch
+    batch: Any = SimpleNamespace(**vars(loader.last_batch), maps=None)
     pinned = []
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: pinned.append(self.shape) or self)
     batch_targets.targets_of(batch, loader.spec)
