@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from dali_mixup.cli import app
 from dali_mixup.train import progress
 from dali_mixup.train.progress import Bar, Stopwatch
 
@@ -18,26 +20,25 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "dali_mixup", *arguments], capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("place", ["before", "after"])
-def test_quiet_leaves_the_result_alone(image_folder: Path, place: str) -> None:
+def test_quiet_leaves_the_result_alone(image_folder: Path) -> None:
     command = ["check", str(image_folder)]
-    loud = run(*command)
-    quiet = run(*(["--quiet", *command] if place == "before" else [*command, "--quiet"]))
-    assert quiet.returncode == loud.returncode == 0
-    assert quiet.stdout == loud.stdout and quiet.stderr == ""
+    loud, first, last = run(*command), run("--quiet", *command), run(*command, "--quiet")
+    for quiet in (first, last):
+        assert quiet.returncode == loud.returncode == 0
+        assert quiet.stdout == loud.stdout and quiet.stderr == ""
 
 
 def test_verbose_gives_lines_a_time_and_a_module(image_folder: Path, tmp_path: Path) -> None:
     command = ["preview", str(image_folder), "--out", str(tmp_path / "a.png"), "--device", "cpu"]
-    plain, verbose, quiet = run(*command), run(*command, "--verbose"), run(*command, "--quiet")
-    assert plain.returncode == verbose.returncode == quiet.returncode == 0
+    plain, verbose = run(*command), run(*command, "--verbose")
+    assert plain.returncode == verbose.returncode == 0
     assert " INFO dali_mixup: " in verbose.stderr and " INFO dali_mixup: " not in plain.stderr
-    assert plain.stderr and not quiet.stderr
+    assert "num_threads=" in plain.stderr
 
 
 def test_both_at_once_are_refused() -> None:
-    result = run("--quiet", "--verbose", "recipes", "list")
-    assert result.returncode == 2 and "--quiet and --verbose exclude each other" in result.stderr
+    result = CliRunner().invoke(app, ["--quiet", "--verbose", "recipes", "list"])
+    assert result.exit_code == 2 and "--quiet and --verbose exclude each other" in result.output
 
 
 def test_a_shell_can_complete_it() -> None:
@@ -67,11 +68,11 @@ def test_check_as_json_has_every_file(image_folder: Path, tmp_path: Path) -> Non
 
 
 def test_recipes_as_json() -> None:
-    listed = json.loads(run("recipes", "list", "--json").stdout)
+    listed = json.loads(CliRunner().invoke(app, ["recipes", "list", "--json"]).output)
     assert {"name": "deit-s", "epochs": 300, "top-1": 79.9}.items() <= next(
         row for row in listed if row["name"] == "deit-s"
     ).items()
-    shown = json.loads(run("recipes", "show", "deit-s", "--json").stdout)
+    shown = json.loads(CliRunner().invoke(app, ["recipes", "show", "deit-s", "--json"]).output)
     assert shown["training.epochs"] == 300 and shown["policy.methods"][0]["method"] == "mixup"
 
 
