@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from dali_mixup._graph.head import Head, look_at
-from dali_mixup._graph.look import Look, UnfitError, look
+from dali_mixup._graph.head import Head, look_at, look_in
+from dali_mixup._graph.look import Look, UnfitError
 from dali_mixup._graph.trial import Trial
 from dali_mixup.sources.bad_files import BadFile
 from dali_mixup.sources.base import Source
@@ -105,7 +105,7 @@ class Gate:
         looks: list[Look | UnfitError] = []
         for content in encoded:
             try:
-                looks.append(look(content, self.max_pixels))
+                looks.append(look_in(content, self.max_pixels))
             except UnfitError as error:
                 looks.append(error)
         return looks

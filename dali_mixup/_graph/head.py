@@ -33,14 +33,20 @@ class Head:
             UnfitError: the image must not reach the decoder.
         """
         read, size = read_start(path, longest_file(max_pixels), self._into)
-        content = self._bytes[:read]
-        if not _has_whole_header(content):
-            return None
-        try:
-            found, samples = parsed(content, size)
-        except Exception:  # the whole file tells why
-            return None
-        return checked(found, samples, max_pixels)
+        return _told_by(self._bytes[:read], size, max_pixels)
+
+
+def look_in(encoded: bytes | np.ndarray, max_pixels: int) -> Look:
+    """The header of an image in memory, of which the parser gets the beginning only if that tells: it copies what it
+    gets.
+
+    Raises:
+        UnfitError: the image must not reach the decoder.
+    """
+    beginning = (
+        np.frombuffer(encoded, np.uint8, min(LENGTH, len(encoded))) if len(encoded) else np.empty(0, np.uint8)
+    )
+    return _told_by(beginning, len(encoded), max_pixels) or look(encoded, max_pixels)
 
 
 def look_at(source: Source, index: int, max_pixels: int, head: Head | None = None) -> Look:
@@ -60,7 +66,18 @@ def look_at(source: Source, index: int, max_pixels: int, head: Head | None = Non
             found = None  # reading it whole is patient, and tells whether the file is to blame
         if found is not None:
             return found
-    return look(encoded_sample(source, index, max_pixels), max_pixels)
+    return look_in(encoded_sample(source, index, max_pixels), max_pixels)
+
+
+def _told_by(beginning: np.ndarray, size: int, max_pixels: int) -> Look | None:
+    """The header of an image of `size` bytes from its beginning; None if that does not tell."""
+    if not _has_whole_header(beginning):
+        return None
+    try:
+        found, samples = parsed(beginning, size)
+    except Exception:  # the whole image tells why
+        return None
+    return checked(found, samples, max_pixels)
 
 
 def _has_whole_header(content: np.ndarray) -> bool:

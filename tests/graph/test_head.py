@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from dali_mixup._graph import head as heads
-from dali_mixup._graph.head import Head, look_at
+from dali_mixup._graph.head import Head, look_at, look_in
 from dali_mixup._graph.look import Look, UnfitError, look
 from dali_mixup._graph.options import MAX_PIXELS
 from dali_mixup.sources import FileList
@@ -45,6 +45,32 @@ def test_sound_images(odd: Path, name: str, short: None) -> None:
     content = (odd / name).read_bytes()
     assert from_head(odd / name) in (None, whole(content))
     assert look_at(FileList([odd / name], [0]), 0, LIMIT, Head()) == whole(content)
+
+
+@pytest.mark.parametrize("name", [*SOUND, ROTATED, SILENT])
+def test_sound_images_in_memory(odd: Path, name: str, short: None) -> None:
+    content = (odd / name).read_bytes()
+    for given in (content, np.frombuffer(content, np.uint8)):
+        assert look_in(given, LIMIT) == whole(content)
+
+
+@pytest.mark.parametrize("kind", contents())
+def test_bad_images_in_memory(kind: str, short: None) -> None:
+    content = contents()[kind]
+    try:
+        found: Look | str = look_in(content, MAX_PIXELS)
+    except UnfitError as error:
+        found = str(error)
+    assert found == whole(content, MAX_PIXELS)
+
+
+def test_only_the_beginning_in_memory_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = encoded(picture(900, 900, 0), "JPEG")
+    given = []
+    parsed = heads.parsed
+    monkeypatch.setattr(heads, "parsed", lambda part, size: given.append(len(part)) or parsed(part, size))
+    assert len(content) > heads.LENGTH and look_in(content, LIMIT) == whole(content)
+    assert given == [heads.LENGTH]
 
 
 @pytest.mark.parametrize("kind", contents())
