@@ -32,6 +32,7 @@ extensions = [
     "sphinx_copybutton",
 ]
 exclude_patterns = ["upstream"]
+suppress_warnings = ["ref.python"]  # `epoch` is the name of several attributes; annotations link to one
 default_role = "code"  # docstrings mark code with single backticks
 
 myst_enable_extensions = ["colon_fence"]

@@ -17,7 +17,12 @@ from dali_mixup.bench.equal_work import Facts, examine, faults
 from dali_mixup.bench.work import Samples, Work
 
 WORK = Work(batch_size=64, threads=1, classes=40, image_size=96)
-WORKERS = [name for name, contender in CONTENDERS.items() if contender.role != "roofline"]
+# What Kornia compiles takes long, and once ended a worker process while two suites shared the compiler's cache.
+WORKERS = [
+    pytest.param(name, marks=pytest.mark.slow if name == "kornia" else ())
+    for name, contender in CONTENDERS.items()
+    if contender.role != "roofline"
+]
 
 
 @pytest.mark.parametrize("name", WORKERS)

@@ -171,6 +171,7 @@ def test_a_subcommand_is_listed_and_runs(checkout: Path) -> None:
     assert run(checkout, "-m", "dali_mixup", "where").stdout.startswith(str(checkout))
 
 
+@pytest.mark.slow
 def test_no_test_of_ours_asks_for_more_than_the_lists_say(checkout: Path) -> None:
     """The tests that go through every method and every command, and those of the rooms and of the page of methods."""
     whole_files = ["tests/cli/test_app.py", "tests/house/test_rooms.py", "tests/methods/test_docs.py"]

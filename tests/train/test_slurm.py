@@ -99,6 +99,7 @@ def test_a_run_that_fails_is_not_queued_again(cluster: Path) -> None:
     assert "no-such-recipe" in failed.stdout + failed.stderr
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_as_the_signal_comes_is_not_queued_again(
     cluster: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
