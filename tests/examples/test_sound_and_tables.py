@@ -54,6 +54,7 @@ def test_spectrograms_are_mixed_after_the_warm_up_as_the_plan_says(words_root: P
 
 
 def test_tables_are_learned_with_and_without_mixup(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("river")  # has no wheels for Python 3.10
     errors = example("tables.py")["main"](["--splits", "2", "--epochs", "8", "--alpha", "0.2"])
     assert list(errors) == ["wine", "breast cancer", "phishing"]
     most_frequent = {
