@@ -18,6 +18,7 @@ from dali_mixup.sources.classes import Classes, ClassMap, class_map, few
 from dali_mixup.sources.labels import checked_range, checked_shape, listed, numbered
 from dali_mixup.sources.names import PackedNames, name_bytes, packed
 from dali_mixup.sources.remarks import Remark, log_remarks
+from dali_mixup.sources.unwanted import rows_without
 from dali_mixup.sources.views import LabelView, View, position
 
 if TYPE_CHECKING:
@@ -258,20 +259,7 @@ class Source(ABC):
             ValueError: a name that is not in the data (a stale list must not go unnoticed), or no sample is left.
             TypeError: anything that is neither a name nor an index in [0, n).
         """
-        if isinstance(unwanted, (str, bytes)):
-            raise TypeError(f"exclude takes a list of names or indices, got one name: {unwanted!r}")
-        wanted = np.ones(len(self), dtype=bool)
-        names = set()
-        for item in unwanted:
-            if isinstance(item, (str, bytes, os.PathLike)):
-                names.add(os.fsdecode(item))
-            elif isinstance(item, (int, np.integer)) and not isinstance(item, bool) and 0 <= item < len(self):
-                wanted[item] = False
-            else:
-                raise TypeError(f"exclude takes names or indices in [0, {len(self)}), got {item!r}")
-        if names:
-            wanted[self._names.rows_of(names, self._prefix)] = False
-        return self.subset(np.flatnonzero(wanted))
+        return self.subset(rows_without(unwanted, self._names, self._prefix))
 
 
 class _Part(Source):

@@ -31,6 +31,7 @@ from dali_mixup.train.outcome import Outcome, TrainingError
 from dali_mixup.train.processes import any_of, gathered, processes, same_buffers
 from dali_mixup.train.progress import Bar, Stopwatch
 from dali_mixup.train.records import Records, epoch_line
+from dali_mixup.train.sentences import of_epoch, of_run
 from dali_mixup.train.setting_up import batch_size, channels_last, loaders, precision
 from dali_mixup.train.stopping import StopRequest
 from dali_mixup.train.validation import validated
@@ -214,11 +215,7 @@ class Run:
             None if self.learner.average is None else self._validate(self.learner.average.module),
             speed,
         )
-        ema = f" (EMA {line['ema_top1']:.2f})" if "ema_top1" in line else ""
-        self.console.print(
-            f"epoch {self.epoch}: loss {line['train_loss']:.4f}, val top-1 {line['val_top1']:.2f}{ema}, top-5 "
-            f"{line['val_top5']:.2f}, {speed[0]:.0f} img/s, {speed[1]:.0%} waiting for the loader"
-        )
+        self.console.print(of_epoch(self.epoch, line, *speed))
         return line
 
     def _validate(self, model: nn.Module) -> dict[str, float]:
@@ -236,14 +233,9 @@ class Run:
             )
 
     def _announce(self) -> None:
-        training, data = self.training, self.train_loader
-        amp = "off" if self.amp is None else str(self.amp).removeprefix("torch.")
-        self.console.print(
-            f"{self.recipe.title}\n"
-            f"{len(data.dataset)} training and {len(self.val_loader.dataset)} validation images of {data.num_classes} "
-            f"classes, {training.epochs} epochs, batch {training.batch_size}, {training.optimizer.name} with learning "
-            f"rate {training.learning_rate.base:.3g}, on {self.process.world_size} x {self.device.type}, amp {amp}"
-        )
+        devices = f"{self.process.world_size} x {self.device.type}"
+        self.console.print(self.recipe.title)
+        self.console.print(of_run(self.training, self.train_loader, self.val_loader, devices, self.amp))
         if self.step:
             self.console.print(f"resumed in epoch {self.epoch} after {self.step} steps")
 

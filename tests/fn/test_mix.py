@@ -6,80 +6,17 @@ it; and labels are unique, so the target of row i says the same. Both are compar
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
-from nvidia.dali import Pipeline, fn, pipeline_def, types
+from nvidia.dali import fn, pipeline_def
 
 from dali_mixup._decide.policy import GRANULARITIES, MixPolicy
 from dali_mixup._decide.schedule import Schedule
 from dali_mixup._graph.options import Output
 from dali_mixup.fn import mix
 from dali_mixup.methods import CutMix, MixUp
-
-ROWS, H, W = 7, 20, 34
-BOTH = (MixUp(0.8), CutMix(1.0))
-FLOAT = types.DALIDataType.FLOAT
-UNIT = Output(mean=0, std=255, channels_last=True)  # pixels in 0..1, in the layout that the images have
-
-Images = Callable[[int], np.ndarray]
-
-
-def white(step: int) -> np.ndarray:
-    """(ROWS, H, W, 3): image `step` mod ROWS is white, the others black."""
-    images = np.zeros((ROWS, H, W, 3), np.uint8)
-    images[step % ROWS] = 255
-    return images
-
-
-def noise(step: int) -> np.ndarray:
-    return np.random.RandomState(step).randint(0, 256, (ROWS, H, W, 3), dtype=np.uint8)
-
-
-def pipeline(
-    policy: MixPolicy | None,
-    images: Images = white,
-    labels: Callable[[int], np.ndarray] = lambda step: np.arange(ROWS, dtype=np.int32)[:, None],
-    conditionals: bool = False,
-    device_id: int | None = None,
-    layout: str = "HWC",
-    threads: int = 2,
-    prefetch: int = 2,
-    **arguments: Any,
-) -> Pipeline:
-    """A pipeline around mix(); without a policy it only normalises."""
-    defaults = {"num_classes": ROWS, "output": UNIT, "seed": 5, "image_size": (H, W)}
-
-    @pipeline_def(
-        batch_size=ROWS,
-        num_threads=threads,
-        device_id=device_id,
-        enable_conditionals=conditionals,
-        prefetch_queue_depth=prefetch,
-        enable_checkpointing=True,
-    )
-    def graph():  # type: ignore[no-untyped-def]
-        x = fn.external_source(
-            source=lambda i: images(i.iteration), batch=True, batch_info=True, layout=layout
-        )
-        y = fn.external_source(source=lambda i: labels(i.iteration), batch=True, batch_info=True)
-        if device_id is not None:
-            x = x.gpu()
-        if policy is None:
-            return fn.crop_mirror_normalize(x, mean=[0.0], std=[255.0], dtype=FLOAT, output_layout=layout), y
-        out, targets = mix(x, y, policy, **(defaults | {"layout": layout} | arguments))
-        return (out, *targets) if isinstance(targets, tuple) else (out, targets)
-
-    pipe = graph()
-    pipe.build()
-    return pipe
-
-
-def run(pipe: Pipeline, batches: int = ROWS) -> list[list[torch.Tensor]]:
-    return [[torch.from_dlpack(o.as_cpu().as_tensor()).clone() for o in pipe.run()] for _ in range(batches)]
+from tests.fn.mixing import BOTH, ROWS, UNIT, H, W, noise, pipeline, run
 
 
 class TestWeights:
@@ -243,60 +180,6 @@ class TestAddresses:
     def test_ranks_mix_differently(self) -> None:
         policy = MixPolicy(BOTH, granularity="sample")
         assert not torch.equal(run(pipeline(policy, rank=0), 1)[0][1], run(pipeline(policy, rank=1), 1)[0][1])
-
-
-class TestErrors:
-    @pytest.mark.parametrize("bad", [-1, ROWS, 1000])
-    def test_a_label_out_of_range_ends_the_run_with_its_value(self, bad: int) -> None:
-        def labels(step: int) -> np.ndarray:
-            y = np.arange(ROWS, dtype=np.int32)[:, None].copy()
-            y[3] = bad
-            return y
-
-        with pytest.raises(RuntimeError, match=rf"label {bad} is outside \[0, {ROWS}\)"):
-            run(pipeline(MixPolicy(MixUp()), labels=labels), 1)
-
-    @pytest.mark.parametrize(
-        ("arguments", "message"),
-        [
-            ({"num_classes": 0}, "num_classes=0"),
-            ({"targets": "soft"}, "'soft', expected one of 'dense', 'compact'"),
-            ({"layout": "NCHW"}, "'NCHW'"),
-            ({"image_size": 0}, "image_size=0"),
-            ({"image_size": (1, 2, 3)}, r"expected one number of pixels or \(height, width\)"),
-            ({"output": 255.0}, r"expected Output\(\.\.\.\)"),
-            ({"output": Output(dtype="bfloat16")}, "output has dtype='bfloat16'"),
-            ({"half_images": 1}, "half_images=1"),
-            ({"steps_per_epoch": 0}, "steps_per_epoch=0"),
-            ({"num_classes": None, "targets": "compact"}, "consists of class ids"),
-        ],
-    )
-    def test_bad_arguments_are_refused_when_the_graph_is_built(self, arguments: dict, message: str) -> None:
-        with pytest.raises((TypeError, ValueError), match=message):
-            pipeline(MixPolicy(MixUp()), **arguments)
-
-    @pytest.mark.parametrize("given", [(H + 8, W), (H - 8, W), (W, H), 16])
-    def test_another_size_than_the_images_have_ends_the_run_with_both(self, given: Any) -> None:
-        """Case 20: pixels and labels differed by up to 0.75."""
-        height, width = (given, given) if isinstance(given, int) else given
-        message = rf"{H} x {W} pixels.*image_size=\({height}, {width}\)"
-        with pytest.raises(RuntimeError, match=message):
-            run(pipeline(MixPolicy(CutMix(1.0)), image_size=given), 1)
-
-    def test_a_schedule_that_could_not_act_is_refused(self) -> None:
-        """Case 21: DALI's iterators do not tell a pipeline when an epoch ends."""
-        policy = MixPolicy(MixUp(), schedule=Schedule(stop=1))
-        with pytest.raises(ValueError, match="Give steps_per_epoch"):
-            pipeline(policy)
-
-    def test_a_stop_iteration_of_a_curve_does_not_pass_for_the_end_of_the_data(self) -> None:
-        policy = MixPolicy(MixUp(), schedule=Schedule(prob=lambda epoch: next(iter([1.0] * (epoch == 0)))))
-        with pytest.raises(RuntimeError, match="raised StopIteration"):
-            run(pipeline(policy, steps_per_epoch=1), 2)
-
-    def test_a_policy_is_needed(self) -> None:
-        with pytest.raises(TypeError, match="expected a MixPolicy"):
-            mix(None, None, None, image_size=1)  # type: ignore[arg-type]
 
 
 @pytest.mark.gpu

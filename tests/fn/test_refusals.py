@@ -1,0 +1,69 @@
+"""What fn.mix refuses, when the graph is built or when a batch does not fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._decide.schedule import Schedule
+from dali_mixup._graph.options import Output
+from dali_mixup.fn import mix
+from dali_mixup.methods import CutMix, MixUp
+from tests.fn.mixing import ROWS, H, W, pipeline, run
+
+
+class TestErrors:
+    @pytest.mark.parametrize("bad", [-1, ROWS, 1000])
+    def test_a_label_out_of_range_ends_the_run_with_its_value(self, bad: int) -> None:
+        def labels(step: int) -> np.ndarray:
+            y = np.arange(ROWS, dtype=np.int32)[:, None].copy()
+            y[3] = bad
+            return y
+
+        with pytest.raises(RuntimeError, match=rf"label {bad} is outside \[0, {ROWS}\)"):
+            run(pipeline(MixPolicy(MixUp()), labels=labels), 1)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"num_classes": 0}, "num_classes=0"),
+            ({"targets": "soft"}, "'soft', expected one of 'dense', 'compact'"),
+            ({"layout": "NCHW"}, "'NCHW'"),
+            ({"image_size": 0}, "image_size=0"),
+            ({"image_size": (1, 2, 3)}, r"expected one number of pixels or \(height, width\)"),
+            ({"output": 255.0}, r"expected Output\(\.\.\.\)"),
+            ({"output": Output(dtype="bfloat16")}, "output has dtype='bfloat16'"),
+            ({"half_images": 1}, "half_images=1"),
+            ({"steps_per_epoch": 0}, "steps_per_epoch=0"),
+            ({"num_classes": None, "targets": "compact"}, "consists of class ids"),
+        ],
+    )
+    def test_bad_arguments_are_refused_when_the_graph_is_built(self, arguments: dict, message: str) -> None:
+        with pytest.raises((TypeError, ValueError), match=message):
+            pipeline(MixPolicy(MixUp()), **arguments)
+
+    @pytest.mark.parametrize("given", [(H + 8, W), (H - 8, W), (W, H), 16])
+    def test_another_size_than_the_images_have_ends_the_run_with_both(self, given: Any) -> None:
+        """Case 20: pixels and labels differed by up to 0.75."""
+        height, width = (given, given) if isinstance(given, int) else given
+        message = rf"{H} x {W} pixels.*image_size=\({height}, {width}\)"
+        with pytest.raises(RuntimeError, match=message):
+            run(pipeline(MixPolicy(CutMix(1.0)), image_size=given), 1)
+
+    def test_a_schedule_that_could_not_act_is_refused(self) -> None:
+        """Case 21: DALI's iterators do not tell a pipeline when an epoch ends."""
+        policy = MixPolicy(MixUp(), schedule=Schedule(stop=1))
+        with pytest.raises(ValueError, match="Give steps_per_epoch"):
+            pipeline(policy)
+
+    def test_a_stop_iteration_of_a_curve_does_not_pass_for_the_end_of_the_data(self) -> None:
+        policy = MixPolicy(MixUp(), schedule=Schedule(prob=lambda epoch: next(iter([1.0] * (epoch == 0)))))
+        with pytest.raises(RuntimeError, match="raised StopIteration"):
+            run(pipeline(policy, steps_per_epoch=1), 2)
+
+    def test_a_policy_is_needed(self) -> None:
+        with pytest.raises(TypeError, match="expected a MixPolicy"):
+            mix(None, None, None, image_size=1)  # type: ignore[arg-type]
