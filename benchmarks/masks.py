@@ -1,6 +1,6 @@
 """What masks cost: decoding them by Pillow and by DALI, and a loader of images with masks against one with labels.
 
-    python benchmarks/masks.py                   # 400 drawn pairs, two cores: about 3 minutes
+    python -m benchmarks.masks                   # 400 drawn pairs, two cores: about 3 minutes
 
 Every case takes its turn in every repeat. Decoding is measured in CPU time of one thread; loaders run in processes of
 their own, with the files in the page cache.
@@ -19,6 +19,7 @@ import numpy as np
 import typer
 from PIL import Image
 
+from benchmarks.timed import timed
 from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.isolated import isolated
@@ -94,16 +95,7 @@ def rate(masked: bool, folder: Path, threads: int) -> tuple[float, float]:
         source = open_source(paths, masks=[masks_of(folder) / f"{index}.png" for index in range(len(source))])
     runtime = Runtime(num_threads=threads)
     given = {"batch_size": BATCH_SIZE, "device": "cpu", "rank": 0, "world_size": 1, "runtime": runtime}
-    with train_loader(source, policy=CutMix(), **given) as loader:
-        batches = iter(loader)
-        for _ in range(WARM_UP):
-            next(batches)
-        cpu, start = time.process_time(), time.perf_counter()
-        for _ in range(BATCHES):
-            float(next(batches)[0][0, 0, 0, 0])
-        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-    images = BATCHES * BATCH_SIZE
-    return images / seconds, 1000 * cpu / images
+    return timed(train_loader(source, policy=CutMix(), **given), WARM_UP, BATCHES, BATCH_SIZE)
 
 
 def masks_of(folder: Path) -> Path:

@@ -1,7 +1,7 @@
 """What the same photographs cost as files, as Hugging Face datasets, in Parquet, and through a Dataset's own code.
 
-    python benchmarks/objects.py                  # 1000 drawn images, two cores: about 5 minutes
-    python benchmarks/objects.py --repeats 0      # writes the page from the report of before
+    python -m benchmarks.objects                  # 1000 drawn images, two cores: about 5 minutes
+    python -m benchmarks.objects --repeats 0      # writes the page from the report of before
 
 Every form takes its turn in every repeat, each in a process of its own, with the files in the page cache. A second
 table has the time of random reads alone, Parquet's row groups among them.
@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from benchmarks.timed import timed
 from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.isolated import isolated
@@ -128,16 +129,7 @@ def rate(form: str, folder: Path, threads: int) -> tuple[float, float]:
         rank=0,
         world_size=1,
     )
-    with loader:
-        batches = iter(loader)
-        for _ in range(WARM_UP):
-            next(batches)
-        cpu, start = time.process_time(), time.perf_counter()
-        for _ in range(BATCHES):
-            float(next(batches)[0][0, 0, 0, 0])
-        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-    images = BATCHES * BATCH_SIZE
-    return images / seconds, 1000 * cpu / images
+    return timed(loader, WARM_UP, BATCHES, BATCH_SIZE)
 
 
 def random_reads(form: str, folder: Path) -> float:

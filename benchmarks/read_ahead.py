@@ -1,7 +1,7 @@
 """The gain of `read_ahead` on high-latency storage, and its cost if the files are in memory.
 
-    python benchmarks/read_ahead.py                                    # 2000 drawn images on the local disk
-    python benchmarks/read_ahead.py --on nfs=/mnt/imagenet/train       # any other storage, beside it
+    python -m benchmarks.read_ahead                                    # 2000 drawn images on the local disk
+    python -m benchmarks.read_ahead --on nfs=/mnt/imagenet/train       # any other storage, beside it
 
 Every folder given with --on NAME=FOLDER holds class folders of images, or tar shards. On each, loaders with different
 threads and `read_ahead` take turns, each in a process of its own, with the page cache cold (the kernel was asked to
@@ -9,7 +9,7 @@ drop the files) and warm. `slow_storage.c` adds latency to a folder if no slow s
 numbers used it as follows:
 
     ./slow_storage FOLDER 5 MOUNTED &
-    python benchmarks/read_ahead.py --on "late files=MOUNTED/files" --on "late shards=MOUNTED/shards"
+    python -m benchmarks.read_ahead --on "late files=MOUNTED/files" --on "late shards=MOUNTED/shards"
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmarks.timed import timed
 from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.isolated import isolated
@@ -65,16 +66,8 @@ def run(folder: str, state: str, arguments: dict[str, int]) -> tuple[float, floa
         raise ValueError(f"{folder} has {len(loader.dataset)} images, too few for {BATCHES} batches")
     prepare([(file, 0) for file in files], state)
     read = _from_storage()
-    with loader:
-        batches = iter(loader)
-        for _ in range(WARM_UP):
-            next(batches)
-        cpu, start = time.process_time(), time.perf_counter()
-        for _ in range(BATCHES):
-            float(next(batches)[0][0, 0, 0, 0])
-        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-    images = BATCHES * BATCH_SIZE
-    return images / seconds, 1000 * cpu / images, (_from_storage() - read) / 1e6
+    rate, cpu = timed(loader, WARM_UP, BATCHES, BATCH_SIZE)
+    return rate, cpu, (_from_storage() - read) / 1e6
 
 
 def measured(folder: str, state: str, threads: int, repeats: int) -> dict[str, Any]:

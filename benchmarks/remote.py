@@ -1,7 +1,7 @@
 """Training data in an object store beside the same files on the local disk, by the delay of the store's answers.
 
-    python benchmarks/remote.py                       # 2000 drawn images; 5, 20 and 50 ms; about 10 minutes
-    python benchmarks/remote.py --delays 0,5 --repeats 3
+    python -m benchmarks.remote                       # 2000 drawn images; 5, 20 and 50 ms; about 10 minutes
+    python -m benchmarks.remote --delays 0,5 --repeats 3
 
 One core runs the loader and another one the server (`slow_objects.py`), so that neither takes the other's time. The
 local files are in the page cache. Loaders take turns, each in a process of its own. "DALI's reader" is the same loader
@@ -15,7 +15,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Annotated, Any
 import psutil
 import typer
 
+from benchmarks.timed import timed
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.isolated import isolated
 from dali_mixup.bench.page_cache import prepare
@@ -67,16 +67,7 @@ def run(folder: str, endpoint: str | None, dali_threads: int | None, core: int) 
         world_size=1,
         runtime=Runtime(num_threads=dali_threads),
     )
-    with loader:
-        batches = iter(loader)
-        for _ in range(WARM_UP):
-            next(batches)
-        cpu, start = time.process_time(), time.perf_counter()
-        for _ in range(BATCHES):
-            float(next(batches)[0][0, 0, 0, 0])
-        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-    images = BATCHES * BATCH_SIZE
-    return images / seconds, 1000 * cpu / images
+    return timed(loader, WARM_UP, BATCHES, BATCH_SIZE)
 
 
 @contextmanager

@@ -55,13 +55,18 @@ def check_ids(labels: Sequence[np.ndarray], num_classes: int) -> np.ndarray:
             "integer class id per image (for one-hot, multi-hot or regression vectors leave num_classes out)"
         )
     values = np.array([int(label.reshape(())) for label in labels], np.int64)
-    bad = values[(values < 0) | (values >= num_classes)]
+    refuse_ids_outside(values, num_classes)
+    return values
+
+
+def refuse_ids_outside(ids: np.ndarray, num_classes: int, owner: str = "") -> None:
+    """Raise ValueError for class ids (N,) outside [0, num_classes); `owner` begins its message."""
+    bad = ids[(ids < 0) | (ids >= num_classes)]
     if len(bad):
         raise ValueError(
-            f"label {int(bad[0])} is outside [0, {num_classes}); {len(bad)} of {len(values)} labels in this batch "
-            f"are. Give num_classes >= {int(values.max()) + 1}, or correct the labels"
+            f"{owner}label {int(bad[0])} is outside [0, {num_classes}); {len(bad)} of {len(ids)} labels in this batch "
+            f"are. Give num_classes >= {int(ids.max()) + 1}, or correct the labels"
         )
-    return values
 
 
 def check_vectors(labels: Sequence[np.ndarray]) -> None:

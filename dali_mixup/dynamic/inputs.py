@@ -10,6 +10,7 @@ from nvidia.dali.experimental import dynamic as ndd
 
 from dali_mixup._apply.validity import refuse_invalid
 from dali_mixup._decide.plan import MixPlan
+from dali_mixup._graph.inputs import refuse_ids_outside
 
 Batch = Any  # of dynamic mode: DALI has no types
 
@@ -107,12 +108,7 @@ def checked_labels(labels: Any, rows: int, num_classes: int | None) -> np.ndarra
             "id per image (for one-hot, multi-hot or regression vectors leave num_classes out)"
         )
     ids = values.reshape(-1)
-    bad = ids[(ids < 0) | (ids >= num_classes)]
-    if len(bad):
-        raise ValueError(
-            f"mix: label {int(bad[0])} is outside [0, {num_classes}); {len(bad)} of {len(ids)} labels in this batch "
-            f"are. Give num_classes >= {int(ids.max()) + 1}, or correct the labels"
-        )
+    refuse_ids_outside(ids, num_classes, "mix: ")
     return ids
 
 

@@ -17,7 +17,7 @@ from dali_mixup.bench.equal_work import Facts, examine, faults
 from dali_mixup.bench.work import Samples, Work
 
 WORK = Work(batch_size=64, threads=1, classes=40, image_size=96)
-# What Kornia compiles takes long, and once ended a worker process while two suites shared the compiler's cache.
+# Kornia's operations are compiled, which takes long; while two suites ran at once, a worker process died of it.
 WORKERS = [
     pytest.param(name, marks=pytest.mark.slow if name == "kornia" else ())
     for name, contender in CONTENDERS.items()
