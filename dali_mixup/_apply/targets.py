@@ -79,9 +79,13 @@ def _check_ids(num_classes: int, integers: bool, dtype: Any, low: int, high: int
             "or no num_classes for vectors"
         )
     if low < 0 or high >= num_classes:
+        hint = (
+            "an unlabelled partner, of partners=Pool(...), has no target"
+            if low < 0
+            else f"give num_classes >= {high + 1}, or correct the labels"
+        )
         raise ValueError(
-            f"{OWNER}: class ids from {low} to {high}, expected them in [0, {num_classes}); an unlabelled partner, of "
-            "partners=Pool(...), has no target"
+            f"{OWNER}: class ids from {low} to {high}, expected them in [0, {num_classes}); {hint}"
         )
 
 

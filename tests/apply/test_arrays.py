@@ -210,6 +210,7 @@ class TestRefused:
             ([np.zeros(3), np.zeros(3)], TypeError, "np.stack"),
             ([[1.0, 2.0], [3.0]], TypeError, "list"),
             (np.array(["a", "b"]), TypeError, "expected numbers"),
+            (np.ma.masked_array(np.zeros((2, 3)), mask=True), TypeError, r"masked array.*x\.filled\(0\)"),
             (np.zeros((3, 4)), ValueError, r"shape \(3, 4\).*2 rows"),
             (np.float64(3), TypeError, "float64"),
             (np.zeros(()), ValueError, "2 rows"),

@@ -81,6 +81,8 @@ def test_labels_beyond_the_batch() -> None:
     assert plan.targets(torch.tensor([0, 1]), 3, others=torch.tensor([1, 2])).tolist() == expected
     with pytest.raises(ValueError, match=r"class ids from -1.*Pool"):
         plan.targets(np.array([0, 1]), 3, others=np.array([1, -1]))
+    with pytest.raises(ValueError, match=r"class ids from 0 to 3.*num_classes >= 4, or correct"):
+        plan.targets(np.array([0, 1]), 3, others=np.array([1, 3]))
 
 
 @pytest.mark.parametrize(
