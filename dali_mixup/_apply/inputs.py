@@ -19,7 +19,7 @@ def check_array(x: np.ndarray) -> None:
         raise TypeError(unequal(f"an array of {len(x)} objects" if x.ndim else "an object"))
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError(
-            f"{OWNER}: x is a masked array, whose mask mixing would lose; fill it first, as x.filled(0) does"
+            f"{OWNER}: x is a masked array, whose mask would be lost; fill it first, as x.filled(0) does"
         )
     if x.dtype.kind not in "biufc":
         raise TypeError(f"{OWNER}: x is an array of {x.dtype}, expected numbers")
