@@ -26,6 +26,7 @@ ROOMS = (
     "fn",
     "dynamic",
     "_loader",
+    "losses",
     "latent",
     "sound",
     "integrations",
@@ -44,7 +45,6 @@ SMALL = {
     "_repr",
     "_seeding",
     "_version",
-    "losses",
     "targets",
     "viewing",
 }

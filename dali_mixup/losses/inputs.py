@@ -1,0 +1,74 @@
+"""What all losses take: logits beside targets of any form; their checks and their precision."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from dali_mixup.targets import MixedTargets
+
+Targets = Tensor | MixedTargets
+Reduction = Literal["mean", "sum", "none"]
+
+
+def dense_targets(targets: Targets, num_classes: int) -> Tensor:
+    """(N, num_classes) soft labels from targets of any form: float tensors unchanged, the others as float32.
+
+    Raises:
+        ValueError: a float tensor that is not (N, num_classes).
+    """
+    if isinstance(targets, MixedTargets):
+        return targets.dense(num_classes)
+    if not targets.is_floating_point():
+        return as_compact(targets).dense(num_classes)
+    if targets.dim() != 2 or targets.shape[1] != num_classes:
+        raise ValueError(
+            f"soft targets of shape {tuple(targets.shape)} with {num_classes} classes, expected (N, {num_classes})"
+        )
+    return targets
+
+
+def widened(logits: Tensor) -> Tensor:
+    return logits if logits.dtype == torch.float64 else logits.float()
+
+
+def as_compact(targets: Targets) -> MixedTargets:
+    if isinstance(targets, MixedTargets):
+        return targets
+    return MixedTargets(targets.unsqueeze(1), torch.ones_like(targets, dtype=torch.float32).unsqueeze(1))
+
+
+def reduced(values: Tensor, reduction: Reduction) -> Tensor:
+    if reduction == "none":
+        return values
+    return values.mean() if reduction == "mean" else values.sum()
+
+
+def check_pair(owner: str, logits: Tensor, targets: Targets) -> None:
+    if logits.dim() != 2 or not logits.is_floating_point():
+        raise ValueError(
+            f"{owner}: logits of shape {tuple(logits.shape)}, {logits.dtype}, expected (N, C) floating. Flatten "
+            "positions or tuples into the rows first"
+        )
+    if isinstance(targets, MixedTargets):
+        if len(targets) != logits.shape[0]:
+            raise ValueError(
+                f"{owner}: MixedTargets of {len(targets)} rows for {logits.shape[0]} rows of logits"
+            )
+    elif targets.is_floating_point():
+        if targets.shape != logits.shape:
+            raise ValueError(
+                f"{owner}: soft targets of shape {tuple(targets.shape)} for logits of shape {tuple(logits.shape)}, "
+                "expected the same shape"
+            )
+    elif targets.dtype != torch.int64:
+        raise TypeError(
+            f"{owner}: integer targets are {targets.dtype}, expected torch.int64: use targets.long()"
+        )
+    elif targets.shape != logits.shape[:1]:
+        raise ValueError(
+            f"{owner}: labels of shape {tuple(targets.shape)} for logits of shape {tuple(logits.shape)}, expected "
+            f"({logits.shape[0]},)"
+        )
