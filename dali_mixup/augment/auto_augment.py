@@ -1,4 +1,4 @@
-"""AutoAugment (Cubuk et al. 2018, arXiv:1805.09501): policies of timm and torchvision, and DeiT-III's 3-Augment.
+"""AutoAugment (Cubuk et al. 2018, arXiv:1805.09501) with timm's policies and laws, and DeiT-III's 3-Augment.
 
 A policy is a list of sub-policies, of which an image draws one; each of its operations is applied with a probability
 of its own. NumPy only.
@@ -13,11 +13,8 @@ import numpy as np
 
 from dali_mixup._checks import choice, number
 from dali_mixup.augment.levels_timm import LEVELS, signs
-from dali_mixup.augment.levels_torchvision import Scale, values
 from dali_mixup.augment.operations import Actions, Kernel, kernels_of
-from dali_mixup.augment.policies import TIMM, TORCHVISION_IMAGENET
-
-BINS = 10
+from dali_mixup.augment.policies import TIMM
 
 
 @dataclass(frozen=True)
@@ -81,41 +78,5 @@ class AutoAugment:
                     fraction = np.clip(magnitude + self.std * noise, 0, 10) / 10
                     drawn = level(fraction, sign, shade, height, width)
                     actions.put((chosen == i) & (uniform < prob), operation, drawn, height, width)
-            layers.append(actions)
-        return layers
-
-
-SCALES: dict[str, Scale] = {
-    "ShearX": Scale("ShearX", np.linspace(0, 0.3, BINS), signed=True),
-    "Rotate": Scale("Rotate", np.linspace(0, 30, BINS), signed=True),
-    "Color": Scale("Color", np.linspace(0, 0.9, BINS), signed=True, around=1),
-    "Contrast": Scale("Contrast", np.linspace(0, 0.9, BINS), signed=True, around=1),
-    "Sharpness": Scale("Sharpness", np.linspace(0, 0.9, BINS), signed=True, around=1),
-    "Posterize": Scale("Posterize", 8 - np.round(np.arange(BINS) / ((BINS - 1) / 4))),
-    "Solarize": Scale("Solarize", np.linspace(255, 0, BINS)),
-    "AutoContrast": Scale("AutoContrast"),
-    "Equalize": Scale("Equalize"),
-    "Invert": Scale("Invert"),
-}
-
-
-@dataclass(frozen=True)
-class TorchvisionAutoAugment:
-    """torchvision's AutoAugment with its ImageNet policy: timm's "original" at other strengths."""
-
-    @property
-    def layers(self) -> tuple[frozenset[Kernel], ...]:
-        return tuple(kernels_of(sub[i][0] for sub in TORCHVISION_IMAGENET) for i in range(2))
-
-    def draw(self, rng: np.random.RandomState, rows: int, height: int, width: int) -> list[Actions]:
-        chosen = rng.randint(len(TORCHVISION_IMAGENET), size=rows)
-        layers = []
-        for layer in range(2):
-            actions = Actions.none(rows)
-            uniform, negative = rng.random_sample(rows), rng.randint(2, size=rows) == 1
-            for i, sub in enumerate(TORCHVISION_IMAGENET):
-                name, prob, magnitude = sub[layer]
-                drawn = values(SCALES[name], np.full(rows, magnitude), negative)
-                actions.put((chosen == i) & (uniform < prob), SCALES[name].operation, drawn, height, width)
             layers.append(actions)
         return layers

@@ -42,5 +42,6 @@ class TrivialAugmentWide:
         chosen, bins = rng.randint(len(SCALES), size=rows), rng.randint(BINS, size=rows)
         negative = rng.randint(2, size=rows) == 1
         for i, scale in enumerate(SCALES.values()):
-            actions.put(chosen == i, scale.operation, values(scale, bins, negative), height, width)
+            drawn = values(scale, bins, negative, height, width)
+            actions.put(chosen == i, scale.operation, drawn, height, width)
         return [actions]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,14 @@ import torch
 from PIL import Image
 from scipy import stats
 from timm.data import auto_augment as timm
-from torchvision.transforms import AutoAugment as TorchvisionAutoAugment
-from torchvision.transforms import TrivialAugmentWide, autoaugment
+from torchvision.transforms import AutoAugmentPolicy, autoaugment
 
+from dali_mixup.augment.levels_torchvision import Scale, values
 from dali_mixup.augment.operations import OPERATIONS, Actions, Kernel
 from dali_mixup.augment.parse import auto_augmentation
+from dali_mixup.augment.policies import TORCHVISION
+from dali_mixup.augment.torchvision_augment import AUTO, RAND
+from dali_mixup.augment.trivial_augment import SCALES
 
 ALPHA = 1e-4
 HEIGHT, WIDTH = 200, 320
@@ -152,9 +156,14 @@ def test_timm_draws_the_same(text: str) -> None:
     assert_same_law(ours(text), of_calls(of_timm(text, ROWS)))
 
 
-@pytest.mark.parametrize(
-    ("text", "transform"), [("ta_wide", TrivialAugmentWide()), ("imagenet", TorchvisionAutoAugment())]
-)
+OF_TORCHVISION = {
+    "ra": autoaugment.RandAugment(),
+    "ta_wide": autoaugment.TrivialAugmentWide(),
+    **{name: autoaugment.AutoAugment(AutoAugmentPolicy(name)) for name in TORCHVISION},
+}
+
+
+@pytest.mark.parametrize(("text", "transform"), OF_TORCHVISION.items(), ids=list(OF_TORCHVISION))
 def test_torchvision_draws_the_same(text: str, transform: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     log: list[tuple[str, float]] = []
 
@@ -175,6 +184,40 @@ def test_torchvision_draws_the_same(text: str, transform: Any, monkeypatch: pyte
         transform(image)
         calls.append(list(log))
     assert_same_law(ours(text), of_calls(calls))
+
+
+@pytest.mark.parametrize("policy", list(AutoAugmentPolicy), ids=lambda policy: policy.value)
+def test_a_policy_is_torchvisions_line_by_line(policy: AutoAugmentPolicy) -> None:
+    theirs = autoaugment.AutoAugment(policy).policies
+    with_strength = [[(name, prob, level or 0) for name, prob, level in sub] for sub in theirs]
+    ours = TORCHVISION[policy.value]
+    without = [[(n, p, m if AUTO[n].bins is not None else 0) for n, p, m in sub] for sub in ours]
+    assert without == with_strength
+
+
+@pytest.mark.parametrize(
+    ("scales", "space"),
+    [
+        (AUTO, lambda size: autoaugment.AutoAugment()._augmentation_space(10, size)),
+        (RAND, lambda size: autoaugment.RandAugment()._augmentation_space(31, size)),
+        (SCALES, lambda size: autoaugment.TrivialAugmentWide()._augmentation_space(31)),
+    ],
+    ids=["AutoAugment", "RandAugment", "TrivialAugmentWide"],
+)
+@pytest.mark.parametrize("size", [(HEIGHT, WIDTH), (1, 32), (331, 1000)])
+def test_every_strength_is_torchvisions(scales: dict[str, Scale], space: Any, size: tuple[int, int]) -> None:
+    theirs = space(size)
+    assert set(scales) - {"Identity"} == set(theirs) - {"Identity"}
+    for name, (strengths, signed) in theirs.items():
+        expected = np.atleast_1d(strengths.double().numpy())
+        around = 1 if name in ("Brightness", "Color", "Contrast", "Sharpness") else 0
+        for negative in (False, True):
+            bins = np.arange(len(expected))
+            assert scales[name].whole == name.startswith("Translate")
+            # Not truncated: bin 15 of TrivialAugmentWide is 15.999999 in torch's float32, and 16 here.
+            made = values(replace(scales[name], whole=False), bins, np.full(len(bins), negative), *size)
+            sign = -1 if negative and signed else 1
+            np.testing.assert_allclose(made, around + sign * expected, atol=2e-5, err_msg=name)
 
 
 def test_half_of_timms_operations_are_left_out() -> None:
@@ -201,6 +244,11 @@ def test_half_of_timms_operations_are_left_out() -> None:
         ("autoaugment", "'autoaugment' is not known"),
         ("ta_wid", "did you mean 'ta_wide'"),
         ("randm9", "'randm9' is not known"),
+        ("ra-m9", "the part 'm9' is not understood; 'ra' has no parts"),
+        ("svhn-mstd0.5", "'mstd0.5'"),
+        ("cifar100", "did you mean 'cifar10'"),
+        ("RA", "'RA' is not known"),
+        ("", "'' is not known"),
     ],
 )
 def test_a_string_that_is_not_understood_is_refused_with_its_bad_part(text: str, part: str) -> None:

@@ -34,6 +34,9 @@ STRINGS = (
     "v0r",
     "3a",
     "imagenet",
+    "cifar10",
+    "svhn",
+    "ra",
     "ta_wide",
 )
 OPTIONS: list[dict[str, Any]] = [
