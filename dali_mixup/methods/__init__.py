@@ -8,6 +8,7 @@ from dali_mixup.methods.base import Method as Method
 from dali_mixup.methods.by_map import MapMethod as MapMethod
 from dali_mixup.methods.classmix import ClassMix as ClassMix
 from dali_mixup.methods.cutmix import CutMix as CutMix
+from dali_mixup.methods.dcutmix import DCutMix as DCutMix
 from dali_mixup.methods.fmix import FMix as FMix
 from dali_mixup.methods.gmix import GMix as GMix
 from dali_mixup.methods.gridmix import GridMix as GridMix
