@@ -10,7 +10,9 @@ from dali_mixup._version import __version__
 if TYPE_CHECKING:
     from dali_mixup import latent, losses, methods, sound
     from dali_mixup._decide.alternation import Alternation
-    from dali_mixup._decide.partners import Neighbours, OtherClass, Pool, SameClass
+    from dali_mixup._decide.from_data import Balanced, Neighbours
+    from dali_mixup._decide.label_distance import LabelDistance
+    from dali_mixup._decide.partners import OtherClass, Pool, SameClass
     from dali_mixup._decide.plan import MixPlan
     from dali_mixup._decide.policy import MixPolicy
     from dali_mixup._decide.relabel import CorruptLabels, LabelVectors
@@ -36,10 +38,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Alternation",
     "BadFileError",
+    "Balanced",
     "ClassGroups",
     "CorruptLabels",
     "CutMix",
     "HandOver",
+    "LabelDistance",
     "LabelVectors",
     "MixLoader",
     "MixPlan",
@@ -84,10 +88,12 @@ _MODULES = ("dynamic", "fn", "latent", "losses", "methods", "sound")
 _HOME = {
     "Alternation": "_decide.alternation",
     "BadFileError": "sources",
+    "Balanced": "_decide.from_data",
     "ClassGroups": "_epochs.orders",
     "CorruptLabels": "_decide.relabel",
     "CutMix": "methods",
     "HandOver": "_loader.companions",
+    "LabelDistance": "_decide.label_distance",
     "LabelVectors": "_decide.relabel",
     "MixLoader": "_loader.loader",
     "MixPlan": "_decide.plan",
@@ -96,7 +102,7 @@ _HOME = {
     "MixUp": "methods",
     "MixedTargets": "targets",
     "Mixer": "integrations.dataloader",
-    "Neighbours": "_decide.partners",
+    "Neighbours": "_decide.from_data",
     "OtherClass": "_decide.partners",
     "Output": "_graph.options",
     "Pool": "_decide.partners",

@@ -67,7 +67,7 @@ def check_values(plan: MixPlan, more: int | None) -> None:
     rows = len(plan) + (more or 0)
     if more is None and (plan.partners >= rows).any():
         raise ValueError(
-            f"{OWNER}: the plan has partners beyond its {rows} rows, from Neighbours or Pool; give them as others="
+            f"{OWNER}: the plan has partners beyond its {rows} rows, as Neighbours and Pool give; pass them as others="
         )
     height, width = plan.size or (1, 1)
     refuse_invalid(plan, height, width, rows)

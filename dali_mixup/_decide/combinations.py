@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from dali_mixup._checks import integer
-from dali_mixup._decide.partners import PartnerRule, Pool
+from dali_mixup._decide.partner_rule import PartnerRule
+from dali_mixup._decide.partners import Pool
 from dali_mixup._decide.remix import Remix
 from dali_mixup.methods import Form, Method
 
@@ -14,7 +17,15 @@ if TYPE_CHECKING:
     from dali_mixup._decide.policy import MixPolicy
 
 
-def refuse_pairing(rule: PartnerRule, columns: int, granularity: str) -> None:
+def refuse_clashes(policy: MixPolicy) -> None:
+    """Raise ValueError for settings of a policy, each of them checked, that do not go together."""
+    _refuse_pairing(policy.rule, policy.columns, policy.granularity)
+    _refuse_remix(policy.remix, policy.rule, policy.all_methods)
+    if policy.label_mixing == "union":
+        _refuse_union(policy.label_smoothing, policy.remix, policy.rule, policy.all_methods)
+
+
+def _refuse_pairing(rule: PartnerRule, columns: int, granularity: str) -> None:
     """Raise ValueError for a partner rule that cannot give what the methods and the granularity need."""
     many = columns > 2
     if granularity == "pair" and (many or not rule.pairable):
@@ -29,7 +40,7 @@ def refuse_pairing(rule: PartnerRule, columns: int, granularity: str) -> None:
         )
 
 
-def refuse_remix(remix: Remix | None, rule: PartnerRule, methods: Sequence[Method]) -> None:
+def _refuse_remix(remix: Remix | None, rule: PartnerRule, methods: Sequence[Method]) -> None:
     """Raise ValueError for settings that Remix cannot be used with."""
     if remix is None:
         return
@@ -38,6 +49,7 @@ def refuse_remix(remix: Remix | None, rule: PartnerRule, methods: Sequence[Metho
     wrong = (
         (columns > 2, f"the methods combine {columns} images, Remix weighs two labels"),
         (isinstance(rule, Pool), "the unlabelled samples of a Pool have no class to count"),
+        (rule.by_value, "the labels of LabelDistance are numbers, not classes to count"),
         (bool(mapped), f"{mapped} sets the label weights too"),
     )
     for refused, why in wrong:
@@ -45,7 +57,7 @@ def refuse_remix(remix: Remix | None, rule: PartnerRule, methods: Sequence[Metho
             raise ValueError(f"MixPolicy: remix={remix!r} is not possible: {why}; leave one of them out")
 
 
-def refuse_union(smoothing: float, remix: Remix | None, rule: PartnerRule, methods: Sequence[Method]) -> None:
+def _refuse_union(smoothing: float, remix: Remix | None, rule: PartnerRule, methods: Sequence[Method]) -> None:
     """Raise ValueError for settings that have no meaning where a row has all labels of its images."""
     mapped = [m for m in methods if getattr(m, "label_map", "identity") != "identity"]
     wrong = (
@@ -74,11 +86,26 @@ def refuse_what_loaders_give(owner: str, policy: MixPolicy) -> None:
         raise ValueError(
             f"{owner}: partners={policy.partners!r} are read in addition to the batch, which only the loaders do; "
             "expected partners of the batch, such as 'permutation'"
+            + (" or LabelDistance(bandwidth, within='batch')" if policy.rule.by_value else "")
         )
     if policy.needs_maps:
         raise ValueError(
             f"{owner}: {policy!r} has a method that needs the class of every pixel, which only the loaders give; "
             "expected methods such as CutMix, or train_loader(open_source(images, masks=...))"
+        )
+
+
+def refuse_missing(policy: MixPolicy, labels: np.ndarray | None, others: np.ndarray | None) -> None:
+    """Raise ValueError for a plan without the labels or the rows beyond the batch that its policy needs."""
+    if labels is None and (policy.needs_ids or policy.rule.by_value):
+        raise ValueError(
+            f"MixPolicy.plan: partners={policy.partners!r}, remix={policy.remix!r} need labels: give labels=, the "
+            f"{'numbers' if policy.rule.by_value else 'class ids'} of the batch, as the loaders and fn.mix do"
+        )
+    if (others is not None) != policy.rule.beyond_batch:
+        raise ValueError(
+            f"MixPolicy.plan: others={'...' if others is not None else None} with partners={policy.partners!r}; rows "
+            "beyond the batch belong to Balanced, LabelDistance, Neighbours and Pool; the loaders pass them"
         )
 
 

@@ -1,73 +1,17 @@
-"""Partner rules: they draw tables of row indices for one batch, and carry the data they need."""
+"""Partner rules within a batch, and the names of those that need no data."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 
-from dali_mixup._checks import table
+from dali_mixup._decide.from_data import Balanced
+from dali_mixup._decide.partner_rule import PartnerRule
 from dali_mixup._decide.unlabelled import Unlabelled
-from dali_mixup._repr import short
 
-Name = Literal["permutation", "derangement", "flip", "roll", "same_class", "other_class"]
-
-
-class PartnerRule(ABC):
-    """A rule by which the rows of a batch choose their partners.
-
-    Attributes:
-        name: set for a rule that needs no data; such a rule may be given by its name.
-        pairable: whether it can join the rows in pairs, each row the partner of the other.
-        single: whether it gives only one partner per row, so that methods of more than two images cannot use it.
-        by_label: whether it needs class ids, which must then be known before the images are decoded.
-        beyond_batch: whether partners may lie outside the batch: a loader reads and decodes them as well.
-    """
-
-    name: ClassVar[str] = ""
-    pairable: ClassVar[bool] = False
-    single: ClassVar[bool] = False
-    by_label: ClassVar[bool] = False
-    beyond_batch: ClassVar[bool] = False
-
-    def columns(
-        self,
-        rng: np.random.RandomState,
-        rows: int,
-        count: int,
-        labels: np.ndarray | None = None,
-        others: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """(rows, count) int64 partner rows, each column drawn independently.
-
-        Args:
-            labels: (rows,) class ids, for rules with `by_label`.
-            others: rows beyond the batch, for rules with `beyond_batch`.
-        """
-        return np.stack([self._column(rng, rows, j, labels, others) for j in range(count)], axis=1)
-
-    @abstractmethod
-    def _column(
-        self,
-        rng: np.random.RandomState,
-        rows: int,
-        j: int,
-        labels: np.ndarray | None,
-        others: np.ndarray | None,
-    ) -> np.ndarray: ...
-
-    def pairs(self, rng: np.random.RandomState, rows: int) -> np.ndarray:
-        """(rows, 1) partner rows in which partner[partner[i]] == i, uniform at random: for `pairable` rules.
-
-        The odd row of an odd batch is its own partner, so derangement and permutation are the same here.
-        """
-        shuffled = rng.permutation(rows)
-        partner = np.arange(rows)
-        first, second = shuffled[: rows // 2], shuffled[rows // 2 : rows // 2 * 2]
-        partner[first], partner[second] = second, first
-        return partner[:, None]
+Name = Literal["permutation", "derangement", "flip", "roll", "same_class", "other_class", "balanced"]
 
 
 @dataclass(frozen=True)
@@ -145,51 +89,6 @@ class OtherClass(PartnerRule):
         return _by_label(rng, labels, same=False)
 
 
-@dataclass(frozen=True, eq=False)  # arrays have no equality
-class Neighbours(PartnerRule):
-    """Samples drawn uniformly from each row's own line of a table, for example its nearest neighbours in feature space.
-
-    The partners are not rows of the batch: they are read and decoded too, so a batch costs `policy.columns` times as
-    much. For loaders only.
-
-    Args:
-        table: (samples, m) sample indices >= 0, m >= 1: line i lists the candidates of sample i.
-
-    Raises:
-        TypeError, ValueError: not such a table; at the loader: a number of lines other than the number of samples, or
-            indices beyond them.
-    """
-
-    table: np.ndarray
-    beyond_batch: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        array = table("Neighbours", "table", self.table, "iu", "sample indices >= 0")
-        if array.min() < 0:
-            raise ValueError(f"Neighbours: table names sample {array.min()}; expected sample indices >= 0")
-        object.__setattr__(self, "table", array)
-
-    def __repr__(self) -> str:
-        return short(self)
-
-    def check(self, owner: str, samples: int) -> None:
-        """Raise ValueError unless the table fits data of `samples` samples."""
-        if len(self.table) != samples or self.table.max() >= samples:
-            raise ValueError(
-                f"{owner}: partners={self!r} has samples up to {self.table.max()}; expected ({samples}, m) indices "
-                f"in [0, {samples}), one line for each of the data's samples"
-            )
-
-    def drawn(self, rng: np.random.RandomState, indices: np.ndarray, count: int) -> np.ndarray:
-        """(n, count) int64 samples drawn from the lines of the samples `indices` (n,)."""
-        lines = self.table[indices]
-        chosen = (rng.random_sample((len(indices), count)) * lines.shape[1]).astype(np.int64)
-        return np.take_along_axis(lines, chosen, axis=1).astype(np.int64)
-
-    def _column(self, rng: Any, rows: int, j: int, labels: Any, others: Any) -> np.ndarray:
-        return others[:, j]
-
-
 @dataclass(frozen=True)
 class Pool(PartnerRule):
     """A permutation of the batch and its unlabelled samples together; the batch takes the first rows (MixMatch,
@@ -203,7 +102,10 @@ class Pool(PartnerRule):
     """
 
     unlabelled: Unlabelled
-    beyond_batch: ClassVar[bool] = True
+
+    @property
+    def beyond_batch(self) -> bool:
+        return True
 
     def __post_init__(self) -> None:
         if not isinstance(self.unlabelled, Unlabelled):
@@ -213,15 +115,16 @@ class Pool(PartnerRule):
         return rng.permutation(np.concatenate([np.arange(rows), others]))[:rows]
 
 
-_NAMED = {rule.name: rule for rule in (Permutation, Derangement, Flip, Roll, SameClass, OtherClass)}
+_NAMED = {rule.name: rule for rule in (Permutation, Derangement, Flip, Roll, SameClass, OtherClass, Balanced)}
 PARTNERS = tuple(_NAMED)
 """The rules that can be given by name."""
 
 
 def as_given(owner: str, given: Any) -> Name | PartnerRule:
-    """`partners=` in its canonical form: the rule's name if it has one, else the rule; errors as in `as_rule`."""
+    """`partners=` in its canonical form: a rule's name if that says everything, else the rule; errors as `as_rule`."""
     rule = as_rule(owner, given)
-    return cast("Name", rule.name) if rule.name else rule
+    named = _NAMED.get(rule.name)
+    return cast("Name", rule.name) if named is not None and rule == named() else rule
 
 
 def as_rule(owner: str, given: Any) -> PartnerRule:
@@ -231,8 +134,8 @@ def as_rule(owner: str, given: Any) -> PartnerRule:
     if isinstance(given, str) and given in _NAMED:
         return _NAMED[given]()
     raise ValueError(
-        f"{owner}: partners={given!r}, expected one of {', '.join(map(repr, PARTNERS))}, Neighbours(table) or "
-        "Pool(Unlabelled(data))"
+        f"{owner}: partners={given!r}, expected one of {', '.join(map(repr, PARTNERS))}, Balanced(exponent), "
+        "LabelDistance(bandwidth), Neighbours(table) or Pool(Unlabelled(data))"
     )
 
 

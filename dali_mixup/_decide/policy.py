@@ -11,9 +11,10 @@ import numpy as np
 from dali_mixup._checks import choice, instance, integer, number
 from dali_mixup._decide.alternation import Alternation
 from dali_mixup._decide.by_map import draws_on_maps, refuse_maps
-from dali_mixup._decide.combinations import refuse_pairing, refuse_remix, refuse_union, size_of
+from dali_mixup._decide.combinations import refuse_clashes, refuse_missing, size_of
 from dali_mixup._decide.grouping import followed, groups
-from dali_mixup._decide.partners import Name, PartnerRule, as_given, as_rule
+from dali_mixup._decide.partner_rule import PartnerRule
+from dali_mixup._decide.partners import Name, as_given, as_rule
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.remix import Remix
 from dali_mixup._decide.scatter import alone, settle, with_draws
@@ -39,8 +40,9 @@ class MixPolicy:
         granularity: the rows that share one decision (whether, which method, lam, box): the whole "batch" (timm's and
             torchvision's default), two rows that are each other's partner ("pair"), or none ("sample").
         partners: "permutation" (a row may draw itself), "derangement" (none does), "flip" (rows i and N - 1 - i, as in
-            timm), "roll" (row i - 1, as in torchvision), "same_class" or "other_class"; `Neighbours(table)`, or
-            `Pool(Unlabelled(data))`. Partners come from the local batch of the rank, never from padding.
+            timm), "roll" (row i - 1, as in torchvision), "same_class" or "other_class", all from the local batch of the
+            rank, never from padding; from the whole of the data "balanced" (all classes alike), `Balanced(exponent)`,
+            `LabelDistance(bandwidth)` or `Neighbours(table)`; or `Pool(Unlabelled(data))`.
         label_smoothing: epsilon in [0, 1), for mixed and unmixed rows: off = eps / K, on = 1 - eps + eps / K.
         label_mixing: "weighted", the sum of the labels times their weights; or "union", a row has every label of any
             image with a share in it, however small: the largest value in each column of multi-hot or other labels >= 0.
@@ -90,16 +92,13 @@ class MixPolicy:
         object.__setattr__(self, "label_smoothing", smoothing)
         choice("MixPolicy", "granularity", self.granularity, GRANULARITIES)
         object.__setattr__(self, "partners", as_given("MixPolicy", self.partners))
-        refuse_pairing(self.rule, self.columns, self.granularity)
         instance("MixPolicy", "alternation", self.alternation, Alternation)
         instance("MixPolicy", "remix", self.remix, Remix)
         if self.num_classes is not None:
             classes = integer("MixPolicy", "num_classes", self.num_classes, at_least=1)
             object.__setattr__(self, "num_classes", classes)
-        refuse_remix(self.remix, self.rule, self.all_methods)
         choice("MixPolicy", "label_mixing", self.label_mixing, get_args(LabelMixing))
-        if self.label_mixing == "union":
-            refuse_union(self.label_smoothing, self.remix, self.rule, self.all_methods)
+        refuse_clashes(self)
         self.schedules.check(self.all_methods)
         if isinstance(self.schedule, list):
             object.__setattr__(self, "schedule", tuple(self.schedule))
@@ -194,10 +193,11 @@ class MixPolicy:
                 vectors, with methods that blend.
             seed, rank, epoch, step: the batch's address; step counts from 0 in each epoch. Ranks draw differently.
             labels: class ids, (rows,) or one for every row that partners are chosen from; needed by
-                partners="same_class" and "other_class" and by remix.
+                partners="same_class", "other_class" and "balanced" and by remix. Numbers, (rows,) or (rows, C), with
+                `LabelDistance`.
             steps_per_epoch: needed by schedules with a boundary inside an epoch.
-            others: positions of the rows beyond the batch that are read as partners: with `Neighbours`
-                (rows, columns - 1) row numbers, with `Pool` (m,). The loaders pass them.
+            others: positions of the rows beyond the batch that are read as partners: (rows, columns - 1) row numbers,
+                with `Pool` (m,). The loaders pass them.
             maps: (rows, height, width) uint8 class ids of the pixels, of the rows beyond the batch too; needed by
                 methods for segmentation, such as `ClassMix`.
 
@@ -208,7 +208,7 @@ class MixPolicy:
         integer("MixPolicy.plan", "rows", rows, at_least=1)
         integer("MixPolicy.plan", "rank", rank, at_least=0)
         size = size_of(self.all_methods, height, width)
-        self._check_given(labels, others)
+        refuse_missing(self, labels, others)
         refuse_maps(self.all_methods, maps, rows, size)
         common = {
             "size": size,
@@ -253,6 +253,11 @@ class MixPolicy:
         return settle(plan)
 
     @property
+    def needs_ids(self) -> bool:
+        """True if partners or label weights depend on class ids."""
+        return self.rule.by_label or self.remix is not None
+
+    @property
     def needs_maps(self) -> bool:
         """True if a method needs the class ids of the pixels."""
         return any(isinstance(method, MapMethod) for method in self.all_methods)
@@ -271,18 +276,6 @@ class MixPolicy:
             raise ValueError(
                 f"MixPolicy: schedule={self.schedule!r}: a function gave two values for one epoch; expected a function "
                 "of the epoch alone, since every rank and every resumed run asks it again"
-            )
-
-    def _check_given(self, labels: np.ndarray | None, others: np.ndarray | None) -> None:
-        if labels is None and (self.rule.by_label or self.remix is not None):
-            raise ValueError(
-                f"MixPolicy.plan: partners={self.partners!r}, remix={self.remix!r} need labels: give "
-                "labels=, the class ids of the batch, as the loaders and fn.mix do"
-            )
-        if (others is not None) != self.rule.beyond_batch:
-            raise ValueError(
-                f"MixPolicy.plan: others={'...' if others is not None else None} with partners={self.partners!r}; rows "
-                "beyond the batch belong to Neighbours and Pool; the loaders pass them"
             )
 
 

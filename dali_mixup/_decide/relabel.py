@@ -124,3 +124,22 @@ def check_labels(owner: str, given: Any) -> None:
             f"{owner}: labels={given!r}, expected CorruptLabels(...), LabelVectors(array) or None; class ids come from "
             "the data"
         )
+
+
+def labels_to_train_on(
+    owner: str, given: Labels | None, labels: np.ndarray, num_classes: int, policy: MixPolicy | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """(samples,) class ids to train on, and (samples, C) float32 vectors instead of them, or None.
+
+    Args:
+        labels: (samples,) the data's own class ids.
+
+    Raises:
+        ValueError: vectors that do not fit the data or the policy.
+    """
+    if isinstance(given, CorruptLabels):
+        return given(labels, num_classes), None
+    if given is None:
+        return labels, None
+    given.check(owner, len(labels), policy)
+    return labels, given.vectors

@@ -84,19 +84,19 @@ class _Plans:
         lines = np.stack([np.asarray(shape) for shape in shapes])
         check_shapes(lines, self.layout, self.size, len(self.feed.mean))
         given = [np.asarray(label) for label in labels]
-        ids = None
         if self.num_classes is None:
             check_vectors(given)
+            known = np.stack(given) if self.feed.policy.rule.by_value else None
         else:
-            ids = check_ids(given, self.num_classes)
-        plan = self._plan(len(given), ids, epoch, step)
+            known = check_ids(given, self.num_classes)
+        plan = self._plan(len(given), known, epoch, step)
         frames = self.layout.frames(lines[0].tolist())
         arrays = self.feed.arrays(plan, self.names, frames[0])
         extra = [getattr(plan, name) for name in self.extra]
         made = [_rows(array) for array in (*arrays, *extra)]
         return (labels, *made, *([line] * len(given) for line in self._shapes(lines[0], frames)))
 
-    def _plan(self, rows: int, ids: np.ndarray | None, epoch: int, step: int) -> MixPlan:
+    def _plan(self, rows: int, labels: np.ndarray | None, epoch: int, step: int) -> MixPlan:
         # DALI continues to count iterations across epochs unless the pipeline is reset, which advances its epoch.
         steps = self.address.steps_per_epoch
         more, step = divmod(step, steps) if steps else (0, step)
@@ -108,7 +108,7 @@ class _Plans:
                 rank=self.address.rank,
                 epoch=epoch + more,
                 step=step,
-                labels=ids,
+                labels=labels,
                 steps_per_epoch=steps,
             )
         except StopIteration as error:  # to DALI it would be the end of the data

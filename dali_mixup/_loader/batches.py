@@ -219,11 +219,16 @@ class BatchSource:
             rank=self.walk.rank,
             epoch=batch.epoch,
             step=batch.step,
-            labels=batch.row_labels,
+            labels=self._known(batch, feed.policy.rule.by_value),
             steps_per_epoch=self.walk.layout.steps_of(self.walk.rank),
             others=self.spec.companions.others(rows),
             maps=None if maps is None else maps.ids,
         )
+
+    def _known(self, batch: Batch, by_value: bool) -> np.ndarray:
+        """The labels that partners are chosen by."""
+        vectors = self.spec.vectors
+        return batch.row_labels if vectors is None or not by_value else vectors[batch.row_indices]
 
     def _feed_of(self, epoch: int, step: int) -> PlanFeed:
         """The feed for the size of this batch's images."""

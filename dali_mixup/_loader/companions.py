@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dali_mixup._checks import boolean, instance, integer
-from dali_mixup._decide.partners import Neighbours, Pool
+from dali_mixup._decide.from_data import FromData, Sampler
+from dali_mixup._decide.partners import Pool
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._decide.unlabelled import Unlabelled
 from dali_mixup._seeding import Purpose, stream
@@ -53,8 +54,8 @@ class Companions:
         unlabelled_views: views of each unlabelled sample.
         unlabelled_bad: the unlabelled samples that are left out.
         pooled: whether mixing partners come from the unlabelled samples too.
-        neighbours: the rule with the table of the neighbours, or None.
-        neighbour_columns: partners read for every row; 0 without a table.
+        neighbours: the law of the partners that are read beside every row, or None.
+        neighbour_columns: partners read for every row; 0 without such a law.
     """
 
     views: int = 1
@@ -63,7 +64,7 @@ class Companions:
     unlabelled_views: int = 1
     unlabelled_bad: BadFiles | None = None
     pooled: bool = False
-    neighbours: Neighbours | None = None
+    neighbours: Sampler | None = None
     neighbour_columns: int = 0
 
     def rows(self, n: int) -> int:
@@ -90,11 +91,11 @@ class Companions:
     def neighbour_indices(
         self, indices: np.ndarray, seed: int, rank: int, epoch: int, step: int
     ) -> np.ndarray:
-        """(n * neighbour_columns,) int64 samples drawn from each row's line of the table, row by row."""
+        """(n * neighbour_columns,) int64 samples drawn for each row, row by row."""
         if self.neighbours is None:
             return indices[:0]
         rng = stream(Purpose.NEIGHBOURS, seed, rank=rank, epoch=epoch, step=step)
-        return self.neighbours.drawn(rng, indices, self.neighbour_columns).ravel()
+        return self.neighbours(rng, indices, self.neighbour_columns).ravel()
 
     def unlabelled_indices(self, seed: int, number: int, rank: int, world_size: int) -> np.ndarray:
         """(unlabelled_rows,) samples of the unlabelled stream in the number-th step since epoch 0: each rank takes the
@@ -122,22 +123,24 @@ def companions_of(
     source: Source,
     policy: MixPolicy | None,
     batch_size: int,
+    labels: np.ndarray,
+    vectors: np.ndarray | None,
     bad: Callable[[Source], BadFiles],
 ) -> Companions:
     """The companions of a loader's batches.
 
     Args:
+        labels, vectors: (samples,) class ids and (samples, C) targets to train on; vectors may be None.
         bad: makes the list of samples to leave out for a source.
 
     Raises:
-        ValueError: a table of neighbours that does not fit the data; two different unlabelled streams; one of the
+        ValueError: partners from the data that do not fit them; two different unlabelled streams; one of the
             labelled and the unlabelled data in files and the other in archives.
     """
     given = handover or HandOver()
     rule = None if policy is None else policy.rule
-    neighbours = rule if isinstance(rule, Neighbours) else None
-    if neighbours is not None:
-        neighbours.check(owner, len(source))
+    sampler = rule.sampler(owner, labels, vectors) if isinstance(rule, FromData) else None
+    neighbours = sampler if rule is not None and rule.beyond_batch else None
     stream_ = _one_stream(owner, given.unlabelled, rule.unlabelled if isinstance(rule, Pool) else None)
     unlabelled = None if stream_ is None else open_source(stream_.data)
     if unlabelled is not None and unlabelled.read_in_dali != source.read_in_dali:

@@ -14,7 +14,7 @@ import torch
 from dali_mixup._checks import boolean, choice, instance, integer
 from dali_mixup._decide.combinations import refuse_compact
 from dali_mixup._decide.policy import MixPolicy, as_policy
-from dali_mixup._decide.relabel import CorruptLabels, Labels, LabelVectors, check_labels
+from dali_mixup._decide.relabel import Labels, LabelVectors, check_labels, labels_to_train_on
 from dali_mixup._epochs.from_sampler import as_order
 from dali_mixup._epochs.layout import EpochLayout
 from dali_mixup._epochs.orders import Order, Sequential
@@ -111,7 +111,10 @@ def train_loader(
     rule = as_rule(owner, bad_files)
     transform = _train_transform(owner, image_size, transform)
     source = open_source(data, classes=classes)
-    companions = companions_of(owner, handover, source, mixing, batch_size, lambda s: BadFiles(len(s), rule))
+    trained, vectors = labels_to_train_on(owner, labels, source.labels, source.num_classes, mixing)
+    companions = companions_of(
+        owner, handover, source, mixing, batch_size, trained, vectors, lambda s: BadFiles(len(s), rule)
+    )
     if isinstance(source, ImagesWithMasks):
         form = form_of_maps(owner, targets, mixing, labels, chosen, source.ignore_index)
     else:
@@ -126,10 +129,6 @@ def train_loader(
     )
     if mixing is not None and mixing.remix is not None:
         mixing.remix.check(owner, source.num_classes)
-    vectors = None
-    if isinstance(labels, LabelVectors):
-        labels.check(owner, len(source), mixing)
-        vectors = labels.vectors
     return MixLoader(
         LoaderSpec(
             source=source,
@@ -151,9 +150,7 @@ def train_loader(
             seed=seed,
             targets=form,
             num_classes=_num_classes(owner, num_classes, mixing, source, vectors, form),
-            labels=labels(source.labels, source.num_classes)
-            if isinstance(labels, CorruptLabels)
-            else source.labels,
+            labels=trained,
             vectors=vectors,
             skip=rule,
             companions=companions,

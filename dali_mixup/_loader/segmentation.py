@@ -30,7 +30,7 @@ def form_of_maps(
     Raises:
         ValueError: arguments that belong to one label per image, or a form that cannot hold the mixed maps.
     """
-    by_label = policy is not None and (policy.rule.by_label or policy.remix is not None)
+    by_label = policy is not None and (policy.needs_ids or policy.rule.by_value)
     union = policy is not None and policy.label_mixing == "union"
     for name, wrong in (
         ("labels=", labels is not None),

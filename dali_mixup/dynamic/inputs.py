@@ -74,8 +74,8 @@ def refuse_misfit(plan: Any, rows: int, shape: tuple[int, int, int], means: int)
         )
     if (plan.partners >= rows).any():
         raise ValueError(
-            "mix: the plan has partners beyond the rows of the batch, from Neighbours or Pool, which only the loaders "
-            "read; expected partners of the batch, such as 'permutation'"
+            "mix: the plan has partners beyond the rows of the batch, as Neighbours and Pool give, which only the "
+            "loaders read; expected partners of the batch, such as 'permutation'"
         )
     refuse_invalid(plan, height, width, rows)
 

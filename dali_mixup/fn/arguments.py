@@ -141,7 +141,12 @@ def _check_labels(policy: MixPolicy, num_classes: int | None, targets: str) -> N
         raise ValueError(
             "mix: targets='compact' consists of class ids; give num_classes, or targets='dense' for float vectors"
         )
-    if num_classes is None and (policy.rule.by_label or policy.remix is not None):
+    if num_classes is not None and policy.rule.by_value:
+        raise ValueError(
+            f"mix: partners={policy.partners!r} measures distances between vectors, but num_classes={num_classes} is "
+            "for class ids; leave num_classes out, and give float vectors as labels"
+        )
+    if num_classes is None and policy.needs_ids:
         raise ValueError(
             f"mix: partners={policy.partners!r} and remix={policy.remix!r} need class ids; give num_classes, and "
             "labels that are class ids"

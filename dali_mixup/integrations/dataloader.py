@@ -124,7 +124,7 @@ class Mixer:
             rank=self.rank,
             epoch=epoch,
             step=step,
-            labels=self._ids(labels),
+            labels=self._known(labels),
             steps_per_epoch=self.steps_per_epoch,
         )
         mixed = plan.apply(images, axes=self.axes if plan.size else None)
@@ -178,11 +178,13 @@ class Mixer:
             ) from error
         return (1, *extents) if len(extents) == 1 else extents
 
-    def _ids(self, labels: Any) -> np.ndarray | None:
-        """The class ids for a rule that asks for them."""
-        if not (self.policy.rule.by_label or self.policy.remix):
+    def _known(self, labels: Any) -> np.ndarray | None:
+        """The class ids or numbers for a rule that asks for them."""
+        if not (self.policy.needs_ids or self.policy.rule.by_value):
             return None
-        ids = labels.cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
+        ids = labels.detach().cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
+        if self.policy.rule.by_value:
+            return ids
         if ids.ndim != 1 or ids.dtype.kind not in "iu":
             raise ValueError(
                 f"Mixer: partners={self.policy.partners!r}, remix={self.policy.remix!r} need class ids; expected "

@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import AfterValidator, Discriminator, Field, GetCoreSchemaHandler, Tag, create_model
 from pydantic_core import CoreSchema
 
-from dali_mixup._decide.partners import PartnerRule
+from dali_mixup._decide.partner_rule import PartnerRule
 from dali_mixup.recipes.alternatives import ALTERNATIVES, tag_of
 from dali_mixup.recipes.docstrings import arguments, summary
 from dali_mixup.recipes.section import Section

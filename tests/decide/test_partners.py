@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dali_mixup._decide.partners import Neighbours, Pool, as_rule
+from dali_mixup._decide.from_data import Neighbours
+from dali_mixup._decide.partners import Pool, as_rule
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._decide.unlabelled import Unlabelled
 from dali_mixup.methods import MixUp
@@ -107,5 +108,5 @@ class TestPartners:
         ],
     )
     def test_rows_beyond_the_batch_go_with_the_rules_that_need_them(self, partners: Any, others: Any) -> None:
-        with pytest.raises(ValueError, match="rows beyond the batch belong to Neighbours and Pool"):
+        with pytest.raises(ValueError, match="rows beyond the batch belong to Balanced, LabelDistance"):
             plan(MixPolicy(MixUp(), partners=partners), 2, others=others)
