@@ -11,10 +11,12 @@ import torch
 from hypothesis import strategies as st
 
 from dali_mixup import (
+    Balanced,
     ClassGroups,
     CorruptLabels,
     CutMix,
     HandOver,
+    LabelDistance,
     LabelVectors,
     MixPolicy,
     MixUp,
@@ -62,6 +64,7 @@ objects = st.sampled_from(
     [
         *(b"cpu", object(), len, MixUp, Path("x"), float, range(24)),
         *(MixUp(0.3), CutMix(1.0), Schedule(), MixPolicy(MixUp(0.2)), SameClass(), Neighbours([[0]])),
+        *(Balanced(0.5), LabelDistance(0.3)),
         *(Output(), Runtime(), Skip(3), Skip, Sequential(), Repeated(2), ClassGroups(2), HandOver()),
         *(CorruptLabels(0.5), LabelVectors([[1.0]]), Pool(Unlabelled([])), Unlabelled([])),
         *(

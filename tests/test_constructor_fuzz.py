@@ -42,6 +42,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "CorruptLabels": {"fraction": 0.5},
     "Cutout": {"size": 4},
     "EpochLayout": {"samples": 50, "batch_size": 4},
+    "LabelDistance": {"bandwidth": 0.5},
     "LabelVectors": {"vectors": [[1.0, 2.0]]},
     "Masks": {"files": "masks"},
     "MixPolicy": {"methods": [MixUp(0.2), CutMix(1.0)]},

@@ -57,7 +57,9 @@ def _refuse_remix(remix: Remix | None, rule: PartnerRule, methods: Sequence[Meth
             raise ValueError(f"MixPolicy: remix={remix!r} is not possible: {why}; leave one of them out")
 
 
-def _refuse_union(smoothing: float, remix: Remix | None, rule: PartnerRule, methods: Sequence[Method]) -> None:
+def _refuse_union(
+    smoothing: float, remix: Remix | None, rule: PartnerRule, methods: Sequence[Method]
+) -> None:
     """Raise ValueError for settings that have no meaning where a row has all labels of its images."""
     mapped = [m for m in methods if getattr(m, "label_map", "identity") != "identity"]
     wrong = (

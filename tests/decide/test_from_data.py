@@ -139,5 +139,7 @@ class TestLabelDistance:
 
 @pytest.mark.parametrize("rule", [Balanced(), LabelDistance(1.0), Neighbours([[0]])], ids=repr)
 def test_a_plan_alone_refuses_partners_beyond_the_batch(rule: Any) -> None:
-    with pytest.raises(ValueError, match="rows beyond the batch belong to Balanced, LabelDistance, Neighbours"):
+    with pytest.raises(
+        ValueError, match="rows beyond the batch belong to Balanced, LabelDistance, Neighbours"
+    ):
         plan(MixPolicy(MixUp(), partners=rule), 2, labels=np.zeros(2, int))

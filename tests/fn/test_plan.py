@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from nvidia.dali import fn, pipeline_def
 
-from dali_mixup import CutMix, MixPolicy, MixUp, Remix
+from dali_mixup import CutMix, LabelDistance, MixPolicy, MixUp, Remix
 from dali_mixup.fn import PlanNodes, mix
 from tests.fn.rows import SEED, mixed
 
@@ -84,3 +84,22 @@ def test_rules_by_class_need_class_ids(settings: Any) -> None:
     vectors = np.eye(ROWS, dtype=np.float32)
     with pytest.raises(ValueError, match="need class ids; give num_classes"):
         mixed(IMAGES, MixPolicy(MixUp(), **settings), labels=vectors, num_classes=None, **SIZE)
+
+
+def test_partners_are_chosen_by_the_distance_of_the_vectors() -> None:
+    vectors = np.random.RandomState(4).rand(ROWS, 2).astype(np.float32)
+    policy = MixPolicy(MixUp(2.0), partners=LabelDistance(0.2, within="batch"), granularity="sample")
+    for step, made in enumerate(
+        mixed(IMAGES, policy, 3, labels=vectors, num_classes=None, return_plan=True, **SIZE)
+    ):
+        plan = policy.plan(ROWS, H, W, seed=SEED, epoch=0, step=step, labels=vectors)
+        np.testing.assert_array_equal(made[2], plan.partners)
+        np.testing.assert_allclose(made[1], plan.targets(vectors), atol=1e-6)
+    with pytest.raises(ValueError, match="is for class ids; leave num_classes out"):
+        mixed(IMAGES, policy, labels=LABELS, num_classes=4, **SIZE)
+
+
+@pytest.mark.parametrize("rule", ["balanced", LabelDistance(1.0)], ids=repr)
+def test_partners_beyond_the_batch_are_the_loaders(rule: Any) -> None:
+    with pytest.raises(ValueError, match="which only the loaders do; expected partners of the batch"):
+        mixed(IMAGES, MixPolicy(MixUp(), partners=rule), labels=LABELS, num_classes=4, **SIZE)

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from dali_mixup import (
     Alternation,
     CutMix,
+    LabelDistance,
     MixedTargets,
     Mixer,
     MixPolicy,
@@ -153,6 +154,19 @@ def test_a_layout_other_than_torchs() -> None:
     assert torch.isin(pasted, sound).all() and not torch.equal(pasted, sound)
 
 
+@pytest.mark.parametrize("columns", [None, 2])
+def test_partners_by_the_distance_of_labels(columns: int | None) -> None:
+    policy = MixPolicy(MixUp(2.0), partners=LabelDistance(0.3, within="batch"), granularity="sample")
+    mixer = Mixer(policy, seed=5)
+    shape = (6,) if columns is None else (6, columns)
+    images, values = torch.rand(6, 3, 6, 7), torch.rand(shape)
+    mixed, targets = mixer(images, values)
+    plan = policy.plan(6, seed=5, epoch=0, step=0, labels=values.numpy())
+    torch.testing.assert_close(mixed, plan.apply(images))
+    torch.testing.assert_close(targets, plan.targets(values))
+    assert (plan.partners[:, 1] != np.arange(6)).any()
+
+
 def test_it_can_be_pickled() -> None:
     mixer = Mixer(POLICY, num_classes=CLASSES, seed=3)
     mixer.set_epoch(2, 1)
@@ -169,6 +183,12 @@ def test_it_can_be_pickled() -> None:
             {"policy": MixPolicy(MixUp(), partners=Neighbours(np.zeros((3, 1), int)))},
             ValueError,
             "only the loaders do",
+        ),
+        ({"policy": MixPolicy(MixUp(), partners="balanced")}, ValueError, "only the loaders do"),
+        (
+            {"policy": MixPolicy(MixUp(), partners=LabelDistance(1.0))},
+            ValueError,
+            r"or LabelDistance\(bandwidth, within='batch'\)",
         ),
         ({"num_classes": 0}, ValueError, "num_classes=0"),
         ({"policy": MixPolicy(MixUp(), num_classes=4), "num_classes": 3}, ValueError, "give one"),
