@@ -33,14 +33,13 @@ _setup_addresses = cache(shapes.setup_addresses)
 def resized(
     images: DataNode, size: tuple[int, int] | DataNode, interpolation: str, flipped: DataNode | None
 ) -> DataNode:
-    """(h, w, 3) uint8 HWC images from (H, W, 3) uint8: Pillow's Image.resize, exactly rounded, then a flip left to
-    right.
+    """(h, w, 3) uint8 HWC images from (H, W, 3) uint8: Pillow's Image.resize, exactly rounded, then flips.
 
     Args:
         size: (h, w), or a node of (2,) numbers if it changes with the batch or the row. In a branch of a graph only a
             node: constants would have the whole batch's rows.
         interpolation: "bilinear", "bicubic" or "lanczos".
-        flipped: () int32, not 0 where a sample is flipped; None: none is.
+        flipped: () int32, of a sample 1 if it is flipped left to right, plus 2 if upside down; None: none is.
     """
     shape: Any
     if isinstance(size, DataNode):

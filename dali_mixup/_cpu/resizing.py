@@ -35,6 +35,9 @@ AHEAD = 8
 up."""
 CACHE_LINE = 64
 
+LEFT_TO_RIGHT, UPSIDE_DOWN = 1, 2
+"""The bits that say how a result is flipped."""
+
 RADIUS = {"bilinear": 1.0, "bicubic": 2.0, "lanczos": 3.0}
 """The reach of an interpolation, in pixels of the smaller of the two images; here it identifies the interpolation."""
 
@@ -128,14 +131,17 @@ def weighted_pixel(target: int, source: int, weights: np.ndarray, count: int) ->
 @compiled
 def resize(
     image: np.ndarray,
-    flipped: bool,
+    flipped: int,
     out: np.ndarray,
     radius: float,
     size: tuple[int, int],
     start: tuple[int, int],
 ) -> None:
     """Fills `out` (h, w, 3) uint8 with the window at `start` (y, x) of `image` (H, W, 3) uint8 resized to `size` with a
-    low-pass, and flipped left to right; sums in float32, rounded once. Only what the window needs is computed.
+    low-pass, and flipped; sums in float32, rounded once. Only what the window needs is computed.
+
+    Args:
+        flipped: `LEFT_TO_RIGHT`, `UPSIDE_DOWN`, their sum or 0.
 
     Sixteen rows at a time: lines are summed up first, where numbers lie along the rows. Then they are transposed, so
     that vectors go down the rows and the sums along the rows take whole vectors too.
@@ -158,6 +164,9 @@ def resize(
     sums = np.empty((3 * wide, LANES), np.uint8)
     source = (address_of(padded) if values < LANES else address_of(image)) + 3 * left
     target = address_of(enlarged) if enlarged.size else address_of(out)
+    line_step = 3 * wide
+    if flipped & UPSIDE_DOWN and not enlarged.size:  # from the last line upwards
+        target, line_step = target + line_step * (high - 1), -line_step
     for block in range(0, high, LANES):
         top = min(block, high - LANES)  # the last block overlaps the one before
         for r in range(LANES):
@@ -174,18 +183,19 @@ def resize(
                 address_of(lines) + 4 * v, 4 * room, address_of(turned) + 4 * LANES * v, 4 * LANES
             )
         for x in range(wide):
-            o = columns - 1 - x if flipped and x < columns else x
+            o = columns - 1 - x if flipped & LEFT_TO_RIGHT and x < columns else x
             pixel = address_of(turned) + 12 * LANES * (first_x[x] - left)
             weighted_pixel(address_of(sums) + 3 * LANES * o, pixel, weight_x[x], count_x[x])
         for i in range(0, 3 * wide, LANES):
             v = min(i, 3 * wide - LANES)
-            transpose_bytes(address_of(sums) + LANES * v, LANES, target + 3 * wide * top + v, 3 * wide)
+            transpose_bytes(address_of(sums) + LANES * v, LANES, target + line_step * top + v, line_step)
     if enlarged.size:
-        out[:] = enlarged[:rows, :columns]
+        for y in range(rows):
+            out[rows - 1 - y if flipped & UPSIDE_DOWN else y] = enlarged[y, :columns]
 
 
 def resize_entry(interpolation: str) -> Any:
-    """(image (H, W, 3) uint8, nothing of shape (h, w, 0), flipped () int32) -> (h, w, 3) uint8."""
+    """(image (H, W, 3) uint8, nothing of shape (h, w, 0), flipped () int32 as of `resize`) -> (h, w, 3) uint8."""
     radius = RADIUS[interpolation]
 
     def run(
@@ -200,7 +210,7 @@ def resize_entry(interpolation: str) -> Any:
     ) -> None:
         before, after = shape_of(in_shapes, 0, 3), shape_of(out_shapes, 0, 3)
         image = numba.carray(pointer_to(ins, 0), (before[0], before[1], 3), np.uint8)
-        flipped = numba.carray(pointer_to(ins, 2), (1,), np.int32)[0] != 0
+        flipped = numba.carray(pointer_to(ins, 2), (1,), np.int32)[0]
         out = numba.carray(pointer_to(outs, 0), (after[0], after[1], 3), np.uint8)
         resize(image, flipped, out, radius, (after[0], after[1]), (0, 0))
 
@@ -226,7 +236,7 @@ def window_entry(interpolation: str) -> Any:
         image = numba.carray(pointer_to(ins, 0), (before[0], before[1], 3), np.uint8)
         window = numba.carray(pointer_to(ins, 2), (4,), np.int64)
         out = numba.carray(pointer_to(outs, 0), (after[0], after[1], 3), np.uint8)
-        resize(image, False, out, radius, (window[0], window[1]), (window[2], window[3]))
+        resize(image, 0, out, radius, (window[0], window[1]), (window[2], window[3]))
 
     return entry_point(RUN, run)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,35 @@ INT64 = types.DALIDataType.INT64
 FLOAT = types.DALIDataType.FLOAT
 DOUBLE = types.DALIDataType.FLOAT64
 
+
+@dataclass(frozen=True)
+class Flips:
+    """Which samples are flipped.
+
+    Attributes:
+        horizontal, vertical: () int32 on the CPU, 1 where a sample is flipped left to right, or upside down; None: no
+            sample is.
+    """
+
+    horizontal: DataNode | None
+    vertical: DataNode | None
+
+    @property
+    def bits(self) -> DataNode | None:
+        """() int32, horizontal + 2 vertical; None: no sample is flipped."""
+        if self.vertical is None:
+            return self.horizontal
+        upside_down = self.vertical * 2
+        return upside_down if self.horizontal is None else self.horizontal + upside_down
+
+    def of(self, images: DataNode) -> DataNode:
+        """The images, (h, w, 3) HWC, flipped."""
+        if self.horizontal is None and self.vertical is None:
+            return images
+        horizontal, vertical = (0 if node is None else node for node in (self.horizontal, self.vertical))
+        return fn.flip(images, horizontal=horizontal, vertical=vertical)
+
+
 _STRIP = 8
 """Ratio of the sides beyond which an image is a strip."""
 
@@ -24,25 +54,24 @@ def resized_and_flipped(
     size: tuple[int, int] | DataNode,
     interpolation: str,
     antialias: bool,
-    flipped: DataNode | None,
+    flips: Flips,
 ) -> DataNode:
     """(h, w, 3) uint8 HWC images.
 
     Args:
         size: (h, w), or a CPU node of (2,) float32 if it changes with the batch.
-        flipped: () int32 on the CPU, 1 where a sample is flipped left to right; None: none is.
     """
     if kernels_resize(backend, interpolation, antialias):
         from dali_mixup._cpu.operators import resized
 
-        return resized(images, size, interpolation, flipped)
+        return resized(images, size, interpolation, flips.bits)
     images = fn.resize(
         images,
         size=size if isinstance(size, DataNode) else list(size),
         interp_type=INTERPOLATIONS[interpolation],
         antialias=antialias,
     )
-    return images if flipped is None else fn.flip(images, horizontal=flipped)
+    return flips.of(images)
 
 
 def kernels_resize(backend: Backend, interpolation: str, antialias: bool) -> bool:

@@ -14,7 +14,7 @@ from dali_mixup.augment.policies import TORCHVISION
 
 COUNT, MAGNITUDE = 2, 9
 AUTO, RAND = ordinary(10), ordinary(31)
-del RAND["Invert"]  # of AutoAugment's policies alone
+del RAND["Invert"]  # no operation of RandAugment
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class TrainTransform:
     """torchvision's RandomResizedCrop and RandomHorizontalFlip, with its laws and defaults, and further options.
 
-    The order is that of the fields: crop, flip, auto_augment, color_jitter, grayscale, solarize, gaussian_blur,
+    The order is that of the fields: crop, flips, auto_augment, color_jitter, grayscale, solarize, gaussian_blur,
     lighting, cutout, random_erasing before mixing; then mixing and normalising; then random_erasing after mixing.
     An option that is off adds no operator.
 
@@ -44,7 +44,7 @@ class TrainTransform:
         padding: border of a padded crop in pixels, >= 0.
         interpolation: "nearest", "bilinear", "bicubic" or "lanczos"; of auto_augment bilinear for the last two.
         antialias: low-pass before shrinking, as Pillow does and torchvision does by default.
-        hflip: in [0, 1], the probability that an image is flipped left to right.
+        hflip, vflip: in [0, 1], the probability that an image is flipped left to right, upside down.
         auto_augment: timm's "rand-m9-mstd0.5-inc1" and relatives, see `auto_augmentation`; None: none.
         fill: (r, g, b) in 0..255 of pixels that auto_augment brings in; None: as the string's own library does.
         color_jitter: brightness, contrast, saturation and optionally hue as in torchvision's ColorJitter, >= 0, hue at
@@ -68,6 +68,7 @@ class TrainTransform:
     interpolation: Interpolation = "bilinear"
     antialias: bool = True
     hflip: float = 0.5
+    vflip: float = 0.0
     auto_augment: str | None = None
     fill: tuple[int, int, int] | None = None
     color_jitter: float | tuple[float, ...] | None = None
@@ -97,7 +98,7 @@ class TrainTransform:
                 )
         object.__setattr__(self, "antialias", boolean(owner, "antialias", self.antialias))
         choice(owner, "interpolation", self.interpolation, INTERPOLATIONS)
-        for name in ("hflip", "color_jitter_prob", "grayscale", "solarize", "gaussian_blur"):
+        for name in ("hflip", "vflip", "color_jitter_prob", "grayscale", "solarize", "gaussian_blur"):
             object.__setattr__(self, name, number(owner, name, getattr(self, name), at_least=0, at_most=1))
         object.__setattr__(self, "lighting", number(owner, "lighting", self.lighting, at_least=0))
         for name, kind in (("cutout", Cutout), ("random_erasing", RandomErasing)):
@@ -121,7 +122,7 @@ class TrainTransform:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """The augmentations between flip and cutout, in this order; one that is off has no layers.
+        """The augmentations between flips and cutout, in this order; one that is off has no layers.
 
         A subclass adds its own: `(*super().stages, Chance("Invert", self.invert))`.
         """
@@ -146,7 +147,7 @@ class TrainTransform:
     def window_names(self) -> tuple[str, ...]:
         """Names of the arrays of the `Windows` that the graph reads."""
         shape = ("window_shape",) if self.crop == "resized" else ()
-        return ("window_start", *shape, "window_flipped")
+        return ("window_start", *shape, "window_flipped", *(("window_upside_down",) if self.vflip else ()))
 
     def maps(
         self,
@@ -159,7 +160,7 @@ class TrainTransform:
         epoch: int,
         step: int,
     ) -> tuple[np.ndarray, Windows]:
-        """The masks of a batch after the window, flip and affine operations that their images get, and the windows and
+        """The masks of a batch after the window, flips and affine operations that their images get, and the windows and
         flips, which the graph then takes from `nodes`.
 
         Args:

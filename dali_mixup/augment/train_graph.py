@@ -14,13 +14,14 @@ from dali_mixup.augment.crop import given_window, padded_window, random_window
 from dali_mixup.augment.erase import Noise, erase
 from dali_mixup.augment.operators import Canvas, apply
 from dali_mixup.augment.parse import BLACK, auto_augmentation
-from dali_mixup.augment.resize import resized_and_flipped
+from dali_mixup.augment.resize import Flips, resized_and_flipped
 
 if TYPE_CHECKING:
     from dali_mixup.augment.train import TrainTransform
 
 UINT8 = types.DALIDataType.UINT8
 FLOAT = types.DALIDataType.FLOAT
+INT32 = types.DALIDataType.INT32
 
 
 def before_mix(
@@ -33,17 +34,14 @@ def before_mix(
     std: Sequence[float],
 ) -> DataNode:
     """(height, width, 3) uint8 HWC images from encoded bytes; arguments as of `TrainTransform.graph`."""
-    window_seed, flipped, start = next(seeds), nodes.get("window_flipped"), nodes.get("window_start")
-    if start is None and transform.hflip:
-        flipped = fn.random.coin_flip(
-            probability=transform.hflip, seed=next(seeds), dtype=types.DALIDataType.INT32
-        )
+    window_seed, start = next(seeds), nodes.get("window_start")
+    flips = _flips(transform, seeds, nodes)
     if transform.crop == "padded":
         resize = {"interp_type": INTERPOLATIONS[transform.interpolation], "antialias": transform.antialias}
         images = padded_window(
             encoded, backend, transform.size, transform.padding, resize, window_seed, start
         )
-        images = images if flipped is None else fn.flip(images, horizontal=flipped)
+        images = flips.of(images)
     else:
         if start is None:
             images = random_window(encoded, backend, transform.scale, transform.ratio, window_seed)
@@ -51,7 +49,7 @@ def before_mix(
             images = given_window(encoded, backend, start, nodes["window_shape"])
         size = nodes.get("size", transform.size)
         images = resized_and_flipped(
-            images, backend, size, transform.interpolation, transform.antialias, flipped
+            images, backend, size, transform.interpolation, transform.antialias, flips
         )
     canvas = _canvas(transform, nodes)
     for i, kernels in enumerate(transform.draws.layers):
@@ -77,6 +75,16 @@ def after_mix(
             zero, one = (0.0,) * 3, (1.0,) * 3
             images = _erased(transform, images, _of(name, nodes), seeds, zero, one, FLOAT, layout)
     return images
+
+
+def _flips(transform: TrainTransform, seeds: Iterator[int], nodes: Mapping[str, DataNode]) -> Flips:
+    if "window_start" in nodes:
+        return Flips(nodes["window_flipped"], nodes.get("window_upside_down"))
+    coins = [
+        fn.random.coin_flip(probability=prob, seed=next(seeds), dtype=INT32) if prob else None
+        for prob in (transform.hflip, transform.vflip)
+    ]
+    return Flips(*coins)
 
 
 def _erases_at(transform: TrainTransform, place: str) -> bool:

@@ -25,7 +25,7 @@ class Windows:
     Attributes:
         start, shape: (N, 2) int32, y and x. A resized window: in the stored image. A padded or centred one: in the
             image whose shorter side was resized, which it may leave.
-        flipped: (N,) int32, 1 where the result is flipped left to right.
+        flipped, upside_down: (N,) int32, 1 where the result is flipped left to right, top to bottom.
         rows, columns: for each image (h,) and (w,) int64, the place in the stored image of every pixel of the result,
             by nearest neighbour, -1 outside.
     """
@@ -33,13 +33,19 @@ class Windows:
     start: np.ndarray
     shape: np.ndarray
     flipped: np.ndarray
+    upside_down: np.ndarray
     rows: tuple[np.ndarray, ...]
     columns: tuple[np.ndarray, ...]
 
     @property
     def fed(self) -> dict[str, np.ndarray]:
         """The arrays that a graph may read, by name."""
-        return {"window_start": self.start, "window_shape": self.shape, "window_flipped": self.flipped}
+        return {
+            "window_start": self.start,
+            "window_shape": self.shape,
+            "window_flipped": self.flipped,
+            "window_upside_down": self.upside_down,
+        }
 
 
 def training_windows(
@@ -64,14 +70,18 @@ def training_windows(
             tuple(at + nearest(int(extent), side) for at, extent, side in zip(*box, size, strict=True))
             for box in zip(start, shape, strict=True)
         ]
-    columns = [across[::-1] if flip else across for (_, across), flip in zip(places, flipped, strict=True)]
-    rows = tuple(down for down, _ in places)
+    # Drawn last: where nothing is turned upside down, no draw is spent on it.
+    turned = rng.random_sample(len(sizes)) < transform.vflip if transform.vflip else np.zeros(len(sizes))
+    upside_down = turned.astype(np.int32)
+    rows = tuple(_turned(down, turn) for (down, _), turn in zip(places, upside_down, strict=True))
+    columns = tuple(_turned(across, flip) for (_, across), flip in zip(places, flipped, strict=True))
     return Windows(
         np.ascontiguousarray(start, np.int32),
         np.ascontiguousarray(shape, np.int32),
         flipped,
+        upside_down,
         rows,
-        tuple(columns),
+        columns,
     )
 
 
@@ -83,8 +93,8 @@ def centred_windows(transform: ValTransform, sizes: np.ndarray) -> Windows:
     start = np.rint((resized - np.array(transform.size)) / 2).astype(np.int64)
     places = _places(sizes, resized, start, transform.size)
     shape = np.broadcast_to(np.array(transform.size, np.int32), start.shape)
-    flipped = np.zeros(len(sizes), np.int32)
-    return Windows(start, shape, flipped, *(tuple(each) for each in zip(*places, strict=True)))
+    no = np.zeros(len(sizes), np.int32)
+    return Windows(start, shape, no, no, *(tuple(each) for each in zip(*places, strict=True)))
 
 
 def random_boxes(
@@ -127,6 +137,10 @@ def nearest(before: int, after: int) -> np.ndarray:
     scale = np.float32(before) / np.float32(after)
     places = np.floor(np.arange(after, dtype=np.float32) * scale).astype(np.int64)
     return np.minimum(places, before - 1)
+
+
+def _turned(line: np.ndarray, turn: int) -> np.ndarray:
+    return line[::-1] if turn else line
 
 
 def _largest(height: int, width: int, least: float, most: float) -> tuple[int, int, int, int]:

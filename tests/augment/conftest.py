@@ -81,6 +81,7 @@ def _trained(
     *,
     batches: int = 1,
     roi: bool = True,
+    compiled: bool = False,
     seed: int = 0,
     device_id: int | None = None,
     mean: Sequence[float] = (123.675, 116.28, 103.53),
@@ -101,7 +102,9 @@ def _trained(
             source=source, num_outputs=1 + len(names), batch=True, batch_info=True
         )
         nodes = dict(zip(names, made, strict=True))
-        images, _ = transform.graph(encoded, Backend(gpu, roi), count(seed + 1), nodes, mean, std)
+        images, _ = transform.graph(
+            encoded, Backend(gpu, roi, compiled=compiled), count(seed + 1), nodes, mean, std
+        )
         pipe.set_outputs(images)
     pipe.build()
     out = [pipe.run()[0] for _ in range(batches)]

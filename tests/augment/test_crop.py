@@ -106,15 +106,23 @@ def test_both_ways_of_decoding_give_the_same_pixels(
     assert np.array_equal(window, whole)
 
 
-@pytest.mark.parametrize("prob", [0.0, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("crop", ["resized", "padded"])
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("probs", [(0.0, 0.0), (0.5, 0.0), (0.0, 0.3), (0.9, 0.4), (1.0, 1.0)])
 def test_flips_are_as_frequent_as_asked(
-    as_png: Callable[[Image.Image], bytes], trained: Callable[..., np.ndarray], prob: float
+    as_png: Callable[[Image.Image], bytes],
+    trained: Callable[..., np.ndarray],
+    probs: tuple[float, float],
+    compiled: bool,
+    crop: str,
 ) -> None:
-    """Red grows to the right in every window, unless it was flipped."""
-    transform = TrainTransform(16, hflip=prob)
-    out = trained(transform, [as_png(coordinates(64, 64))] * 200, batches=10).astype(int)
-    flipped = int((out[:, 0, 0, 0] > out[:, 0, -1, 0]).sum())
-    assert stats.binomtest(flipped, len(out), prob).pvalue > ALPHA
+    """Red grows to the right in every window and green downwards, unless it was flipped; independently."""
+    border = {"padding": 0} if crop == "padded" else {}
+    transform = TrainTransform(16, crop=crop, hflip=probs[0], vflip=probs[1], **border)
+    out = trained(transform, [as_png(coordinates(64, 64))] * 200, batches=5, compiled=compiled).astype(int)
+    across, down = out[:, 0, 0, 0] > out[:, 0, -1, 0], out[:, 0, 0, 1] > out[:, -1, 0, 1]
+    for flipped, prob in ((across, probs[0]), (down, probs[1]), (across & down, probs[0] * probs[1])):
+        assert stats.binomtest(int(flipped.sum()), len(out), prob).pvalue > ALPHA
 
 
 def test_a_padded_crop_is_torchvisions_on_cifar_sized_images(

@@ -40,12 +40,14 @@ def test_a_resized_window_is_torchvisions_of_the_same_box(data: st.DataObject) -
     sides = st.integers(1, 90)
     sizes = np.array([data.draw(st.tuples(sides, sides), "stored") for _ in range(2)])
     size = data.draw(st.tuples(sides, sides), "size")
-    transform = TrainTransform(size, hflip=data.draw(st.sampled_from([0.0, 0.5, 1.0])))
+    probs = st.sampled_from([0.0, 0.5, 1.0])
+    transform = TrainTransform(size, hflip=data.draw(probs), vflip=data.draw(probs))
     windows = training_windows(transform, sizes, **ADDRESS)
     masks = masks_of(sizes)
     for i, made in enumerate(cut_out(masks, windows, size, 255)):
         expected = F.resized_crop(theirs(masks[i]), *windows.start[i], *windows.shape[i], list(size))
         expected = F.horizontal_flip(expected) if windows.flipped[i] else expected
+        expected = F.vertical_flip(expected) if windows.upside_down[i] else expected
         np.testing.assert_array_equal(made, expected)
 
 
@@ -106,6 +108,20 @@ def test_windows_depend_on_the_address_alone() -> None:
     for name in ADDRESS:
         other = training_windows(transform, sizes, **{**ADDRESS, name: 9})
         assert not np.array_equal(first.start, other.start), name
+
+
+def test_windows_are_turned_as_often_as_asked_and_else_stay_as_they_were() -> None:
+    """The count is binomial; within 5 deviations with probability 1 - 6e-7."""
+    sizes = np.tile((50, 60), (2000, 1))
+    plain, turning = (
+        training_windows(TrainTransform(20, vflip=vflip), sizes, **ADDRESS) for vflip in (0.0, 0.2)
+    )
+    for name in ("start", "shape", "flipped"):
+        np.testing.assert_array_equal(getattr(plain, name), getattr(turning, name))
+    assert not plain.upside_down.any()
+    assert abs(turning.upside_down.sum() - 400) < 5 * np.sqrt(2000 * 0.2 * 0.8)
+    both = (turning.upside_down & turning.flipped).sum()
+    assert abs(both - 200) < 5 * np.sqrt(2000 * 0.1 * 0.9)
 
 
 def test_maps_follow_affine_operations() -> None:

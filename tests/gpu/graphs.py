@@ -47,6 +47,8 @@ OPTIONS: list[dict[str, Any]] = [
     {"interpolation": "nearest"},
     {"interpolation": "bicubic", "antialias": False},
     {"interpolation": "lanczos", "hflip": 0.0},
+    {"vflip": 0.5},
+    {"hflip": 0.0, "vflip": 0.5},
     {"image_size": SizeSchedule(((0, 128), (10, 224)))},
 ]
 
