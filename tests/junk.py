@@ -33,7 +33,7 @@ from dali_mixup import (
     Unlabelled,
     ValTransform,
 )
-from dali_mixup.augment import Cutout, MultiScale, RandomErasing, SizeSchedule
+from dali_mixup.augment import Cutout, MultiScale, PhotometricDistort, RandomErasing, SizeSchedule
 
 numbers = (
     st.integers(-3, 400)
@@ -71,6 +71,7 @@ objects = st.sampled_from(
             TrainTransform(32),
             ValTransform(32),
             Cutout(3),
+            PhotometricDistort(),
             RandomErasing(),
             MultiScale(),
             SizeSchedule(((0, 64),)),

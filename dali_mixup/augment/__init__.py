@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dali_mixup.augment.erasing import Cutout, RandomErasing
 from dali_mixup.augment.operations import Actions, kernels_of
+from dali_mixup.augment.photometric import PhotometricDistort
 from dali_mixup.augment.sizes import MultiScale, SizeSchedule
 from dali_mixup.augment.stage import Chance, Stage
 from dali_mixup.augment.train import TrainTransform
@@ -17,6 +18,7 @@ __all__ = [
     "Chance",
     "Cutout",
     "MultiScale",
+    "PhotometricDistort",
     "RandomErasing",
     "SizeSchedule",
     "Stage",

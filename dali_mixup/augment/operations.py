@@ -38,6 +38,7 @@ class Kernel(IntEnum):
     EQUALIZE = 9
     BLUR = 10  # amount: sigma in pixels
     BRIGHTNESS = 11  # amount: factor. A tenth of a colour matrix's time on the CPU
+    JPEG = 12  # amount: quality
 
 
 PARAMETER = {
@@ -50,6 +51,7 @@ PARAMETER = {
     Kernel.SOLARIZE_ADD: "amount",
     Kernel.BLUR: "amount",
     Kernel.BRIGHTNESS: "amount",
+    Kernel.JPEG: "amount",
 }
 """The field of `Actions` that holds a kernel's parameter, for the kernels that have one."""
 
@@ -167,4 +169,5 @@ OPERATIONS: dict[str, tuple[Kernel, Parameter | None]] = {
     "AutoContrast": (Kernel.AUTOCONTRAST, None),
     "Equalize": (Kernel.EQUALIZE, None),
     "GaussianBlur": (Kernel.BLUR, _as_is),
+    "JPEG": (Kernel.JPEG, lambda v, h, w: np.floor(v)),  # quality 1..100
 }

@@ -93,6 +93,8 @@ def _run(kernel: Kernel, nodes: Mapping[str, DataNode], canvas: Canvas) -> DataN
         return _autocontrast(images)
     if kernel == Kernel.EQUALIZE:
         return fn.equalize(images)
+    if kernel == Kernel.JPEG:
+        return fn.jpeg_compression_distortion(images, quality=fn.cast(amount, dtype=INT32))
     return fn.gaussian_blur(images, sigma=amount)
 
 

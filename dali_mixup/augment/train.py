@@ -16,6 +16,7 @@ from dali_mixup.augment.interpolation import INTERPOLATIONS, Interpolation
 from dali_mixup.augment.maps import cut_out, moved
 from dali_mixup.augment.operations import MOST_SIGMA
 from dali_mixup.augment.parse import auto_augmentation
+from dali_mixup.augment.photometric import PhotometricDistort
 from dali_mixup.augment.sizes import ImageSize, MultiScale, SizeSchedule, checked_size, size_of
 from dali_mixup.augment.stage import Chance, Stage, check_stages
 from dali_mixup.augment.windows import Windows, training_windows
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
 class TrainTransform:
     """torchvision's RandomResizedCrop and RandomHorizontalFlip, with its laws and defaults, and further options.
 
-    The order is that of the fields: crop, flips, auto_augment, color_jitter, grayscale, solarize, gaussian_blur,
-    lighting, cutout, random_erasing before mixing; then mixing and normalising; then random_erasing after mixing.
+    The order is that of the fields: crop, flips, auto_augment, color_jitter, photometric_distort, grayscale, solarize,
+    gaussian_blur, lighting, jpeg, cutout, random_erasing before mixing; then mixing and normalising; then
+    random_erasing after mixing.
     An option that is off adds no operator.
 
     Args:
@@ -50,10 +52,13 @@ class TrainTransform:
         color_jitter: brightness, contrast, saturation and optionally hue as in torchvision's ColorJitter, >= 0, hue at
             most 0.5; one number x stands for (x, x, x). timm leaves it out beside auto_augment, this does not.
         color_jitter_prob: in [0, 1], the probability that an image is jittered.
+        photometric_distort: a `PhotometricDistort`; None: none.
         grayscale, solarize, gaussian_blur: in [0, 1], the probability that an image is made grey, inverted from 128 on,
             blurred.
         blur_sigma: (low, high), 0 < low <= high <= 28, pixels, uniform.
         lighting: deviation of AlexNet's PCA noise, >= 0; 0.1 in the papers.
+        jpeg: in [0, 1], the probability that an image is compressed to a JPEG and decoded.
+        jpeg_quality: (low, high), 1 <= low <= high <= 100, whole numbers, each equally likely.
         cutout, random_erasing: a `Cutout`, a `RandomErasing`; None: none.
 
     Raises:
@@ -73,11 +78,14 @@ class TrainTransform:
     fill: tuple[int, int, int] | None = None
     color_jitter: float | tuple[float, ...] | None = None
     color_jitter_prob: float = 1.0
+    photometric_distort: PhotometricDistort | None = None
     grayscale: float = 0.0
     solarize: float = 0.0
     gaussian_blur: float = 0.0
     blur_sigma: tuple[float, float] = (0.1, 2.0)
     lighting: float = 0.0
+    jpeg: float = 0.0
+    jpeg_quality: tuple[int, int] = (5, 50)
     cutout: Cutout | None = None
     random_erasing: RandomErasing | None = None
 
@@ -98,10 +106,15 @@ class TrainTransform:
                 )
         object.__setattr__(self, "antialias", boolean(owner, "antialias", self.antialias))
         choice(owner, "interpolation", self.interpolation, INTERPOLATIONS)
-        for name in ("hflip", "vflip", "color_jitter_prob", "grayscale", "solarize", "gaussian_blur"):
+        for name in ("hflip", "vflip", "color_jitter_prob", "grayscale", "solarize", "gaussian_blur", "jpeg"):
             object.__setattr__(self, name, number(owner, name, getattr(self, name), at_least=0, at_most=1))
         object.__setattr__(self, "lighting", number(owner, "lighting", self.lighting, at_least=0))
-        for name, kind in (("cutout", Cutout), ("random_erasing", RandomErasing)):
+        object.__setattr__(self, "jpeg_quality", _quality(owner, self.jpeg_quality))
+        for name, kind in (
+            ("photometric_distort", PhotometricDistort),
+            ("cutout", Cutout),
+            ("random_erasing", RandomErasing),
+        ):
             if not isinstance(getattr(self, name), kind | None):
                 raise TypeError(
                     f"{owner}: {name}={getattr(self, name)!r}, expected a {kind.__name__} or None"
@@ -130,10 +143,12 @@ class TrainTransform:
         return (
             *named,
             ColourJitter(_jitter("TrainTransform", self.color_jitter), self.color_jitter_prob),
+            *(() if self.photometric_distort is None else (self.photometric_distort,)),
             Chance("Color", self.grayscale),
             Chance("Solarize", self.solarize, 128, 128),
             Chance("GaussianBlur", self.gaussian_blur, *self.blur_sigma),
             Lighting(self.lighting),
+            Chance("JPEG", self.jpeg, self.jpeg_quality[0], self.jpeg_quality[1] + 1),
         )
 
     @cached_property
@@ -228,3 +243,10 @@ def _colour(owner: str, fill: Any) -> tuple[int, ...]:
     if not isinstance(fill, tuple | list) or len(fill) != 3:
         raise TypeError(f"{owner}: fill={fill!r}, expected (r, g, b)")
     return tuple(integer(owner, "fill", channel, at_least=0, at_most=255) for channel in fill)
+
+
+def _quality(owner: str, given: Any) -> tuple[int, int]:
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise TypeError(f"{owner}: jpeg_quality={given!r}, expected (low, high)")
+    low = integer(owner, "jpeg_quality[0]", given[0], at_least=1, at_most=100)
+    return low, integer(owner, "jpeg_quality[1]", given[1], at_least=low, at_most=100)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,12 @@ def applied(
     return [np.array(one) for one in out]
 
 
+def as_jpeg(image: Image.Image, quality: float) -> Image.Image:
+    buffer = BytesIO()
+    image.save(buffer, "JPEG", quality=int(quality))
+    return Image.open(buffer)
+
+
 # (operation, value, Pillow's image, mean and largest difference accepted in grey levels)
 CASES: list[tuple[str, float, Callable[[Image.Image], Image.Image], float, int]] = [
     ("Identity", 0, lambda im: im, 0, 0),
@@ -80,6 +87,7 @@ CASES: list[tuple[str, float, Callable[[Image.Image], Image.Image], float, int]]
         ("GaussianBlur", s, lambda im, s=s: im.filter(ImageFilter.GaussianBlur(s)), 0.7, 24)
         for s in (0.1, 0.3, 0.7, 1.3, 2)
     ],
+    *[("JPEG", q, lambda im, q=q: as_jpeg(im, q), 0, 0) for q in (1, 42.7, 100)],
     # Bilinear: Pillow cuts the fraction off, and at the border does not blend with the fill colour.
     *[("ShearX", v, lambda im, v=v: timm.shear_x(im, v, **PIL_AFFINE), 0.7, 130) for v in (0.27, -0.99)],
     *[("ShearY", v, lambda im, v=v: timm.shear_y(im, v, **PIL_AFFINE), 0.7, 130) for v in (0.27, -0.3)],

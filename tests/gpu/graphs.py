@@ -15,7 +15,7 @@ from dali_mixup._graph.windows import windows_pipeline
 from dali_mixup._loader.cursor import Cursor
 from dali_mixup._loader.loader import MixLoader
 from dali_mixup._loader.run import PipelineRun
-from dali_mixup.augment import Cutout, RandomErasing, SizeSchedule, TrainTransform
+from dali_mixup.augment import Cutout, PhotometricDistort, RandomErasing, SizeSchedule, TrainTransform
 from dali_mixup.fn import mix
 from dali_mixup.methods import REGISTRY, CutMix, MixUp, ResizeMix
 from tests.gpu.dry_run import DType, graph_of
@@ -42,6 +42,7 @@ STRINGS = (
 OPTIONS: list[dict[str, Any]] = [
     {"color_jitter": (0.4, 0.4, 0.4, 0.1)},
     {"grayscale": 0.2, "solarize": 0.2, "gaussian_blur": 0.5, "lighting": 0.1},
+    {"photometric_distort": PhotometricDistort(), "jpeg": 0.5},
     {"cutout": Cutout(16)},
     {"crop": "padded", "image_size": 32},
     {"interpolation": "nearest"},
