@@ -50,7 +50,7 @@ class PhotometricDistort:
 
     def draw(self, rng: np.random.RandomState, rows: int, height: int, width: int) -> list[Actions]:
         """Saturation and hue are one matrix, which differs from two by what clipping between them does. A permutation
-        with no contrast before it is part of the same matrix, which changes nothing."""
+        is part of it too, unless contrast comes between, which changes nothing."""
         brighter, contrasted, saturated, turned, permuted = rng.random_sample((5, rows)) < self.prob
         brightness_by, contrast_by, saturation_by, turns = (
             rng.uniform(low, high, rows)
