@@ -83,13 +83,15 @@ def refuse_compact(owner: str, label_mixing: str, targets: str) -> None:
 
 
 def refuse_what_loaders_give(owner: str, policy: MixPolicy) -> None:
-    """Raise ValueError for a policy that needs rows beyond the batch or maps of class ids, outside of the loaders."""
+    """Raise ValueError for a policy that needs more than a batch, outside of the loaders: rows beyond it, class
+    counts of the data, or maps of class ids."""
     if policy.rule.beyond_batch:
         raise ValueError(
             f"{owner}: partners={policy.partners!r} are read in addition to the batch, which only the loaders do; "
             "expected partners of the batch, such as 'permutation'"
             + (" or LabelDistance(bandwidth, within='batch')" if policy.rule.by_value else "")
         )
+    _refuse_uncounted(owner, policy)
     if policy.needs_maps:
         raise ValueError(
             f"{owner}: {policy!r} has a method that needs the class of every pixel, which only the loaders give; "
@@ -104,10 +106,19 @@ def refuse_missing(policy: MixPolicy, labels: np.ndarray | None, others: np.ndar
             f"MixPolicy.plan: partners={policy.partners!r}, remix={policy.remix!r} need labels: give labels=, the "
             f"{'numbers' if policy.rule.by_value else 'class ids'} of the batch, as the loaders and fn.mix do"
         )
+    _refuse_uncounted("MixPolicy.plan", policy)
     if (others is not None) != policy.rule.beyond_batch:
         raise ValueError(
             f"MixPolicy.plan: others={'...' if others is not None else None} with partners={policy.partners!r}; rows "
             "beyond the batch belong to Balanced, LabelDistance, Neighbours and Pool; the loaders pass them"
+        )
+
+
+def _refuse_uncounted(owner: str, policy: MixPolicy) -> None:
+    if policy.remix is not None and policy.remix.counts is None:
+        raise ValueError(
+            f"{owner}: remix={policy.remix!r} has no counts, which only the loaders find out; give the number of "
+            "samples of every class, such as Remix(np.bincount(labels))"
         )
 
 

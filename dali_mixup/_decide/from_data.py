@@ -88,9 +88,9 @@ class Balanced(FromData):
 
     A sample of a class of n has the weight n^-exponent, so class k has a probability ~ n_k^(1 - exponent). CMO (Park et
     al. 2022, arXiv 2112.00412) pastes such partners by CutMix: its published code has exponent 1 by default
-    (`weighted_alpha`). Balanced-MixUp (Galdran et al. 2021, arXiv 2109.09850) blends them, with exponent 1. Every rank
-    draws its own, from all samples; a sample may be its own partner. They are read and decoded too, so a batch costs
-    `policy.columns` times as much. For loaders only.
+    (`weighted_alpha`). Balanced-MixUp (Galdran et al. 2021, arXiv 2109.09850) blends them: MixUp(1.0, beta=0.1) with
+    exponent 1. Every rank draws its own, from all samples; a sample may be its own partner. They are read and decoded
+    too, so a batch costs `policy.columns` times as much. For loaders only.
 
     Args:
         exponent: in [0, 100]. 0: all samples alike, as they are in the data; 1: all classes alike; above 1: the rarest

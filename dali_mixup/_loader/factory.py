@@ -6,6 +6,7 @@ import dali_mixup._graph.installed  # noqa: F401
 
 # isort: split
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -128,7 +129,7 @@ def train_loader(
         boolean(owner, "drop_last", drop_last),
     )
     if mixing is not None and mixing.remix is not None:
-        mixing.remix.check(owner, source.num_classes)
+        mixing = replace(mixing, remix=mixing.remix.counted(owner, trained, source.num_classes))
     return MixLoader(
         LoaderSpec(
             source=source,

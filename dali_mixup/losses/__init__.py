@@ -16,9 +16,11 @@ from dali_mixup.losses.binary import (
 from dali_mixup.losses.cross_entropy import SoftTargetCrossEntropy, soft_cross_entropy
 from dali_mixup.losses.inputs import Targets, dense_targets
 from dali_mixup.losses.jensen_shannon import JensenShannonCrossEntropy, jensen_shannon_divergence
+from dali_mixup.losses.regmixup import RegMixupLoss
 
 __all__ = [
     "JensenShannonCrossEntropy",
+    "RegMixupLoss",
     "SoftTargetBinaryCrossEntropy",
     "SoftTargetCrossEntropy",
     "Targets",

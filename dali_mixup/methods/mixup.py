@@ -15,7 +15,7 @@ from dali_mixup.methods.label_maps import LabelMap, checked, majority, mapped
 
 @dataclass(frozen=True)
 class MixUp(Method):
-    """x~ = lam x_i + (1 - lam) x_j, y~ = lam y_i + (1 - lam) y_j, lam ~ Beta(alpha, alpha).
+    """x~ = lam x_i + (1 - lam) x_j, y~ = lam y_i + (1 - lam) y_j, lam ~ Beta(alpha, alpha) or Beta(alpha, beta).
 
     Zhang et al. 2018 (arXiv 1710.09412), equation 1. The paper uses alpha in [0.1, 0.4] on ImageNet, 1 on CIFAR-10;
     DeiT and its heirs 0.8. It also tries k images with Dirichlet weights (`k`) and mixing of the inputs only
@@ -27,6 +27,8 @@ class MixUp(Method):
         folded: the row's own image gets the largest weight: lam becomes max(lam, 1 - lam) (MixMatch, arXiv
             1905.02249).
         lam: in [0, 1], k = 2 only: a fixed weight; alpha has no effect.
+        beta: > 0, k = 2 only: the second parameter of the beta law; None: alpha. Balanced-MixUp (arXiv 2109.09850) gives
+            the partner the weight Beta(a, 1): MixUp(1.0, beta=a), whose own image has the rest.
         label_map: the map from pixel weights to label weights, see `label_maps`; with k > 2 only "identity" and
             "majority".
 
@@ -39,6 +41,7 @@ class MixUp(Method):
     folded: bool = False
     lam: float | None = None
     label_map: LabelMap = "identity"
+    beta: float | None = None
 
     name: ClassVar[str] = "mixup"
     form: ClassVar[Form] = Form.BLEND
@@ -55,10 +58,15 @@ class MixUp(Method):
         if self.lam is not None:
             object.__setattr__(self, "lam", number("MixUp", "lam", self.lam, at_least=0, at_most=1))
         object.__setattr__(self, "label_map", checked("MixUp", self.label_map))
-        if self.k > 2 and (self.lam is not None or self.label_map not in ("identity", "majority")):
+        if self.beta is not None:
+            object.__setattr__(self, "beta", concentration("MixUp", "beta", self.beta))
+        for_two = (
+            self.lam is not None or self.beta is not None or self.label_map not in ("identity", "majority")
+        )
+        if self.k > 2 and for_two:
             raise ValueError(
-                f"MixUp: k={self.k} with lam={self.lam!r}, label_map={self.label_map!r}; these are for "
-                "two images, expected lam=None and label_map='identity' or 'majority'"
+                f"MixUp: k={self.k} with lam={self.lam!r}, beta={self.beta!r}, label_map={self.label_map!r}; these are "
+                "for two images, expected lam=None, beta=None and label_map='identity' or 'majority'"
             )
 
     @property
@@ -78,7 +86,9 @@ class MixUp(Method):
             weights = two(np.full(n, self.lam))
         else:
             alpha = rng.uniform(*self.alpha) if isinstance(self.alpha, tuple) else self.alpha
-            weights = dirichlet(rng, alpha, n, self.k)
+            weights = (
+                dirichlet(rng, alpha, n, self.k) if self.beta is None else two(rng.beta(alpha, self.beta, n))
+            )
         return own_largest(weights) if self.folded else weights
 
 

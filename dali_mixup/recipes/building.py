@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from dali_mixup._loader.companions import HandOver
 from dali_mixup.augment import ValTransform
-from dali_mixup.losses import SoftTargetBinaryCrossEntropy, SoftTargetCrossEntropy
+from dali_mixup.losses import RegMixupLoss, SoftTargetBinaryCrossEntropy, SoftTargetCrossEntropy
 
 if TYPE_CHECKING:
     from dali_mixup.recipes.recipe import Recipe
@@ -26,6 +27,8 @@ def train_arguments(recipe: Recipe, overrides: dict[str, Any]) -> dict[str, Any]
         "runtime": recipe.runtime,
         "bad_files": recipe.bad_files,
     }
+    if recipe.loss_.name == "regmixup":
+        given["handover"] = HandOver(clean=True)
     if "transform" not in rest and (size := rest.pop("image_size", None)) is not None:
         given["transform"] = replace(recipe.transform, image_size=size)
     return {**given, **rest}
@@ -62,9 +65,11 @@ def loss(recipe: Recipe) -> nn.Module:
         )
     if recipe.policy is not None and recipe.policy.label_mixing == "union":
         raise ValueError(
-            "loss.name: cross-entropy with policy.label_mixing: union, where a row may have several labels of 1, which "
-            "a softmax cannot reach; expected loss.name: binary-cross-entropy"
+            f"loss.name: {chosen.name} with policy.label_mixing: union, where a row may have several labels of 1, "
+            "which a softmax cannot reach; expected loss.name: binary-cross-entropy"
         )
+    if chosen.name == "regmixup":
+        return RegMixupLoss(chosen.eta)
     # With mixing the targets come smoothed, without it they are integer labels, which torch's loss smooths.
     return (
         nn.CrossEntropyLoss(label_smoothing=chosen.smoothing)

@@ -78,6 +78,8 @@ class Recipe(Section):
         except ValueError as error:
             raise Fault("output", str(error).removeprefix("output: output has ")) from error
         self._check_smoothing()
+        if self.loss_.name == "regmixup" and self.policy is None:
+            raise Fault("loss.name", "regmixup, but policy: null mixes nothing; give the recipe a policy")
         known = set(key_paths(self))
         for field in ("recalled", "unstated"):
             for i, path in enumerate(getattr(self, field)):
@@ -135,7 +137,7 @@ class Recipe(Section):
         return val_loader(data, batch_size=batch_size, **val_arguments(self, overrides))
 
     def loss(self) -> nn.Module:
-        """The loss as a module of (logits (N, C), the loader's targets).
+        """The loss as a module of (logits (N, C), the loader's targets); `RegMixupLoss` takes the clean images' too.
 
         Raises:
             ValueError: cross-entropy with policy.label_mixing="union".

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from dali_mixup.augment import ValTransform
 from dali_mixup.recipes.in_file import InFile
-from dali_mixup.recipes.section import Section
+from dali_mixup.recipes.section import NotNegative, Section
 
 
 class Source(Section):
@@ -16,7 +16,7 @@ class Source(Section):
 
     paper: str | None = Field(default=None, description="title and arXiv number or journal")
     code: str | None = Field(default=None, description="URL of the code the values were read in")
-    dataset: Literal["imagenet-1k", "cifar-10", "cifar-100"] = "imagenet-1k"
+    dataset: Literal["imagenet-1k", "imagenet-lt", "cifar-10", "cifar-100", "cifar-100-lt"] = "imagenet-1k"
     model: str = Field(description="name of the network in timm, the default of `dali-mixup train`")
     published_model: str | None = Field(
         default=None, description="the source's network where timm has no equal one"
@@ -31,7 +31,10 @@ class Source(Section):
 class Loss(Section):
     """The loss."""
 
-    name: Literal["cross-entropy", "binary-cross-entropy"] = "cross-entropy"
+    name: Literal["cross-entropy", "binary-cross-entropy", "regmixup"] = Field(
+        default="cross-entropy",
+        description="regmixup: cross-entropy of the clean and of the mixed images; the loader hands over both",
+    )
     smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0,
         description="label smoothing where nothing is mixed; with mixing it is policy.label_smoothing",
@@ -42,11 +45,14 @@ class Loss(Section):
     sum_classes: bool = Field(
         default=False, description="binary cross-entropy only: sum over classes, mean over rows"
     )
+    eta: NotNegative = Field(default=1.0, description="regmixup only: weight of the mixed images")
 
     @model_validator(mode="after")
     def _of_one_kind(self) -> Loss:
-        if self.name == "cross-entropy" and (self.target_threshold is not None or self.sum_classes):
+        if self.name != "binary-cross-entropy" and (self.target_threshold is not None or self.sum_classes):
             raise ValueError("target_threshold and sum_classes belong to name: binary-cross-entropy")
+        if self.name != "regmixup" and self.eta != 1:
+            raise ValueError("eta belongs to name: regmixup")
         return self
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 from timm.utils.model_ema import ModelEmaV3
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from dali_mixup.recipes.training import Training
 from dali_mixup.train import optimisation
+from dali_mixup.train.objectives import Result, objective
 
 
 class Learner:
@@ -20,7 +21,7 @@ class Learner:
 
     Args:
         network: the bare model, on the CPU.
-        loss: function of (logits, targets).
+        loss: the recipe's.
         training: the recipe's section, fitted to this run.
         device: the device of training.
         distributed: whether other processes train too; gradients are averaged.
@@ -43,7 +44,7 @@ class Learner:
         memory = torch.channels_last if channels_last else torch.contiguous_format
         self.bare = network.to(device).to(memory_format=memory)
         self.training, self.device, self.distributed, self.amp = training, device, distributed, amp
-        self.loss = loss.to(device)
+        self.objective = objective(loss.to(device))
         self.optimizer = optimisation.optimizer(self.bare, training)
         self.average = None if training.ema is None else ModelEmaV3(self.bare, decay=training.ema.decay)
         # Losses of half precision are scaled, so that small gradients do not vanish.
@@ -61,20 +62,21 @@ class Learner:
         with torch.autocast(self.device.type, dtype=self.amp, enabled=self.amp is not None):
             yield
 
-    def gradients(self, images: Tensor, targets: Any, group: int, last: bool) -> tuple[Tensor, Tensor]:
-        """Add a batch's gradients to the step's; returns (logits (N, C), loss ()).
+    def gradients(self, batch: Any, group: int, last: bool) -> Result:
+        """Add a batch's gradients to the step's.
 
         Args:
+            batch: as the loader gives it.
             group: number of batches in the step, which follows the mean of their losses.
             last: whether this is the last of them. Gradients are exchanged between processes only with the last.
         """
         alone = self.model.no_sync() if self.distributed and not last else contextlib.nullcontext()
         with alone:
             with self.autocast():
-                logits = self.model(images)
-            loss = self.loss(logits.float(), targets)
-            self.scaler.scale(loss / group).backward()
-        return logits.detach(), loss.detach()
+                logits = self.model(self.objective.images(batch))
+            result = self.objective(logits.float(), batch)
+            self.scaler.scale(result.loss / group).backward()
+        return Result(result.logits.detach(), result.loss.detach())
 
     def step(self, learning_rate: float, number: int) -> None:
         """Update the weights; `number` counts the steps of the whole run, including this one."""

@@ -142,10 +142,10 @@ class Run:
             return True
         self.learner.model.train()
         self.train_loader.set_epoch(self.epoch)
-        for images, targets in watch.timed(iter(self.train_loader)):
+        for batch in watch.timed(iter(self.train_loader)):
             group = self._group(batches)
             last = self.batch == group.stop - 1
-            logits, loss = self.learner.gradients(images, targets, len(group), last)
+            logits, loss = self.learner.gradients(batch, len(group), last)
             self._count(logits, loss)
             self.batch += 1
             bar.advance()

@@ -35,3 +35,16 @@ class TestRemix:
     def test_bad_rules_are_refused(self, bad: dict) -> None:
         with pytest.raises(ValueError, match="Remix"):
             Remix(**bad)
+
+    def test_without_counts_they_are_the_datas(self) -> None:
+        labels = np.array([0, 0, 0, 2, 2])
+        rule = Remix(kappa=2.0)
+        assert rule.counted("test", labels, 4) == Remix([3, 1, 2, 1], kappa=2.0)
+        given = Remix([9, 9, 9, 9])
+        assert given.counted("test", labels, 4) is given
+        with pytest.raises(ValueError, match="4 counts, but the data have 3 classes"):
+            given.counted("test", labels, 3)
+
+    def test_a_plan_without_counts_is_refused(self) -> None:
+        with pytest.raises(ValueError, match=r"has no counts, which only the loaders find out"):
+            plan(MixPolicy(MixUp(), remix=Remix()), 4, labels=np.zeros(4, int))

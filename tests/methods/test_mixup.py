@@ -24,6 +24,29 @@ def test_lam_is_beta_distributed(draw, mean_is, alpha):
     mean_is((lam - 0.5) ** 2, 1 / (4 * (2 * alpha + 1)))
 
 
+@pytest.mark.parametrize(("alpha", "beta"), [(1.0, 0.2), (0.5, 3.0), ((2.0, 2.0), 1.0)])
+def test_two_parameters_give_the_beta_law_of_both(draw, alpha, beta):
+    lam = draw(MixUp(alpha, beta=beta), N, 8, 8).weights[:, 0]
+    law = stats.beta(alpha if isinstance(alpha, float) else alpha[0], beta)
+    below = lam < 0.9  # where a float can tell them apart: Beta(1, 0.2) is often within 1e-16 of 1
+    assert stats.kstest(lam[below], lambda x: law.cdf(x) / law.cdf(0.9)).pvalue > REJECT
+    assert below.mean() == pytest.approx(law.cdf(0.9), abs=4 / np.sqrt(N))
+
+
+def test_balanced_mixup_gives_the_partner_a_beta_weight_of_alpha_and_1(draw):
+    """agaldran/balanced_mixup, train_lt_mxp.py: lam = np.random.beta(a=do_mixup, b=1) weighs the balanced image."""
+    theirs = np.random.RandomState(5).beta(0.2, 1, N)
+    assert stats.ks_2samp(draw(MixUp(1.0, beta=0.2), N, 8, 8).weights[:, 1], theirs).pvalue > REJECT
+
+
+@pytest.mark.parametrize("bad", [0, -1, True, np.nan, "1", (0.1, 0.2)])
+def test_other_betas_are_refused(bad):
+    with pytest.raises((TypeError, ValueError), match="MixUp: beta="):
+        MixUp(beta=bad)
+    with pytest.raises(ValueError, match=r"k=3 with lam=None, beta=1\.0"):
+        MixUp(k=3, beta=1.0)
+
+
 @pytest.mark.parametrize("alpha", [0.1, 0.2, 0.8, 2.0])
 def test_the_kolmogorov_smirnov_test_would_find_uniform_weights(draw, alpha):
     """Two libraries shipped lam ~ U(0, 1) for every alpha; with this many draws that cannot pass."""

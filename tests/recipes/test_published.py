@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from dali_mixup import MixPolicy, Runtime
+from dali_mixup import Balanced, MixPolicy, Remix, Runtime
 from dali_mixup.augment.sizes import SizeSchedule
 from dali_mixup.recipes import load_recipe, recipe_names
 
 ONE_THREAD = Runtime(num_threads=1)
 
 PUBLISHED = {
-    "convnext-t", "cutmix-resnet50", "deit-b", "deit-s", "deit3-s", "ffcv-rn50", "ict-cifar10", "mixmatch-cifar10",
-    "mixup-cifar10", "mixup-resnet50", "mixup-resnet50-200", "mosaic-hot", "mosaic-medium", "mosaic-mild",
-    "multimix-cifar100", "nvidia-efficientnet-b0", "nvidia-resnet50-250", "nvidia-resnet50-90", "rsb-a1", "rsb-a2",
-    "rsb-a3", "swin-t", "torchvision-resnet50-v1", "torchvision-resnet50-v2",
+    "cmo-cifar100-lt", "cmo-imagenet-lt", "convnext-t", "cutmix-resnet50", "deit-b", "deit-s", "deit3-s", "ffcv-rn50",
+    "ict-cifar10", "mixmatch-cifar10", "mixup-cifar10", "mixup-resnet50", "mixup-resnet50-200", "mosaic-hot",
+    "mosaic-medium", "mosaic-mild", "multimix-cifar100", "nvidia-efficientnet-b0", "nvidia-resnet50-250",
+    "nvidia-resnet50-90", "regmixup-cifar10", "regmixup-cifar100", "remix-cifar100-lt", "rsb-a1", "rsb-a2", "rsb-a3",
+    "swin-t", "torchvision-resnet50-v1", "torchvision-resnet50-v2",
 }  # fmt: skip
 
 
@@ -33,7 +34,7 @@ def test_makes_loaders_and_a_loss(name: str, imagenet_root: Path) -> None:
     with recipe.train_loader(
         imagenet_root / "train", batch_size=8, device="cpu", runtime=ONE_THREAD
     ) as loader:
-        images, targets = next(iter(loader))
+        images, targets, *records = next(iter(loader))
     size = recipe.transform.image_size
     if isinstance(size, SizeSchedule):
         size = size.at(0, 0, 0)[0]
@@ -47,8 +48,9 @@ def test_makes_loaders_and_a_loss(name: str, imagenet_root: Path) -> None:
         off = recipe.policy.label_smoothing / classes
         assert (targets >= off * 0.999).all()
 
-    logits = torch.zeros(8, classes, requires_grad=True)
-    loss = recipe.loss()(logits, targets)
+    # A loss that takes the clean images' logits and labels too needs them handed over.
+    logits = torch.zeros(8 * (1 + len(records)), classes, requires_grad=True)
+    loss = recipe.loss()(logits, *(record.labels for record in records), targets)
     loss.backward()
     assert torch.isfinite(loss) and logits.grad is not None and logits.grad.abs().sum() > 0
 
@@ -128,3 +130,19 @@ def test_ffcv_grows_at_the_published_epochs() -> None:
     # ffcv-imagenet's rule: 160 up to epoch 65, 192 from 76, between them linear and rounded to 32.
     theirs = [int(np.round(np.interp(epoch, [65, 76], [160, 192]) / 32)) * 32 for epoch in range(88)]
     assert sides == theirs
+
+
+def test_cmo_pastes_balanced_partners_after_the_fourth_and_until_the_third_last_epoch() -> None:
+    """naver-ai/cmo, cifar_train.py: start_data_aug < epoch < epochs - end_data_aug, both 3, of 200 epochs."""
+    policy = load_recipe("cmo-cifar100-lt").policy
+    assert policy is not None and policy.rule == Balanced()
+    on = [policy.schedules.active(epoch, 0, 10) for epoch in range(200)]
+    assert on == [3 < epoch < 200 - 3 for epoch in range(200)]
+
+
+def test_remix_counts_the_classes_of_its_data(imagenet_root: Path) -> None:
+    recipe = load_recipe("remix-cifar100-lt")
+    loader = recipe.train_loader(imagenet_root / "train", batch_size=8, device="cpu", runtime=ONE_THREAD)
+    policy = loader.spec.policy
+    assert policy is not None
+    assert policy.remix == Remix(np.bincount(loader.dataset.labels), kappa=3.0, tau=0.5)

@@ -61,6 +61,25 @@ def test_learns_photographs_and_an_interrupted_run_ends_with_the_same_weights(
     assert lines(tmp_path / "whole") == lines(tmp_path / "cut")
 
 
+def test_regmixup_learns_from_clean_and_mixed_images_and_resumes_exactly(
+    recipe: str, few_photographs: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "regmixup.yaml"
+    policy = "{methods: [{method: mixup, alpha: 20.0}], prob: 1.0, granularity: batch, label_smoothing: 0.0}"
+    text = Path(recipe).read_text()
+    head, _, tail = text.partition("policy:")
+    file.write_text(
+        f"{head}policy: {policy}\nloss: {{name: regmixup}}\nvalidation:{tail.partition('validation:')[2]}"
+    )
+    options = {"epochs": 2, "image_size": 32}
+    run(str(file), few_photographs, tmp_path / "whole", **options)
+    first = run(str(file), few_photographs, tmp_path / "cut", **options, max_steps=4)
+    assert not first.finished
+    assert run(str(file), few_photographs, tmp_path / "cut", **options, resume=True).finished
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+    assert lines(tmp_path / "whole") == lines(tmp_path / "cut")
+
+
 def test_mixing_stops_when_the_schedule_says_and_the_unmixed_share_is_measured(
     recipe: str, few_photographs: Path, tmp_path: Path
 ) -> None:
