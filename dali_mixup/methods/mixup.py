@@ -27,8 +27,8 @@ class MixUp(Method):
         folded: the row's own image gets the largest weight: lam becomes max(lam, 1 - lam) (MixMatch, arXiv
             1905.02249).
         lam: in [0, 1], k = 2 only: a fixed weight; alpha has no effect.
-        beta: > 0, k = 2 only: the second parameter of the beta law; None: alpha. Balanced-MixUp (arXiv 2109.09850) gives
-            the partner the weight Beta(a, 1): MixUp(1.0, beta=a), whose own image has the rest.
+        beta: > 0, k = 2 only: the second parameter of the beta law; None: alpha. Balanced-MixUp (arXiv 2109.09850)
+            gives the partner a weight ~ Beta(a, 1): MixUp(1.0, beta=a).
         label_map: the map from pixel weights to label weights, see `label_maps`; with k > 2 only "identity" and
             "majority".
 
