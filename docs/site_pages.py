@@ -39,7 +39,7 @@ MODULES = {
 
 # Values have no docstrings.
 CONSTANTS = {
-    "dali_mixup.losses.Targets": "The type of the targets of a loss: soft labels (N, C), ``MixedTargets`` or class ids (N,).",
+    "dali_mixup.losses.Targets": "The type of a loss's targets: (N, C) soft labels, ``MixedTargets`` or class ids.",
     "dali_mixup.methods.REGISTRY": 'Every method of the package by its name in recipes: ``{"mixup": MixUp, ...}``.',
     "dali_mixup.sources.Classes": "The type of ``classes=``: names in order, a mapping of names to labels, a file, or "
     "a loader or source that has them.",

@@ -117,7 +117,7 @@ def train_loader(
         owner, handover, source, mixing, batch_size, trained, vectors, lambda s: BadFiles(len(s), rule)
     )
     if isinstance(source, ImagesWithMasks):
-        form = form_of_maps(owner, targets, mixing, labels, chosen, source.ignore_index)
+        form = form_of_maps(owner, targets, mixing, labels, chosen, source.ignore_index, transform)
     else:
         refuse_map_methods(owner, mixing)
         form = _form_of_targets(owner, targets, mixing, labels, companions.pooled)

@@ -14,6 +14,7 @@ from dali_mixup._epochs.orders import ClassGroups, Order
 from dali_mixup._loader.batches import Batch
 from dali_mixup._loader.mixed_maps import averaging, mixed_ids, weighted_ids
 from dali_mixup._loader.spec import LoaderSpec
+from dali_mixup.augment import TrainTransform
 from dali_mixup.methods import MapMethod
 from dali_mixup.sources.masks.pairs import ImagesWithMasks
 
@@ -23,13 +24,25 @@ TARGETS = ("labels", "dense")
 
 
 def form_of_maps(
-    owner: str, given: Any, policy: MixPolicy | None, labels: Any, order: Order, ignore_index: int
+    owner: str,
+    given: Any,
+    policy: MixPolicy | None,
+    labels: Any,
+    order: Order,
+    ignore_index: int,
+    transform: TrainTransform,
 ) -> str:
     """The form of the targets of images with masks: "labels" for class ids per pixel, "dense" for soft targets.
 
     Raises:
-        ValueError: arguments that belong to one label per image, or a form that cannot hold the mixed maps.
+        ValueError: arguments that belong to one label per image, an augmentation that masks cannot follow, or a form
+            that cannot hold the mixed maps.
     """
+    if transform.draws.averages:
+        raise ValueError(
+            f"{owner}: auto_augment={transform.auto_augment!r} averages an image with moved copies of it, and the "
+            "class ids of its mask have no average; with masks, use another auto_augment, such as 'ta_wide'"
+        )
     by_label = policy is not None and (policy.needs_ids or policy.rule.by_value)
     union = policy is not None and policy.label_mixing == "union"
     for name, wrong in (

@@ -3,15 +3,20 @@ whole batch, fed to the graph as arrays. A pure function of the batch's address,
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from dali_mixup._seeding import Purpose, stream
+from dali_mixup.augment.chains import Chains
 from dali_mixup.augment.erasing import Cutout, RandomErasing
 from dali_mixup.augment.operations import PARAMETER, Kernel
 from dali_mixup.augment.sizes import MultiScale, SizeSchedule
 from dali_mixup.augment.stage import Stage
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -35,9 +40,22 @@ class TransformDraws:
         return tuple(layer for stage in self.stages for layer in stage.layers)
 
     @property
+    def placed(self) -> Iterator[tuple[Stage, int]]:
+        """Every stage, and the number of its first layer."""
+        first = 0
+        for stage in self.stages:
+            yield stage, first
+            first += len(stage.layers)
+
+    @property
     def moves(self) -> bool:
         """True if an operation may move pixels."""
         return any(Kernel.AFFINE in layer for layer in self.layers)
+
+    @property
+    def averages(self) -> bool:
+        """True if images are averaged that were moved apart: a mask has no average."""
+        return any(isinstance(stage, Chains) and Kernel.AFFINE in stage.kernels for stage in self.stages)
 
     @property
     def rectangles(self) -> tuple[str, ...]:
@@ -48,9 +66,10 @@ class TransformDraws:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the arrays: "size" if it changes, "<layer>.<Actions field>", "<rectangle>.<Rectangles field>"."""
+        """Names of the arrays: "size" if it changes, "<layer>.<Actions field>", those of the weights of chains,
+        "<rectangle>.<Rectangles field>"."""
         size = () if isinstance(self.size, tuple) else ("size",)
-        actions = (f"{i}.{name}" for i, layer in enumerate(self.layers) for name in parameters_of(layer))
+        actions = (name for stage, first in self.placed for name in names_of(stage, first))
         rectangles = (f"{name}.{field}" for name in self.rectangles for field in self._fields_of(name))
         return (*size, *actions, *rectangles)
 
@@ -65,9 +84,10 @@ class TransformDraws:
         height, width = self.size_at(seed, epoch, step)
         rng = stream(Purpose.OPERATION, seed, rank=rank, epoch=epoch, step=step)
         made = [] if isinstance(self.size, tuple) else [np.full((rows, 2), (height, width), np.float32)]
-        actions = [one for stage in self.stages for one in stage.draw(rng, rows, height, width)]
-        for one, layer in zip(actions, self.layers, strict=True):
-            made += [getattr(one, field) for field in parameters_of(layer)]
+        for stage in self.stages:
+            for one, layer in zip(stage.draw(rng, rows, height, width), stage.layers, strict=True):
+                made += [getattr(one, field) for field in parameters_of(layer)]
+            made += [*stage.weights(rng, rows)] if isinstance(stage, Chains) else []
         drawers = [drawer for drawer in (self.cutout, self.random_erasing) if drawer is not None]
         rectangles = [one for drawer in drawers for one in drawer.draw(rng, rows, height, width)]
         for rectangle, name in zip(rectangles, self.rectangles, strict=True):
@@ -85,3 +105,20 @@ class TransformDraws:
 def parameters_of(kernels: frozenset[Kernel]) -> tuple[str, ...]:
     """The names of the `Actions` arrays that these kernels read, `kernel` first."""
     return ("kernel", *sorted({PARAMETER[kernel] for kernel in kernels if kernel in PARAMETER}))
+
+
+def names_of(stage: Stage, first: int) -> tuple[str, ...]:
+    """The names of a stage's arrays; `first` is the number of its first layer."""
+    actions = (f"{i}.{name}" for i, layer in enumerate(stage.layers, first) for name in parameters_of(layer))
+    return (*actions, *(weights_of(stage, first) if isinstance(stage, Chains) else ()))
+
+
+def weights_of(chains: Chains, first: int) -> tuple[str, ...]:
+    """The names of the weights of the image and of each chain."""
+    return tuple(f"chains{first}.weight{i}" for i in range(1 + chains.width))
+
+
+def of_prefix(prefix: str, named: Mapping[str, T]) -> dict[str, T]:
+    """What is named for one layer or rectangle under its own names, and the size if it changes."""
+    mine = {name.split(".")[1]: one for name, one in named.items() if name.startswith(f"{prefix}.")}
+    return mine | {name: one for name, one in named.items() if name == "size"}

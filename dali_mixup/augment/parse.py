@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from dali_mixup._checks import did_you_mean
+from dali_mixup.augment.augmix import AugMix, TorchvisionAugMix
 from dali_mixup.augment.auto_augment import AutoAugment
 from dali_mixup.augment.policies import TIMM, TORCHVISION
 from dali_mixup.augment.rand_augment import RandAugment
@@ -38,9 +39,13 @@ AUGMENTATIONS: dict[str, tuple[Reader, tuple[int, int, int]]] = {
     **dict.fromkeys(TIMM, (AutoAugment.from_string, TIMM_FILL)),
     "ra": (_alone(TorchvisionRandAugment), BLACK),
     "ta_wide": (_alone(TrivialAugmentWide), BLACK),
+    "augmix": (_alone(TorchvisionAugMix), BLACK),
+    "augmix-": (AugMix.from_string, TIMM_FILL),
     **{name: (_alone(partial(TorchvisionAutoAugment, name)), BLACK) for name in TORCHVISION},
 }
-"""By the first word of a string: what reads the string, and the colour of pixels from outside."""
+"""By the first word of a string: what reads the string, and the colour of pixels from outside. A word that ends with a
+dash is that of strings with parts."""
+EXAMPLES = {"rand": "rand-m9-mstd0.5-inc1", "augmix-": "augmix-m3-w3"}
 
 
 def auto_augmentation(text: str) -> tuple[Stage, tuple[int, int, int]]:
@@ -50,7 +55,8 @@ def auto_augmentation(text: str) -> tuple[Stage, tuple[int, int, int]]:
     Args:
         text: "rand-..." (timm's RandAugment), "original", "originalr", "v0", "v0r", "3a", all with an optional
             "-mstd0.5" (timm's AutoAugment); "ra" (torchvision's RandAugment), "ta_wide" (its TrivialAugmentWide),
-            "imagenet", "cifar10", "svhn" (its AutoAugment).
+            "imagenet", "cifar10", "svhn" (its AutoAugment), "augmix" (its AugMix); "augmix-m3" and longer (timm's
+            AugMix).
 
     Raises:
         TypeError: not a string.
@@ -58,11 +64,12 @@ def auto_augmentation(text: str) -> tuple[Stage, tuple[int, int, int]]:
     """
     if not isinstance(text, str):
         raise TypeError(f"auto_augment={text!r}, expected a string such as 'rand-m9-mstd0.5-inc1' or None")
-    first = text.split("-")[0]
-    if first in AUGMENTATIONS:
-        read, fill = AUGMENTATIONS[first]
-        return read(text), fill
-    known = ("rand-m9-mstd0.5-inc1", *(name for name in AUGMENTATIONS if name != "rand"))
+    first, dash, _ = text.partition("-")
+    for word in (first + dash, first):
+        if word in AUGMENTATIONS:
+            read, fill = AUGMENTATIONS[word]
+            return read(text), fill
+    known = tuple(EXAMPLES.get(word, word) for word in AUGMENTATIONS)
     expected = f"expected one of {', '.join(map(repr, known))}"
     hints = [hint for hint in (expected, did_you_mean(text, known)) if hint]
     raise ValueError(f"auto_augment={text!r}: {first!r} is not known; {'; '.join(hints)}")

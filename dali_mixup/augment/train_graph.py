@@ -11,10 +11,12 @@ from nvidia.dali.data_node import DataNode
 
 from dali_mixup._graph.decode import INTERPOLATIONS, Backend
 from dali_mixup.augment.crop import given_window, padded_window, random_window
+from dali_mixup.augment.draws import of_prefix
 from dali_mixup.augment.erase import Noise, erase
-from dali_mixup.augment.operators import Canvas, apply
+from dali_mixup.augment.operators import Canvas
 from dali_mixup.augment.parse import BLACK, auto_augmentation
 from dali_mixup.augment.resize import Flips, resized_and_flipped
+from dali_mixup.augment.stage_graph import after_stage
 
 if TYPE_CHECKING:
     from dali_mixup.augment.train import TrainTransform
@@ -52,13 +54,13 @@ def before_mix(
             images, backend, size, transform.interpolation, transform.antialias, flips
         )
     canvas = _canvas(transform, nodes)
-    for i, kernels in enumerate(transform.draws.layers):
-        images = apply(images, kernels, _of(f"{i}", nodes), canvas)
+    for stage, first in transform.draws.placed:
+        images = after_stage(images, stage, first, nodes, canvas)
     for name in transform.draws.rectangles:
         if name == "cutout":
-            images = erase(images, _of(name, nodes), np.rint(mean).tolist(), canvas.size)
+            images = erase(images, of_prefix(name, nodes), np.rint(mean).tolist(), canvas.size)
         elif _erases_at(transform, "before_mix"):
-            images = _erased(transform, images, _of(name, nodes), seeds, mean, std, UINT8, "HWC")
+            images = _erased(transform, images, of_prefix(name, nodes), seeds, mean, std, UINT8, "HWC")
     return images
 
 
@@ -73,7 +75,7 @@ def after_mix(
     for name in transform.draws.rectangles:
         if name != "cutout" and _erases_at(transform, "after_mix"):
             zero, one = (0.0,) * 3, (1.0,) * 3
-            images = _erased(transform, images, _of(name, nodes), seeds, zero, one, FLOAT, layout)
+            images = _erased(transform, images, of_prefix(name, nodes), seeds, zero, one, FLOAT, layout)
     return images
 
 
@@ -119,12 +121,6 @@ def _canvas(transform: TrainTransform, nodes: Mapping[str, DataNode]) -> Canvas:
     nearest = transform.interpolation == "nearest"
     interpolation = INTERPOLATIONS["nearest" if nearest else "bilinear"]
     return Canvas(None if "size" in nodes else transform.size, transform.fill or own, interpolation)
-
-
-def _of(prefix: str, nodes: Mapping[str, DataNode]) -> dict[str, DataNode]:
-    """The nodes of one layer or rectangle under their own names, and the size if it changes."""
-    mine = {name.split(".")[1]: node for name, node in nodes.items() if name.startswith(f"{prefix}.")}
-    return mine | {name: node for name, node in nodes.items() if name == "size"}
 
 
 def _constant(values: Sequence[float]) -> DataNode:
