@@ -17,7 +17,7 @@ WHOLE: dict[str, Any] = {"scale": (1.0, 1.0), "ratio": (1.0, 1.0), "hflip": 0.0,
 OPTIONS: list[dict[str, Any]] = [
     *[
         {"auto_augment": text}
-        for text in ("rand-m9-mstd0.5-inc1", "ra", "ta_wide", "imagenet", "cifar10", "v0", "3a")
+        for text in ("rand-m9-mstd0.5-inc1", "ra", "ta_wide", "imagenet", "cifar10", "v0", "3a", "augmix")
     ],
     {"color_jitter": (0.4, 0.4, 0.4, 0.1)},
     {"grayscale": 0.5, "solarize": 0.5, "gaussian_blur": 0.5, "lighting": 0.1},

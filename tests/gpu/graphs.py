@@ -38,6 +38,8 @@ STRINGS = (
     "svhn",
     "ra",
     "ta_wide",
+    "augmix",
+    "augmix-m5-w2-d2",
 )
 OPTIONS: list[dict[str, Any]] = [
     {"color_jitter": (0.4, 0.4, 0.4, 0.1)},
