@@ -39,6 +39,13 @@ from tests.junk import junk, says
 RESULTS = {"Actions", "BadFile", "Chance", "Draws", "MixPlan", "MixRecord", "MixedTargets", "Remark"}
 NEEDED: dict[str, dict[str, Any]] = {
     "Bits": {"packed": np.zeros((2, 4, 1), np.uint8), "width": 8},
+    "Contours": {
+        "heights": np.zeros((2, 2, 3), np.int16),
+        "counts": np.array([3, 8]),
+        "stride": 4,
+        "height": 2,
+        "width": 8,
+    },
     "CorruptLabels": {"fraction": 0.5},
     "Cutout": {"size": 4},
     "EpochLayout": {"samples": 50, "batch_size": 4},

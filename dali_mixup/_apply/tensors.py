@@ -17,7 +17,8 @@ from dali_mixup._apply import arrays
 from dali_mixup._apply.axes import OWNER, spatial_axes
 from dali_mixup._apply.inputs import check_others, check_shapes, check_values, not_an_array, unequal
 from dali_mixup._apply.resizing import HALF, triangles
-from dali_mixup.methods import Bits, Form, Separable
+from dali_mixup.methods import Bits, Contours, Form, Separable
+from dali_mixup.methods.contours import HIGHEST
 
 if TYPE_CHECKING:
     from dali_mixup._decide.plan import MixPlan
@@ -173,7 +174,7 @@ def _product(matrix: Tensor, images: Tensor, axis: int) -> Tensor:
 
 def _masked(plan: MixPlan, x: Tensor, source: Tensor, masks: Any) -> Tensor:
     """mask x_0 + (1 - mask) x_1; a hard mask copies. Rows without a mask are anything."""
-    hard = isinstance(masks, Bits)
+    hard = isinstance(masks, (Bits, Contours))
     known = _known(x, masks)
     # One mask for all rows is not repeated.
     mask = known if len(known) == 1 else known[_on(x, plan.mask_of).long().clip(0, len(known) - 1)]
@@ -186,10 +187,13 @@ def _masked(plan: MixPlan, x: Tensor, source: Tensor, masks: Any) -> Tensor:
     return mask * x.to(dtype) + (1 - mask) * partner.to(dtype)
 
 
-def _known(x: Tensor, masks: Bits | Separable | np.ndarray) -> Tensor:
-    """(m, H, W): bool of bits, else float32. Bits and curves take fewer bytes to a GPU than pixels."""
+def _known(x: Tensor, masks: Bits | Contours | Separable | np.ndarray) -> Tensor:
+    """(m, H, W): bool of bits, else float32. Bits, grids and curves take fewer bytes to a GPU than
+    pixels."""
     if isinstance(masks, Bits):
         return _bits(x, masks)
+    if isinstance(masks, Contours):
+        return _contours(x, masks)
     if isinstance(masks, Separable):
         down, across = _on(x, masks.down), _on(x, masks.across)
         return down[:, 1, :, None] * across[:, 1, None] + down[:, 0, :, None] + across[:, 0, None]
@@ -200,3 +204,25 @@ def _bits(x: Tensor, masks: Bits) -> Tensor:
     places = torch.arange(7, -1, -1, device=x.device, dtype=torch.uint8)
     spread = (_on(x, masks.packed)[:, :, :, None] >> places) & 1
     return spread.flatten(2)[:, :, : masks.width].bool()
+
+
+def _contours(x: Tensor, masks: Contours) -> Tensor:
+    stride, counts = masks.stride, _on(x, masks.counts)[:, None]
+    grids = _on(x, masks.heights).to(torch.int32)
+    for axis, extent in ((1, masks.height), (2, masks.width)):
+        at = torch.arange(extent, device=x.device)
+        first, beyond = grids.index_select(axis, at // stride), grids.index_select(axis, at // stride + 1)
+        shape = [1, 1, 1]
+        shape[axis] = extent
+        q = (at % stride).to(torch.int32).reshape(shape)
+        grids = first * (stride - q) + beyond * q
+    values = grids.flatten(1)
+    # The largest level that at least `counts` pixels reach, bit by bit.
+    level = torch.full_like(counts, -HIGHEST - 1)
+    for bit in range(15, -1, -1):
+        higher = level + (1 << bit)
+        level = torch.where((values >= higher).sum(1, keepdim=True) >= counts, higher, level)
+    tied = values == level
+    missing = counts - (values > level).sum(1, keepdim=True)
+    mask = (values > level) | (tied & (tied.cumsum(1) <= missing))
+    return mask.reshape(grids.shape)

@@ -26,6 +26,8 @@ from dali_mixup._cpu.abi import (
     pointer_to,
     shape_of,
 )
+from dali_mixup._cpu.contours import contoured
+from dali_mixup._cpu.kinds import MaskKind
 from dali_mixup._cpu.lines import added_line, chosen_line, inlined, scaled_line, weighted_line
 from dali_mixup._cpu.resizing import RADIUS, resize
 from dali_mixup.methods import Form
@@ -34,6 +36,7 @@ compiled = numba.njit(error_model="numpy")
 
 BLEND, PASTE, RESIZE = int(Form.BLEND), int(Form.PASTE), int(Form.RESIZE)
 MASK, SEPARABLE = int(Form.MASK), int(Form.SEPARABLE)
+BITS, GRID = int(MaskKind.BITS), int(MaskKind.GRID)
 BILINEAR = RADIUS["bilinear"]
 
 SPREAD = np.ascontiguousarray(
@@ -99,11 +102,12 @@ def finish(
         own: (H, 3 W) uint8.
         addresses: (k,) of the k - 1 partners' images, and of the mask.
         coefficients: (k + 1, 3), the factor of each image and the summand.
-        steps: (1 + r, 7): the row's form and 1 if its mask is hard; then its regions, see `methods.Draws`. That of
+        steps: (1 + r, 7): the row's form, its mask's `MaskKind` and, for a grid, the number of highest pixels and the
+            stride; then its regions, see `methods.Draws`. That of
             RESIZE is where the partner's whole image, made so small, is pasted.
     """
     height, width = planar.shape[1], planar.shape[2]
-    form, hard = steps[0, 0], steps[0, 1]
+    form, kind = steps[0, 0], steps[0, 1]
     shift = coefficients[len(coefficients) - 1]
     scale = coefficients[0]
     if form == BLEND:
@@ -126,7 +130,13 @@ def finish(
             scaled_line(planes, planar, mixed, y, line, scale, shift)
     elif form in (MASK, SEPARABLE):
         mask = addresses[len(addresses) - 1]
-        if form == MASK and hard:
+        if form == MASK and kind == GRID:
+            stride = steps[0, 3]
+            points = ((height - 1) // stride + 2, (width - 1) // stride + 2)
+            grid = numba.carray(address_in(mask), points, np.int16)
+            others = numba.carray(address_in(addresses[0]), (height, 3 * width), np.uint8)
+            contoured(planes, planar, mixed, own, others, grid, steps, scale, shift)
+        elif form == MASK and kind == BITS:
             stride = (width + 7) // 8
             packed = numba.carray(address_in(mask), (height, stride), np.uint8)
             eights = np.empty(stride, np.uint64)

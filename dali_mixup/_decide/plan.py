@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from dali_mixup._apply import applied, mixed_targets
-from dali_mixup.methods import Bits, Form, Separable
+from dali_mixup.methods import Bits, Contours, Form, Separable
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +34,8 @@ class MixPlan:
             own partner is left alone: it is exactly its own image.
         form: (N,) int32 `methods.Form` of each row.
         regions: (N, r, 7) int32 rectangles of PASTE rows (see `methods.Draws`), or None.
-        masks: the m distinct masks of MASK rows, (m, H, W) float32, or `methods.Bits` if all are of 0 and 1; or None.
+        masks: the m distinct masks of MASK rows, (m, H, W) float32; `methods.Bits` or `methods.Contours` if all are
+            of 0 and 1; or None.
         curves: the distinct masks of SEPARABLE rows, `methods.Separable`, or None.
         mask_of: (N,) int32 index into `masks` or, for SEPARABLE rows, into `curves`; -1 for rows without a mask.
         regime: "mixed"; "clean" in a step that an `Alternation` left alone; "off" outside the schedule.
@@ -61,7 +62,7 @@ class MixPlan:
     form: np.ndarray
     mask_of: np.ndarray
     regions: np.ndarray | None = None
-    masks: np.ndarray | Bits | None = None
+    masks: np.ndarray | Bits | Contours | None = None
     curves: Separable | None = None
     regime: str = "mixed"
     unpartnered: int = 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from dali_mixup._decide.plan import MixPlan
-from dali_mixup.methods import Bits, Draws, Form, Method
-from dali_mixup.methods.masks import joined
+from dali_mixup.methods import Bits, Contours, Draws, Form, Method, Separable
+from dali_mixup.methods.contours import as_bits
 
 
 def alone(rows: int, k: int, regime: str, **common: Any) -> MixPlan:
@@ -60,8 +61,24 @@ def with_draws(
             masks = Bits.of(masks)
         before = 0 if known is None else len(known)
         plan.mask_of[rows] = (before + np.arange(len(masks)))[source]
-        fields[field] = masks if known is None else joined(known, masks)
+        fields[field] = masks if known is None else _joined(known, masks)
     return MixPlan(**fields)
+
+
+def _joined(first: Any, second: Any) -> Any:
+    """The masks of both, one after the other: in their form if both have the same, as bits if both are hard, else as
+    arrays."""
+    if isinstance(first, Separable):
+        return Separable(
+            np.concatenate([first.down, second.down]), np.concatenate([first.across, second.across])
+        )
+    hard = [isinstance(masks, (Bits, Contours)) for masks in (first, second)]
+    if not all(hard):
+        return np.concatenate([np.asarray(first, np.float32), np.asarray(second, np.float32)])
+    if isinstance(first, Contours) and isinstance(second, Contours) and first.stride == second.stride:
+        heights = np.concatenate([first.heights, second.heights])
+        return replace(first, heights=heights, counts=np.concatenate([first.counts, second.counts]))
+    return Bits(np.concatenate([as_bits(first).packed, as_bits(second).packed]), as_bits(first).width)
 
 
 def _regions(known: np.ndarray | None, drawn: np.ndarray, rows: Rows, n: int) -> np.ndarray:

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dali_mixup._cpu.kinds import MaskKind
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._graph.feed_operators import regions_of
-from dali_mixup.methods import Bits, Form
+from dali_mixup.methods import Bits, Contours, Form
+from dali_mixup.methods.contours import as_bits
 
+OFTEN = 2  # rows that share a mask, on average, above which it is worked out for all of them
 NOTHING = np.zeros(4, np.uint8)
 """Stands for a mask that a row does not have."""
 
@@ -25,13 +28,26 @@ def of_kernels(
     """
     at, masks = _masks(plan, hard)
     head = np.zeros((len(plan), 1, 7), np.int32)
-    head[:, 0, 0], head[:, 0, 1] = plan.form, hard
+    head[:, 0, 0], head[:, 0, 1] = plan.form, _kind(plan, hard)
+    if isinstance(plan.masks, Contours):
+        mine = plan.form == Form.MASK
+        head[mine, 0, 2], head[mine, 0, 3] = plan.masks.counts[plan.mask_of[mine]], plan.masks.stride
     return {
         "rows": np.concatenate([plan.partners[:, 1:], at[:, None]], axis=1),
         "coefficients": _coefficients(plan, mean, std),
         "steps": np.concatenate([head, _regions(plan)], axis=1),
         "masks": masks,
     }
+
+
+def _kind(plan: MixPlan, hard: bool) -> MaskKind:
+    """The form in which MASK rows are fed. A grid is worked out again for every row that has it, on all threads; a mask
+    that many rows share is better worked out once, here."""
+    if not hard:
+        return MaskKind.NUMBERS
+    rows = np.count_nonzero(plan.form == Form.MASK)
+    several = isinstance(plan.masks, Contours) and rows > OFTEN * len(plan.masks)
+    return MaskKind.GRID if isinstance(plan.masks, Contours) and not several else MaskKind.BITS
 
 
 def _regions(plan: MixPlan) -> np.ndarray:
@@ -86,13 +102,18 @@ def _masks(plan: MixPlan, hard: bool) -> tuple[np.ndarray, np.ndarray | list[np.
 
 
 def _bytes(plan: MixPlan, form: Form, hard: bool, used: np.ndarray) -> np.ndarray:
-    """(m, bytes) uint8 of the masks `used`: bits, pixels in float32, or the curves u, d, v and a in float32."""
+    """(m, bytes) uint8 of the masks `used`: bits, grids, pixels in float32, or the curves u, d, v
+    and a in float32."""
     if form == Form.SEPARABLE:
         assert plan.curves is not None
         parts = plan.curves.down[used], plan.curves.across[used]
         return np.concatenate([part.reshape(len(used), -1) for part in parts], axis=1).view(np.uint8)
     assert plan.masks is not None
-    if hard:
-        assert isinstance(plan.masks, Bits)
-        return plan.masks.packed.reshape(len(plan.masks), -1)[used]
+    kind = _kind(plan, hard)
+    if kind == MaskKind.GRID:
+        assert isinstance(plan.masks, Contours)
+        return plan.masks.heights[used].reshape(len(used), -1).view(np.uint8)
+    if kind == MaskKind.BITS:
+        assert isinstance(plan.masks, (Bits, Contours))
+        return as_bits(plan.masks).packed[used].reshape(len(used), -1)
     return np.ascontiguousarray(plan.masks[used], np.float32).reshape(len(used), -1).view(np.uint8)

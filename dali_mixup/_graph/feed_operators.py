@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from dali_mixup._decide.plan import MixPlan
-from dali_mixup.methods import Bits, Form
+from dali_mixup.methods import Bits, Contours, Form
+from dali_mixup.methods.contours import as_bits
 
 TINY = np.float32(1e-25)  # stands for a weight of 0 under a division; an int32 / TINY is still a float32
 
@@ -95,8 +96,8 @@ def of_masks(plan: MixPlan, hard: bool, width: int) -> dict[str, np.ndarray | li
     for mask, row in zip(used, rows[first], strict=True):
         assert plan.masks is not None
         if hard:
-            assert isinstance(plan.masks, Bits)
-            fed[row] = plan.masks.packed[mask][:, :, None]
+            assert isinstance(plan.masks, (Bits, Contours))
+            fed[row] = as_bits(plan.masks).packed[mask][:, :, None]
         else:
             fed[row] = plan.masks[mask][:, :, None].astype(np.float32, copy=False)
     at = np.zeros(len(plan), np.int32)

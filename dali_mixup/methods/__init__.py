@@ -7,6 +7,7 @@ from dali_mixup.methods.base import Form as Form
 from dali_mixup.methods.base import Method as Method
 from dali_mixup.methods.by_map import MapMethod as MapMethod
 from dali_mixup.methods.classmix import ClassMix as ClassMix
+from dali_mixup.methods.contours import Contours as Contours
 from dali_mixup.methods.cutmix import CutMix as CutMix
 from dali_mixup.methods.dcutmix import DCutMix as DCutMix
 from dali_mixup.methods.fmix import FMix as FMix
@@ -40,6 +41,7 @@ __all__ = [
     "REGISTRY",
     "Bits",
     "ClassMix",
+    "Contours",
     "Draws",
     "Form",
     "MapMethod",

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from dali_mixup.methods.contours import Contours
 from dali_mixup.methods.masks import Bits, Separable
 
 
@@ -35,14 +36,14 @@ class Draws:
         regions: (n, r, 7) int (column, source y, source x, target y, target x, height, width) of PASTE methods,
             applied in order over the row's own image.
         masks: (n, height, width) in [0, 1], the own image's weight per pixel: of MASK methods an array, float32 or, if
-            the method is `hard`, of any type, or `Bits`; of SEPARABLE methods `Separable`.
+            the method is `hard`, of any type, `Bits` or `Contours`; of SEPARABLE methods `Separable`.
     """
 
     weights: np.ndarray
     pixel_weights: np.ndarray | None = None
     boxes: np.ndarray | None = None
     regions: np.ndarray | None = None
-    masks: np.ndarray | Bits | Separable | None = None
+    masks: np.ndarray | Bits | Contours | Separable | None = None
 
 
 class Method(ABC):

@@ -32,7 +32,7 @@ class Bits:
     def __post_init__(self) -> None:
         object.__setattr__(self, "width", integer("Bits", "width", self.width, at_least=1))
         packed = self.packed
-        _array("Bits", "packed", packed)
+        array("Bits", "packed", packed)
         if packed.dtype != np.uint8 or packed.ndim != 3 or packed.shape[2] != -(-self.width // 8):
             raise ValueError(
                 f"Bits: packed of {packed.dtype} and shape {packed.shape} with width={self.width}; expected uint8 and "
@@ -81,7 +81,7 @@ class Separable:
 
     def __post_init__(self) -> None:
         for name in ("down", "across"):
-            _array("Separable", name, getattr(self, name))
+            array("Separable", name, getattr(self, name))
         shapes = self.down.shape, self.across.shape
         right = all(len(shape) == 3 and shape[:2] == (len(self.down), 2) for shape in shapes)
         if not right or not self.down.dtype == self.across.dtype == np.float32:
@@ -127,17 +127,7 @@ class Separable:
         return len(self.down), self.down.shape[2], self.across.shape[2]
 
 
-def joined(first: Any, second: Any) -> Any:
-    """The masks of both, one after the other; as bits if both are, else as arrays."""
-    if isinstance(first, Bits) and isinstance(second, Bits):
-        return Bits(np.concatenate([first.packed, second.packed]), first.width)
-    if isinstance(first, Separable) and isinstance(second, Separable):
-        return Separable(
-            np.concatenate([first.down, second.down]), np.concatenate([first.across, second.across])
-        )
-    return np.concatenate([np.asarray(first, np.float32), np.asarray(second, np.float32)])
-
-
-def _array(owner: str, name: str, value: Any) -> None:
+def array(owner: str, name: str, value: Any) -> None:
+    """Raise TypeError if a value is no NumPy array."""
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{owner}: {name} is a {type(value).__name__}, expected a NumPy array")

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.policy import MixPolicy
-from dali_mixup.methods import REGISTRY, CutMix, FMix, Form, Method, MixUp, ResizeMix
+from dali_mixup.methods import REGISTRY, Contours, CutMix, FMix, Form, Method, MixUp, ResizeMix
 
 NAMES = sorted(REGISTRY)
 SIZE = (20, 23)
@@ -134,6 +134,22 @@ def test_one_graph_serves_all_plans(method: Method) -> None:
     for step in range(4):
         plan = plan_of(MixPolicy(method), 5, step)
         torch.testing.assert_close(compiled(x, plan), plan.apply(x) + 1, rtol=1e-6, atol=1e-4)
+    assert len(graphs) == 1
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 70), (165, 161)])
+def test_masks_on_grids_are_worked_out_by_torch(height: int, width: int) -> None:
+    torch._dynamo.reset()
+    graphs: list[Any] = []
+    compiled = torch.compile(lambda x, plan: plan.apply(x), fullgraph=True, backend=counting(graphs))
+    x = torch.rand(6, 3, height, width)
+    for step, lam in enumerate((None, None, 0.0, 1.0)):
+        policy = MixPolicy(FMix(lam=lam), granularity="sample", partners="roll")
+        plan = policy.plan(6, height, width, seed=0, epoch=0, step=step)
+        assert isinstance(plan.masks, Contours)
+        expected = plan.apply(x.numpy())
+        np.testing.assert_array_equal(plan.apply(unlike_numpy(x)).detach().numpy(), expected)
+        np.testing.assert_array_equal(compiled(x, plan).numpy(), expected)
     assert len(graphs) == 1
 
 

@@ -1,0 +1,13 @@
+"""What the kernels get of a mask."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class MaskKind(IntEnum):
+    """The form of a MASK row's mask in memory."""
+
+    NUMBERS = 0  # a float32 per pixel
+    BITS = 1  # as in `methods.Bits`
+    GRID = 2  # the int16 of `methods.Contours`
