@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dali_mixup._loader.factory import train_loader, val_loader
     from dali_mixup._loader.loader import MixLoader
     from dali_mixup._loader.record import MixRecord
-    from dali_mixup.augment import TrainTransform, ValTransform
+    from dali_mixup.augment import Extra, TrainTransform, ValTransform
     from dali_mixup.integrations.dataloader import Mixer
     from dali_mixup.losses import SoftTargetBinaryCrossEntropy, SoftTargetCrossEntropy
     from dali_mixup.methods import CutMix, MixUp
@@ -42,6 +42,7 @@ __all__ = [
     "ClassGroups",
     "CorruptLabels",
     "CutMix",
+    "Extra",
     "HandOver",
     "LabelDistance",
     "LabelVectors",
@@ -92,6 +93,7 @@ _HOME = {
     "ClassGroups": "_epochs.orders",
     "CorruptLabels": "_decide.relabel",
     "CutMix": "methods",
+    "Extra": "augment",
     "HandOver": "_loader.companions",
     "LabelDistance": "_decide.label_distance",
     "LabelVectors": "_decide.relabel",

@@ -23,6 +23,7 @@ class Purpose(IntEnum):
     SIZE = 10
     PACK = 11
     WINDOW = 12
+    EXTRA = 14
 
 
 def stream(

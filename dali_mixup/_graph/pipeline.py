@@ -68,8 +68,12 @@ class Transform(Protocol):
         """(N, h, w) uint8 masks of a batch after the geometry of their images, and the `augment.windows.Windows`."""
 
     @property
-    def erases_after_mix(self) -> bool:
-        """True if `after_mix` needs float32."""
+    def extra(self) -> Sequence[Any]:
+        """The user's own functions."""
+
+    @property
+    def changes_after_mix(self) -> bool:
+        """True if `after_mix` does something, for which it needs float32."""
 
     def graph(
         self,
@@ -182,8 +186,8 @@ def build(spec: PipelineSpec, batches: Batches, seeds: Iterator[int], checkpoint
         nodes = dict(zip(names, fed[1:], strict=True))
         encoded = parsed_first(file_content(fed[0]) if batches.read_in_dali else given_content(fed[0]))
         layout = "HWC" if spec.channels_last else "CHW"
-        # DALI's GPU kernel erases no float16; the loader rounds.
-        dtype = types.DALIDataType.FLOAT if spec.transform.erases_after_mix else DTYPES[spec.dtype]
+        # DALI's GPU kernels, but for a few, take no float16; the loader rounds.
+        dtype = types.DALIDataType.FLOAT if spec.transform.changes_after_mix else DTYPES[spec.dtype]
         plain, window = spec.transform.graph(encoded, spec.backend, seeds, nodes, spec.mean, spec.std)
         if batches.feed is None:
             images = _normalised(plain, window, spec, dtype, layout)

@@ -28,6 +28,7 @@ from dali_mixup._loader.segmentation import classes_of_pixels, form_of_maps, ref
 from dali_mixup._loader.settings import pipeline_spec, read_ahead
 from dali_mixup._loader.spec import LoaderSpec
 from dali_mixup.augment import TrainTransform, ValTransform
+from dali_mixup.augment.extra import refuse_moving_extras
 from dali_mixup.augment.sizes import ImageSize, checked_size
 from dali_mixup.methods import Method
 from dali_mixup.sources import Source, open_source
@@ -198,6 +199,7 @@ def val_loader(
     instance(owner, "transform", transform, ValTransform)
     transform = _sized(owner, image_size, transform, ValTransform)
     source = open_source(data, classes=classes)
+    refuse_moving_extras(owner, transform.extra, isinstance(source, ImagesWithMasks))
     layout = EpochLayout(len(source), batch_size, process.world_size, drop_last=False, ragged=True)
     return MixLoader(
         LoaderSpec(

@@ -18,7 +18,6 @@ from dali_mixup._loader.epoch_iterator import EpochIterator
 from dali_mixup._loader.progress import Progress
 from dali_mixup._loader.record import LastBatch, item_of
 from dali_mixup._loader.restoring import refuse_unless_restorable
-from dali_mixup._loader.run import PipelineRun
 from dali_mixup._loader.samplers import BatchSampler, EpochSampler
 from dali_mixup._loader.spec import LoaderSpec
 from dali_mixup._repr import short
@@ -158,7 +157,7 @@ class MixLoader:
         if len(self) == 0:
             raise ValueError("peek: this rank has no batch, because there are fewer samples than ranks")
         progress, position = self._progress, self._progress.position
-        run = PipelineRun(self.spec, progress.bad, position.here if self.mid_epoch else position.next)
+        run = progress.run_from(position.here if self.mid_epoch else position.next)
         try:
             batch, images = run.next()
             return item_of(batch, self.spec, images)

@@ -13,6 +13,7 @@ from dali_mixup._loader.cursor import Cursor, Position
 from dali_mixup._loader.record import LastBatch
 from dali_mixup._loader.run import PipelineRun
 from dali_mixup._loader.spec import LoaderSpec
+from dali_mixup.augment.extra_trial import try_extras
 from dali_mixup.sources.bad_files import BadFiles
 
 log = logging.getLogger("dali_mixup")
@@ -34,7 +35,7 @@ class Progress:
         # A finished epoch's pipeline, at the next epoch's start.
         self._standing: PipelineRun | None = None
         self._abandoned = 0
-        self._compared = False
+        self._compared = self._tried = False
 
     @property
     def position(self) -> Position:
@@ -84,9 +85,18 @@ class Progress:
         else:
             if standing is not None:
                 standing.close()
-            run = PipelineRun(self.spec, self.bad, start)
+            run = self.run_from(start)
         self._running = weakref.ref(iterator)
         return run
+
+    def run_from(self, start: Cursor) -> PipelineRun:
+        """A new pipeline at a cursor. Before the first one, the user's functions are tried."""
+        pipeline = self.spec.pipeline
+        if not self._tried and pipeline.transform.extra:
+            layout = "HWC" if pipeline.channels_last else "CHW"
+            try_extras(pipeline.transform.extra, pipeline.transform.size, layout, pipeline.device_id)
+            self._tried = True
+        return PipelineRun(self.spec, self.bad, start)
 
     def after(
         self, iterator: Any, run: PipelineRun, batch: Batch, first: bool, last: bool

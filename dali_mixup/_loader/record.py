@@ -9,6 +9,7 @@ import torch
 
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._graph.stages import stage
+from dali_mixup._loader.batch_extra import with_extras
 from dali_mixup._loader.batch_targets import targets_of
 from dali_mixup._loader.batches import Batch
 from dali_mixup._loader.segmentation import on_device
@@ -156,4 +157,5 @@ def item_of(batch: Batch, spec: LoaderSpec, images: list[torch.Tensor]) -> tuple
     own = images[0][: len(batch.indices)]
     with stage("targets", spec.pipeline.device_id is not None):
         targets = targets_of(batch, spec)
+    own, targets = with_extras(own, targets, batch, spec)
     return (own, targets, record_of(batch, spec, *images)) if spec.records else (own, targets)

@@ -25,6 +25,7 @@ from dali_mixup._loader.cursor import Cursor, RunState
 from dali_mixup._loader.spec import LoaderSpec
 from dali_mixup._repr import escaped
 from dali_mixup._seeding import Purpose, stream
+from dali_mixup.augment.extra_graph import refuse_other_shape
 from dali_mixup.sources.bad_files import BadFiles
 
 log = logging.getLogger("dali_mixup")
@@ -176,8 +177,9 @@ class PipelineRun:
 
     def _leave_out_bad_files(self, error: Exception) -> None:
         """Find the files on which DALI failed. Raises `error` itself if the source failed, or if no file was to blame
-        several times in a row; before that, the batch is tried again."""
+        several times in a row, before which the batch is tried again. An error of a user's function is raised too."""
         error = self.batches.due() or error
+        refuse_other_shape(error, self.spec.pipeline.transform.extra)
         under_way = self.batches.under_way()
         if not under_way:
             raise error

@@ -15,6 +15,7 @@ from dali_mixup._loader.batches import Batch
 from dali_mixup._loader.mixed_maps import averaging, mixed_ids, weighted_ids
 from dali_mixup._loader.spec import LoaderSpec
 from dali_mixup.augment import TrainTransform
+from dali_mixup.augment.extra import refuse_moving_extras
 from dali_mixup.methods import MapMethod
 from dali_mixup.sources.masks.pairs import ImagesWithMasks
 
@@ -35,14 +36,15 @@ def form_of_maps(
     """The form of the targets of images with masks: "labels" for class ids per pixel, "dense" for soft targets.
 
     Raises:
-        ValueError: arguments that belong to one label per image, an augmentation that masks cannot follow, or a form
-            that cannot hold the mixed maps.
+        ValueError: arguments that belong to one label per image, an augmentation or a function that masks cannot follow,
+            or a form that cannot hold the mixed maps.
     """
     if transform.draws.averages:
         raise ValueError(
             f"{owner}: auto_augment={transform.auto_augment!r} averages an image with moved copies of it, and the "
             "class ids of its mask have no average; with masks, use another auto_augment, such as 'ta_wide'"
         )
+    refuse_moving_extras(owner, transform.extra, masks=True)
     by_label = policy is not None and (policy.needs_ids or policy.rule.by_value)
     union = policy is not None and policy.label_mixing == "union"
     for name, wrong in (

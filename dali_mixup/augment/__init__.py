@@ -6,6 +6,7 @@ The transforms are descriptions that load without DALI; the modules ending in `_
 from __future__ import annotations
 
 from dali_mixup.augment.erasing import Cutout, RandomErasing
+from dali_mixup.augment.extra import Extra
 from dali_mixup.augment.operations import Actions, kernels_of
 from dali_mixup.augment.photometric import PhotometricDistort
 from dali_mixup.augment.sizes import MultiScale, SizeSchedule
@@ -17,6 +18,7 @@ __all__ = [
     "Actions",
     "Chance",
     "Cutout",
+    "Extra",
     "MultiScale",
     "PhotometricDistort",
     "RandomErasing",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from nvidia.dali import fn, math, types
 from nvidia.dali.data_node import DataNode
 
 from dali_mixup._graph.decode import Backend, whole_image
+from dali_mixup.augment.extra import Extra
+from dali_mixup.augment.extra_graph import with_extras
 from dali_mixup.augment.resize import resized_for_window, shorter_side
 
 INT64 = types.DALIDataType.INT64
@@ -51,10 +54,11 @@ def padded_window(
     resize: dict[str, Any],
     seed: int,
     given: DataNode | None = None,
+    extras: Sequence[Extra] = (),
 ) -> DataNode:
     """torchvision's Resize(max(size)) and RandomCrop(size, padding) on black: every window position is equally likely.
     An image that already has this size is not resampled. `given` is the window's place, (y, x) in the resized image, if
-    it was drawn before."""
+    it was drawn before; `extras` are of the whole image."""
     before, shape = shorter_side(encoded, max(size))
     if given is None:
         positions = shape + 2 * padding + 1 - types.Constant(np.array(size, np.int64), device="cpu")
@@ -62,7 +66,8 @@ def padded_window(
         start = fn.cast(math.floor(chance * positions), dtype=INT64) - padding
     else:
         start = fn.cast(given, dtype=INT64)
-    images, _, start = resized_for_window(whole_image(encoded, backend), before, shape, start, size, resize)
+    images = with_extras(whole_image(encoded, backend), extras, "after_decode")
+    images, _, start = resized_for_window(images, before, shape, start, size, resize)
     return fn.slice(
         images,
         start=fn.cast(start, dtype=types.DALIDataType.INT32),

@@ -4,7 +4,7 @@ which needs only NumPy; `train_graph` has the operators."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +12,7 @@ from dali_mixup._checks import boolean, choice, integer, number
 from dali_mixup.augment.colour import ColourJitter, Lighting
 from dali_mixup.augment.draws import TransformDraws
 from dali_mixup.augment.erasing import Cutout, RandomErasing, checked_range
+from dali_mixup.augment.extra import ONLY_IN_PYTHON, PLACES, Extra, checked_extras
 from dali_mixup.augment.interpolation import INTERPOLATIONS, Interpolation
 from dali_mixup.augment.maps import cut_out, moved
 from dali_mixup.augment.operations import MOST_SIGMA
@@ -60,6 +61,7 @@ class TrainTransform:
         jpeg: in [0, 1], the probability that an image is compressed to a JPEG and decoded.
         jpeg_quality: (low, high), 1 <= low <= high <= 100, whole numbers, each equally likely.
         cutout, random_erasing: a `Cutout`, a `RandomErasing`; None: none.
+        extra: functions of your own, a list of `Extra`; of one place in their order.
 
     Raises:
         TypeError, ValueError: values outside the above.
@@ -88,6 +90,7 @@ class TrainTransform:
     jpeg_quality: tuple[int, int] = (5, 50)
     cutout: Cutout | None = None
     random_erasing: RandomErasing | None = None
+    extra: Sequence[Extra] = field(default=(), metadata=ONLY_IN_PYTHON)
 
     def __post_init__(self) -> None:
         owner = "TrainTransform"
@@ -127,6 +130,7 @@ class TrainTransform:
         elif self.color_jitter is not None:
             object.__setattr__(self, "color_jitter", amounts[0])
         check_stages(owner, self.stages)
+        object.__setattr__(self, "extra", checked_extras(owner, self.extra, PLACES))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -214,15 +218,16 @@ class TrainTransform:
     def after_mix(
         self, images: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode], layout: str
     ) -> DataNode:
-        """Normalised images after the operations that follow mixing; float32 if `erases_after_mix`."""
+        """Normalised images after the operations that follow mixing; float32 if `changes_after_mix`."""
         from dali_mixup.augment.train_graph import after_mix
 
         return after_mix(self, images, seeds, nodes, layout)
 
     @property
-    def erases_after_mix(self) -> bool:
-        """True if `after_mix` needs float32."""
-        return self.random_erasing is not None and self.random_erasing.place == "after_mix"
+    def changes_after_mix(self) -> bool:
+        """True if `after_mix` does something, for which it needs float32."""
+        erases = self.random_erasing is not None and self.random_erasing.place == "after_mix"
+        return erases or any(one.place == "after_mix" for one in self.extra)
 
 
 def _jitter(owner: str, given: Any) -> tuple[float, float, float, float]:

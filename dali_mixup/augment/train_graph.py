@@ -13,6 +13,7 @@ from dali_mixup._graph.decode import INTERPOLATIONS, Backend
 from dali_mixup.augment.crop import given_window, padded_window, random_window
 from dali_mixup.augment.draws import of_prefix
 from dali_mixup.augment.erase import Noise, erase
+from dali_mixup.augment.extra_graph import with_extras
 from dali_mixup.augment.operators import Canvas
 from dali_mixup.augment.parse import BLACK, auto_augmentation
 from dali_mixup.augment.resize import Flips, resized_and_flipped
@@ -41,7 +42,7 @@ def before_mix(
     if transform.crop == "padded":
         resize = {"interp_type": INTERPOLATIONS[transform.interpolation], "antialias": transform.antialias}
         images = padded_window(
-            encoded, backend, transform.size, transform.padding, resize, window_seed, start
+            encoded, backend, transform.size, transform.padding, resize, window_seed, start, transform.extra
         )
         images = flips.of(images)
     else:
@@ -49,10 +50,12 @@ def before_mix(
             images = random_window(encoded, backend, transform.scale, transform.ratio, window_seed)
         else:
             images = given_window(encoded, backend, start, nodes["window_shape"])
+        images = with_extras(images, transform.extra, "after_decode")
         size = nodes.get("size", transform.size)
         images = resized_and_flipped(
             images, backend, size, transform.interpolation, transform.antialias, flips
         )
+    images = with_extras(images, transform.extra, "after_crop")
     canvas = _canvas(transform, nodes)
     for stage, first in transform.draws.placed:
         images = after_stage(images, stage, first, nodes, canvas)
@@ -61,7 +64,7 @@ def before_mix(
             images = erase(images, of_prefix(name, nodes), np.rint(mean).tolist(), canvas.size)
         elif _erases_at(transform, "before_mix"):
             images = _erased(transform, images, of_prefix(name, nodes), seeds, mean, std, UINT8, "HWC")
-    return images
+    return with_extras(images, transform.extra, "before_mix")
 
 
 def after_mix(
@@ -76,7 +79,7 @@ def after_mix(
         if name != "cutout" and _erases_at(transform, "after_mix"):
             zero, one = (0.0,) * 3, (1.0,) * 3
             images = _erased(transform, images, of_prefix(name, nodes), seeds, zero, one, FLOAT, layout)
-    return images
+    return with_extras(images, transform.extra, "after_mix", layout)
 
 
 def _flips(transform: TrainTransform, seeds: Iterator[int], nodes: Mapping[str, DataNode]) -> Flips:

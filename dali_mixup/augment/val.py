@@ -4,10 +4,11 @@ operators."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dali_mixup._checks import boolean, choice, integer
+from dali_mixup.augment.extra import ONLY_IN_PYTHON, Extra, checked_extras
 from dali_mixup.augment.interpolation import INTERPOLATIONS, Interpolation
 from dali_mixup.augment.maps import cut_out
 from dali_mixup.augment.sizes import pair_or_side, size_of
@@ -32,6 +33,7 @@ class ValTransform:
         resize_size: pixels of the shorter side before the crop, at least image_size; None: the larger side of
             image_size times 256 / 224, rounded.
         interpolation, antialias: as in `TrainTransform`.
+        extra: functions of your own, a list of `Extra` at "after_decode", "after_crop" or "batch".
 
     Raises:
         TypeError, ValueError: values outside the above.
@@ -41,6 +43,7 @@ class ValTransform:
     resize_size: int | None = None
     interpolation: Interpolation = "bilinear"
     antialias: bool = True
+    extra: Sequence[Extra] = field(default=(), metadata=ONLY_IN_PYTHON)
 
     def __post_init__(self) -> None:
         owner = "ValTransform"
@@ -57,6 +60,8 @@ class ValTransform:
             )
         choice(owner, "interpolation", self.interpolation, INTERPOLATIONS)
         object.__setattr__(self, "antialias", boolean(owner, "antialias", self.antialias))
+        extras = checked_extras(owner, self.extra, ("after_decode", "after_crop", "batch"))
+        object.__setattr__(self, "extra", extras)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -89,8 +94,8 @@ class ValTransform:
         return cut_out(masks, windows, self.size, outside), windows
 
     @property
-    def erases_after_mix(self) -> bool:
-        """False: nothing is erased in validation."""
+    def changes_after_mix(self) -> bool:
+        """False: nothing is mixed in validation."""
         return False
 
     def graph(

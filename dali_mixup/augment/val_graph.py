@@ -9,6 +9,7 @@ from nvidia.dali import fn, math, types
 from nvidia.dali.data_node import DataNode
 
 from dali_mixup._graph.decode import INTERPOLATIONS, Backend, whole_image
+from dali_mixup.augment.extra_graph import with_extras
 from dali_mixup.augment.resize import kernels_resize, resized_for_window, shorter_side
 
 if TYPE_CHECKING:
@@ -28,14 +29,18 @@ def resized_and_centred(
     half = room // 2
     # torchvision rounds room / 2 to the even neighbour, DALI a half upwards.
     start = half + (room & half & 1)
-    images = whole_image(encoded, backend)
+    images = with_extras(whole_image(encoded, backend), transform.extra, "after_decode")
     if kernels_resize(backend, transform.interpolation, transform.antialias):
         from dali_mixup._cpu.operators import resized_window
 
-        return resized_window(images, transform.size, transform.interpolation, shape, start), {}
+        images = resized_window(images, transform.size, transform.interpolation, shape, start)
+        return with_extras(images, transform.extra, "after_crop"), {}
     resize = {"interp_type": INTERPOLATIONS[transform.interpolation], "antialias": transform.antialias}
     images, shape, start = resized_for_window(images, before, shape, start, transform.size, resize)
     # DALI multiplies by the room again and rounds.
     position = start / math.max(shape - size, 1)
     y, x = (fn.reshape(fn.slice(position, start=[i], shape=[1], axes=[0]), shape=[]) for i in (0, 1))
-    return images, {"crop": list(transform.size), "crop_pos_y": y, "crop_pos_x": x}
+    window = {"crop": list(transform.size), "crop_pos_y": y, "crop_pos_x": x}
+    if not any(one.place == "after_crop" for one in transform.extra):
+        return images, window
+    return with_extras(fn.crop(images, **window), transform.extra, "after_crop"), {}

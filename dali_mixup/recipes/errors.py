@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from dali_mixup._checks import did_you_mean
 from dali_mixup.recipes.alternatives import KEYS
-from dali_mixup.recipes.section_keys import keys_at
+from dali_mixup.recipes.section_keys import is_only_in_python, keys_at
 
 MOST_LINES = 20
 
@@ -75,6 +75,8 @@ def _line(model: type[BaseModel], found: Any) -> str:
         known = keys_at(model, path[:-1])
         key = shortened(path[-1])[1:-1]
         where = f"{dotted(path[:-1])}.{key}" if dotted(path[:-1]) else key
+        if is_only_in_python(model, path):
+            return f"{where}: a file holds no functions; leave it out, and give them to the recipe's loader in Python"
         return f"{where}: unknown key{nearest(key, known)}; allowed: {listed(known)}"
     where = dotted(path) or "the recipe"
     if kind == "missing":

@@ -22,6 +22,7 @@ from pydantic_core import CoreSchema
 from dali_mixup._decide.partner_rule import PartnerRule
 from dali_mixup.recipes.alternatives import ALTERNATIVES, tag_of
 from dali_mixup.recipes.docstrings import arguments, summary
+from dali_mixup.recipes.keys import fields_in_file
 from dali_mixup.recipes.section import Section
 
 _PLAIN = {bool: "true or false", int: "an integer", float: "a number", str: "a text"}
@@ -109,7 +110,7 @@ def _made(cls: type) -> Any:
     """An object of a dataclass, checked by the class itself."""
 
     def made(section: Section) -> Any:
-        given = {field.name for field in dataclasses.fields(cls)} & section.model_fields_set
+        given = {field.name for field in fields_in_file(cls)} & section.model_fields_set
         try:
             return cls(**{name: getattr(section, name) for name in given})
         except (TypeError, ValueError) as error:
@@ -125,10 +126,12 @@ def _section(cls: Any) -> type[Section]:
     fields: dict[str, Any] = {}
     if (tag := tag_of(cls)) is not None:
         fields[tag.key] = (Literal[tag.name], ...)
-    for field in dataclasses.fields(cls):
+    for field in fields_in_file(cls):
         default = ... if field.default is dataclasses.MISSING else field.default
         fields[field.name] = (in_file(hints[field.name]), Field(default, description=told.get(field.name)))
-    return create_model(cls.__name__, __base__=Section, __doc__=summary(cls), **fields)
+    section = create_model(cls.__name__, __base__=Section, __doc__=summary(cls), **fields)
+    section.only_in_python = frozenset(field.name for field in dataclasses.fields(cls)) - set(fields)
+    return section
 
 
 def _form(member: Any) -> str:

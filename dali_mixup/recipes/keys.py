@@ -28,6 +28,11 @@ def _walk(section: Any, prefix: str) -> Iterator[tuple[str, Any]]:
             yield from _walk(value, f"{prefix}{name}.")
 
 
+def fields_in_file(thing: Any) -> list[dataclasses.Field[Any]]:
+    """The fields of a dataclass or of an object of one, without those that no file can hold."""
+    return [field for field in dataclasses.fields(thing) if field.metadata.get("in_file", True)]
+
+
 def _items(section: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(section, BaseModel):
         for name, field in type(section).model_fields.items():
@@ -35,7 +40,7 @@ def _items(section: Any) -> Iterator[tuple[str, Any]]:
     else:
         if (tag := tag_of(type(section))) is not None:
             yield tag
-        for member in dataclasses.fields(section):
+        for member in fields_in_file(section):
             yield member.name, getattr(section, member.name)
 
 

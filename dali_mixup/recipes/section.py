@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,5 +14,8 @@ Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 class Section(BaseModel):
     """Unknown keys, text for numbers, 1 for true, NaN: all refused."""
+
+    only_in_python: ClassVar[frozenset[str]] = frozenset()
+    """Names of options of which no file can hold a value."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)

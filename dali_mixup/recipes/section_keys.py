@@ -11,9 +11,18 @@ from pydantic import BaseModel, Tag
 
 def keys_at(annotation: Any, path: Sequence[str | int]) -> list[str]:
     """The keys of the section at `path` inside what `annotation` reads."""
+    return list(_fields(_section_at(annotation, path)))
+
+
+def is_only_in_python(annotation: Any, path: Sequence[str | int]) -> bool:
+    """True if `path` ends with the name of an option that its section cannot hold."""
+    return path[-1] in _section_at(annotation, path[:-1]).only_in_python
+
+
+def _section_at(annotation: Any, path: Sequence[str | int]) -> Any:
     for part in path:
         annotation = _step(_read(annotation), part)
-    return list(_fields(_read(annotation)))
+    return _read(annotation)
 
 
 def _step(annotation: Any, part: str | int) -> Any:
