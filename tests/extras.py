@@ -120,6 +120,16 @@ def _roll(image: np.ndarray) -> np.ndarray:
     return np.roll(image, NUMBERS.randint(3), axis=0)
 
 
+def refusing_black(images: Any) -> Any:
+    return fn.python_function(images, function=_refuse_black)
+
+
+def _refuse_black(image: np.ndarray) -> np.ndarray:
+    if not image.any():
+        raise ValueError("nothing to see")
+    return image
+
+
 def shrinking_dark_images(images: Any) -> Any:
     """Keeps the shape of noise, but not that of dark images."""
     return fn.python_function(images, function=_without_dark_rows)

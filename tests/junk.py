@@ -15,6 +15,7 @@ from dali_mixup import (
     ClassGroups,
     CorruptLabels,
     CutMix,
+    Extra,
     HandOver,
     LabelDistance,
     LabelVectors,
@@ -34,6 +35,7 @@ from dali_mixup import (
     ValTransform,
 )
 from dali_mixup.augment import Cutout, MultiScale, PhotometricDistort, RandomErasing, SizeSchedule
+from tests.extras import invert
 
 numbers = (
     st.integers(-3, 400)
@@ -70,6 +72,7 @@ objects = st.sampled_from(
         *(
             TrainTransform(32),
             ValTransform(32),
+            Extra(invert, "after_mix"),
             Cutout(3),
             PhotometricDistort(),
             RandomErasing(),

@@ -33,6 +33,7 @@ from dali_mixup import (
 from dali_mixup._epochs.layout import EpochLayout
 from dali_mixup._epochs.orders import Order
 from dali_mixup.sources import open_source
+from tests.extras import invert
 from tests.junk import junk, says
 
 # What the library makes and users only read.
@@ -49,6 +50,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "CorruptLabels": {"fraction": 0.5},
     "Cutout": {"size": 4},
     "EpochLayout": {"samples": 50, "batch_size": 4},
+    "Extra": {"function": invert, "place": "after_crop"},
     "LabelDistance": {"bandwidth": 0.5},
     "LabelVectors": {"vectors": [[1.0, 2.0]]},
     "Masks": {"files": "masks"},

@@ -51,7 +51,8 @@ def unusable(batches: BatchSource, batch: Batch, restored: Restored) -> tuple[Ba
             return False
 
         rows = culprits(range(len(arrays[0])), fails)
-    return _of_first_source(batch, rows)
+    graph = [one.name for one in batches.spec.pipeline.transform.extra if one.place != "batch"]
+    return _of_first_source(batch, rows, ", or in ".join(["its window", *graph]))
 
 
 def _room(batch: Batch) -> tuple[int, int]:
@@ -63,12 +64,12 @@ def _room(batch: Batch) -> tuple[int, int]:
     return height, width
 
 
-def _of_first_source(batch: Batch, rows: list[int]) -> tuple[BadFiles | None, list[BadFile]]:
+def _of_first_source(batch: Batch, rows: list[int], parts: str) -> tuple[BadFiles | None, list[BadFile]]:
     first = 0
     for source, indices, bad in batch.reads:
         here = np.unique([indices[row - first] for row in rows if first <= row < first + len(indices)])
         if here.size:
-            reason = "decodes whole on the CPU, but not as this batch needs it: its window, or on this GPU"
+            reason = f"decodes whole on the CPU, but not as this batch needs it: {parts}, or on this GPU"
             return bad, [BadFile(int(index), source.name(int(index)), reason) for index in here]
         first += len(indices)
     return None, []

@@ -52,8 +52,8 @@ def of_the_same_shape(given: DataNode, made: DataNode, layout: str) -> DataNode:
 
 
 def refuse_other_shape(error: Exception, extras: Sequence[Extra]) -> None:
-    """Raise ValueError if DALI's error is that of `of_the_same_shape`, whose name is in it, as in a traceback."""
-    if of_the_same_shape.__name__ in str(error):
+    """Raise ValueError if DALI's error is that of `of_the_same_shape`: it has the traceback of its operator."""
+    if f", in {of_the_same_shape.__name__}\n" in str(error):
         names = " or ".join(one.name for one in extras if one.place != "batch")
         raise ValueError(
             f"extra {names} returned images of another shape than it was given, which only some images show: every "

@@ -64,8 +64,10 @@ def _try(extra: Extra, sizes: Sequence[tuple[int, int]], layout: str, device_id:
         raise RuntimeError(f"{what} fails on images of noise of {sizes} pixels. {error}") from error
     expected = [image.shape for image in given]
     if made.dtype != kind or made.shape() != expected:
+        only_type = made.shape() == expected
         raise ValueError(
             f"{what} returned {_said(made.dtype, made.shape())}, expected what it was given: {_said(kind, expected)}"
+            + (f"; end it with fn.cast(..., dtype=types.{kind.name})" if only_type else "")
         )
 
 

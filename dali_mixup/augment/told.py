@@ -32,12 +32,16 @@ def told(function: Any) -> Any:
     if isinstance(function, FunctionType):
         bound = {**_defaults(function), **_values(inspect.getclosurevars(function).nonlocals)}
         return {"function": name_of(function), "bound": bound} if bound else name_of(function)
-    return name_of(function) if inspect.isroutine(function) or isinstance(function, type) else _value(function)
+    return (
+        name_of(function) if inspect.isroutine(function) or isinstance(function, type) else _value(function)
+    )
 
 
 def _defaults(function: FunctionType) -> dict[str, Any]:
     parameters = inspect.signature(function).parameters.values()
-    return _values({one.name: one.default for one in parameters if one.default is not inspect.Parameter.empty})
+    return _values(
+        {one.name: one.default for one in parameters if one.default is not inspect.Parameter.empty}
+    )
 
 
 def _values(given: Mapping[str, Any]) -> dict[str, Any]:

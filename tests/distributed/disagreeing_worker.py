@@ -10,8 +10,13 @@ from typing import Any
 
 import torch.distributed as dist
 
-from dali_mixup import CutMix, MixUp, Runtime, train_loader
+from dali_mixup import CutMix, Extra, MixUp, Runtime, TrainTransform, train_loader
 from dali_mixup.sources import open_source
+
+
+def list_of(*batch: Any) -> list[Any]:
+    return list(batch)
+
 
 data, *differences = sys.argv[1:]
 dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=60))
@@ -25,6 +30,8 @@ for difference in differences:
         source = source.subset(range(len(source) - 4))
     if second and difference == "policy":
         arguments["policy"] = CutMix(1.0)
+    if second and difference == "extra":
+        arguments["transform"] = TrainTransform(16, extra=[Extra(list_of, "batch")])
     if second and difference == "threads":
         arguments["runtime"] = Runtime(num_threads=2, prefetch=1)
     if difference == "same rank twice":

@@ -14,6 +14,7 @@ REFUSED = {
     "seed": ["seed: ", "on rank"],
     "files": ["samples: ", "data: "],
     "policy": ["policy"],
+    "extra": ["transform.extra", "list_of"],
     "same rank twice": ["both have rank=0"],
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from nvidia.dali import Pipeline, fn
 
-from dali_mixup import HandOver, MixPolicy, Runtime, train_loader, val_loader
+from dali_mixup import Extra, HandOver, MixPolicy, Runtime, train_loader, val_loader
 from dali_mixup._graph.decode import Backend
 from dali_mixup._graph.windows import windows_pipeline
 from dali_mixup._loader.cursor import Cursor
@@ -18,6 +18,7 @@ from dali_mixup._loader.run import PipelineRun
 from dali_mixup.augment import Cutout, PhotometricDistort, RandomErasing, SizeSchedule, TrainTransform
 from dali_mixup.fn import mix
 from dali_mixup.methods import REGISTRY, CutMix, MixUp, ResizeMix
+from tests.extras import invert, jitter, speckle
 from tests.gpu.dry_run import DType, graph_of
 
 DATA = [(f"/nowhere/{i}.jpg", i % 10) for i in range(64)]
@@ -53,6 +54,16 @@ OPTIONS: list[dict[str, Any]] = [
     {"vflip": 0.5},
     {"hflip": 0.0, "vflip": 0.5},
     {"image_size": SizeSchedule(((0, 128), (10, 224)))},
+]
+
+FUNCTIONS = [
+    Extra(function, place)  # type: ignore[arg-type]
+    for place in ("after_decode", "after_crop", "before_mix", "after_mix")
+    for function in ((jitter,) if place == "after_mix" else (invert, speckle))
+]
+WITH_FUNCTIONS = [
+    TrainTransform(extra=FUNCTIONS),
+    TrainTransform(32, crop="padded", extra=FUNCTIONS),
 ]
 
 
@@ -103,6 +114,8 @@ def of_loaders() -> Iterator[Pipeline]:
         yield of_loader(trained(transform=TrainTransform(auto_augment=text)))
     for options in OPTIONS:
         yield of_loader(trained(transform=TrainTransform(**options)))
+    for transform in WITH_FUNCTIONS:
+        yield of_loader(trained(transform=transform, policy=MixUp()))
     for crop in ("resized", "padded"):
         loader = trained(PAIRS, transform=TrainTransform(32, crop=crop), policy=CutMix())  # type: ignore[arg-type]
         yield from (of_loader(loader, roi) for roi in (True, False))

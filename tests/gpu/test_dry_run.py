@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from nvidia.dali import Pipeline, fn, types
 
-from dali_mixup import HandOver, MixPolicy, Output, Unlabelled, load_recipe, val_loader
+from dali_mixup import Extra, HandOver, MixPolicy, Output, Unlabelled, load_recipe, val_loader
 from dali_mixup._graph.decode import Backend
 from dali_mixup._graph.windows import whole_pipeline, windows_pipeline
 from dali_mixup._loader.loader import MixLoader
@@ -19,10 +19,23 @@ from dali_mixup.augment import (
     TrainTransform,
     ValTransform,
 )
+from dali_mixup.augment.extra_trial import trial_graph
 from dali_mixup.methods import REGISTRY, CutMix, Form, MixUp, ResizeMix
 from dali_mixup.recipes import recipe_names
 from tests.gpu.dry_run import DType, problems
-from tests.gpu.graphs import DALI, DATA, EVERY, OPTIONS, STRINGS, fed, of_loader, of_mix, trained
+from tests.gpu.graphs import (
+    DALI,
+    DATA,
+    EVERY,
+    FUNCTIONS,
+    OPTIONS,
+    STRINGS,
+    WITH_FUNCTIONS,
+    fed,
+    of_loader,
+    of_mix,
+    trained,
+)
 
 OUTPUTS = list(itertools.product(("float32", "float16", "bfloat16"), (False, True)))
 SIZES = (224, MultiScale((128, 160), "batch"))
@@ -97,6 +110,24 @@ def test_every_other_augmentation(options: dict[str, Any]) -> None:
     loader = trained(policy=MixPolicy([CutMix()]), transform=TrainTransform(**options))
     for roi in (True, False):
         assert loader_problems(loader, roi) == []
+
+
+@pytest.mark.parametrize("transform", WITH_FUNCTIONS, ids=lambda transform: transform.crop)
+def test_functions_of_a_user(transform: TrainTransform) -> None:
+    loader = trained(policy=MixPolicy([MixUp(), CutMix()], granularity="sample"), transform=transform)
+    for roi in (True, False):
+        for dtype, channels_last in OUTPUTS:
+            assert loader_problems(loader, roi, dtype=dtype, channels_last=channels_last) == []
+    added = [one for one in FUNCTIONS if one.place in ("after_decode", "after_crop")]
+    for interpolation in ("nearest", "bicubic"):
+        validated = ValTransform(interpolation=interpolation, extra=added)  # type: ignore[arg-type]
+        loader = val_loader(DATA, batch_size=8, device="cpu", transform=validated)
+        assert loader_problems(loader, False) == []
+
+
+@pytest.mark.parametrize("extra", FUNCTIONS, ids=lambda extra: extra.place)
+def test_the_trial_of_a_users_function(extra: Extra) -> None:
+    assert problems(trial_graph(extra, [np.zeros((8, 8, 3), np.uint8)], "HWC", 0)) == []
 
 
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos"])

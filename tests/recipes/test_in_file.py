@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from dali_mixup.recipes import Recipe, RecipeError, load_recipe
 from dali_mixup.recipes.alternatives import ALTERNATIVES
 from dali_mixup.recipes.in_file import InFile, in_file
-from dali_mixup.recipes.keys import written
+from dali_mixup.recipes.keys import fields_in_file, key_paths, written
 from dali_mixup.recipes.sections import Validation
 
 Option = tuple[type, str]
@@ -75,7 +75,7 @@ def drawn(annotation: Any) -> Iterator[tuple[Any, frozenset[Option]]]:
 
 def objects(cls: Any) -> Iterator[tuple[Any, frozenset[Option]]]:
     """Objects of the class, of which each has one option that is not at its default, and what that option needs."""
-    for field in dataclasses.fields(cls):
+    for field in fields_in_file(cls):
         for value, inside in values(get_type_hints(cls)[field.name]):
             if value is field.default or value == field.default:
                 continue
@@ -87,7 +87,7 @@ def objects(cls: Any) -> Iterator[tuple[Any, frozenset[Option]]]:
 def constructed(cls: Any, given: dict[str, Any]) -> Iterator[Any]:
     """Objects with the given option, alone or beside one other that makes it possible."""
     hints = get_type_hints(cls)
-    others = [field for field in dataclasses.fields(cls) if field.name not in given]
+    others = [field for field in fields_in_file(cls) if field.name not in given]
     needed = [field.name for field in others if field.default is dataclasses.MISSING]
     for required in itertools.product(*(few(hints[name]) for name in needed)):
         arguments = given | dict(zip(needed, required, strict=True))
@@ -119,7 +119,7 @@ def options(annotation: Any) -> set[Option]:
         return set().union(*map(options, ALTERNATIVES[annotation]))
     if dataclasses.is_dataclass(annotation):
         hints = get_type_hints(annotation)
-        names = [field.name for field in dataclasses.fields(annotation)]
+        names = [field.name for field in fields_in_file(annotation)]
         own = {(annotation, name) for name in names}
         return own.union(*(options(hints[name]) for name in names))
     inner = () if get_origin(annotation) is collections.abc.Callable else get_args(annotation)
@@ -199,6 +199,15 @@ def test_the_schema_describes_a_key_in_the_docstring_s_words() -> None:
     assert schema["description"] == "A toy."
     assert schema["properties"]["side"]["description"] == "of the toy, in pixels."
     assert schema["properties"]["side"]["default"] == 3
+
+
+@pytest.mark.parametrize("section", ["transform", "validation.transform"])
+def test_functions_are_refused(tmp_path: Path, section: str) -> None:
+    with pytest.raises(RecipeError, match=rf"one.yaml: {section}.extra: a file holds no functions"):
+        read(tmp_path, f"{section}.extra", ["mine.invert"])
+    recipe = load_recipe("deit-s")
+    assert not [path for path in key_paths(recipe) if path.endswith("extra")]
+    assert "extra" not in str(Recipe.model_json_schema()["$defs"]["TrainTransform"]["properties"].keys())
 
 
 def test_a_type_that_no_file_can_hold_is_named() -> None:
