@@ -36,8 +36,8 @@ def form_of_maps(
     """The form of the targets of images with masks: "labels" for class ids per pixel, "dense" for soft targets.
 
     Raises:
-        ValueError: arguments that belong to one label per image, an augmentation or a function that masks cannot follow,
-            or a form that cannot hold the mixed maps.
+        ValueError: arguments that belong to one label per image, an augmentation or a function that masks cannot
+            follow, or a form that cannot hold the mixed maps.
     """
     if transform.draws.averages:
         raise ValueError(
