@@ -23,6 +23,7 @@ class Purpose(IntEnum):
     SIZE = 10
     PACK = 11
     WINDOW = 12
+    VIEW = 13
     EXTRA = 14
 
 
@@ -37,6 +38,14 @@ def stream(
     """
     bits = np.random.Philox(key=_words(seed, purpose), counter=_words(0, step, epoch, rank))
     return np.random.RandomState(bits)
+
+
+def seed_of_view(seed: int, view: int) -> int:
+    """The seed of a view's own draws: the loader's for the first, so that further views change nothing in it."""
+    if view == 0:
+        return seed
+    low, high = stream(Purpose.VIEW, seed, step=view).randint(0, 2**31, 2, dtype=np.int64).tolist()
+    return int(high << 31 | low)
 
 
 def _words(*values: int) -> np.ndarray:

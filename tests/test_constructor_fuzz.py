@@ -165,8 +165,8 @@ TOLD: dict[str, Callable[[Any, Any], bool]] = {
     "data": lambda loader, x: len(loader.dataset) >= 4,
     "policy": lambda loader, x: loader.spec.policy == (x if isinstance(x, MixPolicy) else MixPolicy(x)),
     "batch_size": lambda loader, x: says(loader.batch_size, x),
-    "image_size": lambda loader, x: pair(loader.spec.pipeline.transform.image_size) == pair(x),
-    "transform": lambda loader, x: loader.spec.pipeline.transform is x,
+    "image_size": lambda loader, x: pair(loader.spec.pipeline.first.transform.image_size) == pair(x),
+    "transform": lambda loader, x: loader.spec.pipeline.first.transform is x,
     "classes": lambda loader, x: loader.classes == classes_of(x),
     "num_classes": lambda loader, x: says(loader.num_classes, x),
     "targets": lambda loader, x: loader.spec.targets == x,
@@ -182,7 +182,8 @@ TOLD: dict[str, Callable[[Any, Any], bool]] = {
     ),
     "labels": lambda loader, x: loader.spec.vectors is getattr(x, "vectors", None),
     "output": lambda loader, x: (
-        (loader.spec.pipeline.dtype, loader.spec.pipeline.channels_last) == (x.dtype, x.channels_last)
+        (loader.spec.pipeline.first.dtype, loader.spec.pipeline.first.channels_last)
+        == (x.dtype, x.channels_last)
     ),
     "runtime": lambda loader, x: (
         loader.spec.pipeline.prefetch == x.prefetch and loader.spec.read_ahead == x.read_ahead

@@ -122,7 +122,7 @@ def options(visit: Visit, save: Save) -> Any:
             cases[f"erasing after mixing, {mode}, {dtype}"] = lambda given=given: visit.loader(BOTH, **given)
     several = TrainTransform(MultiScale((96, 128), "batch"))
     cases["changing sizes"] = lambda: visit.loader(BOTH, batch_size=32, transform=several)
-    cases["handover"] = lambda: visit.loader(BOTH, batch_size=32, handover=HandOver(clean=True, views=2))
+    cases["handover"] = lambda: visit.loader(BOTH, batch_size=32, handover=HandOver(clean=True))
     half = Output(dtype="float16", channels_last=True)
     cases["validation"] = lambda: val_loader(visit.folder(), batch_size=32, device=visit.device, output=half)
     answer: dict[str, str] = {}

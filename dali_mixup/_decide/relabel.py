@@ -127,19 +127,25 @@ def check_labels(owner: str, given: Any) -> None:
 
 
 def labels_to_train_on(
-    owner: str, given: Labels | None, labels: np.ndarray, num_classes: int, policy: MixPolicy | None
+    owner: str,
+    given: Labels | None,
+    labels: np.ndarray,
+    num_classes: int,
+    policies: Sequence[MixPolicy | None],
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """(samples,) class ids to train on, and (samples, C) float32 vectors instead of them, or None.
 
     Args:
         labels: (samples,) the data's own class ids.
+        policies: by which they are mixed.
 
     Raises:
-        ValueError: vectors that do not fit the data or the policy.
+        ValueError: vectors that do not fit the data or a policy.
     """
     if isinstance(given, CorruptLabels):
         return given(labels, num_classes), None
     if given is None:
         return labels, None
-    given.check(owner, len(labels), policy)
+    for policy in policies:
+        given.check(owner, len(labels), policy)
     return labels, given.vectors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,15 +16,16 @@ class Unlabelled:
     Args:
         data: anything that `train_loader` accepts.
         batch_size: samples per rank and step, >= 1; None: the labelled batch size.
-        views: independently augmented views per sample, >= 1. Each is decoded separately.
+        views: a list of `View`, without policies: the images that are made of each sample; None: one, by the loader's
+            transform.
 
     Raises:
-        TypeError, ValueError: numbers outside the above; data=None.
+        TypeError, ValueError: values outside the above; data=None.
     """
 
     data: Any
     batch_size: int | None = None
-    views: int = 1
+    views: Sequence[Any] | None = None
 
     def __post_init__(self) -> None:
         if self.data is None:
@@ -31,8 +33,12 @@ class Unlabelled:
         if self.batch_size is not None:
             rows = integer("Unlabelled", "batch_size", self.batch_size, at_least=1)
             object.__setattr__(self, "batch_size", rows)
-        object.__setattr__(self, "views", integer("Unlabelled", "views", self.views, at_least=1))
+        if self.views is not None:
+            object.__setattr__(self, "views", _several(self.views))
 
-    def describe(self) -> dict[str, Any]:
-        """The values that a resumed run must share, except the data, which the loader compares once opened."""
-        return {"batch_size": self.batch_size, "views": self.views}
+
+def _several(views: Any) -> tuple[Any, ...]:
+    """The views; what each of them must be is known where `View` is, when the loader is made."""
+    if not isinstance(views, list | tuple):
+        raise TypeError(f"Unlabelled: views={views!r}, expected a list of View(...), such as [View(count=2)]")
+    return tuple(views)

@@ -91,6 +91,54 @@ def whole_image(encoded: DataNode, backend: Backend) -> DataNode:
     return fn.decoders.image(encoded, **backend.decoder_arguments)
 
 
+@dataclass(frozen=True)
+class Stored:
+    """The images of a batch as they are stored, from which windows are cut.
+
+    Attributes:
+        backend: the decoder's settings.
+        shape: (2,) int64 on the CPU, height and width.
+        encoded: (bytes,) uint8; None if the images are decoded.
+        decoded: (H, W, 3) uint8 HWC; None: each window is decoded by itself.
+    """
+
+    backend: Backend
+    shape: DataNode
+    encoded: DataNode | None
+    decoded: DataNode | None = None
+
+    @classmethod
+    def of(cls, encoded: DataNode, backend: Backend, decoded: bool) -> Stored:
+        """The images of encoded files.
+
+        Args:
+            decoded: decode them whole, once; else when a window is cut.
+        """
+        shape = fn.peek_image_shape(encoded, adjust_orientation=False, dtype=types.DALIDataType.INT64)
+        size = fn.slice(shape, start=[0], shape=[2], axes=[0])
+        return cls(backend, size, encoded, whole_image(encoded, backend) if decoded else None)
+
+    def whole(self) -> DataNode:
+        """(H, W, 3) uint8 RGB, HWC."""
+        if self.decoded is not None:
+            return self.decoded
+        assert self.encoded is not None
+        return whole_image(self.encoded, self.backend)
+
+    def window(self, start: DataNode, shape: DataNode) -> DataNode:
+        """(h, w, 3) uint8 HWC, a window inside the image.
+
+        Args:
+            start, shape: (y, x), on the CPU.
+        """
+        if self.decoded is None and self.backend.roi:
+            arguments = self.backend.decoder_arguments
+            return fn.decoders.image_slice(
+                self.encoded, start=start, shape=shape, axis_names="HW", **arguments
+            )
+        return fn.slice(self.whole(), start=start, shape=shape, axis_names="HW")
+
+
 def middle(encoded: DataNode, backend: Backend) -> DataNode:
     """The middle quarter of the image, (H / 2, W / 2, 3) uint8 RGB, HWC. Windows are decoded by other code than whole
     images, and some damage shows only there."""

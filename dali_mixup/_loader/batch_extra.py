@@ -18,7 +18,7 @@ from dali_mixup.augment import Extra
 
 def with_extras(images: torch.Tensor, targets: Any, batch: Batch, spec: LoaderSpec) -> tuple[Any, Any]:
     """The images and targets after the functions at "batch", in their order; errors as of `_made`."""
-    extras = [one for one in spec.pipeline.transform.extra if one.place == "batch"]
+    extras = [one for one in spec.pipeline.first.transform.extra if one.place == "batch"]
     if not extras:
         return images, targets
     rng = stream(Purpose.EXTRA, spec.seed, rank=spec.rank.rank, epoch=batch.epoch, step=batch.step)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dali_mixup._decide.plan import MixPlan
-from dali_mixup._decide.scatter import extended
 from dali_mixup._epochs.walk import Walk
 from dali_mixup._graph.feed import PlanFeed
+from dali_mixup._graph.views import named
 from dali_mixup._loader.maps import Maps, made_of
+from dali_mixup._loader.view_arrays import arrays_of_view, feed_at, names_of_view
 from dali_mixup.sources.bad_files import BadFiles
 from dali_mixup.sources.base import Place, Source
 from dali_mixup.sources.read_ahead import ReadAhead
@@ -31,24 +32,25 @@ class Batch:
         epoch, step: address; step counts from 0 in each epoch.
         indices: (N,) int64 samples of the source, in the batch's order; stand-ins for samples that were left out.
         labels: (N,) int64 the class ids to train on.
-        plan: the mixing plan; None without mixing.
+        plans: the mixing plan of each view of the labelled samples; None without mixing.
         row_indices, row_labels: (R,) int64 samples and class ids of all R >= N rows from which partners come, -1 for
             unlabelled ones.
         unlabelled: (M,) int64 samples of the unlabelled stream that come with the batch.
         reads: the reads for the rows, in their order: (source, indices, mask of those that are left out).
-        maps: the class ids of the pixels of all rows, and the rows' windows; None without masks.
+        maps: for each view of the labelled samples the class ids of the pixels of all rows, and the rows' windows; ()
+            without masks.
     """
 
     epoch: int
     step: int
     indices: np.ndarray
     labels: np.ndarray
-    plan: MixPlan | None
+    plans: tuple[MixPlan | None, ...]
     row_indices: np.ndarray
     row_labels: np.ndarray
     unlabelled: np.ndarray
     reads: tuple[tuple[Source, np.ndarray, BadFiles], ...]
-    maps: Maps | None = None
+    maps: tuple[Maps, ...] = ()
 
 
 class BatchSource:
@@ -60,7 +62,6 @@ class BatchSource:
 
     def __init__(self, spec: LoaderSpec, walk: Walk, bad: BadFiles):
         self.spec, self.walk, self.bad = spec, walk, bad
-        self.feed, self.draws = spec.feed, spec.pipeline.draws
         self._orders: dict[int, np.ndarray] = {}
         self._ahead: deque[tuple[Batch | None, Exception | None]] = deque()
         self._last: tuple[Any, ...] | None = None
@@ -93,11 +94,18 @@ class BatchSource:
         return self.spec.source.read_in_dali
 
     @property
+    def feeds(self) -> tuple[PlanFeed | None, ...]:
+        """How the plans of each view enter the graph."""
+        return self.spec.feeds
+
+    @property
     def names(self) -> tuple[str, ...]:
-        """Names of the arrays that come with the files: those of the mixing plan, of the augmentation, of windows."""
-        plan = () if self.feed is None else self.feed.pixel_names
-        windows = () if self._masks is None else self.spec.pipeline.transform.window_names
-        return (*plan, *(() if self.draws is None else self.draws.names), *windows)
+        """Names of the arrays that come with the files."""
+        return tuple(
+            named(view, name)
+            for view in range(len(self.spec.pipeline.views))
+            for name in names_of_view(self.spec, view)
+        )
 
     def taken(self) -> Batch:
         """The batch whose pixels DALI has just returned. Raises the error that stopped it from being made; the batch
@@ -140,14 +148,8 @@ class BatchSource:
         """The encoded images of a batch (or their paths), and the arrays of `names`."""
         files = [file for source, indices, _ in batch.reads for file in source.feed(indices)]
         made: tuple[Any, ...] = (files,)
-        if self.feed is not None and batch.plan is not None:
-            feed = self._feed_of(batch.epoch, batch.step)
-            made += feed.arrays(extended(batch.plan, len(files)), feed.pixel_names)
-        if self.draws is not None:
-            made += self.draws.arrays(len(files), self.spec.seed, self.walk.rank, batch.epoch, batch.step)
-        if batch.maps is not None:
-            fed = batch.maps.windows.fed
-            made += tuple(fed[name] for name in self.spec.pipeline.transform.window_names)
+        for view in range(len(self.spec.pipeline.views)):
+            made += arrays_of_view(self.spec, view, batch, self.walk.rank, len(files))
         return made
 
     def _admitted(self, number: int) -> tuple[Batch, list[np.ndarray]]:
@@ -177,9 +179,9 @@ class BatchSource:
         self._orders = {epoch: order for epoch, order in self._orders.items() if epoch >= batch.epoch}
         address = {"rank": self.walk.rank, "epoch": batch.epoch, "step": batch.step}
         reader = self._masks
-        maps = made_of(masks, batch.reads, self.spec, reader, **address) if reader is not None else None
-        plan = self._plan(batch, maps)
-        return replace(batch, plan=plan, maps=maps)
+        maps = made_of(masks, batch.reads, self.spec, reader, **address) if reader is not None else ()
+        plans = tuple(self._plan(batch, view, maps) for view in range(len(self.spec.policies)))
+        return replace(batch, plans=plans, maps=maps)
 
     def _rows(self, number: int) -> Batch:
         """The samples of the walk's n-th batch, without a plan."""
@@ -195,50 +197,40 @@ class BatchSource:
         unlabelled = companions.unlabelled_indices(
             spec.seed, epoch * steps + step, rank, self.walk.layout.world_size
         )
-        unknown = np.full(len(unlabelled) * companions.unlabelled_views, -1)
-        row_indices = np.concatenate([indices, unknown, neighbours])
-        row_labels = np.concatenate([labels, unknown, spec.labels[neighbours].astype(np.int64)])
+        row_indices = np.concatenate([indices, neighbours, np.full(len(unlabelled), -1)])
+        row_labels = np.concatenate(
+            [labels, spec.labels[neighbours].astype(np.int64), np.full(len(unlabelled), -1)]
+        )
         reads = [(spec.source, indices, self.bad)]
+        if len(neighbours):
+            reads.append((spec.source, neighbours, self.bad))
         if companions.unlabelled is not None and companions.unlabelled_bad is not None:
-            copies = np.tile(unlabelled, companions.unlabelled_views)
-            reads.append((companions.unlabelled, copies, companions.unlabelled_bad))
-        again = np.concatenate([neighbours, np.tile(indices, companions.views - 1)]).astype(np.int64)
-        if len(again):
-            reads.append((spec.source, again, self.bad))
-        return Batch(epoch, step, indices, labels, None, row_indices, row_labels, unlabelled, tuple(reads))
+            reads.append((companions.unlabelled, unlabelled, companions.unlabelled_bad))
+        return Batch(epoch, step, indices, labels, (), row_indices, row_labels, unlabelled, tuple(reads))
 
-    def _plan(self, batch: Batch, maps: Maps | None) -> MixPlan | None:
-        if self.feed is None:
+    def _plan(self, batch: Batch, view: int, maps: tuple[Maps, ...]) -> MixPlan | None:
+        feed = feed_at(self.spec, view, batch.epoch, batch.step)
+        if feed is None:
             return None
-        feed, rows = self._feed_of(batch.epoch, batch.step), len(batch.indices)
+        rows = len(batch.indices)
         return feed.policy.plan(
             rows,
             feed.height,
             feed.width,
-            seed=self.spec.seed,
+            seed=self.spec.seed_of(view),
             rank=self.walk.rank,
             epoch=batch.epoch,
             step=batch.step,
             labels=self._known(batch, feed.policy.rule.by_value),
             steps_per_epoch=self.walk.layout.steps_of(self.walk.rank),
-            others=self.spec.companions.others(rows),
-            maps=None if maps is None else maps.ids,
+            others=self.spec.companions.others(rows, feed.policy.rule),
+            maps=maps[view].ids if maps else None,
         )
 
     def _known(self, batch: Batch, by_value: bool) -> np.ndarray:
         """The labels that partners are chosen by."""
         vectors = self.spec.vectors
         return batch.row_labels if vectors is None or not by_value else vectors[batch.row_indices]
-
-    def _feed_of(self, epoch: int, step: int) -> PlanFeed:
-        """The feed for the size of this batch's images."""
-        assert self.feed is not None
-        if self.draws is None:
-            return self.feed
-        height, width = self.draws.size_at(self.spec.seed, epoch, step)
-        if (height, width) == (self.feed.height, self.feed.width):
-            return self.feed
-        return replace(self.feed, height=height, width=width)
 
     def _order_of(self, epoch: int) -> np.ndarray:
         if epoch not in self._orders:

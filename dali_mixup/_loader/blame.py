@@ -51,16 +51,15 @@ def unusable(batches: BatchSource, batch: Batch, restored: Restored) -> tuple[Ba
             return False
 
         rows = culprits(range(len(arrays[0])), fails)
-    graph = [one.name for one in batches.spec.pipeline.transform.extra if one.place != "batch"]
+    extras = batches.spec.pipeline.extras
+    graph = dict.fromkeys(one.name for one in extras if one.place != "batch")
     return _of_first_source(batch, rows, ", or in ".join(["its window", *graph]))
 
 
 def _room(batch: Batch) -> tuple[int, int]:
     """(height, width) of an image that contains the windows of all rows, as far as these are known."""
-    if batch.maps is None:
-        return 64, 64
-    windows = batch.maps.windows
-    height, width = np.maximum(64, windows.start + windows.shape).max(axis=0).tolist()
+    ends = [(view.windows.start + view.windows.shape).max(axis=0) for view in batch.maps]
+    height, width = np.max([(64, 64), *ends], axis=0).tolist()
     return height, width
 
 
@@ -86,8 +85,8 @@ class _Altered:
         return self._batches.read_in_dali
 
     @property
-    def feed(self) -> PlanFeed | None:
-        return self._batches.feed
+    def feeds(self) -> tuple[PlanFeed | None, ...]:
+        return self._batches.feeds
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -6,37 +6,33 @@ import dali_mixup._graph.installed  # noqa: F401
 
 # isort: split
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
-import numpy as np
 import torch
 
-from dali_mixup._checks import boolean, choice, instance, integer
-from dali_mixup._decide.combinations import refuse_compact
+from dali_mixup._checks import boolean, instance, integer
 from dali_mixup._decide.policy import MixPolicy, as_policy
-from dali_mixup._decide.relabel import Labels, LabelVectors, check_labels, labels_to_train_on
+from dali_mixup._decide.relabel import Labels, check_labels, labels_to_train_on
 from dali_mixup._epochs.from_sampler import as_order
 from dali_mixup._epochs.layout import EpochLayout
 from dali_mixup._epochs.orders import Order, Sequential
 from dali_mixup._epochs.ranks import rank_of_process
 from dali_mixup._graph.options import Output, Runtime
-from dali_mixup._loader.companions import HandOver, companions_of
+from dali_mixup._loader.companions import HandOver, companions_of, stream_of
 from dali_mixup._loader.foreign import says_what_replaces
+from dali_mixup._loader.forms import classes_of_targets, form_of_targets
 from dali_mixup._loader.loader import MixLoader
-from dali_mixup._loader.segmentation import classes_of_pixels, form_of_maps, refuse_map_methods
 from dali_mixup._loader.settings import pipeline_spec, read_ahead
 from dali_mixup._loader.spec import LoaderSpec
-from dali_mixup.augment import TrainTransform, ValTransform
+from dali_mixup._loader.views import counted, one, policies_of, resolved
+from dali_mixup.augment import TrainTransform, ValTransform, View
 from dali_mixup.augment.extra import refuse_moving_extras
 from dali_mixup.augment.sizes import ImageSize, checked_size
 from dali_mixup.methods import Method
-from dali_mixup.sources import Source, open_source
+from dali_mixup.sources import open_source
 from dali_mixup.sources.bad_files import BadFiles, Skip, as_rule
 from dali_mixup.sources.classes import Classes
-from dali_mixup.sources.masks.pairs import ImagesWithMasks
 
-TARGETS = ("dense", "compact", "labels")
 MOST_ROWS = 2**31 - 1  # DALI counts in 32 bits
 
 
@@ -61,6 +57,7 @@ def train_loader(
     output: Output = Output(),
     runtime: Runtime = Runtime(),
     bad_files: Literal["raise"] | Skip = "raise",
+    views: Sequence[View] | None = None,
     handover: HandOver | None = None,
     elastic: bool = False,
 ) -> MixLoader:
@@ -95,6 +92,8 @@ def train_loader(
         runtime: threads, prefetching and decoder settings; they change no batch's content.
         bad_files: what to do with a file that cannot be read or decoded: "raise" a `BadFileError` that names it, or
             `Skip(at_most=100)`: the next good sample takes its place, everything else stays where it was.
+        views: several images of each sample, decoded once: a list of `View`, each with its own transform, size, policy
+            and output, or the loader's; `images` is then a tuple, and so are targets if a view is mixed or has masks.
         handover: a `HandOver`: the parts of the `MixRecord` that comes as a third item; None: batches are pairs.
         elastic: allow `load_state_dict` of a state with another number of ranks or batch size.
 
@@ -113,15 +112,23 @@ def train_loader(
     rule = as_rule(owner, bad_files)
     transform = _train_transform(owner, image_size, transform)
     source = open_source(data, classes=classes)
-    trained, vectors = labels_to_train_on(owner, labels, source.labels, source.num_classes, mixing)
+    policies = policies_of(owner, views, mixing)
+    trained, vectors = labels_to_train_on(owner, labels, source.labels, source.num_classes, policies)
+    stream = stream_of(owner, handover, policies)
     companions = companions_of(
-        owner, handover, source, mixing, batch_size, trained, vectors, lambda s: BadFiles(len(s), rule)
+        owner, stream, source, policies, batch_size, trained, vectors, lambda s: BadFiles(len(s), rule)
     )
-    if isinstance(source, ImagesWithMasks):
-        form = form_of_maps(owner, targets, mixing, labels, chosen, source.ignore_index, transform)
-    else:
-        refuse_map_methods(owner, mixing)
-        form = _form_of_targets(owner, targets, mixing, labels, companions.pooled)
+    shown = resolved(
+        owner,
+        views,
+        mixing,
+        transform,
+        output,
+        clean=handover is not None and handover.clean,
+        stream=stream,
+        beside=companions.neighbours is not None,
+    )
+    form = form_of_targets(owner, targets, shown, labels, source, chosen)
     chosen.check(source.labels, batch_size)
     layout = EpochLayout(
         chosen.length(len(source), process.world_size),
@@ -129,29 +136,25 @@ def train_loader(
         process.world_size,
         boolean(owner, "drop_last", drop_last),
     )
-    if mixing is not None and mixing.remix is not None:
-        mixing = replace(mixing, remix=mixing.remix.counted(owner, trained, source.num_classes))
     return MixLoader(
         LoaderSpec(
             source=source,
             pipeline=pipeline_spec(
                 owner,
-                transform,
+                shown.specs,
                 process,
                 device,
-                output,
                 runtime,
                 training=True,
                 rows=companions.rows(layout.largest_batch),
-                clean=handover is not None and handover.clean,
             ),
             layout=layout,
             order=chosen,
             rank=process,
-            policy=mixing,
+            policies=tuple(counted(owner, each, trained, source.num_classes) for each in policies),
             seed=seed,
             targets=form,
-            num_classes=_num_classes(owner, num_classes, mixing, source, vectors, form),
+            num_classes=classes_of_targets(owner, num_classes, policies, source, vectors, form),
             labels=trained,
             vectors=vectors,
             skip=rule,
@@ -161,6 +164,8 @@ def train_loader(
             read_ahead=read_ahead(
                 owner, runtime, (source, companions.unlabelled), companions.rows(batch_size)
             ),
+            unlabelled_views=shown.of_unlabelled,
+            several_views=shown.several,
         )
     )
 
@@ -206,21 +211,20 @@ def val_loader(
             source=source,
             pipeline=pipeline_spec(
                 owner,
-                transform,
+                one(owner, transform, output).specs,
                 process,
                 device,
-                output,
                 runtime,
                 training=False,
                 rows=layout.largest_batch,
             ),
             layout=layout,
             rank=process,
-            policy=None,
+            policies=(None,),
             seed=0,
             order=Sequential(),
             targets="labels",
-            num_classes=_num_classes(owner, num_classes, None, source, None, "labels"),
+            num_classes=classes_of_targets(owner, num_classes, (None,), source, None, "labels"),
             labels=source.labels,
             read_ahead=read_ahead(owner, runtime, (source,), batch_size),
         )
@@ -248,53 +252,3 @@ def _sized(owner: str, image_size: Any, transform: Any, kind: Any) -> Any:
 
 def _pair(size: ImageSize) -> Any:
     return (size, size) if isinstance(size, int) else size
-
-
-def _form_of_targets(
-    owner: str, given: Any, policy: MixPolicy | None, labels: Labels | None, pooled: bool
-) -> str:
-    """The form of the targets; ValueError for one that could not represent them."""
-    if isinstance(labels, LabelVectors):
-        if given not in (None, "dense"):
-            raise ValueError(
-                f"{owner}: targets={given!r} with labels=LabelVectors(...), which has no class ids; expected 'dense'"
-            )
-        return "dense"
-    form = given if given is not None else ("labels" if policy is None else "dense")
-    choice(owner, "targets", form, TARGETS)
-    if policy is not None:
-        refuse_compact(owner, policy.label_mixing, form)
-    if form == "labels" and policy is not None:
-        raise ValueError(f"{owner}: targets='labels' would lose the mixed labels; use 'dense' or 'compact'")
-    if pooled and form != "compact":
-        raise ValueError(
-            f"{owner}: unlabelled partners have no dense target; use targets='compact', where they are -1"
-        )
-    return form
-
-
-def _num_classes(
-    owner: str,
-    given: int | None,
-    policy: MixPolicy | None,
-    source: Source,
-    vectors: np.ndarray | None,
-    form: str,
-) -> int:
-    """Number of columns of dense targets: the argument, else the policy's, else the number of classes in the data."""
-    found = source.num_classes if vectors is None else vectors.shape[1]
-    counts = {} if given is None else {"num_classes": integer(owner, "num_classes", given, at_least=1)}
-    if policy is not None and policy.num_classes is not None:
-        counts["policy.num_classes"] = policy.num_classes
-    if len(set(counts.values())) > 1:
-        raise ValueError(f"{owner}: {' but '.join(f'{k}={v}' for k, v in counts.items())}; give one of them")
-    if isinstance(source, ImagesWithMasks) and not source.classes_named:
-        return classes_of_pixels(owner, next(iter(counts.values()), None), source, form)
-    for name, count in counts.items():
-        if count < found or (vectors is not None and count != found):
-            least = "==" if vectors is not None else ">="
-            raise ValueError(
-                f"{owner}: {name}={count}, but the data have {found} classes; expected num_classes {least} {found}"
-            )
-        return count
-    return found

@@ -34,8 +34,9 @@ class MixLoader:
     asked for; an iterator that is dropped half-way frees its pipeline; a finished one leaves it to the next epoch.
 
     Images are (N, 3, H, W) of the chosen dtype on `device`; targets (N, C) float32 or `MixedTargets` with
-    a policy, else (N,) int64; of images with masks (N, H, W) int64 class ids or (N, C, H, W) float32. With `handover=`
-    a `MixRecord` is the third item. Batches own their memory: keep as many as you like.
+    a policy, else (N,) int64; of images with masks (N, H, W) int64 class ids or (N, C, H, W) float32. With `views=`
+    images are a tuple, one for each view, and so are targets if a view is mixed or the images have masks. With
+    `handover=` a `MixRecord` is the third item. Batches own their memory: keep as many as you like.
 
     Attributes:
         dataset: the source, sized, with torchvision's `classes`, `class_to_idx`, `targets` and `samples`.
@@ -64,18 +65,18 @@ class MixLoader:
 
     @property
     def image_size(self) -> tuple[int, int]:
-        """(height, width) of the images in pixels, the largest where they change."""
-        return self.spec.pipeline.transform.size
+        """(height, width) of the images in pixels, the largest where they change; with views of the first."""
+        return self.spec.pipeline.first.transform.size
 
     @property
     def mean(self) -> tuple[float, ...]:
         """(3,) mean of the normalisation, on the 0..255 scale of the pixels."""
-        return self.spec.pipeline.mean
+        return self.spec.pipeline.first.mean
 
     @property
     def std(self) -> tuple[float, ...]:
         """(3,) standard deviation of the normalisation, on the 0..255 scale of the pixels."""
-        return self.spec.pipeline.std
+        return self.spec.pipeline.first.std
 
     # Made on access: as attributes they and the loader would keep each other, and its pipeline, alive.
     @property
@@ -106,9 +107,11 @@ class MixLoader:
     @property
     def mixup_enabled(self) -> bool:
         """True if the next batch is mixed; False without a policy or if its schedule is off (timm's name)."""
-        policy, position = self.spec.policy, self._progress.position
+        position = self._progress.position
         coming = position.here if self.mid_epoch else position.next
-        return policy is not None and policy.schedules.active(coming.epoch, coming.step, len(self) or None)
+        mixing = [policy for policy in self.spec.policies if policy is not None]
+        steps = len(self) or None
+        return any(policy.schedules.active(coming.epoch, coming.step, steps) for policy in mixing)
 
     @mixup_enabled.setter
     def mixup_enabled(self, wanted: bool) -> None:
@@ -133,12 +136,15 @@ class MixLoader:
 
     def __repr__(self) -> str:
         spec, rank = self.spec, self.spec.rank
+        first = spec.pipeline.first
         size = " x ".join(map(str, (self.batch_size, 3, *self.image_size)))
+        further = f" and {len(spec.policies) - 1} further views" if spec.several_views else ""
         of_pixels = "" if spec.paired is None else " of pixels"
+        coming = f"epoch {self.epoch} next"
         share = f", rank {rank.rank} of {rank.world_size}" if rank.world_size > 1 else ""
         return (
             f"MixLoader of {spec.source!r}\n"
-            f"  batches: {len(self)} of {size} {spec.pipeline.dtype} on {self.device}{share}, epoch {self.epoch} next\n"
+            f"  batches: {len(self)} of {size} {first.dtype}{further} on {self.device}{share}, {coming}\n"
             f"  targets: {spec.targets}{of_pixels}, {self.num_classes} columns\n"
             f"  policy: {short(spec.policy)}"
         )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # these load torch and DALI
 
 @dataclass(frozen=True)
 class Maps:
-    """The maps of all rows of a batch, before mixing.
+    """The maps of a view of all rows of a batch, before mixing.
 
     Attributes:
         ids: (R, H, W) uint8 class ids, or the ignore index.
@@ -36,8 +36,9 @@ def made_of(
     rank: int,
     epoch: int,
     step: int,
-) -> Maps:
-    """The maps of a batch from the masks of those rows that have one, in their order.
+) -> tuple[Maps, ...]:
+    """The maps of a batch, for each view of the labelled samples, from the masks of those rows that have one, in their
+    order.
 
     Args:
         reads: as `Batch.reads`; rows of other sources than the loader's have no mask, and only the ignore index.
@@ -55,7 +56,17 @@ def made_of(
             of_rows += [None] * len(indices)
             sizes += reader.sizes(source, indices.tolist())
     table = np.array(sizes, np.int64).reshape(-1, 2)
-    ids, windows = spec.pipeline.transform.maps(
-        of_rows, table, spec.paired.ignore_index, seed=spec.seed, rank=rank, epoch=epoch, step=step
-    )
-    return Maps(ids, windows)
+    made = []
+    for number, view in enumerate(spec.pipeline.views[: len(spec.policies)]):
+        ids, windows = view.transform.maps(
+            of_rows,
+            table,
+            spec.paired.ignore_index,
+            seed=spec.seed_of(number),
+            window_seed=spec.seed_of(view.window),
+            rank=rank,
+            epoch=epoch,
+            step=step,
+        )
+        made.append(Maps(ids, windows))
+    return tuple(made)

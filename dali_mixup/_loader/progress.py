@@ -91,10 +91,10 @@ class Progress:
 
     def run_from(self, start: Cursor) -> PipelineRun:
         """A new pipeline at a cursor. Before the first one, the user's functions are tried."""
-        pipeline = self.spec.pipeline
-        if not self._tried and pipeline.transform.extra:
-            layout = "HWC" if pipeline.channels_last else "CHW"
-            try_extras(pipeline.transform.extra, pipeline.transform.size, layout, pipeline.device_id)
+        if not self._tried:
+            for view in self.spec.pipeline.views:
+                transform = view.transform
+                try_extras(transform.extra, transform.size, view.layout, self.spec.pipeline.device_id)
             self._tried = True
         return PipelineRun(self.spec, self.bad, start)
 
@@ -106,7 +106,7 @@ class Progress:
         if self.active is iterator:  # else another one has begun since and owns the position
             position = position.began(run.cursor, batch.epoch) if first else position.moved(run.cursor)
             position = position.finished(run.cursor) if last else position
-        return position, LastBatch.of(batch)
+        return position, LastBatch.of(batch, self.spec)
 
     def keep(self, iterator: Any, run: PipelineRun) -> None:
         """The last batch of an epoch is made; its pipeline has begun the next one already and is kept for it."""

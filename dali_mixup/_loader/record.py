@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,8 @@ class LastBatch:
         epoch, step: address; step counts from 0 in each epoch.
         indices: (N,) int64 indices into the data, in the batch's order; stand-ins for samples that were left out.
         labels: (N,) int64 class ids to train on, before mixing.
-        plan: the mixing plan; None without a policy.
+        plan: the mixing plan, with views of the first that is mixed; None without a policy.
+        plans: one for each view.
     """
 
     epoch: int
@@ -32,20 +34,24 @@ class LastBatch:
     indices: torch.Tensor
     labels: torch.Tensor
     plan: MixPlan | None
+    plans: tuple[MixPlan | None, ...] = ()
 
     def __repr__(self) -> str:
         return f"LastBatch(epoch {self.epoch}, step {self.step}, {len(self.labels)} rows, {self.plan!r})"
 
     @classmethod
-    def of(cls, batch: Batch) -> LastBatch:
+    def of(cls, batch: Batch, spec: LoaderSpec) -> LastBatch:
         """The parts of a batch's decisions that training loops use."""
         indices, labels = torch.from_numpy(batch.indices), torch.from_numpy(batch.labels)
-        return cls(batch.epoch, batch.step, indices, labels, batch.plan)
+        plan = batch.plans[spec.mixed_view]
+        return cls(batch.epoch, batch.step, indices, labels, plan, batch.plans)
 
 
 @dataclass(frozen=True)
 class MixRecord:
     """The third item of a batch when `handover=` is given. N rows, k images per mixed row, M unlabelled samples.
+
+    With `views=` the fields from `regime` to `unpartnered` are those of the first view that is mixed; `plans` has all.
 
     Small arrays are on the CPU, images on the batch's device, in its dtype and memory format.
 
@@ -63,9 +69,8 @@ class MixRecord:
         method: (N,) int64 index into the policy's methods, -1 where the row was left alone.
         unpartnered: number of rows for which a rule by class found no partner.
         clean: (N, 3, H, W) the same augmented images before mixing, or None.
-        views: further independently augmented, unmixed views, (N, 3, H, W) each.
-        maps: (N, H, W) int64 class ids of the images before mixing, or None without masks.
-        view_maps: those of the further views.
+        maps: (N, H, W) int64 class ids of the images before mixing, with views a tuple of them, or None without masks.
+        plans: the mixing plan of each view; None where it is not mixed.
         unlabelled: one (M, 3, H, W) tensor per view of the unlabelled samples.
         unlabelled_ids: (M,) int64 indices into the unlabelled data.
     """
@@ -85,17 +90,15 @@ class MixRecord:
     method: torch.Tensor
     unpartnered: int
     clean: torch.Tensor | None
-    views: tuple[torch.Tensor, ...]
     unlabelled: tuple[torch.Tensor, ...]
     unlabelled_ids: torch.Tensor
-    maps: torch.Tensor | None = None
-    view_maps: tuple[torch.Tensor, ...] = ()
+    maps: torch.Tensor | tuple[torch.Tensor, ...] | None = None
+    plans: tuple[MixPlan | None, ...] = ()
 
     def __repr__(self) -> str:
         mixed = int((self.method >= 0).sum())
         extras = [
             *(["clean images"] if self.clean is not None else []),
-            *([f"{len(self.views)} further views"] if self.views else []),
             *(
                 [f"{len(self.unlabelled)} views of {len(self.unlabelled_ids)} unlabelled"]
                 if self.unlabelled
@@ -108,14 +111,12 @@ class MixRecord:
         )
 
 
-def record_of(
-    batch: Batch, spec: LoaderSpec, images: torch.Tensor, clean: torch.Tensor | None = None
-) -> MixRecord:
-    """The record of a batch from its decisions and the images (R, 3, H, W) of all its rows."""
-    n = len(batch.indices)
-    plan, companions = batch.plan, spec.companions
+def record_of(batch: Batch, spec: LoaderSpec, images: Sequence[torch.Tensor]) -> MixRecord:
+    """The record of a batch from its decisions and the images of all views, and those before mixing."""
+    n, m = len(batch.indices), len(batch.unlabelled)
+    plan, views = batch.plans[spec.mixed_view], spec.pipeline.views
     labels = torch.from_numpy(batch.labels)
-    ids = None if batch.maps is None else on_device(batch.maps.ids, spec).long()
+    maps = tuple(on_device(each.ids[:n], spec).long() for each in batch.maps)
     if plan is None:
         partners = torch.arange(n)[:, None]
         weights = pixel_weights = torch.ones(n, 1)
@@ -139,12 +140,11 @@ def record_of(
         boxes=boxes,
         method=method,
         unpartnered=0 if plan is None else plan.unpartnered,
-        clean=None if clean is None else clean[:n],
-        views=tuple(images[block] for block in companions.view_blocks(n)),
-        unlabelled=tuple(images[block] for block in companions.unlabelled_blocks(n)),
+        clean=images[len(views)][:n] if spec.pipeline.first.clean else None,
+        unlabelled=tuple(images[view][len(images[view]) - m :] for view in spec.unlabelled_views),
         unlabelled_ids=torch.from_numpy(batch.unlabelled),
-        maps=None if ids is None else ids[:n],
-        view_maps=() if ids is None else tuple(ids[block] for block in companions.view_blocks(n)),
+        maps=None if not maps else maps if spec.several_views else maps[0],
+        plans=batch.plans,
     )
 
 
@@ -152,10 +152,12 @@ def item_of(batch: Batch, spec: LoaderSpec, images: list[torch.Tensor]) -> tuple
     """The batch as a training loop receives it: (images, targets), and the record if one is asked for.
 
     Args:
-        images: (R, 3, H, W) of all rows, mixed and, if clean images are handed over, unmixed.
+        images: of all views, and those before mixing, each with all of its rows.
     """
-    own = images[0][: len(batch.indices)]
+    n = len(batch.indices)
+    own: Any = tuple(images[view][:n] for view in range(len(spec.policies)))
     with stage("targets", spec.pipeline.device_id is not None):
-        targets = targets_of(batch, spec)
-    own, targets = with_extras(own, targets, batch, spec)
-    return (own, targets, record_of(batch, spec, *images)) if spec.records else (own, targets)
+        targets: Any = targets_of(batch, spec)
+    if not spec.several_views:
+        own, targets = with_extras(own[0], targets, batch, spec)
+    return (own, targets, record_of(batch, spec, images)) if spec.records else (own, targets)

@@ -19,6 +19,7 @@ from torch.utils.dlpack import from_dlpack
 
 from dali_mixup._graph.pipeline import Batches, batches_run, build
 from dali_mixup._graph.stages import stage
+from dali_mixup._graph.views import ViewSpec
 from dali_mixup._loader.batches import Batch, BatchSource
 from dali_mixup._loader.blame import unusable
 from dali_mixup._loader.cursor import Cursor, RunState
@@ -87,8 +88,8 @@ class PipelineRun:
         return self._cursor(self.count, self._saved)
 
     def next(self) -> tuple[Batch, list[torch.Tensor]]:
-        """The next batch and its images (R, 3, H, W), mixed and, with `clean`, unmixed; never overwritten. On a
-        GPU they are ordered on torch's current stream, like the results of torch's own operators.
+        """The next batch and the images (rows, 3, H, W) of each view, then those before mixing that are handed out;
+        never overwritten. On a GPU they are ordered on torch's current stream, like the results of its own operators.
 
         Raises:
             RuntimeError: called in a process forked from the one that built the pipeline, or after `close`.
@@ -105,7 +106,9 @@ class PipelineRun:
             with self._inside, stage("wait for the pipeline", self._on_gpu):
                 batch, outputs, saved = self._next_outputs()
             with stage("hand the images over", self._on_gpu):
-                images = [self._as_torch(output) for output in outputs]
+                views = self.spec.pipeline.views
+                of_outputs = (*views, *(view for view in views if view.clean))
+                images = [as_torch(*pair) for pair in zip(outputs, of_outputs, strict=True)]
         except StopIteration as error:  # would end the loop, and the epoch with it, without a word
             self.close()
             raise RuntimeError(
@@ -146,12 +149,6 @@ class PipelineRun:
         state = RunState(walk.epoch, walk.step, walk.offset, count, saved, walk.rank)
         return Cursor(epoch, step, offset, state)
 
-    def _as_torch(self, images: Any) -> torch.Tensor:
-        tensor = from_dlpack(images.as_tensor())
-        if self.spec.pipeline.channels_last:
-            tensor = tensor.permute(0, 3, 1, 2)
-        return tensor if tensor.dtype == self.spec.dtype else tensor.to(self.spec.dtype)
-
     def _next_outputs(self) -> tuple[Batch, Any, bytes]:
         """The next batch, its outputs, and DALI's state after them. The state is asked for after every batch (about 10
         microseconds) because after an error DALI's answer is no longer that state."""
@@ -179,7 +176,7 @@ class PipelineRun:
         """Find the files on which DALI failed. Raises `error` itself if the source failed, or if no file was to blame
         several times in a row, before which the batch is tried again. An error of a user's function is raised too."""
         error = self.batches.due() or error
-        refuse_other_shape(error, self.spec.pipeline.transform.extra)
+        refuse_other_shape(error, self.spec.pipeline.extras)
         under_way = self.batches.under_way()
         if not under_way:
             raise error
@@ -213,6 +210,14 @@ class PipelineRun:
         rng = stream(Purpose.AUGMENT, self.spec.seed, rank=walk.rank, epoch=walk.epoch, step=walk.step)
         while True:
             yield int(rng.randint(0, 2**31 - 1))
+
+
+def as_torch(images: Any, view: ViewSpec) -> torch.Tensor:
+    """(rows, 3, H, W) of the view's dtype, in DALI's memory."""
+    tensor = from_dlpack(images.as_tensor())
+    if view.channels_last:
+        tensor = tensor.permute(0, 3, 1, 2)
+    return tensor.to(getattr(torch, view.dtype))
 
 
 def _never_destroy(pipe: Pipeline) -> None:

@@ -14,7 +14,6 @@ from dali_mixup._epochs.orders import ClassGroups, Order
 from dali_mixup._loader.batches import Batch
 from dali_mixup._loader.mixed_maps import averaging, mixed_ids, weighted_ids
 from dali_mixup._loader.spec import LoaderSpec
-from dali_mixup.augment import TrainTransform
 from dali_mixup.augment.extra import refuse_moving_extras
 from dali_mixup.methods import MapMethod
 from dali_mixup.sources.masks.pairs import ImagesWithMasks
@@ -31,7 +30,7 @@ def form_of_maps(
     labels: Any,
     order: Order,
     ignore_index: int,
-    transform: TrainTransform,
+    transform: Any,
 ) -> str:
     """The form of the targets of images with masks: "labels" for class ids per pixel, "dense" for soft targets.
 
@@ -114,19 +113,17 @@ def classes_of_pixels(owner: str, given: int | None, source: ImagesWithMasks, fo
     return given
 
 
-def targets_of_maps(batch: Batch, spec: LoaderSpec) -> torch.Tensor:
-    """(N, H, W) int64 class ids, or (N, num_classes, H, W) float32, as `spec.targets` says."""
-    assert batch.maps is not None and spec.paired is not None
-    ids = batch.maps.ids
+def targets_of_maps(batch: Batch, spec: LoaderSpec, view: int) -> torch.Tensor:
+    """(N, H, W) int64 class ids, or (N, num_classes, H, W) float32, as `spec.targets` says, of a view."""
+    assert spec.paired is not None
+    ids, plan, policy = batch.maps[view].ids, batch.plans[view], spec.policies[view]
     if spec.targets == "labels":
         n = len(batch.indices)
-        return on_device(ids[:n] if batch.plan is None else mixed_ids(batch.plan, ids), spec).long()
-    assert batch.plan is not None or spec.policy is None
-    if batch.plan is None:
-        parts = [(ids[: len(batch.indices)], np.ones((1, 1, 1), np.float32))]
-    else:
-        parts = weighted_ids(batch.plan, ids)
-    smoothing = 0.0 if spec.policy is None else spec.policy.label_smoothing
+        return on_device(ids[:n] if plan is None else mixed_ids(plan, ids), spec).long()
+    assert plan is not None or policy is None
+    alone = [(ids[: len(batch.indices)], np.ones((1, 1, 1), np.float32))]
+    parts = alone if plan is None else weighted_ids(plan, ids)
+    smoothing = 0.0 if policy is None else policy.label_smoothing
     given = [(on_device(each, spec), on_device(weights, spec)) for each, weights in parts]
     return soft_maps(given, spec.num_classes, spec.paired.ignore_index, smoothing)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dali_mixup._cpu import use_compiled
@@ -11,9 +11,10 @@ from dali_mixup._epochs.ranks import Rank, usable_cores
 from dali_mixup._graph.decode import Backend
 from dali_mixup._graph.decoder_load import hw_decoder_load
 from dali_mixup._graph.device import chosen_device
-from dali_mixup._graph.options import MOST_THREADS, Output, Runtime
-from dali_mixup._graph.pipeline import DTYPES, PipelineSpec, Transform
+from dali_mixup._graph.options import MOST_THREADS, Runtime
+from dali_mixup._graph.pipeline import PipelineSpec
 from dali_mixup._graph.selftest import window_decoding_works
+from dali_mixup._graph.views import ViewSpec
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.remote.transfers import CONNECTIONS, MOST_BYTES
 
@@ -24,15 +25,13 @@ MOST_ROWS = 2**31 - 1
 
 def pipeline_spec(
     owner: str,
-    transform: Transform,
+    views: Sequence[ViewSpec],
     rank: Rank,
     device: Any,
-    output: Output,
     runtime: Runtime,
     *,
     training: bool,
     rows: int,
-    clean: bool = False,
 ) -> PipelineSpec:
     """The pipeline's specification.
 
@@ -41,44 +40,35 @@ def pipeline_spec(
         rows: rows of the largest batch.
 
     Raises:
-        TypeError, ValueError: options of another kind, or that do not fit images of three colours or this machine.
+        TypeError, ValueError: options of another kind, or that do not fit this machine.
     """
-    for name, given, kind in (("output", output, Output), ("runtime", runtime, Runtime)):
-        if not isinstance(given, kind):
-            raise TypeError(f"{owner}: {name}={given!r}, expected {kind.__name__}(...)")
-    if output.dtype not in DTYPES:
-        raise ValueError(
-            f"{owner}: output has dtype={output.dtype!r}, expected one of {', '.join(map(repr, DTYPES))}"
-        )
+    if not isinstance(runtime, Runtime):
+        raise TypeError(f"{owner}: runtime={runtime!r}, expected Runtime(...)")
     if rows > MOST_ROWS:
         raise ValueError(
             f"{owner}: {rows} rows per batch, with all accompanying rows; DALI takes at most {MOST_ROWS}"
         )
-    mean, std = output.of_channels(owner, 3)
     chosen = chosen_device(device, rank.local_rank)
     gpu = chosen.index if chosen.type == "cuda" else None
     load = hw_decoder_load(runtime.hw_decoder_load, gpu)
+    # With several windows of an image it is decoded once, whole.
+    windows = training and len({view.window for view in views}) == 1
     roi = runtime.roi_decoding
     if roi == "auto":
-        roi = gpu is None or not training or window_decoding_works(gpu, load)
+        roi = gpu is None or not windows or window_decoding_works(gpu, load)
     return PipelineSpec(
-        transform=transform,
+        views=tuple(views),
         backend=Backend(
             gpu=gpu is not None,
-            roi=bool(roi) and training,
+            roi=bool(roi) and windows,
             hw_decoder_load=load,
             memory_padding=runtime.memory_padding,
             compiled=use_compiled(owner, runtime.cpu_kernels, gpu is not None),
         ),
-        mean=mean,
-        std=std,
-        dtype=output.dtype,
-        channels_last=output.channels_last,
         device_id=gpu,
         num_threads=_threads(owner, runtime.num_threads, rank),
         prefetch=runtime.prefetch,
         batch_size=rows,
-        clean=clean,
         max_pixels=runtime.max_pixels,
     )
 

@@ -23,6 +23,7 @@ from dali_mixup._graph.pipeline import PipelineSpec
 from dali_mixup._loader.companions import Companions
 from dali_mixup._loader.cursor import Cursor
 from dali_mixup._loader.masks import MaskReader
+from dali_mixup._seeding import seed_of_view
 from dali_mixup._version import __version__
 from dali_mixup.sources.bad_files import BadFiles, Skip
 from dali_mixup.sources.base import Source
@@ -40,7 +41,7 @@ class LoaderSpec:
         pipeline: the processing of their pixels.
         layout: the division of an epoch among ranks and steps.
         rank: the rank of this process.
-        policy: the rules of mixing; None: no mixing.
+        policies: the rules of mixing, for each view of the labelled samples; None: it is not mixed.
         seed: seed of order, mixing and augmentation.
         order: the global order of every epoch.
         targets: "dense", "compact" or "labels" (int64 class ids).
@@ -52,13 +53,15 @@ class LoaderSpec:
         records: whether batches come with a `MixRecord`.
         elastic: whether a state of another number of ranks or batch size may be loaded.
         read_ahead: batches whose images are read before they are due.
+        unlabelled_views: the numbers of the views of the unlabelled samples.
+        several_views: whether the images and mixed targets of a batch are tuples.
     """
 
     source: Source
     pipeline: PipelineSpec
     layout: EpochLayout
     rank: Rank
-    policy: MixPolicy | None
+    policies: tuple[MixPolicy | None, ...]
     seed: int
     order: Order
     targets: str
@@ -70,6 +73,22 @@ class LoaderSpec:
     records: bool = False
     elastic: bool = False
     read_ahead: int = 0
+    unlabelled_views: tuple[int, ...] = ()
+    several_views: bool = False
+
+    @property
+    def mixed_view(self) -> int:
+        """The number of the first view that is mixed, or 0."""
+        return next((k for k, policy in enumerate(self.policies) if policy is not None), 0)
+
+    @property
+    def policy(self) -> MixPolicy | None:
+        """The policy of that view."""
+        return self.policies[self.mixed_view]
+
+    def seed_of(self, view: int) -> int:
+        """The seed of a view's mixing and augmentation."""
+        return seed_of_view(self.seed, view)
 
     @property
     def device(self) -> torch.device:
@@ -82,11 +101,6 @@ class LoaderSpec:
         """True if some of the images are fetched from their URLs."""
         unlabelled = self.companions.unlabelled
         return self.source.remote or (unlabelled is not None and unlabelled.remote)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """dtype of the images handed to the model."""
-        return getattr(torch, self.pipeline.dtype)
 
     def indices(self, epoch: int) -> np.ndarray:
         """(n,) int32 or int64, the global order of an epoch."""
@@ -128,18 +142,19 @@ class LoaderSpec:
         return Gate(self.pipeline.max_pixels)
 
     @cached_property
-    def feed(self) -> PlanFeed | None:
-        """The form in which plans enter the graph; None without mixing."""
-        if self.policy is None:
-            return None
-        height, width = self.pipeline.transform.size
+    def feeds(self) -> tuple[PlanFeed | None, ...]:
+        """The form in which plans enter the graph, for each view; None without mixing."""
         compiled = self.pipeline.backend.compiled
-        return PlanFeed(self.policy, self.pipeline.mean, self.pipeline.std, height, width, compiled)
+        policies = self.policies + (None,) * (len(self.pipeline.views) - len(self.policies))
+        return tuple(
+            None if policy is None else PlanFeed(policy, view.mean, view.std, *view.transform.size, compiled)
+            for policy, view in zip(policies, self.pipeline.views, strict=True)
+        )
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
         """The values that a saved state must share so that the run continues bit for bit, JSON-able."""
-        unlabelled = self.companions.unlabelled
+        unlabelled, first = self.companions.unlabelled, self.pipeline.first
         return {
             "dali_mixup": __version__,
             "dali": nvidia.dali.__version__,
@@ -150,22 +165,31 @@ class LoaderSpec:
             "batch_size": self.layout.batch_size,
             "world_size": self.layout.world_size,
             "drop_last": self.layout.drop_last,
-            "policy": described(self.policy),
-            "transform": described(self.pipeline.transform),
-            "mean": described(self.pipeline.mean),
-            "std": described(self.pipeline.std),
-            "dtype": self.pipeline.dtype,
+            "policy": described(self.policies[0]),
+            "transform": described(first.transform),
+            "mean": described(first.mean),
+            "std": described(first.std),
+            "dtype": first.dtype,
             "gpu": self.pipeline.backend.gpu,
             "roi_decoding": self.pipeline.backend.roi,
             "cpu_kernels": "numba" if self.pipeline.backend.compiled else "dali",
             "labels": digest(self.labels),
             "vectors": digest(self.vectors),
             "unlabelled": None if unlabelled is None else unlabelled.fingerprint(),
-            "views": [
-                self.companions.views,
-                self.companions.unlabelled_rows,
-                self.companions.unlabelled_views,
-            ],
-            "clean": self.pipeline.clean,
+            "unlabelled_rows": self.companions.unlabelled_rows,
+            "clean": first.clean,
+            **({} if not (self.several_views or self.unlabelled_views) else {"views": self._views}),
             **({} if self.paired is None else {"mask_classes": self.num_classes}),
+        }
+
+    @property
+    def _views(self) -> dict[str, Any]:
+        """The further views, in a fingerprint."""
+        further = [
+            (view.transform, view.mean, view.std, view.dtype, view.window) for view in self.pipeline.views[1:]
+        ]
+        return {
+            "further": described(further),
+            "policies": described(self.policies[1:]),
+            "of_unlabelled": list(self.unlabelled_views),
         }

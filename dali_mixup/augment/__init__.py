@@ -13,6 +13,7 @@ from dali_mixup.augment.sizes import MultiScale, SizeSchedule
 from dali_mixup.augment.stage import Chance, Stage
 from dali_mixup.augment.train import TrainTransform
 from dali_mixup.augment.val import ValTransform
+from dali_mixup.augment.view import View
 
 __all__ = [
     "Actions",
@@ -26,5 +27,6 @@ __all__ = [
     "Stage",
     "TrainTransform",
     "ValTransform",
+    "View",
     "kernels_of",
 ]

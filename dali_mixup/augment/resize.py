@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from nvidia.dali import fn, math, types
 from nvidia.dali.data_node import DataNode
 
@@ -80,14 +79,12 @@ def kernels_resize(backend: Backend, interpolation: str, antialias: bool) -> boo
     return backend.compiled and antialias and interpolation != "nearest"
 
 
-def shorter_side(encoded: DataNode, shorter: int) -> tuple[DataNode, DataNode]:
+def shorter_side(before: DataNode, shorter: int) -> tuple[DataNode, DataNode]:
     """((H, W), (h, w)) int64 on the CPU: an image's size as stored, and with a shorter side of `shorter` pixels.
 
     torchvision truncates the longer side, int(shorter * longer / shorter before), where DALI's
     resize_shorter would round it: a pixel more for half of all photographs, and other pixels everywhere.
     """
-    stored = fn.peek_image_shape(encoded, adjust_orientation=False, dtype=INT64)
-    before = fn.slice(stored, start=[0], shape=[2], axes=[0])
     return before, before * shorter // fn.reductions.min(before)
 
 
@@ -96,17 +93,16 @@ def resized_for_window(
     before: DataNode,
     shape: DataNode,
     start: DataNode,
-    window: tuple[int, int],
+    size: DataNode,
     resize: dict[str, Any],
 ) -> tuple[DataNode, DataNode, DataNode]:
-    """(images, shape, start): images (H, W, 3) uint8 HWC resized from `before` to `shape`, of which a window at `start`
-    will be kept; their (H, W) and the window's (y, x), int64 on the CPU.
+    """(images, shape, start): images (H, W, 3) uint8 HWC resized from `before` to `shape`, of which a window of `size`
+    at `start` will be kept; their (H, W) and the window's (y, x), int64 on the CPU.
 
     For strips only the part in the window is resized: a line of 20000 pixels, 256 pixels high, would be a picture of
     1.3 billion. All other images are resized whole, which gives torchvision's pixels exactly; a part may differ by one
     grey level.
     """
-    size = types.Constant(np.array(window, np.int64), device="cpu")
     low = math.clamp(start, 0, shape - 1)
     high = math.max(math.min(start + size, shape), low + 1)
     strip = fn.cast(fn.reductions.max(before) > _STRIP * fn.reductions.min(before), dtype=INT64)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from nvidia.dali.data_node import DataNode
 
-    from dali_mixup._graph.decode import Backend
+    from dali_mixup._graph.decode import Stored
 
 
 @dataclass(frozen=True)
@@ -178,6 +178,7 @@ class TrainTransform:
         rank: int,
         epoch: int,
         step: int,
+        window_seed: int | None = None,
     ) -> tuple[np.ndarray, Windows]:
         """The masks of a batch after the window, flips and affine operations that their images get, and the windows and
         flips, which the graph then takes from `nodes`.
@@ -186,34 +187,53 @@ class TrainTransform:
             masks: (H, W) uint8 each; None: an image without one.
             sizes: (N, 2) height and width of the images.
             outside: the value of pixels from outside.
+            window_seed: of the windows and flips; None: `seed`.
 
         Returns:
             (N, h, w) uint8 and the `Windows`.
         """
-        address = {"seed": seed, "rank": rank, "epoch": epoch, "step": step}
-        windows = training_windows(self, sizes, **address)
-        ids = cut_out(masks, windows, self.draws.size_at(seed, epoch, step), outside)
-        return moved(ids, self.draws, outside, **address), windows
+        address = {"rank": rank, "epoch": epoch, "step": step}
+        size = self.draws.size_at(seed, epoch, step)
+        windows = training_windows(
+            self, sizes, size, seed=seed if window_seed is None else window_seed, **address
+        )
+        ids = cut_out(masks, windows, size, outside)
+        return moved(ids, self.draws, outside, seed=seed, **address), windows
+
+    def windows(
+        self, shape: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode]
+    ) -> dict[str, DataNode]:
+        """The windows and flips of a batch's images, drawn in the graph: the nodes of `window_names`, of which that of
+        the flip is missing if nothing is flipped.
+
+        Args:
+            shape: (2,) height and width of the stored images, on the CPU.
+            seeds: gives each random operator its own.
+            nodes: those that are given already, if the images have masks.
+        """
+        from dali_mixup.augment.train_graph import drawn_windows
+
+        return drawn_windows(self, shape, seeds, nodes)
 
     def graph(
         self,
-        encoded: DataNode,
-        backend: Backend,
+        stored: Stored,
         seeds: Iterator[int],
         nodes: Mapping[str, DataNode],
         mean: Sequence[float],
         std: Sequence[float],
     ) -> tuple[DataNode, dict[str, Any]]:
-        """(height, width, 3) uint8 HWC images from encoded bytes: everything before mixing; no window of them.
+        """(height, width, 3) uint8 HWC images: everything before mixing; no window of them.
 
         Args:
             seeds: gives each random operator its own.
-            nodes: the arrays of `draws`, and of `maps` if the images have masks, on the CPU.
+            nodes: the arrays of `draws` and `windows`, on the CPU; and "size", (2,) float32, if it changes with the
+                batch, or if these are only a part of the batch's rows.
             mean, std: (3,) of the normalisation that follows, in 0..255.
         """
         from dali_mixup.augment.train_graph import before_mix
 
-        return before_mix(self, encoded, backend, seeds, nodes, mean, std), {}
+        return before_mix(self, stored, seeds, nodes, mean, std), {}
 
     def after_mix(
         self, images: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode], layout: str

@@ -9,8 +9,8 @@ import numpy as np
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
-from dali_mixup._graph.decode import INTERPOLATIONS, Backend
-from dali_mixup.augment.crop import given_window, padded_window, random_window
+from dali_mixup._graph.decode import INTERPOLATIONS, Stored
+from dali_mixup.augment.crop import padded_window, random_place, random_window
 from dali_mixup.augment.draws import of_prefix
 from dali_mixup.augment.erase import Noise, erase
 from dali_mixup.augment.extra_graph import with_extras
@@ -25,35 +25,50 @@ if TYPE_CHECKING:
 UINT8 = types.DALIDataType.UINT8
 FLOAT = types.DALIDataType.FLOAT
 INT32 = types.DALIDataType.INT32
+INT64 = types.DALIDataType.INT64
+
+
+def drawn_windows(
+    transform: TrainTransform, shape: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode]
+) -> dict[str, DataNode]:
+    """The nodes of windows and flips; arguments as of `TrainTransform.windows`."""
+    if "window_start" in nodes:
+        return {name: nodes[name] for name in transform.window_names}
+    drawn: dict[str, DataNode] = {}
+    window_seed = next(seeds)
+    for name, prob in (("window_flipped", transform.hflip), ("window_upside_down", transform.vflip)):
+        if prob:
+            drawn[name] = fn.random.coin_flip(probability=prob, seed=next(seeds), dtype=INT32)
+    if transform.crop == "padded":
+        drawn["window_start"] = random_place(shape, transform.size, transform.padding, window_seed)
+    else:
+        window = random_window(shape, transform.scale, transform.ratio, window_seed)
+        drawn["window_start"], drawn["window_shape"] = window
+    return drawn
 
 
 def before_mix(
     transform: TrainTransform,
-    encoded: DataNode,
-    backend: Backend,
+    stored: Stored,
     seeds: Iterator[int],
     nodes: Mapping[str, DataNode],
     mean: Sequence[float],
     std: Sequence[float],
 ) -> DataNode:
-    """(height, width, 3) uint8 HWC images from encoded bytes; arguments as of `TrainTransform.graph`."""
-    window_seed, start = next(seeds), nodes.get("window_start")
-    flips = _flips(transform, seeds, nodes)
+    """(height, width, 3) uint8 HWC images; arguments as of `TrainTransform.graph`. Makes no constants and draws nothing
+    that would have the rows of the whole batch, so it can work on a part of them."""
+    flips, start = Flips(nodes.get("window_flipped"), nodes.get("window_upside_down")), nodes["window_start"]
     if transform.crop == "padded":
         resize = {"interp_type": INTERPOLATIONS[transform.interpolation], "antialias": transform.antialias}
-        images = padded_window(
-            encoded, backend, transform.size, transform.padding, resize, window_seed, start, transform.extra
-        )
+        extent = fn.cast(nodes["size"], dtype=INT64) if "size" in nodes else _extent(transform.size)
+        start = fn.cast(start, dtype=INT64)
+        images = padded_window(stored, start, transform.size, extent, resize, transform.extra)
         images = flips.of(images)
     else:
-        if start is None:
-            images = random_window(encoded, backend, transform.scale, transform.ratio, window_seed)
-        else:
-            images = given_window(encoded, backend, start, nodes["window_shape"])
-        images = with_extras(images, transform.extra, "after_decode")
+        images = with_extras(stored.window(start, nodes["window_shape"]), transform.extra, "after_decode")
         size = nodes.get("size", transform.size)
         images = resized_and_flipped(
-            images, backend, size, transform.interpolation, transform.antialias, flips
+            images, stored.backend, size, transform.interpolation, transform.antialias, flips
         )
     images = with_extras(images, transform.extra, "after_crop")
     canvas = _canvas(transform, nodes)
@@ -82,16 +97,6 @@ def after_mix(
     return with_extras(images, transform.extra, "after_mix", layout)
 
 
-def _flips(transform: TrainTransform, seeds: Iterator[int], nodes: Mapping[str, DataNode]) -> Flips:
-    if "window_start" in nodes:
-        return Flips(nodes["window_flipped"], nodes.get("window_upside_down"))
-    coins = [
-        fn.random.coin_flip(probability=prob, seed=next(seeds), dtype=INT32) if prob else None
-        for prob in (transform.hflip, transform.vflip)
-    ]
-    return Flips(*coins)
-
-
 def _erases_at(transform: TrainTransform, place: str) -> bool:
     return transform.random_erasing is not None and transform.random_erasing.place == place
 
@@ -112,7 +117,8 @@ def _erased(
     if transform.random_erasing.mode == "pixel":
         fill = Noise(mean, std, [next(seeds) for _ in range(3)], dtype, layout)
     elif transform.random_erasing.mode == "rand":
-        fill = nodes["colour"] * _constant(std) + _constant(mean)
+        # A constant vector would have the rows of the whole batch; numbers have those of the node.
+        fill = fn.stack(*[nodes["colour"][c] * std[c] + mean[c] for c in range(len(mean))])
         fill = fn.cast(fn.cast(fill, dtype=dtype), dtype=FLOAT)  # rounded and cut off, which erasing is not
     else:
         fill = mean if dtype == FLOAT else np.rint(mean).tolist()
@@ -126,5 +132,5 @@ def _canvas(transform: TrainTransform, nodes: Mapping[str, DataNode]) -> Canvas:
     return Canvas(None if "size" in nodes else transform.size, transform.fill or own, interpolation)
 
 
-def _constant(values: Sequence[float]) -> DataNode:
-    return types.Constant(np.array(values, np.float32), device="cpu")
+def _extent(size: tuple[int, int]) -> DataNode:
+    return types.Constant(np.array(size, np.int64), device="cpu")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from nvidia.dali.data_node import DataNode
 
-    from dali_mixup._graph.decode import Backend
+    from dali_mixup._graph.decode import Stored
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,7 @@ class ValTransform:
         rank: int,
         epoch: int,
         step: int,
+        window_seed: int | None = None,
     ) -> tuple[np.ndarray, Windows]:
         """As of `TrainTransform`, of the centres."""
         windows = centred_windows(self, sizes)
@@ -98,10 +99,15 @@ class ValTransform:
         """False: nothing is mixed in validation."""
         return False
 
+    def windows(
+        self, shape: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode]
+    ) -> dict[str, DataNode]:
+        """Nothing: the graph finds the centre by itself."""
+        return {}
+
     def graph(
         self,
-        encoded: DataNode,
-        backend: Backend,
+        stored: Stored,
         seeds: Iterator[int],
         nodes: Mapping[str, DataNode],
         mean: Sequence[float],
@@ -111,7 +117,7 @@ class ValTransform:
         none if the images are that window already."""
         from dali_mixup.augment.val_graph import resized_and_centred
 
-        return resized_and_centred(self, encoded, backend)
+        return resized_and_centred(self, stored)
 
     def after_mix(
         self, images: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode], layout: str

@@ -8,7 +8,7 @@ import numpy as np
 from nvidia.dali import fn, math, types
 from nvidia.dali.data_node import DataNode
 
-from dali_mixup._graph.decode import INTERPOLATIONS, Backend, whole_image
+from dali_mixup._graph.decode import INTERPOLATIONS, Stored
 from dali_mixup.augment.extra_graph import with_extras
 from dali_mixup.augment.resize import kernels_resize, resized_for_window, shorter_side
 
@@ -16,27 +16,25 @@ if TYPE_CHECKING:
     from dali_mixup.augment.val import ValTransform
 
 
-def resized_and_centred(
-    transform: ValTransform, encoded: DataNode, backend: Backend
-) -> tuple[DataNode, dict[str, Any]]:
+def resized_and_centred(transform: ValTransform, stored: Stored) -> tuple[DataNode, dict[str, Any]]:
     """(H, W, 3) uint8 HWC images whose shorter side is `resize_size`, and the centre as arguments of
     `fn.crop_mirror_normalize`, of which the crop is a part. With the compiled kernels the centre alone, and no
     arguments: a part is resized exactly as it is in the whole."""
     assert transform.resize_size is not None
-    before, shape = shorter_side(encoded, transform.resize_size)
+    before, shape = shorter_side(stored.shape, transform.resize_size)
     size = types.Constant(np.array(transform.size, np.int64), device="cpu")
     room = shape - size
     half = room // 2
     # torchvision rounds room / 2 to the even neighbour, DALI a half upwards.
     start = half + (room & half & 1)
-    images = with_extras(whole_image(encoded, backend), transform.extra, "after_decode")
-    if kernels_resize(backend, transform.interpolation, transform.antialias):
+    images = with_extras(stored.whole(), transform.extra, "after_decode")
+    if kernels_resize(stored.backend, transform.interpolation, transform.antialias):
         from dali_mixup._cpu.operators import resized_window
 
         images = resized_window(images, transform.size, transform.interpolation, shape, start)
         return with_extras(images, transform.extra, "after_crop"), {}
     resize = {"interp_type": INTERPOLATIONS[transform.interpolation], "antialias": transform.antialias}
-    images, shape, start = resized_for_window(images, before, shape, start, transform.size, resize)
+    images, shape, start = resized_for_window(images, before, shape, start, size, resize)
     # DALI multiplies by the room again and rounds.
     position = start / math.max(shape - size, 1)
     y, x = (fn.reshape(fn.slice(position, start=[i], shape=[1], axes=[0]), shape=[]) for i in (0, 1))

@@ -49,16 +49,23 @@ class Windows:
 
 
 def training_windows(
-    transform: TrainTransform, sizes: np.ndarray, *, seed: int, rank: int, epoch: int, step: int
+    transform: TrainTransform,
+    sizes: np.ndarray,
+    size: tuple[int, int],
+    *,
+    seed: int,
+    rank: int,
+    epoch: int,
+    step: int,
 ) -> Windows:
     """The windows of a training batch.
 
     Args:
         sizes: (N, 2) integers, height and width of each image.
+        size: (h, w) of the result.
     """
     rng = stream(Purpose.WINDOW, seed, rank=rank, epoch=epoch, step=step)
     flipped = (rng.random_sample(len(sizes)) < transform.hflip).astype(np.int32)
-    size = transform.draws.size_at(seed, epoch, step)
     if transform.crop == "padded":
         chance = rng.random_sample((len(sizes), 2))
         start, places = _padded(sizes, size, transform.padding, chance)

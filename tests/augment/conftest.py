@@ -13,7 +13,7 @@ import pytest
 from nvidia.dali import Pipeline, fn
 from PIL import Image
 
-from dali_mixup._graph.decode import Backend
+from dali_mixup._graph.decode import Backend, Stored
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
 
@@ -66,7 +66,8 @@ def _validated(transform: Any, files: Sequence[bytes], compiled: bool = False) -
             source=lambda info: [np.frombuffer(f, np.uint8) for f in files], batch=True, batch_info=True
         )
         backend = Backend(gpu=False, compiled=compiled)
-        images, window = transform.graph(encoded, backend, count(), {}, (0.0,) * 3, (1.0,) * 3)
+        stored = Stored.of(encoded, backend, decoded=False)
+        images, window = transform.graph(stored, count(), {}, (0.0,) * 3, (1.0,) * 3)
         pipe.set_outputs(
             fn.crop_mirror_normalize(images, **window, mean=[0.0], std=[1.0], output_layout="HWC")
         )
@@ -102,9 +103,10 @@ def _trained(
             source=source, num_outputs=1 + len(names), batch=True, batch_info=True
         )
         nodes = dict(zip(names, made, strict=True))
-        images, _ = transform.graph(
-            encoded, Backend(gpu, roi, compiled=compiled), count(seed + 1), nodes, mean, std
-        )
+        backend = Backend(gpu, roi, compiled=compiled)
+        stored, seeds = Stored.of(encoded, backend, decoded=False), count(seed + 1)
+        nodes |= transform.windows(stored.shape, seeds, nodes)
+        images, _ = transform.graph(stored, seeds, nodes, mean, std)
         pipe.set_outputs(images)
     pipe.build()
     out = [pipe.run()[0] for _ in range(batches)]

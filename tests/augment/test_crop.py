@@ -15,7 +15,7 @@ from PIL import Image
 from scipy import stats
 from torchvision.transforms import RandomResizedCrop
 
-from dali_mixup._graph.decode import INTERPOLATIONS, Backend
+from dali_mixup._graph.decode import INTERPOLATIONS, Backend, Stored
 from dali_mixup.augment import TrainTransform
 from dali_mixup.augment.crop import random_window
 
@@ -42,7 +42,8 @@ def windows(
     with pipe:
         encoded = fn.external_source(source=lambda info: [file] * 200, batch=True, batch_info=True)
         # At least as large as any window, so that its corners come out.
-        window = random_window(encoded, Backend(False, roi), scale, ratio, 11)
+        stored = Stored.of(encoded, Backend(False, roi), decoded=False)
+        window = stored.window(*random_window(stored.shape, scale, ratio, 11))
         images = fn.resize(window, size=[max(shape)] * 2, interp_type=INTERPOLATIONS["nearest"])
         pipe.set_outputs(images)
     pipe.build()

@@ -179,7 +179,7 @@ def test_after_mixing_the_mixed_image_is_erased(
     loader, ours = batches(erasing)
     _, plain = batches(None)
     assert ours.dtype == dtype and ours.shape == (12, 3, 48, 48)
-    draws = loader.spec.pipeline.draws
+    draws = loader.spec.pipeline.first.draws
     fed = dict(zip(draws.names, draws.arrays(12, 9, 0, 0, 0), strict=True))
     values = []
     for row in range(12):

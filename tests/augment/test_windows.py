@@ -42,7 +42,7 @@ def test_a_resized_window_is_torchvisions_of_the_same_box(data: st.DataObject) -
     size = data.draw(st.tuples(sides, sides), "size")
     probs = st.sampled_from([0.0, 0.5, 1.0])
     transform = TrainTransform(size, hflip=data.draw(probs), vflip=data.draw(probs))
-    windows = training_windows(transform, sizes, **ADDRESS)
+    windows = training_windows(transform, sizes, transform.size, **ADDRESS)
     masks = masks_of(sizes)
     for i, made in enumerate(cut_out(masks, windows, size, 255)):
         expected = F.resized_crop(theirs(masks[i]), *windows.start[i], *windows.shape[i], list(size))
@@ -56,7 +56,7 @@ def test_a_padded_window_is_torchvisions_of_the_same_place(data: st.DataObject) 
     sizes = np.array([data.draw(st.tuples(st.integers(1, 90), st.integers(1, 90)), "stored")])
     size, padding = data.draw(st.tuples(st.integers(1, 40), st.integers(1, 40))), data.draw(st.integers(0, 9))
     transform = TrainTransform(size, crop="padded", padding=padding)
-    windows = training_windows(transform, sizes, **ADDRESS)
+    windows = training_windows(transform, sizes, transform.size, **ADDRESS)
     (mask,) = masks_of(sizes)
     (made,) = cut_out([mask], windows, size, 255)
     whole = F.pad(F.resize(theirs(mask), [max(size)]), [padding] * 4, fill=255)
@@ -103,10 +103,12 @@ def test_where_no_window_fits_it_is_torchvisions(size: tuple[int, int]) -> None:
 
 def test_windows_depend_on_the_address_alone() -> None:
     transform, sizes = TrainTransform(20), np.tile((50, 60), (6, 1))
-    first = training_windows(transform, sizes, **ADDRESS)
-    np.testing.assert_array_equal(first.start, training_windows(transform, sizes, **ADDRESS).start)
+    first = training_windows(transform, sizes, transform.size, **ADDRESS)
+    np.testing.assert_array_equal(
+        first.start, training_windows(transform, sizes, transform.size, **ADDRESS).start
+    )
     for name in ADDRESS:
-        other = training_windows(transform, sizes, **{**ADDRESS, name: 9})
+        other = training_windows(transform, sizes, transform.size, **{**ADDRESS, name: 9})
         assert not np.array_equal(first.start, other.start), name
 
 
@@ -114,7 +116,7 @@ def test_windows_are_turned_as_often_as_asked_and_else_stay_as_they_were() -> No
     """The count is binomial; within 5 deviations with probability 1 - 6e-7."""
     sizes = np.tile((50, 60), (2000, 1))
     plain, turning = (
-        training_windows(TrainTransform(20, vflip=vflip), sizes, **ADDRESS) for vflip in (0.0, 0.2)
+        training_windows(TrainTransform(20, vflip=vflip), sizes, (20, 20), **ADDRESS) for vflip in (0.0, 0.2)
     )
     for name in ("start", "shape", "flipped"):
         np.testing.assert_array_equal(getattr(plain, name), getattr(turning, name))

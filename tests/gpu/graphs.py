@@ -73,7 +73,10 @@ def trained(data: Any = DATA, **options: Any) -> MixLoader:
 
 def of_loader(loader: MixLoader, roi: bool = True, **output: Any) -> Pipeline:
     """A CPU loader's graph with everything on the GPU."""
-    spec = replace(loader.spec.pipeline, backend=Backend(gpu=True, roi=roi), device_id=0, **output)
+    pipeline = loader.spec.pipeline
+    backend = Backend(gpu=True, roi=roi and pipeline.backend.roi)
+    views = tuple(replace(view, **output) for view in pipeline.views)
+    spec = replace(pipeline, views=views, backend=backend, device_id=0)
     return graph_of(lambda: PipelineRun(replace(loader.spec, pipeline=spec), loader._progress.bad, Cursor(0)))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from nvidia.dali import Pipeline, fn, types
 
-from dali_mixup import Extra, HandOver, MixPolicy, Output, Unlabelled, load_recipe, val_loader
+from dali_mixup import Extra, HandOver, MixPolicy, Output, Unlabelled, View, load_recipe, val_loader
 from dali_mixup._graph.decode import Backend
 from dali_mixup._graph.windows import whole_pipeline, windows_pipeline
 from dali_mixup._loader.loader import MixLoader
@@ -74,7 +74,9 @@ def test_k_images(k: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "handover", [HandOver(clean=True), HandOver(views=2, unlabelled=Unlabelled(DATA, views=2))], ids=str
+    "handover",
+    [HandOver(clean=True), HandOver(unlabelled=Unlabelled(DATA, views=[View(), View(size=32)]))],
+    ids=str,
 )
 def test_what_comes_with_a_batch(handover: HandOver) -> None:
     assert loader_problems(trained(policy=MixPolicy([MixUp()]), handover=handover)) == []

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dali_mixup import Neighbours, Output, Pool, Runtime, Unlabelled
+from dali_mixup import Neighbours, Output, Pool, Runtime, Unlabelled, View
 from dali_mixup._decide.alternation import Alternation
 from dali_mixup._decide.policy import GRANULARITIES, MixPolicy
 from dali_mixup._decide.relabel import CorruptLabels, LabelVectors
@@ -80,7 +80,7 @@ class TestRecord:
     def test_asking_for_it_changes_neither_images_nor_targets(self, files: Any) -> None:
         policy = MixPolicy(BOTH, granularity="sample")
         plain = list(loader(files[0], policy))
-        full = HandOver(clean=True, views=3, unlabelled=Unlabelled(files[1], views=2))
+        full = HandOver(clean=True, unlabelled=Unlabelled(files[1], views=[View(count=2)]))
         for (x, y), (u, t, _) in zip(plain, loader(files[0], policy, handover=full), strict=True):
             assert torch.equal(x, u) and torch.equal(y, t)
 
@@ -103,30 +103,12 @@ class TestRecord:
         assert regimes == {"mixed", "clean"}
 
 
-class TestViews:
-    def test_views_show_the_same_samples_cropped_independently(self, image_folder: Any) -> None:
-        made = train_loader(
-            image_folder, batch_size=6, image_size=32, device="cpu", handover=HandOver(clean=True, views=3)
-        )
-        for images, _, record in made:
-            assert len(record.views) == 2 and all(v.shape == images.shape for v in record.views)
-            assert not torch.equal(record.views[0], images) and not torch.equal(*record.views)
-            # colours tell the classes of these pictures apart, not the pictures
-            means = [v.mean((2, 3)) for v in record.views]
-            nearest = torch.cdist(*means).argmin(1)
-            assert torch.equal(record.labels[nearest], record.labels)
-
-    def test_views_are_not_mixed(self, files: Any) -> None:
-        for _, _, record in loader(files[0], MixPolicy(MixUp(1.0)), handover=HandOver(views=2)):
-            assert torch.equal(red(record.views[0]), 20.0 * record.sample_ids.double())
-
-
 class TestUnlabelled:
     def test_the_stream_goes_round_and_round_and_takes_every_sample_equally_often(self, files: Any) -> None:
         made = loader(
             files[0],
             None,
-            handover=HandOver(unlabelled=Unlabelled(files[1], batch_size=5, views=2)),
+            handover=HandOver(unlabelled=Unlabelled(files[1], batch_size=5, views=[View(count=2)])),
         )
         seen = []
         for _ in range(7):
@@ -168,13 +150,10 @@ class TestUnlabelled:
             HandOver(unlabelled=files[1])
         with pytest.raises(TypeError, match=r"expected Unlabelled\(data"):
             Pool(files[1])
-        for make, message in (
-            (lambda: HandOver(views=0), "HandOver: views=0"),
-            (lambda: Unlabelled(files[1], batch_size=0), "Unlabelled: batch_size=0"),
-            (lambda: Unlabelled(files[1], views=0), "Unlabelled: views=0"),
-        ):
-            with pytest.raises(ValueError, match=message):
-                make()
+        with pytest.raises(ValueError, match="Unlabelled: batch_size=0"):
+            Unlabelled(files[1], batch_size=0)
+        with pytest.raises(TypeError, match=r"Unlabelled: views=2, expected a list of View"):
+            Unlabelled(files[1], views=2)  # type: ignore[arg-type]
 
     def test_a_pool_hands_its_stream_over_whether_named_twice_or_once(self, files: Any) -> None:
         stream = Unlabelled(files[1], batch_size=3)
@@ -276,7 +255,7 @@ class TestResume:
         policy = MixPolicy(BOTH, granularity="sample", alternation=Alternation(0.3))
 
         def make() -> Any:
-            extra = HandOver(clean=True, views=2, unlabelled=Unlabelled(files[1], batch_size=3))
+            extra = HandOver(clean=True, unlabelled=Unlabelled(files[1], batch_size=3))
             return train_loader(
                 image_folder, policy=policy, batch_size=5, image_size=32, device="cpu", handover=extra
             )
@@ -289,7 +268,7 @@ class TestResume:
         second.load_state_dict(first.state_dict())
         for a, b in zip([*batches, *first], [*second, *second], strict=True):
             assert torch.equal(a[0], b[0]) and torch.equal(a[1], b[1])
-            assert torch.equal(a[2].clean, b[2].clean) and torch.equal(a[2].views[0], b[2].views[0])
+            assert torch.equal(a[2].clean, b[2].clean)
             assert torch.equal(a[2].unlabelled[0], b[2].unlabelled[0]) and a[2].regime == b[2].regime
 
     def test_a_state_with_other_companions_is_refused(self, files: Any) -> None:

@@ -159,14 +159,13 @@ class TestPromises:
         assert [len(maps) for _, maps in batches] == [5, 5, 2] and self.equal([ahead], batches[:1])
         assert [maps.shape for _, maps in self.new(folders, batch_size=1)] == [(1, 24, 24)] * COUNT
 
-    def test_views_and_unlabelled_images(self, folders: tuple[Path, Path], image_folder: Path) -> None:
+    def test_unlabelled_images(self, folders: tuple[Path, Path], image_folder: Path) -> None:
         stream = Unlabelled(open_source(image_folder), batch_size=3)
         for rule in ("permutation", Pool(stream)):
-            handover = HandOver(clean=True, views=2, unlabelled=stream)
+            handover = HandOver(clean=True, unlabelled=stream)
             policy = MixPolicy(CutMix(), partners=rule, granularity="sample")
             for _, maps, record in self.new(folders, policy=policy, handover=handover):
-                assert record.maps.shape == record.view_maps[0].shape == (4, 24, 24)
-                assert not torch.equal(record.maps, record.view_maps[0]) and len(record.unlabelled[0]) == 3
+                assert record.maps.shape == (4, 24, 24) and len(record.unlabelled[0]) == 3
                 alien = (record.partners >= 4).any(1)
                 assert (
                     torch.equal((maps == IGNORED).float().mean((1, 2)) > 0.9, torch.zeros(4).bool())

@@ -88,7 +88,7 @@ def test_normalisation_is_torchvisions(imagenet_root: Path) -> None:
     assert cut.interpolation == theirs.interpolation.value
     assert recipe.source.top1 == ResNet50_Weights.IMAGENET1K_V2.meta["_metrics"]["ImageNet-1K"]["acc@1"]
     loader = recipe.train_loader(imagenet_root / "train", batch_size=4, device="cpu", runtime=ONE_THREAD)
-    np.testing.assert_allclose(loader.spec.pipeline.mean, [255 * m for m in theirs.mean])
+    np.testing.assert_allclose(loader.spec.pipeline.first.mean, [255 * m for m in theirs.mean])
 
 
 @pytest.mark.parametrize("name", sorted(PUBLISHED))

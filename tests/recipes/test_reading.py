@@ -196,12 +196,12 @@ def test_overrides_take_the_place_of_the_recipes_values(imagenet_root: Path) -> 
         device="cpu",
         runtime=Runtime(num_threads=1),
     )
-    assert loader.spec.pipeline.transform.size == (64, 64) and loader.spec.policy is None
-    assert loader.spec.pipeline.transform.interpolation == "bicubic"
+    assert loader.spec.pipeline.first.transform.size == (64, 64) and loader.spec.policy is None
+    assert loader.spec.pipeline.first.transform.interpolation == "bicubic"
     loader = recipe.val_loader(
         imagenet_root / "val", batch_size=4, image_size=112, device="cpu", runtime=Runtime(num_threads=1)
     )
-    assert (loader.spec.pipeline.transform.size, loader.spec.pipeline.transform.resize_size) == (
+    assert (loader.spec.pipeline.first.transform.size, loader.spec.pipeline.first.transform.resize_size) == (
         (112, 112),
         118,
     )

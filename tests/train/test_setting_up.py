@@ -49,10 +49,10 @@ def test_options_replace_single_values(made: Any) -> None:
 
 
 def test_validation_images_keep_the_recipe_s_proportion(made: Any) -> None:
-    assert made()[1].spec.pipeline.transform == ValTransform(48, 48)
+    assert made()[1].spec.pipeline.first.transform == ValTransform(48, 48)
     train, val = made(image_size=128)  # twice the 64 pixels of the last epochs
-    assert train.spec.pipeline.transform.image_size == 128
-    assert val.spec.pipeline.transform == ValTransform(96, 96)
+    assert train.spec.pipeline.first.transform.image_size == 128
+    assert val.spec.pipeline.first.transform == ValTransform(96, 96)
 
 
 @pytest.mark.parametrize(("options", "epochs"), [({}, 5), ({"epochs": 10}, 10)])

@@ -1,0 +1,150 @@
+"""The views of a batch's images as operators: one decode, and for each view a window, its augmentation, mixing if the
+view has a policy, and its normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from nvidia.dali import fn, types
+from nvidia.dali.data_node import DataNode
+
+from dali_mixup._graph.conditional import deal
+from dali_mixup._graph.decode import Backend, Stored
+from dali_mixup._graph.feed import PlanFeed
+from dali_mixup._graph.feed_kernels import normalising
+from dali_mixup._graph.pixels import mixed_and_normalised
+from dali_mixup._graph.transforms import BatchDraws, Transform
+
+DTYPES = {
+    "float32": types.DALIDataType.FLOAT,
+    "float16": types.DALIDataType.FLOAT16,
+    # DALI has no bfloat16 output: the pipeline ends in float32 and the loader rounds once, on the device.
+    "bfloat16": types.DALIDataType.FLOAT,
+}
+
+HERE = "here"
+"""Name of the array that says which rows a view is made of."""
+
+
+@dataclass(frozen=True)
+class ViewSpec:
+    """What a view is, apart from its mixing.
+
+    Attributes:
+        transform: the processing of each image before mixing.
+        mean, std: (3,) of the normalisation, in units of uint8 pixels.
+        dtype: dtype of the images handed to the model, a key of `DTYPES`.
+        channels_last: end in HWC order in memory, which is (N, 3, H, W) in torch's channels_last format without a copy.
+        window: number of the view whose window and flip this one has; its own number if it has its own.
+        of_part: it is made of some of the rows only, which the array `HERE` names; never of a view that is mixed.
+        clean: whether to output the images before mixing too.
+    """
+
+    transform: Transform
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    dtype: str
+    channels_last: bool
+    window: int = 0
+    of_part: bool = False
+    clean: bool = False
+
+    @property
+    def draws(self) -> BatchDraws | None:
+        """The decisions of the transform that are made for each batch outside the graph."""
+        return self.transform.draws
+
+    @property
+    def layout(self) -> str:
+        """DALI's name of the axes of the images."""
+        return "HWC" if self.channels_last else "CHW"
+
+
+def named(view: int, name: str) -> str:
+    """The name among all views' arrays of one of a view."""
+    return f"{view}/{name}"
+
+
+def made(
+    views: Sequence[ViewSpec],
+    feeds: Sequence[PlanFeed | None],
+    encoded: DataNode,
+    backend: Backend,
+    seeds: Iterator[int],
+    nodes: Mapping[str, DataNode],
+) -> list[DataNode]:
+    """The images of each view, normalised and, where it has a feed, mixed; then those before mixing of each view that
+    hands them out.
+
+    Args:
+        feeds: one for each view; None: it is not mixed.
+        nodes: the arrays of all views, as `named`.
+    """
+    stored = Stored.of(encoded, backend, decoded=len({view.window for view in views}) > 1)
+    drawn: dict[int, dict[str, DataNode]] = {}
+    finished, clean = [], []
+    for number, (view, feed) in enumerate(zip(views, feeds, strict=True)):
+        prefix = named(number, "")
+        own = {name.removeprefix(prefix): node for name, node in nodes.items() if name.startswith(prefix)}
+        if view.window == number:
+            drawn[number] = view.transform.windows(stored.shape, seeds, own)
+        own |= drawn[view.window]
+        if backend.compiled:
+            own["normalising"] = types.Constant(normalising(view.mean, view.std), device="cpu")
+        source = stored
+        if view.of_part:
+            source, own = _of_part(view, stored, own)
+        plain, window = view.transform.graph(source, seeds, own, view.mean, view.std)
+        # DALI's GPU kernels, but for a few, take no float16; the loader rounds.
+        dtype = types.DALIDataType.FLOAT if view.transform.changes_after_mix else DTYPES[view.dtype]
+        if feed is None:
+            images = _normalised(plain, window, view, own, dtype)
+        else:
+            images = mixed_and_normalised(plain, feed, own, dtype, view.layout)
+        finished.append(view.transform.after_mix(images, seeds, own, view.layout))
+        if view.clean:
+            clean.append(_normalised(plain, window, view, own, dtype))
+    return [*finished, *clean]
+
+
+def _of_part(
+    view: ViewSpec, stored: Stored, nodes: dict[str, DataNode]
+) -> tuple[Stored, dict[str, DataNode]]:
+    """The images and nodes of the view's rows alone. What is the same for all rows has to be dealt too: a constant that
+    is made later would have the rows of the whole batch."""
+    size = types.Constant(np.array(view.transform.size, np.float32), device="cpu")
+    given = {"size": size, **nodes}
+    decoded = {} if stored.decoded is None else {"stored/decoded": stored.decoded}
+    encoded = (
+        {} if stored.decoded is not None or stored.encoded is None else {"stored/encoded": stored.encoded}
+    )
+    everything = {**given, **decoded, **encoded, "stored/shape": stored.shape}
+    here, _ = deal(everything, given.pop(HERE), everything, ())
+    part = Stored(
+        stored.backend, here["stored/shape"], here.get("stored/encoded"), here.get("stored/decoded")
+    )
+    return part, {name: here[name] for name in given}
+
+
+def _normalised(
+    images: DataNode,
+    window: dict[str, Any],
+    view: ViewSpec,
+    nodes: Mapping[str, DataNode],
+    dtype: types.DALIDataType,
+) -> DataNode:
+    if window or "normalising" not in nodes:
+        return fn.crop_mirror_normalize(
+            images,
+            **window,
+            mean=list(view.mean),
+            std=list(view.std),
+            dtype=dtype,
+            output_layout=view.layout,
+        )
+    from dali_mixup._cpu.operators import normalised
+
+    return normalised(images, nodes["normalising"], dtype, view.layout)
