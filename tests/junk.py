@@ -33,6 +33,7 @@ from dali_mixup import (
     TrainTransform,
     Unlabelled,
     ValTransform,
+    View,
 )
 from dali_mixup.augment import Cutout, MultiScale, PhotometricDistort, RandomErasing, SizeSchedule
 from tests.extras import invert
@@ -69,6 +70,7 @@ objects = st.sampled_from(
         *(Balanced(0.5), LabelDistance(0.3)),
         *(Output(), Runtime(), Skip(3), Skip, Sequential(), Repeated(2), ClassGroups(2), HandOver()),
         *(CorruptLabels(0.5), LabelVectors([[1.0]]), Pool(Unlabelled([])), Unlabelled([])),
+        *(View(), [View(count=2)], [View(), View(size=32, policy=MixUp())]),
         *(
             TrainTransform(32),
             ValTransform(32),

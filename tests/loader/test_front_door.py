@@ -34,7 +34,7 @@ DATALOADER = [
 
 
 def test_there_are_few_parameters() -> None:
-    assert len(inspect.signature(train_loader).parameters) <= 20
+    assert len(inspect.signature(train_loader).parameters) <= 21
     assert len(inspect.signature(val_loader).parameters) <= 12
 
 

@@ -22,6 +22,7 @@ from dali_mixup import (
     Remix,
     Runtime,
     TrainTransform,
+    View,
     open_source,
     train_loader,
     val_loader,
@@ -96,6 +97,27 @@ def test_pictures_show_what_the_maps_say(folders: tuple[Path, Path], transform: 
     assert seen > 4000
     # RandAugment inverts and solarises, after which colours tell nothing; half of its operations are geometric.
     assert agreeing / seen > (0.6 if "auto_augment" in transform else 0.99)
+
+
+@pytest.mark.parametrize("crop", ["resized", "padded"])
+def test_each_view_has_maps_of_its_own(folders: tuple[Path, Path], crop: str) -> None:
+    first = TrainTransform(48, crop=crop)  # type: ignore[arg-type]
+    moved = TrainTransform(48, crop=crop, auto_augment="rand-m9-n3-mstd0.5", fill=(0, 0, 0))  # type: ignore[arg-type]
+    views = [View(first), View(first, count=2), View(first, policy=CutMix()), View(moved, window="shared")]
+    if crop == "resized":
+        views.append(View(first, 24, window="shared"))
+    colours = torch.from_numpy(COLOURS.astype(np.float32))
+    for images, maps, record in paired_loader(
+        folders, transform=None, image_size=None, views=views, handover=HandOver()
+    ):
+        for view, ids in list(zip(images, maps, strict=True))[:4]:
+            far = (view.permute(0, 2, 3, 1)[:, :, :, None] - colours).square().sum(-1)
+            known = ids != IGNORED
+            assert (far.argmin(-1) == ids)[known].float().mean() > 0.9  # but for blended edges
+        assert torch.equal(maps[0], record.maps[0]) and not torch.equal(maps[3], record.maps[3])
+        assert not torch.equal(maps[0], maps[1]) and not torch.equal(maps[1], maps[2])
+        if crop == "resized":
+            assert (maps[5] == maps[0][:, ::2, ::2]).float().mean() > 0.9
 
 
 def test_geometry_alone_in_auto_augment(folders: tuple[Path, Path]) -> None:
