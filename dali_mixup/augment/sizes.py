@@ -117,14 +117,14 @@ def size_of(image_size: ImageSize) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def checked_size(owner: str, image_size: Any) -> ImageSize:
+def checked_size(owner: str, image_size: Any, name: str = "image_size") -> ImageSize:
     """The size with plain integers; TypeError or ValueError unless it is one side >= 1, two, or a schedule."""
     if isinstance(image_size, SizeSchedule | MultiScale):
         return image_size
-    return pair_or_side(owner, image_size)
+    return pair_or_side(owner, image_size, name)
 
 
-def pair_or_side(owner: str, image_size: Any) -> int | tuple[int, int]:
+def pair_or_side(owner: str, image_size: Any, name: str = "image_size") -> int | tuple[int, int]:
     """One side or (height, width) with plain integers; TypeError or ValueError unless they are >= 1."""
-    height, width = pair(owner, "image_size", image_size)
+    height, width = pair(owner, name, image_size)
     return (height, width) if isinstance(image_size, Sequence) else height

@@ -47,11 +47,10 @@ class View:
         instance(owner, "output", self.output, Output)
         choice(owner, "window", self.window, ("own", "shared"))
         object.__setattr__(self, "count", integer(owner, "count", self.count, at_least=1))
-        object.__setattr__(self, "policy", as_policy(owner, self.policy))
+        as_policy(owner, self.policy)
         if self.size is not None:
-            object.__setattr__(self, "size", checked_size(owner, self.size))
-            if self.transform is not None:  # which may refuse that size
-                object.__setattr__(self, "transform", replace(self.transform, image_size=self.size))
+            object.__setattr__(self, "size", checked_size(owner, self.size, "size"))
+            self.transformed(TrainTransform())  # a transform may refuse the size
 
     @property
     def mixing(self) -> MixPolicy | None:
@@ -60,9 +59,8 @@ class View:
 
     def transformed(self, default: TrainTransform) -> TrainTransform:
         """The transform of its images."""
-        if self.transform is not None:
-            return self.transform
-        return default if self.size is None else replace(default, image_size=self.size)
+        chosen = self.transform or default
+        return chosen if self.size is None else replace(chosen, image_size=self.size)
 
 
 def as_views(owner: str, given: Any) -> tuple[View, ...]:

@@ -147,7 +147,7 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("make", "error", "message"),
         [
-            (lambda: View(WHOLE, 0), ValueError, "View: image_size=0"),
+            (lambda: View(WHOLE, 0), ValueError, "View: size=0"),
             (lambda: View("weak"), TypeError, "View: transform='weak', expected TrainTransform"),
             (lambda: View(count=0), ValueError, "View: count=0"),
             (lambda: View(count=True), TypeError, "View: count=True"),
