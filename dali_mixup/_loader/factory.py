@@ -32,6 +32,7 @@ from dali_mixup.methods import Method
 from dali_mixup.sources import open_source
 from dali_mixup.sources.bad_files import BadFiles, Skip, as_rule
 from dali_mixup.sources.classes import Classes
+from dali_mixup.sources.masks.pairs import ImagesWithMasks
 
 MOST_ROWS = 2**31 - 1  # DALI counts in 32 bits
 

@@ -169,8 +169,8 @@ def _refuse_extras_of_batches(owner: str, kinds: Sequence[_Kind]) -> None:
         for extra in kind.transform.extra:
             if extra.place == "batch":
                 raise ValueError(
-                    f"{owner}: extra {extra.name} at place='batch' in a view; expected another place, or call it in your "
-                    "loop"
+                    f"{owner}: extra {extra.name} at place='batch' in a view; expected another place, or call it in "
+                    "your loop"
                 )
 
 
