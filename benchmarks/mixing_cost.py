@@ -42,7 +42,7 @@ def passes(method: Method) -> tuple[int, int]:
     return {
         Form.BLEND: (partners, 2 * partners + 1),  # gather; times its ratio, plus the rest
         Form.PASTE: (1, 1),  # paste
-        Form.RESIZE: (3, 1),  # gather, resize, paste
+        Form.RESIZE: (2 * method.inset_count + 1, 1),  # gather and resize each; paste
         Form.MASK: (1, 4),  # as above, but in float32
         Form.SEPARABLE: (1, 4),
     }[method.form]

@@ -134,10 +134,17 @@ class Batch:
             self.out[i, ty : ty + h, tx : tx + w] = image[sy : sy + h, sx : sx + w]
 
     def _resize(self, i: int) -> None:
-        """Column 1's whole image in the box; integers are rounded, as an image library's resized image is."""
-        y0, x0, y1, x1 = self.plan.boxes[i].tolist()
-        small = self.source[self.plan.partners[i, 1]].astype(np.result_type(self.compute, np.float64))
-        for axis, length in enumerate((y1 - y0, x1 - x0)):
+        """Whole images of the columns in their rectangles, in order."""
+        assert self.plan.insets is not None
+        for column, y, x, height, width in self.plan.insets[i].tolist():
+            if height and width:
+                small = self._small(self.source[self.plan.partners[i, column]], height, width)
+                self.out[i, y : y + height, x : x + width] = small
+
+    def _small(self, image: np.ndarray, height: int, width: int) -> np.ndarray:
+        """An image resized; integers are rounded, as an image library's resized image is."""
+        small = image.astype(np.result_type(self.compute, np.float64))
+        for axis, length in enumerate((height, width)):
             matrix = triangles(
                 np.arange(length)[:, None],
                 small.shape[axis],
@@ -145,7 +152,7 @@ class Batch:
                 np.arange(small.shape[axis]),
             )
             small = np.moveaxis(np.tensordot(small, matrix, (axis, 1)), -1, axis)
-        self.out[i, y0:y1, x0:x1] = np.floor(small + HALF) if self.integers else small
+        return np.floor(small + HALF) if self.integers else small
 
     def _mask(self, i: int) -> None:
         """mask x_0 + (1 - mask) x_1; a hard mask copies."""

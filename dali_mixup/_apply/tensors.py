@@ -140,19 +140,29 @@ def _pasted(plan: MixPlan, x: Tensor, source: Tensor) -> Tensor:
 
 
 def _resized(plan: MixPlan, x: Tensor, source: Tensor) -> Tensor:
-    """Column 1's whole image in the box, by one matrix down and one across, each with zeros outside the box."""
+    """Whole images of the columns in their rectangles, in order."""
+    made = x
+    if plan.insets is not None:
+        partners, insets = (_on(x, array).long() for array in (plan.partners, plan.insets))
+        for inset in insets.unbind(1):
+            made = _inset(x, source.index_select(0, partners.gather(1, inset[:, :1])[:, 0]), inset, made)
+    return made
+
+
+def _inset(x: Tensor, whole: Tensor, inset: Tensor, made: Tensor) -> Tensor:
+    """`made`, with the images `whole` resized into their rectangles, by one matrix down and one across, each with zeros
+    outside the rectangle."""
     dtype = _compute(x)
     integers = not (x.is_floating_point() or x.is_complex())
-    whole = _partner(plan, x, source, 1).to(torch.float64 if integers else dtype)
-    boxes = _on(x, plan.boxes)
+    whole = whole.to(torch.float64 if integers else dtype)
     inside = torch.ones((), dtype=torch.bool, device=x.device)
     # TF32 and autocast would round the pixels to fewer bits than they have.
-    for axis, (start, end) in ((1, (0, 2)), (2, (1, 3))):
+    for axis, start in ((1, 1), (2, 2)):
         extent = x.shape[axis]
         pixels = torch.arange(extent, device=x.device)
-        first, last = boxes[:, start, None], boxes[:, end, None]
-        within = (pixels >= first) & (pixels < last)
-        length = (last - first).clip(1).to(torch.float64)
+        first, many = inset[:, start, None], inset[:, start + 2, None]
+        within = (pixels >= first) & (pixels < first + many)
+        length = many.clip(1).to(torch.float64)
         matrix = triangles((pixels - first)[:, :, None], extent, length[:, :, None], pixels)
         matrix = torch.where(within[:, :, None], matrix, 0.0).to(whole.dtype)
         whole = _product(matrix, whole, axis)
@@ -161,7 +171,7 @@ def _resized(plan: MixPlan, x: Tensor, source: Tensor) -> Tensor:
         inside = inside & within.reshape(shape)
     small = torch.floor(whole + HALF) if integers else whole
     inside = inside.reshape(*inside.shape, *[1] * (x.dim() - 3))
-    return torch.where(inside, small, x.to(small.dtype))
+    return torch.where(inside, small, made.to(small.dtype))
 
 
 def _product(matrix: Tensor, images: Tensor, axis: int) -> Tensor:

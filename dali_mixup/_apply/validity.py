@@ -38,15 +38,21 @@ def _refuse_out_of_range(plan: MixPlan, height: int, width: int, rows: int) -> N
     y0, x0, y1, x1 = plan.boxes.T
     outside = (y0 < 0) | (x0 < 0) | (y0 > y1) | (x0 > x1) | (y1 > height) | (x1 > width)
     _refuse(outside, plan, f"a box outside the image of {height} x {width} pixels")
-    empty = (plan.form == Form.RESIZE) & ((y0 == y1) | (x0 == x1))
-    _refuse(empty, plan, "an empty box as the target of a resize")
+    resized = plan.form == Form.RESIZE
+    if plan.insets is None:
+        _refuse(resized, plan, "rows of form RESIZE, but no insets")
+    else:
+        _refuse(resized & (plan.insets[:, 0, 3:] <= 0).any(1), plan, "an empty first inset")
+        column, y, x, h, w = np.moveaxis(plan.insets, 2, 0)
+        outside = (np.minimum.reduce([y, x, h, w]) < 0) | (h > height - y) | (w > width - x)
+        _refuse(outside, plan, f"an inset outside the image of {height} x {width} pixels")
+        _refuse_columns(column, plan, "an inset")
     if plan.regions is not None:
         column, sy, sx, ty, tx, h, w = np.moveaxis(plan.regions, 2, 0)
         room_y, room_x = height - np.maximum(sy, ty), width - np.maximum(sx, tx)
         outside = (np.minimum.reduce([sy, sx, ty, tx, h, w]) < 0) | (h > room_y) | (w > room_x)
         _refuse(outside, plan, f"a region outside the image of {height} x {width} pixels")
-        columns = plan.partners.shape[1]
-        _refuse((column < 0) | (column >= columns), plan, f"a region with a column outside [0, {columns})")
+        _refuse_columns(column, plan, "a region")
     for form, masks in ((Form.MASK, plan.masks), (Form.SEPARABLE, plan.curves)):
         known = 0 if masks is None else len(masks)
         outside = (plan.mask_of < 0) | (plan.mask_of >= known)
@@ -76,14 +82,20 @@ def _refuse_inconsistent(plan: MixPlan, height: int, width: int) -> None:
         of_rows = np.zeros(len(plan), bool)
         of_rows[used] = wrong
         _refuse(of_rows, plan, "a mask whose mean differs from the row's own weight")
-    resized = plan.form == Form.RESIZE
-    y0, x0, y1, x1 = plan.boxes.T
-    share = 1 - (y1 - y0) * (x1 - x0) / (height * width)
-    _refuse(
-        resized & (abs(share - plan.pixel_weights[:, 0]) > TOLERANCE),
-        plan,
-        "a box whose area differs from its weight",
-    )
+    wrong = np.zeros(len(plan), bool)
+    for row in np.flatnonzero(plan.form == Form.RESIZE).tolist():
+        assert plan.insets is not None
+        shown = np.zeros((height, width), np.int64)
+        for column, y, x, h, w in plan.insets[row].tolist():
+            shown[y : y + h, x : x + w] = column
+        shares = np.bincount(shown.ravel(), minlength=plan.partners.shape[1]) / shown.size
+        wrong[row] = (abs(shares - plan.pixel_weights[row]) > TOLERANCE).any()
+    _refuse(wrong, plan, "insets whose areas differ from their weights")
+
+
+def _refuse_columns(column: np.ndarray, plan: MixPlan, what: str) -> None:
+    columns = plan.partners.shape[1]
+    _refuse((column < 0) | (column >= columns), plan, f"{what} with a column outside [0, {columns})")
 
 
 def _refuse(wrong: np.ndarray, plan: MixPlan, what: str) -> None:

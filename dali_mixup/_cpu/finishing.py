@@ -70,25 +70,40 @@ def pasted_line(line: Any, y: int, own: Any, regions: Any, addresses: Any) -> bo
 
 
 @compiled
-def resized(source: int, height: int, width: int, region: Any) -> np.ndarray:
-    """The image at an address, (height, width, 3) uint8, resized to the size of the region."""
-    small = np.empty((max(region[5], 0), max(region[6], 0), 3), np.uint8)
-    if small.size:
-        image = numba.carray(address_in(source), (height, width, 3), np.uint8)
-        resize(image, False, small, BILINEAR, (small.shape[0], small.shape[1]), (0, 0))
-    return small
+def resized(own: Any, addresses: Any, height: int, width: int, regions: Any) -> np.ndarray:
+    """The images (height, width, 3) uint8 of the regions' columns, each resized to its region's size, one after the
+    other."""
+    total = 0
+    for r in range(len(regions)):
+        total += 3 * regions[r, 5] * regions[r, 6]
+    patches = np.empty(total, np.uint8)
+    start = 0
+    for r in range(len(regions)):
+        column, rows, columns = regions[r, 0], np.int64(regions[r, 5]), np.int64(regions[r, 6])
+        if rows > 0 and columns > 0:
+            source = address_of(own) if column == 0 else addresses[column - 1]
+            image = numba.carray(address_in(source), (height, width, 3), np.uint8)
+            end = start + int(3 * rows * columns)
+            small = patches[start:end].reshape((rows, columns, 3))
+            resize(image, False, small, BILINEAR, (rows, columns), (0, 0))
+            start = end
+    return patches
 
 
 @compiled
-def patched_line(line: Any, y: int, own: Any, region: Any, patch: Any) -> bool:
-    """Fill `line` (3 W,) with row y of `own` and the patch over it; False, and nothing done, if none is there."""
-    ty, tx = region[3], region[4]
-    rows, columns, _ = patch.shape
-    if not ty <= y < ty + rows or columns == 0:
-        return False
-    copied(line, own[y])
-    copied(line[3 * tx : 3 * (tx + columns)], patch[y - ty].reshape(-1))
-    return True
+def patched_line(line: Any, y: int, own: Any, regions: Any, patches: Any) -> bool:
+    """Fill `line` (3 W,) with row y of `own` and the patches over it; False, and nothing done, if none is there."""
+    any_there, start = False, 0
+    for r in range(len(regions)):
+        ty, tx, rows, columns = regions[r, 3], regions[r, 4], regions[r, 5], regions[r, 6]
+        if columns > 0 and ty <= y < ty + rows:
+            if not any_there:
+                copied(line, own[y])
+                any_there = True
+            at = start + 3 * columns * (y - ty)
+            copied(line[3 * tx : 3 * (tx + columns)], patches[at : at + 3 * columns])
+        start += 3 * rows * columns
+    return any_there
 
 
 @inlined
@@ -103,8 +118,8 @@ def finish(
         addresses: (k,) of the k - 1 partners' images, and of the mask.
         coefficients: (k + 1, 3), the factor of each image and the summand.
         steps: (1 + r, 7): the row's form, its mask's `MaskKind` and, for a grid, the number of highest pixels and the
-            stride; then its regions, see `methods.Draws`. That of
-            RESIZE is where the partner's whole image, made so small, is pasted.
+            stride; then its regions, see `methods.Draws`. Those of RESIZE are where a column's whole image, made so
+            small, is pasted.
     """
     height, width = planar.shape[1], planar.shape[2]
     form, kind = steps[0, 0], steps[0, 1]
@@ -119,11 +134,11 @@ def finish(
                     added_line(planes, planar, mixed, y, line, coefficients[j])
     elif form in (PASTE, RESIZE):
         buffer = np.empty(3 * width, np.uint8)
-        none = np.empty((0, 0, 3), np.uint8)
-        patch = resized(addresses[0], height, width, steps[1]) if form == RESIZE else none
+        none = np.empty(0, np.uint8)
+        patches = resized(own, addresses, height, width, steps[1:]) if form == RESIZE else none
         for y in range(height):
             if form == RESIZE:
-                there = patched_line(buffer, y, own, steps[1], patch)
+                there = patched_line(buffer, y, own, steps[1:], patches)
             else:
                 there = pasted_line(buffer, y, own, steps[1:], addresses)
             line = buffer if there else own[y]

@@ -34,6 +34,7 @@ class MixPlan:
             own partner is left alone: it is exactly its own image.
         form: (N,) int32 `methods.Form` of each row.
         regions: (N, r, 7) int32 rectangles of PASTE rows (see `methods.Draws`), or None.
+        insets: (N, t, 5) int32 resized images of RESIZE rows (see `methods.Draws`), or None.
         masks: the m distinct masks of MASK rows, (m, H, W) float32; `methods.Bits` or `methods.Contours` if all are
             of 0 and 1; or None.
         curves: the distinct masks of SEPARABLE rows, `methods.Separable`, or None.
@@ -62,6 +63,7 @@ class MixPlan:
     form: np.ndarray
     mask_of: np.ndarray
     regions: np.ndarray | None = None
+    insets: np.ndarray | None = None
     masks: np.ndarray | Bits | Contours | None = None
     curves: Separable | None = None
     regime: str = "mixed"

@@ -52,8 +52,9 @@ def with_draws(
     plan.method[rows] = index
     plan.form[rows] = method.form
     fields = dict(plan.__dict__)
-    if draws.regions is not None:
-        fields["regions"] = _regions(plan.regions, draws.regions[source], rows, len(plan))
+    for name, drawn in (("regions", draws.regions), ("insets", draws.insets)):
+        if drawn is not None:
+            fields[name] = _padded(fields[name], drawn[source], rows, len(plan))
     if draws.masks is not None:
         field = "curves" if method.form == Form.SEPARABLE else "masks"
         known, masks = fields[field], draws.masks
@@ -81,10 +82,10 @@ def _joined(first: Any, second: Any) -> Any:
     return Bits(np.concatenate([as_bits(first).packed, as_bits(second).packed]), as_bits(first).width)
 
 
-def _regions(known: np.ndarray | None, drawn: np.ndarray, rows: Rows, n: int) -> np.ndarray:
+def _padded(known: np.ndarray | None, drawn: np.ndarray, rows: Rows, n: int) -> np.ndarray:
     """Pad to the number of rectangles of the method with the most; the padding is empty (height and width 0)."""
     have = 0 if known is None else known.shape[1]
-    table = np.zeros((n, max(have, drawn.shape[1]), 7), dtype=np.int32)
+    table = np.zeros((n, max(have, drawn.shape[1]), drawn.shape[2]), dtype=np.int32)
     if known is not None:
         table[:, :have] = known
     table[rows, : drawn.shape[1]] = drawn
@@ -117,8 +118,10 @@ def extended(plan: MixPlan, rows: int) -> MixPlan:
     for name in ("partners", "weights", "pixel_weights", "boxes", "method", "form", "mask_of"):
         getattr(more, name)[:n] = getattr(plan, name)
     fields = dict(more.__dict__)
-    if plan.regions is not None:
-        fields["regions"] = _regions(None, plan.regions, slice(0, n), rows)
+    for name in ("regions", "insets"):
+        known = getattr(plan, name)
+        if known is not None:
+            fields[name] = _padded(None, known, slice(0, n), rows)
     for name in ("masks", "curves", "size", "forms", "averages", "label_smoothing", "label_mixing"):
         fields[name] = getattr(plan, name)
     return MixPlan(**fields)

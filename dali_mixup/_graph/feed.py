@@ -16,7 +16,14 @@ from dali_mixup._checks import number
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._graph.feed_kernels import of_kernels
-from dali_mixup._graph.feed_operators import of_blends, of_curves, of_masks, of_pastes, of_resizes
+from dali_mixup._graph.feed_operators import (
+    of_blends,
+    of_curves,
+    of_gathers,
+    of_masks,
+    of_pastes,
+    of_resizes,
+)
 from dali_mixup.methods import Form
 
 Arrays = dict[str, np.ndarray | list[np.ndarray]]
@@ -48,10 +55,17 @@ class PlanFeed:
 
     @property
     def gathered(self) -> int:
-        """Number of partners' images that a row needs beside its own; those that are pasted are read in place, and by
-        the compiled kernels all."""
-        apart = [] if self.compiled else [m for m in self.policy.all_methods if m.form != Form.PASTE]
-        return max((method.columns - 1 for method in apart), default=0)
+        """Number of images that a row needs beside its own; those that are pasted are read in place, and by the
+        compiled kernels all."""
+        if self.compiled:
+            return 0
+        apart = [m for m in self.policy.all_methods if m.form not in (Form.PASTE, Form.RESIZE)]
+        return max(self.insets, *(method.columns - 1 for method in apart), 0)
+
+    @property
+    def insets(self) -> int:
+        """Number of images that the policy's RESIZE methods resize for a row."""
+        return max((m.inset_count for m in self.policy.all_methods if m.form == Form.RESIZE), default=0)
 
     @property
     def blended(self) -> int:
@@ -83,9 +97,9 @@ class PlanFeed:
         """Names of the arrays that mixing pixels needs."""
         if self.compiled:
             return ("rows", "coefficients", "steps", *(["masks"] if self.has_masks else []))
-        names = [f"partner{j}" for j in range(1, self.gathered + 1)]
+        names = [f"gather{j}" for j in range(1, self.gathered + 1)]
         if Form.RESIZE in self.forms:
-            names += ["is_resize", "resize_size", "resize_start", "resize_to", "resize_shape"]
+            names += ["is_resize", *resizing(self.insets)]
         if Form.BLEND in self.forms:
             names += ["is_blend", "mean", "std", *(f"ratio{j}" for j in range(1, self.blended + 1))]
         if Form.PASTE in self.forms:
@@ -107,6 +121,7 @@ class PlanFeed:
             frames: images of the plan's size that a row consists of.
         """
         refuse_invalid(plan, self.height, self.width)
+        self._refuse_more_insets(plan)
         made: Arrays = {"weights": plan.weights}
         for j in range(1, self.policy.columns):
             made[f"partner{j}"] = np.ascontiguousarray(plan.partners[:, j])
@@ -117,11 +132,11 @@ class PlanFeed:
         return tuple(made[name] for name in names)
 
     def _of_operators(self, plan: MixPlan, frames: int) -> Arrays:
-        made: Arrays = {}
+        made: Arrays = {**of_gathers(plan, self.gathered, self.insets)}
         if Form.BLEND in self.forms:
             made |= of_blends(plan, self.mean, self.std, self.blended)
         if Form.RESIZE in self.forms:
-            made |= of_resizes(plan, self.height, self.width)
+            made |= of_resizes(plan, self.height, self.width, self.insets)
         if Form.PASTE in self.forms:
             made |= of_pastes(plan, self.height, self.width, frames)
         if Form.MASK in self.forms:
@@ -129,6 +144,20 @@ class PlanFeed:
         if Form.SEPARABLE in self.forms:
             made |= of_curves(plan, self.height, self.width)
         return made
+
+    def _refuse_more_insets(self, plan: MixPlan) -> None:
+        drawn = 0 if plan.insets is None else plan.insets.shape[1]
+        if drawn > self.insets:
+            raise ValueError(
+                f"a mixing plan has {drawn} insets in a row, but the policy's methods announce {self.insets}; expected "
+                "the property inset_count of a method to be the number that its draw returns"
+            )
+
+
+def resizing(insets: int) -> list[str]:
+    """Names of the arrays by which images are resized and pasted."""
+    each = [f"{name}{t}" for t in range(1, insets + 1) for name in ("resize_size", "resize_start")]
+    return ["resize_to", "resize_shape", *each]
 
 
 def channels(

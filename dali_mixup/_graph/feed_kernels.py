@@ -51,13 +51,15 @@ def _kind(plan: MixPlan, hard: bool) -> MaskKind:
 
 
 def _regions(plan: MixPlan) -> np.ndarray:
-    """(N, r, 7) int32, r >= 1: the regions of PASTE rows, and where a RESIZE row's partner goes."""
+    """(N, r, 7) int32, r >= 1: the regions of PASTE rows, and the insets of RESIZE rows, whose sources are 0."""
     regions = regions_of(plan)
     mine = plan.form == Form.RESIZE
-    y0, x0, y1, x1 = plan.boxes[mine].T
-    zero = np.zeros_like(y0)
-    regions[mine, 0] = np.stack([zero + 1, zero, zero, y0, x0, y1 - y0, x1 - x0], axis=1)
-    return regions
+    if plan.insets is None or not mine.any():
+        return regions
+    table = np.zeros((len(plan), max(regions.shape[1], plan.insets.shape[1]), 7), np.int32)
+    table[:, : regions.shape[1]] = regions
+    table[np.ix_(mine, range(plan.insets.shape[1]), (0, 3, 4, 5, 6))] = plan.insets[mine]
+    return table
 
 
 def normalising(mean: Sequence[float], std: Sequence[float]) -> np.ndarray:

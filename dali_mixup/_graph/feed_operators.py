@@ -68,21 +68,48 @@ def _in_frames(regions: np.ndarray, height: int, frames: int) -> np.ndarray:
     return (regions[:, :, None] + down).reshape(len(regions), -1, 7)
 
 
-def of_resizes(plan: MixPlan, height: int, width: int) -> dict[str, np.ndarray]:
-    """The whole own image, then the partner's, which was resized to exactly the rectangle's size and is placed at the
-    rectangle, on a canvas that begins at `resize_start` relative to it."""
+def insets_of(plan: MixPlan, count: int) -> np.ndarray:
+    """(N, count, 5) int32: the insets of RESIZE rows. One that a row does not have is the one before once more, which
+    changes nothing; rows of other forms have one pixel."""
     mine = plan.form == Form.RESIZE
-    boxes = plan.boxes
-    size = np.where(mine[:, None], boxes[:, 2:] - boxes[:, :2], 1)
-    zero = np.zeros_like(size)
-    whole = np.broadcast_to(np.array([height, width], np.int32), size.shape)
-    return {
-        "is_resize": mine,
-        "resize_size": size.astype(np.float32),
-        "resize_start": np.where(mine[:, None], -boxes[:, :2], 0).astype(np.int32),
-        "resize_to": np.stack([zero, np.where(mine[:, None], boxes[:, :2], 0)], axis=1).astype(np.int32),
-        "resize_shape": np.stack([whole, size], axis=1).astype(np.int32),
+    insets = np.zeros((len(plan), count, 5), np.int32)
+    insets[:, :, 3:] = 1
+    if plan.insets is not None:
+        insets[mine] = 0
+        insets[mine, : plan.insets.shape[1]] = plan.insets[mine]
+    for t in range(1, count):
+        missing = (insets[:, t, 3:] == 0).any(1)
+        insets[missing, t] = insets[missing, t - 1]
+    return insets
+
+
+def of_gathers(plan: MixPlan, count: int, insets: int) -> dict[str, np.ndarray]:
+    """The rows whose images a row needs beside its own: its partners or, of RESIZE rows, the images of its insets."""
+    rows = np.repeat(np.arange(len(plan), dtype=np.int32)[:, None], count, axis=1)
+    partners = plan.partners[:, 1 : count + 1]
+    rows[:, : partners.shape[1]] = partners
+    mine = plan.form == Form.RESIZE
+    if mine.any():
+        columns = insets_of(plan, insets)[mine, :, 0]
+        rows[mine, :insets] = np.take_along_axis(plan.partners[mine], columns, axis=1)
+    return {f"gather{j}": np.ascontiguousarray(rows[:, j - 1]) for j in range(1, count + 1)}
+
+
+def of_resizes(plan: MixPlan, height: int, width: int, count: int) -> dict[str, np.ndarray]:
+    """The whole own image, then every inset, which was resized to exactly its size and is placed where it belongs, on a
+    canvas that begins at `resize_start` relative to it."""
+    insets = insets_of(plan, count)
+    whole = np.broadcast_to(np.array([0, 0, height, width], np.int32), (len(plan), 1, 4))
+    placed = np.concatenate([whole, insets[:, :, 1:]], axis=1)
+    made = {
+        "is_resize": plan.form == Form.RESIZE,
+        "resize_to": np.ascontiguousarray(placed[:, :, :2]),
+        "resize_shape": np.ascontiguousarray(placed[:, :, 2:]),
     }
+    for t in range(1, count + 1):
+        made[f"resize_size{t}"] = placed[:, t, 2:].astype(np.float32)
+        made[f"resize_start{t}"] = -placed[:, t, :2]
+    return made
 
 
 def of_masks(plan: MixPlan, hard: bool, width: int) -> dict[str, np.ndarray | list[np.ndarray]]:

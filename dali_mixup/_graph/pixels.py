@@ -15,7 +15,7 @@ from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
 from dali_mixup._graph.conditional import collect, deal
-from dali_mixup._graph.feed import PlanFeed
+from dali_mixup._graph.feed import PlanFeed, resizing
 from dali_mixup.methods import Form
 
 Nodes = Mapping[str, DataNode]
@@ -24,8 +24,6 @@ UINT8 = types.DALIDataType.UINT8
 PLACES = np.array([128, 64, 32, 16, 8, 4, 2, 1], np.uint8).reshape(
     1, 1, 8
 )  # of the bits, as `methods.Bits` has them
-
-RESIZING = ("resize_size", "resize_start", "resize_to", "resize_shape")
 
 
 def mixed_and_normalised(
@@ -39,7 +37,7 @@ def mixed_and_normalised(
         masks = nodes["masks"] if feed.has_masks else types.Constant(np.zeros(1, np.uint8), device="cpu")
         planned = (nodes["rows"], masks, nodes["coefficients"], nodes["steps"])
         return finished(images, *planned, dtype, output_layout)
-    gathered = [fn.permute_batch(images, indices=nodes[f"partner{j}"]) for j in range(1, feed.gathered + 1)]
+    gathered = [fn.permute_batch(images, indices=nodes[f"gather{j}"]) for j in range(1, feed.gathered + 1)]
     own = {"images": images} | {f"image{j}": image for j, image in enumerate(gathered, 1)}
     made = {"pasted": paste(images, nodes) if Form.PASTE in feed.forms else images}
     if Form.MASK in feed.forms:
@@ -75,7 +73,7 @@ def _wanted(form: Form, feed: PlanFeed) -> set[str]:
         partners = range(1, feed.blended + 1)
         return {"images", "mean", "std"}.union(*({f"image{j}", f"ratio{j}"} for j in partners))
     if form == Form.RESIZE:
-        return {"images", "image1", *RESIZING}
+        return {"images", *(f"image{t}" for t in range(1, feed.insets + 1)), *resizing(feed.insets)}
     if form == Form.SEPARABLE:
         return {"images", "image1", "curve_u", "curve_d", "curve_v", "curve_a"}
     return {"images", "image1", "mask", *(["mask_at"] if feed.masks_are_shared else [])}
@@ -83,7 +81,7 @@ def _wanted(form: Form, feed: PlanFeed) -> set[str]:
 
 def _mixed(form: Form, nodes: Nodes, feed: PlanFeed) -> DataNode:
     if form == Form.RESIZE:
-        return paste_resized(nodes, types.DALIInterpType.INTERP_LINEAR, feed.of_frames)
+        return paste_resized(nodes, feed.insets, types.DALIInterpType.INTERP_LINEAR, feed.of_frames)
     if form == Form.SEPARABLE:
         return _masked(nodes, _from_curves(nodes))
     mask = nodes["mask"]
@@ -113,37 +111,49 @@ def paste(images: DataNode, nodes: Nodes) -> DataNode:
     return fn.reshape(pasted, shape=nodes["frames"], layout="FHWC") if "frames" in nodes else pasted
 
 
-def paste_resized(nodes: Nodes, interpolation: types.DALIInterpType, of_frames: bool = False) -> DataNode:
-    """The partner's whole image, or each of its frames, shrunk into the rectangle; its size is rounded to that of the
-    rectangle already."""
-    small = fn.resize(nodes["image1"], size=nodes["resize_size"], interp_type=interpolation, antialias=True)
+def paste_resized(
+    nodes: Nodes, insets: int, interpolation: types.DALIInterpType, of_frames: bool = False
+) -> DataNode:
+    """Whole images, or each of their frames, shrunk into their rectangles, in order."""
     # The first rectangle is the whole own image; its size may change with the batch.
     size = fn.reshape(fn.slice(nodes["resize_shape"], start=[0], shape=[1], axes=[0]), shape=[2])
-    # On the GPU, DALI 2.4 reads every input of multi_paste with the first one's row length, so both need one size.
-    canvas = fn.slice(
-        small,
-        start=nodes["resize_start"],
-        shape=size,
-        axis_names="HW",
-        out_of_bounds_policy="pad",
-        fill_values=0,
-    )
+    canvases = [_canvas(nodes, t, size, interpolation) for t in range(1, insets + 1)]
     if of_frames:
-        # To paste one image per frame would take one input per frame. The canvas is 0 outside of its rectangle.
-        return _without_rectangle(nodes) + canvas
+        # To paste one image per frame would take one input per frame. A canvas is 0 outside of its rectangle.
+        frames = nodes["images"]
+        for t, canvas in enumerate(canvases, 1):
+            frames = _without_rectangle(frames, nodes, t) + canvas
+        return frames
     return fn.multi_paste(
         nodes["images"],
-        canvas,
+        *canvases,
         in_anchors=nodes["resize_to"],
         out_anchors=nodes["resize_to"],
         shapes=nodes["resize_shape"],
     )
 
 
-def _without_rectangle(nodes: Nodes) -> DataNode:
-    """The own frames with 0 in the rectangle."""
-    anchor = fn.cast(nodes["resize_start"], dtype=types.DALIDataType.FLOAT) * -1
-    return fn.erase(nodes["images"], anchor=anchor, shape=nodes["resize_size"], axis_names="HW", fill_value=0)
+def _canvas(nodes: Nodes, t: int, size: DataNode, interpolation: types.DALIInterpType) -> DataNode:
+    """An inset where it belongs, on 0. On the GPU, DALI 2.4 reads every input of multi_paste with the first one's row
+    length, so all need one size."""
+    small = fn.resize(
+        nodes[f"image{t}"], size=nodes[f"resize_size{t}"], interp_type=interpolation, antialias=True
+    )
+    return fn.slice(
+        small,
+        start=nodes[f"resize_start{t}"],
+        shape=size,
+        axis_names="HW",
+        out_of_bounds_policy="pad",
+        fill_values=0,
+    )
+
+
+def _without_rectangle(frames: DataNode, nodes: Nodes, t: int) -> DataNode:
+    """The frames with 0 where an inset goes."""
+    anchor = fn.cast(nodes[f"resize_start{t}"], dtype=types.DALIDataType.FLOAT) * -1
+    shape = nodes[f"resize_size{t}"]
+    return fn.erase(frames, anchor=anchor, shape=shape, axis_names="HW", fill_value=0)
 
 
 def _masked(nodes: Nodes, mask: DataNode) -> DataNode:

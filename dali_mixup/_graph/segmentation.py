@@ -7,8 +7,8 @@ from nvidia.dali.data_node import DataNode
 
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._graph.conditional import collect, deal
-from dali_mixup._graph.feed import PlanFeed
-from dali_mixup._graph.pixels import RESIZING, Nodes, paste, paste_resized
+from dali_mixup._graph.feed import PlanFeed, resizing
+from dali_mixup._graph.pixels import Nodes, paste, paste_resized
 from dali_mixup.methods import Form
 
 
@@ -28,10 +28,9 @@ def mixed_maps(maps: DataNode, feed: PlanFeed, nodes: Nodes) -> DataNode:
     pasted = paste(maps, nodes) if Form.PASTE in feed.forms else maps
     if Form.RESIZE not in feed.forms:
         return pasted
-    wanted = {name: nodes[name] for name in RESIZING} | {
-        "images": maps,
-        "image1": fn.permute_batch(maps, indices=nodes["partner1"]),
-        "pasted": pasted,
-    }
-    mine, others = deal(wanted, nodes["is_resize"], here={*RESIZING, "images", "image1"}, there={"pasted"})
-    return collect(paste_resized(mine, types.DALIInterpType.INTERP_NN), others["pasted"], nodes["is_resize"])
+    here = {name: nodes[name] for name in resizing(feed.insets)} | {"images": maps}
+    for t in range(1, feed.insets + 1):
+        here[f"image{t}"] = fn.permute_batch(maps, indices=nodes[f"gather{t}"])
+    mine, others = deal({**here, "pasted": pasted}, nodes["is_resize"], here=here, there={"pasted"})
+    resized = paste_resized(mine, feed.insets, types.DALIInterpType.INTERP_NN)
+    return collect(resized, others["pasted"], nodes["is_resize"])

@@ -31,9 +31,11 @@ def mixed_ids(plan: MixPlan, ids: np.ndarray) -> np.ndarray:
     copying = replace(plan, form=form, averages=False)
     mixed: np.ndarray = copying.apply(ids[:n], axes=(1, 2), others=ids[n:] if len(ids) > n else None)
     for row in np.flatnonzero(resized).tolist():
-        y0, x0, y1, x1 = plan.boxes[row].tolist()
-        rows, columns = nearest(ids.shape[1], y1 - y0), nearest(ids.shape[2], x1 - x0)
-        mixed[row, y0:y1, x0:x1] = ids[plan.partners[row, 1]][rows][:, columns]
+        assert plan.insets is not None
+        for column, y, x, height, width in plan.insets[row].tolist():
+            if height and width:
+                rows, columns = nearest(ids.shape[1], height), nearest(ids.shape[2], width)
+                mixed[row, y : y + height, x : x + width] = ids[plan.partners[row, column]][rows][:, columns]
     return mixed
 
 

@@ -14,7 +14,7 @@ from nvidia.dali import types
 from nvidia.dali.experimental import dynamic as ndd
 
 from dali_mixup._decide.plan import MixPlan
-from dali_mixup._graph.feed_operators import of_blends, of_pastes, of_resizes
+from dali_mixup._graph.feed_operators import insets_of, of_blends, of_pastes, of_resizes
 from dali_mixup.methods import Form
 
 Batch = Any  # dynamic.Batch: DALI has no types
@@ -69,27 +69,32 @@ def _pasted(images: Batch, plan: MixPlan, rows: np.ndarray) -> Batch:
 
 
 def _resized(images: Batch, plan: MixPlan, rows: np.ndarray) -> Batch:
-    """The own image, and in the rectangle the whole partner's, shrunk to its size."""
+    """The own image, and in the rectangles whole images, shrunk to their sizes, in order."""
+    assert plan.insets is not None
     height, width = images.shape[0][:2]
-    arrays = {name: fed(array[rows]) for name, array in of_resizes(plan, height, width).items()}
-    small = ndd.resize(
-        _view(images, plan.partners[rows, 1]),
-        size=arrays["resize_size"],
-        interp_type=types.DALIInterpType.INTERP_LINEAR,
-        antialias=True,
-    )
-    # On the GPU, DALI 2.4 reads every input of multi_paste with the first one's row length, so both need one size.
-    canvas = ndd.slice(
-        small,
-        start=arrays["resize_start"],
-        shape=[height, width],
-        axis_names="HW",
-        out_of_bounds_policy="pad",
-        fill_values=0,
-    )
+    count = plan.insets.shape[1]
+    arrays = {name: fed(array[rows]) for name, array in of_resizes(plan, height, width, count).items()}
+    columns = insets_of(plan, count)[rows, :, 0]
+    # On the GPU, DALI 2.4 reads every input of multi_paste with the first one's row length, so all need one size.
+    canvases = [
+        ndd.slice(
+            ndd.resize(
+                _view(images, plan.partners[rows, columns[:, t - 1]]),
+                size=arrays[f"resize_size{t}"],
+                interp_type=types.DALIInterpType.INTERP_LINEAR,
+                antialias=True,
+            ),
+            start=arrays[f"resize_start{t}"],
+            shape=[height, width],
+            axis_names="HW",
+            out_of_bounds_policy="pad",
+            fill_values=0,
+        )
+        for t in range(1, count + 1)
+    ]
     place = arrays["resize_to"]
     return ndd.multi_paste(
-        _view(images, rows), canvas, in_anchors=place, out_anchors=place, shapes=arrays["resize_shape"]
+        _view(images, rows), *canvases, in_anchors=place, out_anchors=place, shapes=arrays["resize_shape"]
     )
 
 

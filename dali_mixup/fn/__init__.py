@@ -88,9 +88,9 @@ def mix(
             image_size, and otherwise rows of any shape, without channels.
         half_images: the images are float16. DALI's paste takes none, so they become float32 first.
         targets: "dense" or "compact".
-        segmentation: (H, W) or (H, W, 1) class ids per pixel of HWC or CHW images, uint8, int16 or (not ResizeMix)
-            int32, on the images' device, to be mixed alike; only with methods that paste (CutMix, ResizeMix, RICAP,
-            Mosaic).
+        segmentation: (H, W) or (H, W, 1) class ids per pixel of HWC or CHW images, uint8, int16 or, with methods
+            that do not resize, int32, on the images' device, to be mixed alike; only with methods that paste, of form
+            PASTE or RESIZE (CutMix, ResizeMix, RICAP, Mosaic, ...).
         return_plan: return the decisions too.
 
     Returns:

@@ -9,6 +9,7 @@ from dali_mixup.methods.by_map import MapMethod as MapMethod
 from dali_mixup.methods.classmix import ClassMix as ClassMix
 from dali_mixup.methods.contours import Contours as Contours
 from dali_mixup.methods.cutmix import CutMix as CutMix
+from dali_mixup.methods.cutthumbnail import CutThumbnail as CutThumbnail
 from dali_mixup.methods.dcutmix import DCutMix as DCutMix
 from dali_mixup.methods.fmix import FMix as FMix
 from dali_mixup.methods.gmix import GMix as GMix
@@ -23,6 +24,7 @@ from dali_mixup.methods.resizemix import ResizeMix as ResizeMix
 from dali_mixup.methods.ricap import RICAP as RICAP
 from dali_mixup.methods.smoothmix import SmoothMix as SmoothMix
 from dali_mixup.methods.specmix import SpecMix as SpecMix
+from dali_mixup.methods.stackmix import StackMix as StackMix
 from dali_mixup.methods.tokenmix import TokenMix as TokenMix
 from dali_mixup.methods.vhmixup import VHMixUp as VHMixUp
 

@@ -20,7 +20,7 @@ class Form(IntEnum):
     NONE = 0  # the row is left alone
     BLEND = 1  # sum_j pixel_weights[j] * x_j
     PASTE = 2  # rectangles of the columns' images copied over the row's own
-    RESIZE = 3  # column 1's whole image resized into one rectangle of the row's own
+    RESIZE = 3  # whole images, each resized into a rectangle of the row's own
     MASK = 4  # mask * x_0 + (1 - mask) * x_1, one weight per pixel
     SEPARABLE = 5  # as MASK, where curves down and across the image make up the mask
 
@@ -35,6 +35,8 @@ class Draws:
         boxes: (n, 4) int y0, x0, y1, x1 of the pasted box (end exclusive); None if the method pastes nothing.
         regions: (n, r, 7) int (column, source y, source x, target y, target x, height, width) of PASTE methods,
             applied in order over the row's own image.
+        insets: (n, t, 5) int (column, y, x, height, width) of RESIZE methods: the column's whole image, resized, at
+            that place, in order over the row's own image. Of each row the first is not empty; t is `inset_count`.
         masks: (n, height, width) in [0, 1], the own image's weight per pixel: of MASK methods an array, float32 or, if
             the method is `hard`, of any type, `Bits` or `Contours`; of SEPARABLE methods `Separable`.
     """
@@ -43,6 +45,7 @@ class Draws:
     pixel_weights: np.ndarray | None = None
     boxes: np.ndarray | None = None
     regions: np.ndarray | None = None
+    insets: np.ndarray | None = None
     masks: np.ndarray | Bits | Contours | Separable | None = None
 
 
@@ -61,6 +64,11 @@ class Method(ABC):
     def columns(self) -> int:
         """k: images that take part in one mixed row, its own included."""
         return 2
+
+    @property
+    def inset_count(self) -> int:
+        """Of a RESIZE method, the images that are resized for one row."""
+        return 1
 
     @property
     def hard(self) -> bool:

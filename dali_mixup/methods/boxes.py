@@ -77,6 +77,12 @@ def same_place(boxes: np.ndarray) -> np.ndarray:
     return np.stack([np.ones_like(y0), y0, x0, y0, x0, y1 - y0, x1 - x0], axis=1)[:, None, :]
 
 
+def whole(boxes: np.ndarray, column: int = 1) -> np.ndarray:
+    """(n, 1, 5) insets that show a column's whole image in each box."""
+    y0, x0, y1, x1 = boxes.T
+    return np.stack([np.full_like(y0, column), y0, x0, y1 - y0, x1 - x0], axis=1)[:, None, :]
+
+
 def below(rng: np.random.RandomState, high: np.ndarray) -> np.ndarray:
     """Uniform integers in [0, high) for an array of positive bounds, from one double each."""
     return np.minimum((rng.random_sample(high.shape) * high).astype(np.int64), high - 1)

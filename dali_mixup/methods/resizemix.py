@@ -9,7 +9,7 @@ import numpy as np
 
 from dali_mixup._checks import choice, concentration
 from dali_mixup.methods.base import Draws, Form, Method, two
-from dali_mixup.methods.boxes import area_share, below, clipped, shifted_inside, sides
+from dali_mixup.methods.boxes import area_share, below, clipped, shifted_inside, sides, whole
 from dali_mixup.methods.intervals import interval
 
 Law = Literal["official", "openmixup", "mmpretrain"]
@@ -64,4 +64,5 @@ class ResizeMix(Method):
         cx = below(rng, np.full(n, width))
         place = shifted_inside if self.law == "official" else clipped
         boxes = place(cy, cx, cut_h, cut_w, height, width)
-        return Draws(weights=two(1.0 - area_share(boxes, height, width)), boxes=boxes)
+        lam = 1.0 - area_share(boxes, height, width)
+        return Draws(weights=two(lam), boxes=boxes, insets=whole(boxes))

@@ -16,7 +16,19 @@ from torchvision.transforms import v2
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._decide.schedule import Schedule
-from dali_mixup.methods import REGISTRY, CutMix, FMix, Form, GMix, HMix, MixUp, ResizeMix, SmoothMix
+from dali_mixup.methods import (
+    REGISTRY,
+    CutMix,
+    CutThumbnail,
+    FMix,
+    Form,
+    GMix,
+    HMix,
+    MixUp,
+    ResizeMix,
+    SmoothMix,
+    StackMix,
+)
 
 EVERY = [kind() for kind in REGISTRY.values()]
 
@@ -105,28 +117,32 @@ class TestAgainstTorchvision:
 
 
 class TestResizes:
-    @pytest.mark.parametrize("law", ["official", "openmixup", "mmpretrain"])
-    @pytest.mark.parametrize(("height", "width"), [(64, 64), (31, 53), (1, 9)])
-    def test_floats_are_pillows(self, law: Any, height: int, width: int) -> None:
-        x = np.random.RandomState(1).random_sample((6, height, width)).astype(np.float32)
-        plan = plan_of(ResizeMix(law), 6, height, width)
-        for i, ((y0, x0, y1, x1), mixed) in enumerate(zip(plan.boxes, plan.apply(x), strict=True)):
-            partner = Image.fromarray(x[plan.partners[i, 1]])
-            expected = x[i].copy()
-            expected[y0:y1, x0:x1] = partner.resize((x1 - x0, y1 - y0), Image.Resampling.BILINEAR)
-            np.testing.assert_allclose(mixed, expected, atol=1e-6)
+    RESIZING = (ResizeMix(), ResizeMix("openmixup"), ResizeMix("mmpretrain"), CutThumbnail(), StackMix())
 
-    def test_integers_are_pillows_to_its_intermediate_rounding(self) -> None:
+    def with_pillow(self, x: np.ndarray, plan: Any) -> np.ndarray:
+        expected = x.copy()
+        for i, insets in enumerate(plan.insets):
+            for column, top, left, height, width in insets:
+                image = Image.fromarray(x[plan.partners[i, column]])
+                small = image.resize((width, height), Image.Resampling.BILINEAR)
+                expected[i, top : top + height, left : left + width] = small
+        return expected
+
+    @pytest.mark.parametrize("method", RESIZING, ids=repr)
+    @pytest.mark.parametrize(("height", "width"), [(64, 64), (31, 53), (1, 9)])
+    def test_floats_are_pillows(self, method: Any, height: int, width: int) -> None:
+        x = np.random.RandomState(1).random_sample((6, height, width)).astype(np.float32)
+        plan = plan_of(method, 6, height, width)
+        np.testing.assert_allclose(plan.apply(x), self.with_pillow(x, plan), atol=1e-6)
+
+    @pytest.mark.parametrize("method", RESIZING, ids=repr)
+    def test_integers_are_pillows_to_its_intermediate_rounding(self, method: Any) -> None:
         x = noise(6, 70, 66, 3)
-        plan = plan_of(ResizeMix(), 6, 70, 66)
+        plan = plan_of(method, 6, 70, 66)
         mixed = plan.apply(x)
         assert mixed.dtype == np.uint8
-        for i, (y0, x0, y1, x1) in enumerate(plan.boxes):
-            partner = Image.fromarray(x[plan.partners[i, 1]])
-            expected = x[i].copy()
-            expected[y0:y1, x0:x1] = partner.resize((x1 - x0, y1 - y0), Image.Resampling.BILINEAR)
-            apart = abs(mixed[i].astype(int) - expected)
-            assert apart.max() <= 1 and apart.mean() < 0.2
+        apart = abs(mixed.astype(int) - self.with_pillow(x, plan))
+        assert apart.max() <= 1 and apart.mean((1, 2, 3)).max() < 0.2
 
     def test_ties_round_up_whatever_the_order_of_the_sum(self) -> None:
         plan = plan_of(ResizeMix(scope=(0.5, 0.5)), 2, 8, 8)

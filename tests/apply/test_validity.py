@@ -12,7 +12,19 @@ from dali_mixup._apply.validity import SWITCH, refuse_invalid
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._graph.feed import PlanFeed
-from dali_mixup.methods import REGISTRY, CutMix, FMix, Form, GMix, Method, MixUp, Mosaic, ResizeMix, VHMixUp
+from dali_mixup.methods import (
+    REGISTRY,
+    CutMix,
+    FMix,
+    Form,
+    GMix,
+    Method,
+    MixUp,
+    Mosaic,
+    ResizeMix,
+    StackMix,
+    VHMixUp,
+)
 
 H, W, ROWS = 32, 48, 16
 EVERY = [method() for method in REGISTRY.values()]
@@ -61,7 +73,11 @@ DANGEROUS = {
     "a partner before the first": (MixUp(), "partners", (3, 1), -1, "partners outside"),
     "a box too wide": (ResizeMix(), "boxes", (3, 3), W + 1, "a box outside"),
     "a box that begins before the image": (ResizeMix(), "boxes", (3, 0), -1, "a box outside"),
-    "an empty box": (ResizeMix(), "boxes", 3, (4, 4, 4, 9), "an empty box"),
+    "an inset too wide": (ResizeMix(), "insets", (3, 0, 4), W + 1, "an inset outside"),
+    "an inset that begins before the image": (StackMix(), "insets", (3, 1, 1), -1, "an inset outside"),
+    "an inset of a negative width": (StackMix(), "insets", (3, 1, 4), -1, "an inset outside"),
+    "an empty inset": (ResizeMix(), "insets", 3, (1, 4, 4, 0, 9), "an empty first inset"),
+    "an inset of a column nobody has": (StackMix(), "insets", (3, 1, 0), 2, "an inset with a column"),
     "a source outside": (CutMix(), "regions", (3, 0, 1), H, "a region outside"),
     "a target outside": (Mosaic(), "regions", (3, 0), (1, 0, 0, H - 4, 0, 5, 5), "a region outside"),
     "a negative height": (Mosaic(), "regions", (3, 1, 5), -2, "a region outside"),
@@ -107,7 +123,8 @@ LYING = {
     ),
     "a row that is not its own": (MixUp(), "partners", (3, 0), 4, "a first partner that is not the row"),
     "a form without a method": (MixUp(), "method", 3, -1, "no method"),
-    "a box of another area": (ResizeMix(), "boxes", 3, (0, 0, 1, 1), "a box whose area"),
+    "an inset of another area": (ResizeMix(), "insets", 3, (1, 0, 0, 1, 1), "insets whose areas"),
+    "an inset of the other image": (StackMix(), "insets", (3, 1, 0), 0, "insets whose areas"),
     "a mask of another mean": (FMix(max_soft=0.1), "masks", 3, 0.123, "a mask whose mean"),
     "a mask above 1": (FMix(max_soft=0.1), "masks", (3, 0, 0), 2.0, "a mask whose mean"),
     "bits of another mean": (FMix(), "masks.packed", 3, 255, "a mask whose mean"),

@@ -15,7 +15,20 @@ from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._decide.scatter import extended
 from dali_mixup._graph.feed import PlanFeed
 from dali_mixup._graph.pixels import mixed_and_normalised
-from dali_mixup.methods import REGISTRY, CutMix, Draws, FMix, Form, GMix, Method, MixUp, ResizeMix
+from dali_mixup.methods import (
+    REGISTRY,
+    CutMix,
+    CutThumbnail,
+    DCutMix,
+    Draws,
+    FMix,
+    Form,
+    GMix,
+    Method,
+    MixUp,
+    ResizeMix,
+    StackMix,
+)
 
 pytest.importorskip("dali_mixup._cpu.operators")
 
@@ -100,23 +113,28 @@ def test_all_methods_together(rows: int, layout: str) -> None:
         assert apart.sum() <= 0.5 * apart.size  # grey levels
 
 
-@pytest.mark.parametrize("law", ["official", "openmixup", "mmpretrain"])
+@pytest.mark.parametrize(
+    "method",
+    [ResizeMix(), ResizeMix("openmixup"), ResizeMix("mmpretrain"), CutThumbnail(), StackMix()],
+    ids=repr,
+)
 @pytest.mark.parametrize(("height", "width"), [(70, 66), (9, 23), (40, 5)])
-def test_a_resized_partner_is_pillows(law: Any, height: int, width: int) -> None:
+def test_resized_images_are_pillows(method: Method, height: int, width: int) -> None:
     images = noise(6, height, width)
-    policy = MixPolicy([ResizeMix(law)], granularity="sample", partners="derangement")
+    # With DCutMix a row has more regions than insets.
+    policy = MixPolicy([method, DCutMix()], weights=[1, 0], granularity="sample", partners="derangement")
     for step, mixed in enumerate(ran(images, policy, True, layout="HWC")):
         plan = plan_of(policy, 6, height, width, step)
-        for i, (y0, x0, y1, x1) in enumerate(plan.boxes):
-            expected = images[i].astype(float)
-            small = Image.fromarray(images[plan.partners[i, 1]]).resize(
-                (x1 - x0, y1 - y0), Image.Resampling.BILINEAR
-            )
-            expected[y0:y1, x0:x1] = small
+        assert plan.insets is not None
+        for i, insets in enumerate(plan.insets):
+            expected, outside = images[i].astype(float), np.ones((height, width), bool)
+            for column, y, x, h, w in insets:
+                inside = np.s_[y : y + h, x : x + w]
+                image = Image.fromarray(images[plan.partners[i, column]])
+                expected[inside] = image.resize((w, h), Image.Resampling.BILINEAR)
+                outside[inside] = False
             apart = np.abs(mixed[i] * STD + MEAN - expected)
-            outside = np.ones((height, width), bool)
-            outside[y0:y1, x0:x1] = False
-            assert apart[outside].max() < 1e-4 and apart.max() < 1 + 1e-4
+            assert apart[outside].max(initial=0) < 1e-4 and apart.max() < 1 + 1e-4
 
 
 @pytest.mark.parametrize(

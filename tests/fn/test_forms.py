@@ -13,7 +13,7 @@ from PIL import Image
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._graph.options import Output
 from dali_mixup.fn import mix
-from dali_mixup.methods import REGISTRY, CutMix, FMix, Form, GMix, MixUp, ResizeMix
+from dali_mixup.methods import REGISTRY, CutMix, CutThumbnail, FMix, Form, GMix, MixUp, ResizeMix, StackMix
 
 NAMES = sorted(REGISTRY)
 UNIT = Output(mean=0, std=255, channels_last=True)  # pixels in 0..1, in the layout that the images have
@@ -159,11 +159,15 @@ def test_where_a_mask_is_0_or_1_pixels_are_exactly_one_images():
         assert (mine | partners).all() and 0.4 < mine.mean() < 0.6
 
 
-@pytest.mark.parametrize("law", ["official", "openmixup", "mmpretrain"])
+@pytest.mark.parametrize(
+    "method",
+    [ResizeMix(), ResizeMix("openmixup"), ResizeMix("mmpretrain"), CutThumbnail(), StackMix()],
+    ids=repr,
+)
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (48, 90)])
-def test_resized_partners_are_pillows_to_a_few_grey_levels(law, height, width):
+def test_resized_images_are_pillows_to_a_few_grey_levels(method, height, width):
     """Bilinear with an antialiasing filter; the rest of the image is the row's own, bit by bit."""
-    policy = MixPolicy([ResizeMix(law)], granularity="sample", partners="derangement")
+    policy = MixPolicy([method], granularity="sample", partners="derangement")
     y, x = np.mgrid[0:height, 0:width]
     images = [
         np.stack(
@@ -178,14 +182,16 @@ def test_resized_partners_are_pillows_to_a_few_grey_levels(law, height, width):
     ]
     ((pixels, _),) = run(images, policy)
     plan = policy.plan(5, height, width, seed=3, epoch=0, step=0)
-    for i, (y0, x0, y1, x1) in enumerate(plan.boxes):
-        partner = Image.fromarray(images[plan.partners[i, 1]])
-        small = np.asarray(partner.resize((x1 - x0, y1 - y0), Image.Resampling.BILINEAR))
-        error = abs(pixels[i, y0:y1, x0:x1] - small)
-        assert error.max() <= 4 and error.mean() <= 0.25  # nearest neighbour is 2 off on average
-        expected, inside = images[i].copy(), pixels[i].copy()
-        inside[y0:y1, x0:x1] = expected[y0:y1, x0:x1] = 0
-        np.testing.assert_array_equal(inside, expected)
+    for i, insets in enumerate(plan.insets):
+        outside = np.ones((height, width), bool)
+        for column, top, left, h, w in insets:
+            image = Image.fromarray(images[plan.partners[i, column]])
+            small = np.asarray(image.resize((w, h), Image.Resampling.BILINEAR))
+            inside = np.s_[top : top + h, left : left + w]
+            error = abs(pixels[i][inside] - small)
+            assert error.max() <= 4 and error.mean() <= 0.25  # nearest neighbour is 2 off on average
+            outside[inside] = False
+        np.testing.assert_array_equal(pixels[i][outside], images[i][outside])
 
 
 def test_the_background_is_weighted_by_what_is_left_of_it():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dali_mixup import MixPolicy, MixUp, Output
-from dali_mixup.methods import REGISTRY, Form, ResizeMix
+from dali_mixup.methods import REGISTRY, Form, ResizeMix, StackMix
 from tests.fn.rows import SEED, mixed
 
 ROWS, H, W = 7, 66, 70
@@ -68,7 +68,7 @@ def test_a_box_is_the_same_in_all_frames() -> None:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
 def test_resized_clips_are_their_resized_frames(dtype: Any) -> None:
-    policy = MixPolicy(ResizeMix(), granularity="sample", partners="derangement")
+    policy = MixPolicy([ResizeMix(), StackMix()], granularity="sample", partners="derangement")
     rows = noise(LAYOUTS["FHWC"], dtype, 4)
     clips = mixed(rows, policy, 2, layout="FHWC", image_size=(H, W))
     for frame in range(rows.shape[1]):

@@ -11,7 +11,7 @@ from nvidia.dali import fn, pipeline_def
 
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup.fn import mix
-from dali_mixup.methods import RICAP, CutMix, Method, MixUp, Mosaic, ResizeMix
+from dali_mixup.methods import RICAP, CutMix, Method, MixUp, Mosaic, ResizeMix, StackMix
 
 ROWS, H, W = 6, 24, 40
 
@@ -47,7 +47,8 @@ def mixed(
             for method in (CutMix(1.0), RICAP(), Mosaic())
             for dtype in (np.uint8, np.int16, np.int32)
         ],
-        *[(ResizeMix(), dtype) for dtype in (np.uint8, np.int16)],  # DALI resizes no int32
+        # DALI resizes no int32
+        *[(method, dtype) for method in (ResizeMix(), StackMix()) for dtype in (np.uint8, np.int16)],
     ],
 )
 def test_maps_show_the_same_samples_as_the_pixels(method: Method, dtype: Any) -> None:
@@ -60,7 +61,7 @@ def test_maps_show_the_same_samples_as_the_pixels(method: Method, dtype: Any) ->
 
 
 def test_several_methods_in_one_batch() -> None:
-    policy = MixPolicy([CutMix(1.0), ResizeMix()], granularity="sample", prob=0.8)
+    policy = MixPolicy([CutMix(1.0), ResizeMix(), StackMix()], granularity="sample", prob=0.8)
     for images, maps in mixed(policy, steps=8):
         assert torch.equal(images[..., :1], maps.float())
 

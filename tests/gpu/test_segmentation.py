@@ -10,7 +10,7 @@ from nvidia.dali import fn, pipeline_def
 
 from dali_mixup import MixPolicy
 from dali_mixup.fn import mix
-from dali_mixup.methods import RICAP, CutMix, Mosaic, ResizeMix
+from dali_mixup.methods import RICAP, CutMix, Mosaic, ResizeMix, StackMix
 
 # Odd sides: the nearest neighbour of a pixel's centre is never a tie. Where it is, DALI's CPU kernel, which adds up its
 # steps, and its GPU kernel, which multiplies, may choose different neighbours (7 % of the rows of 40 pixels made 15).
@@ -49,7 +49,7 @@ def mixed(policy: MixPolicy, dtype: Any, device: str) -> list[tuple[np.ndarray, 
             for method in (CutMix(), RICAP(), Mosaic())
             for dtype in (np.uint8, np.int16, np.int32)
         ),
-        *(([ResizeMix()], dtype) for dtype in (np.uint8, np.int16)),
+        *(([ResizeMix(), StackMix()], dtype) for dtype in (np.uint8, np.int16)),
         ([CutMix(), Mosaic(), ResizeMix()], np.uint8),
     ],
 )

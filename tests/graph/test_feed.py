@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -18,8 +20,10 @@ from dali_mixup.methods import (
     HMix,
     MaskMix,
     Method,
+    MixUp,
     Mosaic,
     ResizeMix,
+    StackMix,
     VHMixUp,
 )
 
@@ -46,12 +50,46 @@ def test_empty_rectangles_come_first_and_read_nothing_outside(methods: list) -> 
     assert seen
 
 
-def test_a_resized_partner_stands_where_it_is_pasted_from() -> None:
-    """The canvas begins at `resize_start` as the small image counts, so pixel 0 of the small image is at -start."""
-    fed = arrays_of(MixPolicy([ResizeMix()], granularity="sample", partners="derangement"))
-    np.testing.assert_array_equal(-fed["resize_start"], fed["resize_to"][:, 1])
-    np.testing.assert_array_equal(fed["resize_shape"][:, 1], fed["resize_size"])
-    assert (fed["resize_to"][:, 1] + fed["resize_shape"][:, 1] <= [H, W]).all()
+def test_a_resized_image_stands_where_it_is_pasted_from() -> None:
+    """A canvas begins at `resize_start` as the small image counts, so pixel 0 of the small image is at -start."""
+    fed = arrays_of(MixPolicy([ResizeMix(), StackMix()], granularity="sample", partners="derangement"))
+    for t in (1, 2):
+        np.testing.assert_array_equal(-fed[f"resize_start{t}"], fed["resize_to"][:, t])
+        np.testing.assert_array_equal(fed["resize_shape"][:, t], fed[f"resize_size{t}"])
+    assert (fed["resize_to"] + fed["resize_shape"] <= [H, W]).all() and (fed["resize_shape"] > 0).all()
+
+
+def test_a_row_with_fewer_insets_has_its_last_once_more() -> None:
+    policy = MixPolicy([MixUp(1.0, k=4), ResizeMix(), StackMix()], granularity="sample", prob=0.8)
+    plan = policy.plan(32, H, W, seed=0, epoch=0, step=0)
+    feed = PlanFeed(policy, (0.0,) * 3, (1.0,) * 3, H, W)
+    names = ("gather1", "gather2", "gather3", "resize_to", "resize_shape", "is_resize")
+    first, second, third, to, shape, is_resize = feed.arrays(plan, names)
+    for row, method in enumerate(plan.method.tolist()):
+        own, partner = plan.partners[row, :2]
+        assert is_resize[row] == (method > 0)
+        if method == 1:
+            assert first[row] == second[row] == partner
+            np.testing.assert_array_equal(to[row, 1], to[row, 2])
+            np.testing.assert_array_equal(shape[row, 1], shape[row, 2])
+        elif method == 2:
+            assert (first[row], second[row]) == (own, partner)
+            np.testing.assert_array_equal(to[row], [[0, 0], [0, 0], [H // 2, 0]])
+            np.testing.assert_array_equal(shape[row], [[H, W], [H // 2, W], [H // 2, W]])
+        else:
+            assert [first[row], second[row], third[row]] == plan.partners[row, 1:].tolist()
+
+
+@dataclass(frozen=True)
+class Unannounced(StackMix):
+    """Draws two insets, but says nothing of it."""
+
+    inset_count = 1
+
+
+def test_more_insets_than_announced_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"2 insets in a row, but.*announce 1.*inset_count"):
+        arrays_of(MixPolicy([Unannounced()]))
 
 
 @pytest.mark.parametrize("granularity", ["batch", "pair", "sample"])

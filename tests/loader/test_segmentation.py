@@ -27,10 +27,33 @@ from dali_mixup import (
     train_loader,
     val_loader,
 )
-from dali_mixup.methods import RICAP, ClassMix, FMix, GMix, GridMix, Mosaic, ResizeMix, TokenMix, VHMixUp
+from dali_mixup.methods import (
+    RICAP,
+    ClassMix,
+    DCutMix,
+    FMix,
+    GMix,
+    GridMix,
+    Mosaic,
+    ResizeMix,
+    StackMix,
+    TokenMix,
+    VHMixUp,
+)
 from tests.masks import CLASSES, COLOURS, COUNT, IGNORED, PLAIN, SIZE, make_pairs, paired_loader
 
-HARD = (CutMix(), ResizeMix(), RICAP(), Mosaic(), FMix(), GridMix(), TokenMix(), ClassMix())
+HARD = (
+    CutMix(),
+    DCutMix(),
+    ResizeMix(),
+    StackMix(),
+    RICAP(),
+    Mosaic(),
+    FMix(),
+    GridMix(),
+    TokenMix(),
+    ClassMix(),
+)
 SOFT = (MixUp(), GMix(), VHMixUp(), FMix(max_soft=0.3))
 
 
@@ -181,10 +204,10 @@ class TestMixing:
             for column, sy, sx, ty, tx, h, w in plan.regions[row]:
                 own[ty : ty + h, tx : tx + w] = onehot[partners[column], sy : sy + h, sx : sx + w]
         if form == 3:
-            y0, x0, y1, x1 = plan.boxes[row]
-            mask = tv_tensors.Mask(torch.from_numpy(maps[partners[1]][None]))
-            small = F.resize(mask, [int(y1 - y0), int(x1 - x0)])[0].numpy()
-            own[y0:y1, x0:x1] = small[..., None] == np.arange(CLASSES)
+            for column, y, x, h, w in plan.insets[row].tolist():
+                mask = tv_tensors.Mask(torch.from_numpy(maps[partners[column]][None]))
+                small = F.resize(mask, [h, w])[0].numpy()
+                own[y : y + h, x : x + w] = small[..., None] == np.arange(CLASSES)
         if form in (4, 5):
             share = np.asarray(plan.mask(row), np.float64)[..., None]
             own = share * own + (1 - share) * onehot[partners[1]]

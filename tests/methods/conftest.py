@@ -38,10 +38,12 @@ def _painted(method: Method, draws: Draws, height: int, width: int) -> np.ndarra
                 canvas[i, :, ty : ty + h, tx : tx + w] = 0
                 canvas[i, column, ty : ty + h, tx : tx + w] = 1
         else:
-            assert draws.boxes is not None
-            y0, x0, y1, x1 = draws.boxes[i]
-            assert 0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width  # DALI cannot resize to nothing
-            canvas[i, 0, y0:y1, x0:x1], canvas[i, 1, y0:y1, x0:x1] = 0, 1
+            assert draws.insets is not None and draws.insets.shape[1] == method.inset_count
+            assert draws.insets[i, 0, 3:].min() > 0  # DALI cannot resize to nothing
+            for column, y, x, h, w in draws.insets[i]:
+                assert 0 <= y <= y + h <= height and 0 <= x <= x + w <= width
+                canvas[i, :, y : y + h, x : x + w] = 0
+                canvas[i, column, y : y + h, x : x + w] = 1
     return canvas
 
 
