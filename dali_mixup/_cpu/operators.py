@@ -41,19 +41,12 @@ def resized(
         interpolation: "bilinear", "bicubic" or "lanczos".
         flipped: () int32, of a sample 1 if it is flipped left to right, plus 2 if upside down; None: none is.
     """
-    shape: Any
-    if isinstance(size, DataNode):
-        numbers = fn.cast(size, dtype=INT32)
-        shape = fn.pad(numbers, shape=[3], fill_value=0)
-        none = fn.reshape(fn.slice(numbers, start=[0], shape=[1], axes=[0]) * 0, shape=[])
-    else:
-        shape = [*size, 0]
-        none = types.Constant(np.int32(0), device="cpu")
-    flipped = none if flipped is None else flipped
+    if flipped is None:
+        flipped = _zero_of(size) if isinstance(size, DataNode) else types.Constant(np.int32(0), device="cpu")
     node = _node(
         _resize_entry(interpolation),
         _setup_size(),
-        [(images, UINT8, 3), (_sized(shape), UINT8, 3), (flipped, INT32, 0)],
+        [(images, UINT8, 3), (_sized(size), UINT8, 3), (flipped, INT32, 0)],
         UINT8,
         3,
     )
@@ -61,19 +54,27 @@ def resized(
 
 
 def resized_window(
-    images: DataNode, size: tuple[int, int], interpolation: str, whole: DataNode, start: DataNode
+    images: DataNode,
+    size: tuple[int, int] | DataNode,
+    interpolation: str,
+    whole: DataNode,
+    start: DataNode,
+    flipped: DataNode | None,
 ) -> DataNode:
-    """(h, w, 3) uint8 HWC: what `resized` would give of the window alone, at the cost of the window.
+    """(h, w, 3) uint8 HWC: what `resized` would give of the window alone, at the cost of the window. What it covers
+    outside the resized image is reflected.
 
     Args:
-        size: (h, w) of the window.
+        size, flipped: as of `resized`, of the window.
         whole: (2,) int64, height and width of the resized image.
-        start: (2,) int64, y and x of the window in it; the window lies inside.
+        start: (2,) int64, y and x of the window in it.
     """
+    turned = fn.reshape(_zero_of(start) if flipped is None else flipped, shape=[1])
+    window = fn.cat(whole, start, fn.cast(turned, dtype=INT64))
     node = _node(
         _window_entry(interpolation),
         _setup_size(),
-        [(images, UINT8, 3), (_sized([*size, 0]), UINT8, 3), (fn.cat(whole, start), INT64, 1)],
+        [(images, UINT8, 3), (_sized(size), UINT8, 3), (window, INT64, 1)],
         UINT8,
         3,
     )
@@ -134,9 +135,17 @@ def finished(
     return _as_output(node, dtype, layout)
 
 
-def _sized(shape: Any) -> DataNode:
+def _sized(size: tuple[int, int] | DataNode) -> DataNode:
     """DALI sets sizes from the inputs' shapes alone, so a size comes as the shape of an array without elements."""
-    return fn.zeros(shape=shape, dtype=UINT8)
+    if isinstance(size, DataNode):
+        return fn.zeros(shape=fn.pad(fn.cast(size, dtype=INT32), shape=[3], fill_value=0), dtype=UINT8)
+    return fn.zeros(shape=[*size, 0], dtype=UINT8)
+
+
+def _zero_of(numbers: DataNode) -> DataNode:
+    """() int32, 0 for each row of a node of numbers; constants would have the whole batch's rows."""
+    first = fn.slice(fn.cast(numbers, dtype=INT32), start=[0], shape=[1], axes=[0])
+    return fn.reshape(first * 0, shape=[])
 
 
 def _as_output(node: DataNode, dtype: Any, layout: str) -> DataNode:

@@ -60,7 +60,7 @@ def taps(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The source pixels of `count` pixels, from `start` on, of `after` resized ones: (first (count,), how many
     (count,), weights (count, most) float32, each row of sum 1). Widened by the ratio of the sizes if the image shrinks,
-    as in Pillow's Image.resize. Behind the last pixel it repeats."""
+    as in Pillow's Image.resize. Places outside are reflected at the first or last pixel, once, then cut off."""
     ratio = before / after
     widened = max(ratio, 1.0)
     reach, narrow = radius * widened, 1.0 / widened
@@ -70,7 +70,10 @@ def taps(
     weights = np.zeros((count, most), np.float32)
     shares = np.empty(most)
     for i in range(count):
-        centre = (min(start + i, after - 1) + 0.5) * ratio
+        place = abs(start + i)
+        if place >= after:
+            place = 2 * (after - 1) - place
+        centre = (min(max(place, 0), after - 1) + 0.5) * ratio
         low = max(int(centre - reach + 0.5), 0)
         high = min(int(centre + reach + 0.5), before)
         total = 0.0
@@ -152,8 +155,8 @@ def resize(
     high, wide = max(rows, LANES), max(columns, FEWEST)
     first_y, count_y, weight_y = taps(height, size[0], start[0], high, radius)
     first_x, count_x, weight_x = taps(width, size[1], start[1], wide, radius)
-    left = first_x[0]
-    values = 3 * (first_x[wide - 1] + count_x[wide - 1] - left)
+    left = first_x.min()
+    values = 3 * ((first_x + count_x).max() - left)
     padded = np.empty((height * width * 3 + LANES) if values < LANES else 0, np.uint8)
     if values < LANES:  # vectors would read past the image's end
         padded[: height * width * 3] = image.reshape(-1)
@@ -218,8 +221,8 @@ def resize_entry(interpolation: str) -> Any:
 
 
 def window_entry(interpolation: str) -> Any:
-    """(image (H, W, 3) uint8, nothing of shape (h, w, 0), window (4,) int64) -> (h, w, 3) uint8: the window (height and
-    width of the whole, y and x of the window) of the resized image."""
+    """(image (H, W, 3) uint8, nothing of shape (h, w, 0), window (5,) int64) -> (h, w, 3) uint8: the window (height and
+    width of the whole, y and x of the window, `flipped` as of `resize`) of the resized image."""
     radius = RADIUS[interpolation]
 
     def run(
@@ -234,9 +237,9 @@ def window_entry(interpolation: str) -> Any:
     ) -> None:
         before, after = shape_of(in_shapes, 0, 3), shape_of(out_shapes, 0, 3)
         image = numba.carray(pointer_to(ins, 0), (before[0], before[1], 3), np.uint8)
-        window = numba.carray(pointer_to(ins, 2), (4,), np.int64)
+        window = numba.carray(pointer_to(ins, 2), (5,), np.int64)
         out = numba.carray(pointer_to(outs, 0), (after[0], after[1], 3), np.uint8)
-        resize(image, 0, out, radius, (window[0], window[1]), (window[2], window[3]))
+        resize(image, window[4], out, radius, (window[0], window[1]), (window[2], window[3]))
 
     return entry_point(RUN, run)
 

@@ -45,6 +45,7 @@ REPLACEMENTS = {
         "leave it out: training crops are random, transform=TrainTransform(scale=..., ratio=...)",
     ),
     "auto_augment": "transform=TrainTransform(auto_augment=...)",
+    "train_crop_mode": "transform=TrainTransform(crop=...)",
     "num_aug_repeats": "order=Repeated(...)",
     "re_prob": "transform=TrainTransform(random_erasing=RandomErasing(prob=...))",
     "mixup_alpha": "policy=MixPolicy.from_timm(mixup_alpha=...)",

@@ -3,16 +3,12 @@ lies is drawn for the whole batch, apart from the pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from nvidia.dali import fn, math, types
 from nvidia.dali.data_node import DataNode
 
-from dali_mixup._graph.decode import Stored
-from dali_mixup.augment.extra import Extra
-from dali_mixup.augment.extra_graph import with_extras
 from dali_mixup.augment.resize import resized_for_window, shorter_side
 
 INT64 = types.DALIDataType.INT64
@@ -46,23 +42,23 @@ def random_place(shape: DataNode, size: tuple[int, int], padding: int, seed: int
 
 
 def padded_window(
-    stored: Stored,
+    images: DataNode,
+    before: DataNode,
     start: DataNode,
     size: tuple[int, int],
     extent: DataNode,
     resize: dict[str, Any],
-    extras: Sequence[Extra] = (),
 ) -> DataNode:
     """torchvision's Resize(max(size)) and the window of `size` at `start` of it on black. An image that already has
     this size is not resampled.
 
     Args:
+        images: (H, W, 3) uint8 HWC.
+        before: (2,) int64, height and width of the images.
         start: (y, x) int64 in the resized image.
         extent: (2,) int64 on the CPU, `size` for every row.
-        extras: of the whole image.
     """
-    before, shape = shorter_side(stored.shape, max(size))
-    images = with_extras(stored.whole(), extras, "after_decode")
+    before, shape = shorter_side(before, max(size))
     images, _, start = resized_for_window(images, before, shape, start, extent, resize)
     return fn.slice(
         images,

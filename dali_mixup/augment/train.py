@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from dali_mixup._checks import boolean, choice, integer, number
 from dali_mixup.augment.colour import ColourJitter, Lighting
+from dali_mixup.augment.crop_options import PADDING, Crop, Range, checked_crop
 from dali_mixup.augment.draws import TransformDraws
 from dali_mixup.augment.erasing import Cutout, RandomErasing, checked_range
 from dali_mixup.augment.extra import ONLY_IN_PYTHON, PLACES, Extra, checked_extras
@@ -40,10 +41,14 @@ class TrainTransform:
 
     Args:
         image_size: of the result in pixels, one number, (height, width), `SizeSchedule` or `MultiScale`.
-        crop: "resized", a random window resized; or "padded", a window of image_size from the image with a black
-            border (the image's shorter side first resized to image_size): CIFAR's.
-        scale: (low, high), 0 < low <= high <= 1: share of the image's area that a resized window covers.
-        ratio: (low, high), 0 < low <= high: width / height of a resized window, log-uniform.
+        crop: "resized", a random window resized; "padded", a window of image_size from the image with a black
+            border (the image's shorter side first resized to image_size): CIFAR's; "rkrc" and "rkrr", timm's: the image
+            resized to cover image_size, half of the time up to 1 / scale times its area, half of the time with
+            its own ratio changed, then the centre or a random place of it, with reflected borders.
+        scale: (low, high), 0 < low <= high <= 1: share of the image's area that a window covers, uniform; None:
+            torchvision's (0.08, 1), of "rkrc" and "rkrr" timm's (0.8, 1).
+        ratio: (low, high), 0 < low <= high, log-uniform: width / height of a resized window; of "rkrc" and "rkrr" the
+            factor by which the image's own changes, 0.5 to 2. None: (3/4, 4/3) and (0.9, 1/0.9).
         padding: border of a padded crop in pixels, >= 0.
         interpolation: "nearest", "bilinear", "bicubic" or "lanczos"; of auto_augment bilinear for the last two.
         antialias: low-pass before shrinking, as Pillow does and torchvision does by default.
@@ -68,10 +73,10 @@ class TrainTransform:
     """
 
     image_size: ImageSize = 224
-    crop: Literal["resized", "padded"] = "resized"
-    scale: tuple[float, float] = (0.08, 1.0)
-    ratio: tuple[float, float] = (3 / 4, 4 / 3)
-    padding: int = 4
+    crop: Crop = "resized"
+    scale: Range | None = None
+    ratio: Range | None = None
+    padding: int = PADDING
     interpolation: Interpolation = "bilinear"
     antialias: bool = True
     hflip: float = 0.5
@@ -95,18 +100,12 @@ class TrainTransform:
     def __post_init__(self) -> None:
         owner = "TrainTransform"
         object.__setattr__(self, "image_size", checked_size(owner, self.image_size))
-        choice(owner, "crop", self.crop, ("resized", "padded"))
-        if self.crop == "padded" and isinstance(self.image_size, SizeSchedule | MultiScale):
-            raise ValueError(f"{owner}: crop='padded' needs one image_size, not {self.image_size!r}")
-        object.__setattr__(self, "scale", checked_range(owner, "scale", self.scale, top=1.0))
-        for name, top in (("ratio", None), ("blur_sigma", MOST_SIGMA)):
-            object.__setattr__(self, name, checked_range(owner, name, getattr(self, name), top))
-        object.__setattr__(self, "padding", integer(owner, "padding", self.padding, at_least=0))
-        for name in ("scale", "ratio") if self.crop == "padded" else ("padding",):
-            if getattr(self, name) != getattr(type(self), name):
-                raise ValueError(
-                    f"{owner}: {name}={getattr(self, name)!r} belongs to the other kind of crop; crop is {self.crop!r}"
-                )
+        options = checked_crop(owner, self.crop, self.image_size, self.scale, self.ratio, self.padding)
+        for name, value in zip(("scale", "ratio", "padding"), options, strict=True):
+            object.__setattr__(self, name, value)
+        object.__setattr__(
+            self, "blur_sigma", checked_range(owner, "blur_sigma", self.blur_sigma, MOST_SIGMA)
+        )
         object.__setattr__(self, "antialias", boolean(owner, "antialias", self.antialias))
         choice(owner, "interpolation", self.interpolation, INTERPOLATIONS)
         for name in ("hflip", "vflip", "color_jitter_prob", "grayscale", "solarize", "gaussian_blur", "jpeg"):
@@ -138,6 +137,12 @@ class TrainTransform:
         return size_of(self.image_size)
 
     @property
+    def ranges(self) -> tuple[Range, Range]:
+        """`scale` and `ratio`, which are never None once they are checked."""
+        assert self.scale is not None and self.ratio is not None
+        return self.scale, self.ratio
+
+    @property
     def stages(self) -> tuple[Stage, ...]:
         """The augmentations between flips and cutout, in this order; one that is off has no layers.
 
@@ -165,7 +170,7 @@ class TrainTransform:
     @property
     def window_names(self) -> tuple[str, ...]:
         """Names of the arrays of the `Windows` that the graph reads."""
-        shape = ("window_shape",) if self.crop == "resized" else ()
+        shape = () if self.crop == "padded" else ("window_shape",)
         return ("window_start", *shape, "window_flipped", *(("window_upside_down",) if self.vflip else ()))
 
     def maps(
@@ -211,7 +216,7 @@ class TrainTransform:
             seeds: gives each random operator its own.
             nodes: those that are given already, if the images have masks.
         """
-        from dali_mixup.augment.train_graph import drawn_windows
+        from dali_mixup.augment.cropping import drawn_windows
 
         return drawn_windows(self, shape, seeds, nodes)
 

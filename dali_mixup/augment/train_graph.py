@@ -10,13 +10,12 @@ from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
 from dali_mixup._graph.decode import INTERPOLATIONS, Stored
-from dali_mixup.augment.crop import padded_window, random_place, random_window
+from dali_mixup.augment.cropping import cropped
 from dali_mixup.augment.draws import of_prefix
 from dali_mixup.augment.erase import Noise, erase
 from dali_mixup.augment.extra_graph import with_extras
 from dali_mixup.augment.operators import Canvas
 from dali_mixup.augment.parse import BLACK, auto_augmentation
-from dali_mixup.augment.resize import Flips, resized_and_flipped
 from dali_mixup.augment.stage_graph import after_stage
 
 if TYPE_CHECKING:
@@ -24,27 +23,6 @@ if TYPE_CHECKING:
 
 UINT8 = types.DALIDataType.UINT8
 FLOAT = types.DALIDataType.FLOAT
-INT32 = types.DALIDataType.INT32
-INT64 = types.DALIDataType.INT64
-
-
-def drawn_windows(
-    transform: TrainTransform, shape: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode]
-) -> dict[str, DataNode]:
-    """The nodes of windows and flips; arguments as of `TrainTransform.windows`."""
-    if "window_start" in nodes:
-        return {name: nodes[name] for name in transform.window_names}
-    drawn: dict[str, DataNode] = {}
-    window_seed = next(seeds)
-    for name, prob in (("window_flipped", transform.hflip), ("window_upside_down", transform.vflip)):
-        if prob:
-            drawn[name] = fn.random.coin_flip(probability=prob, seed=next(seeds), dtype=INT32)
-    if transform.crop == "padded":
-        drawn["window_start"] = random_place(shape, transform.size, transform.padding, window_seed)
-    else:
-        window = random_window(shape, transform.scale, transform.ratio, window_seed)
-        drawn["window_start"], drawn["window_shape"] = window
-    return drawn
 
 
 def before_mix(
@@ -57,19 +35,7 @@ def before_mix(
 ) -> DataNode:
     """(height, width, 3) uint8 HWC images; arguments as of `TrainTransform.graph`. Makes no constants and draws nothing
     that would have the rows of the whole batch, so it can work on a part of them."""
-    flips, start = Flips(nodes.get("window_flipped"), nodes.get("window_upside_down")), nodes["window_start"]
-    if transform.crop == "padded":
-        resize = {"interp_type": INTERPOLATIONS[transform.interpolation], "antialias": transform.antialias}
-        extent = fn.cast(nodes["size"], dtype=INT64) if "size" in nodes else _extent(transform.size)
-        start = fn.cast(start, dtype=INT64)
-        images = padded_window(stored, start, transform.size, extent, resize, transform.extra)
-        images = flips.of(images)
-    else:
-        images = with_extras(stored.window(start, nodes["window_shape"]), transform.extra, "after_decode")
-        size = nodes.get("size", transform.size)
-        images = resized_and_flipped(
-            images, stored.backend, size, transform.interpolation, transform.antialias, flips
-        )
+    images = cropped(transform, stored, nodes)
     images = with_extras(images, transform.extra, "after_crop")
     canvas = _canvas(transform, nodes)
     for stage, first in transform.draws.placed:
@@ -130,7 +96,3 @@ def _canvas(transform: TrainTransform, nodes: Mapping[str, DataNode]) -> Canvas:
     nearest = transform.interpolation == "nearest"
     interpolation = INTERPOLATIONS["nearest" if nearest else "bilinear"]
     return Canvas(None if "size" in nodes else transform.size, transform.fill or own, interpolation)
-
-
-def _extent(size: tuple[int, int]) -> DataNode:
-    return types.Constant(np.array(size, np.int64), device="cpu")

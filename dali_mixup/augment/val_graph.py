@@ -31,7 +31,7 @@ def resized_and_centred(transform: ValTransform, stored: Stored) -> tuple[DataNo
     if kernels_resize(stored.backend, transform.interpolation, transform.antialias):
         from dali_mixup._cpu.operators import resized_window
 
-        images = resized_window(images, transform.size, transform.interpolation, shape, start)
+        images = resized_window(images, transform.size, transform.interpolation, shape, start, None)
         return with_extras(images, transform.extra, "after_crop"), {}
     resize = {"interp_type": INTERPOLATIONS[transform.interpolation], "antialias": transform.antialias}
     images, shape, start = resized_for_window(images, before, shape, start, size, resize)

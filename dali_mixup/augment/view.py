@@ -85,7 +85,7 @@ def as_views(owner: str, given: Any) -> tuple[View, ...]:
 
 def refuse_other_window(owner: str, number: int, mine: TrainTransform, first: TrainTransform) -> None:
     """Raise ValueError for a view that shares the first one's window, and describes another."""
-    names = (*OF_THE_WINDOW, *(("image_size",) if first.crop == "padded" else ()))
+    names = (*OF_THE_WINDOW, *(("image_size",) if first.crop != "resized" else ()))
     for name in names:
         own, theirs = getattr(mine, name), getattr(first, name)
         if own != theirs:

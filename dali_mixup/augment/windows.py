@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dali_mixup._seeding import Purpose, stream
+from dali_mixup.augment.crop_options import keeps_ratio
+from dali_mixup.augment.kept_ratio import CHANCES, centred, kept_ratio, placed, reflected
 
 if TYPE_CHECKING:
     from dali_mixup.augment.train import TrainTransform
@@ -24,7 +26,8 @@ class Windows:
 
     Attributes:
         start, shape: (N, 2) int32, y and x. A resized window: in the stored image. A padded or centred one: in the
-            image whose shorter side was resized, which it may leave.
+            image whose shorter side was resized, which it may leave. One of timm's "rkrc" and "rkrr": start in the
+            resized image, which it may leave, and the shape of that image.
         flipped, upside_down: (N,) int32, 1 where the result is flipped left to right, top to bottom.
         rows, columns: for each image (h,) and (w,) int64, the place in the stored image of every pixel of the result,
             by nearest neighbour, -1 outside.
@@ -70,8 +73,13 @@ def training_windows(
         chance = rng.random_sample((len(sizes), 2))
         start, places = _padded(sizes, size, transform.padding, chance)
         shape = np.broadcast_to(np.array(size, np.int32), start.shape)
+    elif keeps_ratio(transform.crop):
+        chances = rng.random_sample((len(sizes), CHANCES))
+        shape = kept_ratio(chances, sizes, size, *transform.ranges)
+        start = centred(shape, size) if transform.crop == "rkrc" else placed(chances, shape, size)
+        places = _places(sizes, shape, start, size, reflect=True)
     else:
-        boxes = random_boxes(rng, sizes, transform.scale, transform.ratio)
+        boxes = random_boxes(rng, sizes, *transform.ranges)
         start, shape = boxes[:, :2], boxes[:, 2:]
         places = [
             tuple(at + nearest(int(extent), side) for at, extent, side in zip(*box, size, strict=True))
@@ -172,15 +180,21 @@ def _padded(
 
 
 def _places(
-    sizes: np.ndarray, resized: np.ndarray, start: np.ndarray, size: tuple[int, int]
+    sizes: np.ndarray,
+    resized: np.ndarray,
+    start: np.ndarray,
+    size: tuple[int, int],
+    reflect: bool = False,
 ) -> list[tuple[np.ndarray, ...]]:
-    """The places of a window in resized images, -1 outside, for each image (rows, columns)."""
+    """The places of a window in resized images, outside reflected or -1, for each image (rows, columns)."""
     found = []
     for before, after, at in zip(sizes, resized, start, strict=True):
         lines = []
         for axis in (0, 1):
             line = nearest(int(before[axis]), int(after[axis]))
             place = at[axis] + np.arange(size[axis])
+            if reflect:
+                place = reflected(place, int(after[axis]))
             inside = (place >= 0) & (place < after[axis])
             lines.append(np.where(inside, line[np.where(inside, place, 0)], -1))
         found.append(tuple(lines))

@@ -98,20 +98,29 @@ def blended(weights: np.ndarray, mixed_in: np.ndarray, layout: str) -> np.ndarra
     return got
 
 
-def test_a_window_of_a_resized_image_is_the_part_of_the_whole() -> None:
+def test_a_window_of_a_resized_image_is_the_part_of_the_whole_flipped_or_not() -> None:
     sizes = np.array([(40, 50)] * 6, np.int64)
     starts = np.array([(0, 0), (16, 18), (3, 5), (16, 0), (0, 18), (9, 9)], np.int64)
-    whole, parts = ran(
-        lambda x, s, t: [
+    flips, window = np.array([0, 1, 2, 3, 0, 1], np.int32), np.full((6, 2), (24, 32), np.float32)
+    whole, plain, turned, fed = ran(
+        lambda x, s, t, f, w: [
             operators.resized(x, (40, 50), "bicubic", None),
-            operators.resized_window(x, (24, 32), "bicubic", s, t),
+            operators.resized_window(x, (24, 32), "bicubic", s, t, None),
+            operators.resized_window(x, (24, 32), "bicubic", s, t, f),
+            operators.resized_window(x, w, "bicubic", s, t, f),
         ],
         WINDOWS,
         sizes,
         starts,
+        flips,
+        window,
     )
-    for image, part, (y, x) in zip(whole, parts, starts, strict=True):
-        np.testing.assert_array_equal(part, image[y : y + 24, x : x + 32])
+    np.testing.assert_array_equal(turned, fed)
+    for image, (y, x), one, other, flip in zip(whole, starts, plain, turned, flips, strict=True):
+        part = image[y : y + 24, x : x + 32]
+        np.testing.assert_array_equal(one, part)
+        part = part[:, ::-1] if flip & 1 else part
+        np.testing.assert_array_equal(other, part[::-1] if flip & 2 else part)
 
 
 def test_it_is_what_dali_normalises_and_float16_is_that_rounded() -> None:

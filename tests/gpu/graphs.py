@@ -48,6 +48,8 @@ OPTIONS: list[dict[str, Any]] = [
     {"photometric_distort": PhotometricDistort(), "jpeg": 0.5},
     {"cutout": Cutout(16)},
     {"crop": "padded", "image_size": 32},
+    {"crop": "rkrc"},
+    {"crop": "rkrr", "vflip": 0.5, "interpolation": "bicubic"},
     {"interpolation": "nearest"},
     {"interpolation": "bicubic", "antialias": False},
     {"interpolation": "lanczos", "hflip": 0.0},
@@ -119,7 +121,7 @@ def of_loaders() -> Iterator[Pipeline]:
         yield of_loader(trained(transform=TrainTransform(**options)))
     for transform in WITH_FUNCTIONS:
         yield of_loader(trained(transform=transform, policy=MixUp()))
-    for crop in ("resized", "padded"):
+    for crop in ("resized", "padded", "rkrr"):
         loader = trained(PAIRS, transform=TrainTransform(32, crop=crop), policy=CutMix())  # type: ignore[arg-type]
         yield from (of_loader(loader, roi) for roi in (True, False))
     for mode in ("const", "rand", "pixel"):

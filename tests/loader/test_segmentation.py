@@ -100,6 +100,8 @@ def test_a_window_is_torchvisions_of_image_and_mask(
         {"auto_augment": "rand-m9-n3-mstd0.5", "fill": (0, 0, 0)},
         {"color_jitter": 0.1, "hflip": 1.0},
         {"vflip": 0.5},
+        {"crop": "rkrc", "ratio": (0.5, 2.0)},
+        {"crop": "rkrr", "vflip": 0.5},
         {"crop": "padded", "hflip": 0.0, "vflip": 1.0},
     ],
     ids=lambda given: next(iter(given)),

@@ -1,0 +1,65 @@
+"""The crops of a training transform by name, and which options belong to each."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+from dali_mixup._checks import choice, integer
+from dali_mixup.augment.erasing import checked_range
+from dali_mixup.augment.sizes import ImageSize, MultiScale, SizeSchedule, size_of
+
+Crop = Literal["resized", "padded", "rkrc", "rkrr"]
+CROPS: tuple[str, ...] = get_args(Crop)
+
+SCALE, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)  # torchvision's and timm's
+KEPT_SCALE, KEPT_RATIO = (0.8, 1.0), (0.9, 1 / 0.9)  # timm's
+PADDING = 4
+# What is reflected is then less than the image, at every size from 8 pixels on.
+MOST_RATIO, LEAST_SIDE = 2.0, 8
+
+Range = tuple[float, float]
+
+
+def keeps_ratio(crop: str) -> bool:
+    """True for timm's crops of an image that keeps, more or less, its ratio."""
+    return crop in ("rkrc", "rkrr")
+
+
+def checked_crop(
+    owner: str, crop: Any, image_size: ImageSize, scale: Any, ratio: Any, padding: Any
+) -> tuple[Range, Range, int]:
+    """(scale, ratio, padding) of a crop; where they are None, or belong to another crop, the usual ones.
+
+    Raises:
+        TypeError, ValueError: an unknown crop; values out of range; an option of another crop.
+    """
+    choice(owner, "crop", crop, CROPS)
+    if crop != "resized" and isinstance(image_size, SizeSchedule | MultiScale):
+        raise ValueError(f"{owner}: crop={crop!r} needs one image_size, not {image_size!r}")
+    usual = (KEPT_SCALE, KEPT_RATIO) if keeps_ratio(crop) else (SCALE, RATIO)
+    ranges = [
+        default if given is None else checked_range(owner, name, given, top)
+        for name, given, default, top in zip(
+            ("scale", "ratio"), (scale, ratio), usual, (1.0, None), strict=True
+        )
+    ]
+    border = integer(owner, "padding", padding, at_least=0)
+    foreign: list[tuple[str, Any, Any]] = [("padding", border, PADDING)]
+    if crop == "padded":
+        foreign = [("scale", ranges[0], SCALE), ("ratio", ranges[1], RATIO)]
+    for name, given, default in foreign:
+        if given != default:
+            raise ValueError(f"{owner}: {name}={given!r} belongs to another kind of crop; crop is {crop!r}")
+    if keeps_ratio(crop):
+        _check_reflection(owner, crop, size_of(image_size), ranges[1])
+    return ranges[0], ranges[1], border
+
+
+def _check_reflection(owner: str, crop: str, size: tuple[int, int], ratio: Range) -> None:
+    if ratio[0] < 1 / MOST_RATIO or ratio[1] > MOST_RATIO:
+        raise ValueError(
+            f"{owner}: ratio={ratio!r}, expected {1 / MOST_RATIO:g} <= low <= high <= {MOST_RATIO:g} with "
+            f"crop={crop!r}, which changes the image's own ratio by this factor"
+        )
+    if min(size) < LEAST_SIDE:
+        raise ValueError(f"{owner}: image_size={size!r}, expected sides >= {LEAST_SIDE} with crop={crop!r}")
