@@ -53,6 +53,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "Extra": {"function": invert, "place": "after_crop"},
     "LabelDistance": {"bandwidth": 0.5},
     "LabelVectors": {"vectors": [[1.0, 2.0]]},
+    "Levels": {"numbers": np.zeros((2, 4, 8), np.uint8)},
     "Masks": {"files": "masks"},
     "MixPolicy": {"methods": [MixUp(0.2), CutMix(1.0)]},
     "Neighbours": {"table": [[0, 1], [1, 0]]},

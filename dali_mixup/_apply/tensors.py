@@ -17,8 +17,9 @@ from dali_mixup._apply import arrays
 from dali_mixup._apply.axes import OWNER, spatial_axes
 from dali_mixup._apply.inputs import check_others, check_shapes, check_values, not_an_array, unequal
 from dali_mixup._apply.resizing import HALF, triangles
-from dali_mixup.methods import Bits, Contours, Form, Separable
+from dali_mixup.methods import Bits, Contours, Form, Levels, Separable
 from dali_mixup.methods.contours import HIGHEST
+from dali_mixup.methods.masks import STEP
 
 if TYPE_CHECKING:
     from dali_mixup._decide.plan import MixPlan
@@ -197,9 +198,8 @@ def _masked(plan: MixPlan, x: Tensor, source: Tensor, masks: Any) -> Tensor:
     return mask * x.to(dtype) + (1 - mask) * partner.to(dtype)
 
 
-def _known(x: Tensor, masks: Bits | Contours | Separable | np.ndarray) -> Tensor:
-    """(m, H, W): bool of bits, else float32. Bits, grids and curves take fewer bytes to a GPU than
-    pixels."""
+def _known(x: Tensor, masks: Bits | Contours | Levels | Separable) -> Tensor:
+    """(m, H, W): bool of bits, else float32. They take fewer bytes to a GPU than pixels."""
     if isinstance(masks, Bits):
         return _bits(x, masks)
     if isinstance(masks, Contours):
@@ -207,7 +207,7 @@ def _known(x: Tensor, masks: Bits | Contours | Separable | np.ndarray) -> Tensor
     if isinstance(masks, Separable):
         down, across = _on(x, masks.down), _on(x, masks.across)
         return down[:, 1, :, None] * across[:, 1, None] + down[:, 0, :, None] + across[:, 0, None]
-    return _on(x, masks).to(torch.float32)
+    return _on(x, masks.numbers).to(torch.float32) * float(STEP)
 
 
 def _bits(x: Tensor, masks: Bits) -> Tensor:

@@ -31,6 +31,7 @@ from dali_mixup._cpu.kinds import MaskKind
 from dali_mixup._cpu.lines import added_line, chosen_line, inlined, scaled_line, weighted_line
 from dali_mixup._cpu.resizing import RADIUS, resize
 from dali_mixup.methods import Form
+from dali_mixup.methods.masks import STEP
 
 compiled = numba.njit(error_model="numpy")
 
@@ -163,7 +164,7 @@ def finish(
                 chosen_line(planes, planar, mixed, y, own[y], other, chosen, scale, shift)
         else:
             values = numba.carray(address_in(mask), (2 * (height + width),), np.float32)
-            dense = numba.carray(address_in(mask), (height, width), np.float32)
+            levels = numba.carray(address_in(mask), (height, width), np.uint8)
             made = np.empty(width, np.float32)
             for y in range(height):
                 if form == SEPARABLE:
@@ -172,7 +173,7 @@ def finish(
                         made[x] = d * values[2 * height + width + x] + u + values[2 * height + x]
                 else:
                     for x in range(width):
-                        made[x] = dense[y, x]
+                        made[x] = STEP * levels[y, x]
                 other = array_at(addresses[0] + 3 * width * y, 3 * width)
                 weighted_line(planes, planar, mixed, y, own[y], other, made, scale, shift)
     else:

@@ -8,6 +8,6 @@ from enum import IntEnum
 class MaskKind(IntEnum):
     """The form of a MASK row's mask in memory."""
 
-    NUMBERS = 0  # a float32 per pixel
+    LEVELS = 0  # the bytes of `methods.Levels`
     BITS = 1  # as in `methods.Bits`
     GRID = 2  # the int16 of `methods.Contours`

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from dali_mixup._apply import applied, mixed_targets
-from dali_mixup.methods import Bits, Contours, Form, Separable
+from dali_mixup.methods import Bits, Contours, Form, Levels, Separable
 
 if TYPE_CHECKING:
     import torch
@@ -35,8 +35,8 @@ class MixPlan:
         form: (N,) int32 `methods.Form` of each row.
         regions: (N, r, 7) int32 rectangles of PASTE rows (see `methods.Draws`), or None.
         insets: (N, t, 5) int32 resized images of RESIZE rows (see `methods.Draws`), or None.
-        masks: the m distinct masks of MASK rows, (m, H, W) float32; `methods.Bits` or `methods.Contours` if all are
-            of 0 and 1; or None.
+        masks: the m distinct masks of MASK rows, (m, H, W): `methods.Bits` or `methods.Contours` if all are of 0 and 1,
+            else `methods.Levels`; or None.
         curves: the distinct masks of SEPARABLE rows, `methods.Separable`, or None.
         mask_of: (N,) int32 index into `masks` or, for SEPARABLE rows, into `curves`; -1 for rows without a mask.
         regime: "mixed"; "clean" in a step that an `Alternation` left alone; "off" outside the schedule.
@@ -64,7 +64,7 @@ class MixPlan:
     mask_of: np.ndarray
     regions: np.ndarray | None = None
     insets: np.ndarray | None = None
-    masks: np.ndarray | Bits | Contours | None = None
+    masks: Bits | Contours | Levels | None = None
     curves: Separable | None = None
     regime: str = "mixed"
     unpartnered: int = 0

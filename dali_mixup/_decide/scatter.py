@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 
 from dali_mixup._decide.plan import MixPlan
-from dali_mixup.methods import Bits, Contours, Draws, Form, Method, Separable
-from dali_mixup.methods.contours import as_bits
+from dali_mixup.methods import Bits, Contours, Draws, Form, Levels, Method, Separable
+from dali_mixup.methods.base import two
+from dali_mixup.methods.contours import as_bits, as_levels
+
+ROUNDED = 1e-6  # by which a mean in float32 may be off
 
 
 def alone(rows: int, k: int, regime: str, **common: Any) -> MixPlan:
@@ -41,6 +44,7 @@ def with_draws(
     followed: tuple[Rows, Rows],
 ) -> MixPlan:
     """The plan with a method's draws written into its rows; `followed` is (rows, the draw that each follows)."""
+    draws = _compact(method, draws)
     rows, source = followed
     k = draws.weights.shape[1]
     plan.weights[rows, :k] = draws.weights[source]
@@ -58,24 +62,36 @@ def with_draws(
     if draws.masks is not None:
         field = "curves" if method.form == Form.SEPARABLE else "masks"
         known, masks = fields[field], draws.masks
-        if method.hard and isinstance(masks, np.ndarray):
-            masks = Bits.of(masks)
         before = 0 if known is None else len(known)
         plan.mask_of[rows] = (before + np.arange(len(masks)))[source]
         fields[field] = masks if known is None else _joined(known, masks)
     return MixPlan(**fields)
 
 
+def _compact(method: Method, draws: Draws) -> Draws:
+    """The draws, with masks that are arrays as bits or, rounded, as levels. Rounding changes the weights of the pixels
+    as much as the mask's mean."""
+    masks = draws.masks
+    if not isinstance(masks, np.ndarray):
+        return draws
+    if method.hard:
+        return replace(draws, masks=Bits.of(masks))
+    levels = Levels.of(masks)
+    field = "weights" if draws.pixel_weights is None else "pixel_weights"
+    wrong = getattr(draws, field)[:, 0] - masks.mean((1, 2), dtype=np.float64)
+    wrong[abs(wrong) < ROUNDED] = 0  # what else is wrong stays, for the check of plans to find
+    return replace(draws, masks=levels, **{field: two(levels.means + wrong)})
+
+
 def _joined(first: Any, second: Any) -> Any:
     """The masks of both, one after the other: in their form if both have the same, as bits if both are hard, else as
-    arrays."""
+    levels."""
     if isinstance(first, Separable):
         return Separable(
             np.concatenate([first.down, second.down]), np.concatenate([first.across, second.across])
         )
-    hard = [isinstance(masks, (Bits, Contours)) for masks in (first, second)]
-    if not all(hard):
-        return np.concatenate([np.asarray(first, np.float32), np.asarray(second, np.float32)])
+    if isinstance(first, Levels) or isinstance(second, Levels):
+        return Levels(np.concatenate([as_levels(first).numbers, as_levels(second).numbers]))
     if isinstance(first, Contours) and isinstance(second, Contours) and first.stride == second.stride:
         heights = np.concatenate([first.heights, second.heights])
         return replace(first, heights=heights, counts=np.concatenate([first.counts, second.counts]))

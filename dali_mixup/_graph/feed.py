@@ -126,7 +126,7 @@ class PlanFeed:
         for j in range(1, self.policy.columns):
             made[f"partner{j}"] = np.ascontiguousarray(plan.partners[:, j])
         if self.compiled:
-            made |= of_kernels(plan, self.mean, self.std, self.masks_are_hard)
+            made |= of_kernels(plan, self.mean, self.std)
         else:
             made |= self._of_operators(plan, frames)
         return tuple(made[name] for name in names)

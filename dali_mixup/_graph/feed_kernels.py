@@ -8,9 +8,8 @@ import numpy as np
 
 from dali_mixup._cpu.kinds import MaskKind
 from dali_mixup._decide.plan import MixPlan
-from dali_mixup._graph.feed_operators import regions_of
-from dali_mixup.methods import Bits, Contours, Form
-from dali_mixup.methods.contours import as_bits
+from dali_mixup._graph.feed_operators import hard_bits, regions_of
+from dali_mixup.methods import Contours, Form, Levels
 
 OFTEN = 2  # rows that share a mask, on average, above which it is worked out for all of them
 NOTHING = np.zeros(4, np.uint8)
@@ -18,17 +17,13 @@ NOTHING = np.zeros(4, np.uint8)
 
 
 def of_kernels(
-    plan: MixPlan, mean: Sequence[float], std: Sequence[float], hard: bool
+    plan: MixPlan, mean: Sequence[float], std: Sequence[float]
 ) -> dict[str, np.ndarray | list[np.ndarray]]:
     """Arrays of `operators.finished`: rows (N, k) int32, coefficients (N, k + 1, 3) float32, steps (N, 1 + r, 7) int32
-    and masks, (bytes,) uint8 each.
-
-    Args:
-        hard: whether the masks of MASK rows are fed as bits.
-    """
-    at, masks = _masks(plan, hard)
+    and masks, (bytes,) uint8 each."""
+    at, masks = _masks(plan)
     head = np.zeros((len(plan), 1, 7), np.int32)
-    head[:, 0, 0], head[:, 0, 1] = plan.form, _kind(plan, hard)
+    head[:, 0, 0], head[:, 0, 1] = plan.form, _kind(plan)
     if isinstance(plan.masks, Contours):
         mine = plan.form == Form.MASK
         head[mine, 0, 2], head[mine, 0, 3] = plan.masks.counts[plan.mask_of[mine]], plan.masks.stride
@@ -40,11 +35,11 @@ def of_kernels(
     }
 
 
-def _kind(plan: MixPlan, hard: bool) -> MaskKind:
+def _kind(plan: MixPlan) -> MaskKind:
     """The form in which MASK rows are fed. A grid is worked out again for every row that has it, on all threads; a mask
     that many rows share is better worked out once, here."""
-    if not hard:
-        return MaskKind.NUMBERS
+    if isinstance(plan.masks, Levels):
+        return MaskKind.LEVELS
     rows = np.count_nonzero(plan.form == Form.MASK)
     several = isinstance(plan.masks, Contours) and rows > OFTEN * len(plan.masks)
     return MaskKind.GRID if isinstance(plan.masks, Contours) and not several else MaskKind.BITS
@@ -79,18 +74,18 @@ def _coefficients(plan: MixPlan, mean: Sequence[float], std: Sequence[float]) ->
     return made
 
 
-def _masks(plan: MixPlan, hard: bool) -> tuple[np.ndarray, np.ndarray | list[np.ndarray]]:
+def _masks(plan: MixPlan) -> tuple[np.ndarray, np.ndarray | list[np.ndarray]]:
     """((N,) int32 rows where each row's mask is, the masks): every distinct one at the first row that has it. In one
-    array with a line for every row, because DALI takes it up faster than many small ones; masks of a float32 per pixel
-    are too large for that."""
+    array with a line for every row, because DALI takes it up faster than many small ones; masks of a byte per pixel are
+    too large for that."""
     at, found = np.zeros(len(plan), np.int32), []
     for form in (Form.MASK, Form.SEPARABLE):
         rows = np.flatnonzero(plan.form == form)
         if len(rows):
             used, first, which = np.unique(plan.mask_of[rows], return_index=True, return_inverse=True)
             at[rows] = rows[first][which]
-            found.append((rows[first], _bytes(plan, form, hard, used)))
-    if hard:
+            found.append((rows[first], _bytes(plan, form, used)))
+    if _kind(plan) != MaskKind.LEVELS:
         longest = max((data.shape[1] for _, data in found), default=0)
         table = np.zeros((len(plan), longest + -longest % 4), np.uint8)  # so that float32 are aligned
         for rows, data in found:
@@ -103,19 +98,17 @@ def _masks(plan: MixPlan, hard: bool) -> tuple[np.ndarray, np.ndarray | list[np.
     return at, separate
 
 
-def _bytes(plan: MixPlan, form: Form, hard: bool, used: np.ndarray) -> np.ndarray:
-    """(m, bytes) uint8 of the masks `used`: bits, grids, pixels in float32, or the curves u, d, v
-    and a in float32."""
+def _bytes(plan: MixPlan, form: Form, used: np.ndarray) -> np.ndarray:
+    """(m, bytes) uint8 of the masks `used`: as their `MaskKind` says, or the curves u, d, v and a in float32."""
     if form == Form.SEPARABLE:
         assert plan.curves is not None
         parts = plan.curves.down[used], plan.curves.across[used]
         return np.concatenate([part.reshape(len(used), -1) for part in parts], axis=1).view(np.uint8)
-    assert plan.masks is not None
-    kind = _kind(plan, hard)
-    if kind == MaskKind.GRID:
-        assert isinstance(plan.masks, Contours)
-        return plan.masks.heights[used].reshape(len(used), -1).view(np.uint8)
-    if kind == MaskKind.BITS:
-        assert isinstance(plan.masks, (Bits, Contours))
-        return as_bits(plan.masks).packed[used].reshape(len(used), -1)
-    return np.ascontiguousarray(plan.masks[used], np.float32).reshape(len(used), -1).view(np.uint8)
+    if isinstance(plan.masks, Levels):
+        data = plan.masks.numbers
+    elif isinstance(plan.masks, Contours) and _kind(plan) == MaskKind.GRID:
+        data = plan.masks.heights
+    else:
+        data = hard_bits(plan).packed
+    lines = data.reshape(len(data), -1).view(np.uint8)
+    return lines if len(used) == len(lines) else lines[used]

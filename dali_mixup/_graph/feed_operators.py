@@ -8,7 +8,7 @@ import numpy as np
 
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup.methods import Bits, Contours, Form
-from dali_mixup.methods.contours import as_bits
+from dali_mixup.methods.contours import as_bits, as_levels
 
 TINY = np.float32(1e-25)  # stands for a weight of 0 under a division; an int32 / TINY is still a float32
 
@@ -114,24 +114,29 @@ def of_resizes(plan: MixPlan, height: int, width: int, count: int) -> dict[str, 
 
 def of_masks(plan: MixPlan, hard: bool, width: int) -> dict[str, np.ndarray | list[np.ndarray]]:
     """Each distinct mask once, at the first MASK row that has it, and one number at the others: (H, ceil(W / 8), 1)
-    bits of masks that are all hard, else (H, W, 1) float32. `mask_at` is the place of a row's mask, counted among MASK
-    rows, because only these reach the branch that reads it; `mask_width` the width of what is fed, in pixels."""
+    bits of masks that are all hard, else (H, W, 1) steps of 1 / 255, both uint8. `mask_at` is the place of a row's
+    mask, counted among MASK rows, because only these reach the branch that reads it; `mask_width` the width of what is
+    fed, in pixels."""
     mine = plan.form == Form.MASK
     rows = np.flatnonzero(mine)
     used, first, which = np.unique(plan.mask_of[rows], return_index=True, return_inverse=True)
-    fed = [np.zeros((1, 1, 1), np.uint8 if hard else np.float32)] * len(plan)
-    for mask, row in zip(used, rows[first], strict=True):
+    fed = [np.zeros((1, 1, 1), np.uint8)] * len(plan)
+    if len(rows):
         assert plan.masks is not None
-        if hard:
-            assert isinstance(plan.masks, (Bits, Contours))
-            fed[row] = as_bits(plan.masks).packed[mask][:, :, None]
-        else:
-            fed[row] = plan.masks[mask][:, :, None].astype(np.float32, copy=False)
+        data = hard_bits(plan).packed if hard else as_levels(plan.masks).numbers
+        for mask, row in zip(used, rows[first], strict=True):
+            fed[row] = data[mask][:, :, None]
     at = np.zeros(len(plan), np.int32)
     at[rows] = first[which]
     wide = np.ones((len(plan), 1), np.int32)
     wide[rows[first]] = width
     return {"is_mask": mine, "mask": fed, "mask_at": at, "mask_width": wide}
+
+
+def hard_bits(plan: MixPlan) -> Bits:
+    """The masks of a plan all of whose masks are hard."""
+    assert isinstance(plan.masks, (Bits, Contours))
+    return as_bits(plan.masks)
 
 
 def of_curves(plan: MixPlan, height: int, width: int) -> dict[str, np.ndarray]:

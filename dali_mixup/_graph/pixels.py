@@ -17,6 +17,7 @@ from nvidia.dali.data_node import DataNode
 from dali_mixup._graph.conditional import collect, deal
 from dali_mixup._graph.feed import PlanFeed, resizing
 from dali_mixup.methods import Form
+from dali_mixup.methods.masks import STEP
 
 Nodes = Mapping[str, DataNode]
 
@@ -44,6 +45,8 @@ def mixed_and_normalised(
         made["mask"] = _on_device_of(images, nodes["mask"])
         if feed.masks_are_hard:
             made["mask"] = _unpacked(made["mask"], nodes["mask_width"])
+        else:
+            made["mask"] = made["mask"] * STEP
     apart = [form for form in (Form.BLEND, Form.RESIZE, Form.MASK, Form.SEPARABLE) if form in feed.forms]
     return _branches(apart, {**nodes, **own, **made}, feed, {"dtype": dtype, "output_layout": output_layout})
 

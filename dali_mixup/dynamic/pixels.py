@@ -15,7 +15,8 @@ from nvidia.dali.experimental import dynamic as ndd
 
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._graph.feed_operators import insets_of, of_blends, of_pastes, of_resizes
-from dali_mixup.methods import Form
+from dali_mixup.methods import Form, Levels
+from dali_mixup.methods.masks import STEP
 
 Batch = Any  # dynamic.Batch: DALI has no types
 
@@ -109,7 +110,10 @@ def _masked(images: Batch, plan: MixPlan, rows: np.ndarray) -> Batch:
         masks = d * a + u + v
     else:
         assert plan.masks is not None
-        masks = fed(plan.masks[used][..., None], images.device)
+        if isinstance(plan.masks, Levels):
+            masks = fed(plan.masks.numbers[used][..., None], images.device) * STEP
+        else:
+            masks = fed(plan.masks[used][..., None], images.device)
     mask = _view(masks, which)
     one = ndd.as_tensor(np.uint8(1), device=images.device)
     return _view(images, rows) * mask + _view(images, plan.partners[rows, 1]) * (one - mask)

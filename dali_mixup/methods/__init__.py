@@ -17,6 +17,7 @@ from dali_mixup.methods.gridmix import GridMix as GridMix
 from dali_mixup.methods.hmix import HMix as HMix
 from dali_mixup.methods.maskmix import MaskMix as MaskMix
 from dali_mixup.methods.masks import Bits as Bits
+from dali_mixup.methods.masks import Levels as Levels
 from dali_mixup.methods.masks import Separable as Separable
 from dali_mixup.methods.mixup import MixUp as MixUp
 from dali_mixup.methods.mosaic import Mosaic as Mosaic
@@ -46,6 +47,7 @@ __all__ = [
     "Contours",
     "Draws",
     "Form",
+    "Levels",
     "MapMethod",
     "Method",
     "Separable",

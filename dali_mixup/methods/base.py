@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from dali_mixup.methods.contours import Contours
-from dali_mixup.methods.masks import Bits, Separable
+from dali_mixup.methods.masks import Bits, Levels, Separable
 
 
 class Form(IntEnum):
@@ -37,8 +37,10 @@ class Draws:
             applied in order over the row's own image.
         insets: (n, t, 5) int (column, y, x, height, width) of RESIZE methods: the column's whole image, resized, at
             that place, in order over the row's own image. Of each row the first is not empty; t is `inset_count`.
-        masks: (n, height, width) in [0, 1], the own image's weight per pixel: of MASK methods an array, float32 or, if
-            the method is `hard`, of any type, `Bits` or `Contours`; of SEPARABLE methods `Separable`.
+        masks: (n, height, width) in [0, 1], the own image's weight per pixel: of SEPARABLE methods `Separable`; of MASK
+            methods an array, `Levels` or, if the method is `hard`, an array of any type, `Bits` or `Contours`. Arrays
+            of methods that are not hard are rounded to steps of 1 / 255, and the weight of a mask changes as its mean
+            does.
     """
 
     weights: np.ndarray
@@ -46,7 +48,7 @@ class Draws:
     boxes: np.ndarray | None = None
     regions: np.ndarray | None = None
     insets: np.ndarray | None = None
-    masks: np.ndarray | Bits | Contours | Separable | None = None
+    masks: np.ndarray | Bits | Contours | Levels | Separable | None = None
 
 
 class Method(ABC):

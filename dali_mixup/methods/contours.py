@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dali_mixup._checks import integer
-from dali_mixup.methods.masks import Bits, array
+from dali_mixup.methods.masks import Bits, Levels, array
 
 AT_ONCE = 8  # images that are worked out together: their pixels stay in a core's cache
 HIGHEST = 32767  # that int16 holds, in which pixels are worked out
@@ -105,6 +105,11 @@ class Contours:
         return Bits(packed, self.width)
 
 
+def as_levels(masks: Bits | Contours | Levels) -> Levels:
+    """Masks in steps of 1 / 255."""
+    return masks if isinstance(masks, Levels) else Levels(masks[:] * np.uint8(255))
+
+
 def as_bits(masks: Bits | Contours) -> Bits:
     """Masks of 0 and 1 as bits."""
     return masks if isinstance(masks, Bits) else masks.bits
@@ -155,10 +160,13 @@ def _bracket(values: np.ndarray, count: int) -> tuple[int, int]:
 
 
 def softened(values: np.ndarray, count: int, soft: int) -> np.ndarray:
-    """(H, W) float32 mask of mean count / (H W): 1 on the highest pixels, 0 on the lowest, and from 1 to 0 in equal
-    steps on the 2 * soft pixels between them."""
-    order = np.argsort(~values, axis=None, kind="stable")
-    mask = np.zeros(values.size, dtype=np.float32)
-    mask[order[: count - soft]] = 1.0
-    mask[order[count - soft : count + soft]] = np.linspace(1.0, 0.0, 2 * soft)
-    return mask.reshape(values.shape)
+    """(H, W) uint8 mask in steps of 1 / 255 (see `Levels`), of mean count / (H W) exactly: 1 on the highest of the
+    pixels (H, W) int16, 0 on the lowest, and from 1 to 0 in equal steps on the 2 * soft pixels between them."""
+    above, reached = highest(values, count - soft), highest(values, count + soft)
+    mask = above * np.uint8(255)
+    between = np.flatnonzero(above != reached)
+    order = np.argsort(~values.ravel()[between], kind="stable")
+    first = np.rint(np.linspace(255.0, 0.0, 2 * soft)[:soft]).astype(np.uint8)
+    # The second half mirrors the first, so that rounding does not change the mean.
+    mask.reshape(-1)[between[order]] = np.concatenate([first, 255 - first[::-1]])
+    return mask

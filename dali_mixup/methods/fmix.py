@@ -11,6 +11,7 @@ from dali_mixup._checks import boolean, concentration, number
 from dali_mixup.methods.base import Draws, Form, Method, two
 from dali_mixup.methods.clouds import clouds
 from dali_mixup.methods.contours import Contours, pixels, softened
+from dali_mixup.methods.masks import Levels
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ class FMix(Method):
             masks = Contours(np.stack(list(made)), counts, stride, height, width)
             # Of every pixel's height, bits are the shorter form.
             return Draws(weights=weights, masks=masks if stride > 1 else masks.bits)
-        soft_masks = np.empty((n, height, width), np.float32)
+        numbers = np.empty((n, height, width), np.uint8)
         for i, grid in enumerate(made):
             soft = int(height * width * min(self.max_soft, lam[i], 1.0 - lam[i]))
-            soft_masks[i] = softened(pixels(grid, stride, height, width), int(counts[i]), soft)
-        return Draws(weights=weights, masks=soft_masks)
+            numbers[i] = softened(pixels(grid, stride, height, width), int(counts[i]), soft)
+        return Draws(weights=weights, masks=Levels(numbers))

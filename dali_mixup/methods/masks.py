@@ -1,6 +1,6 @@
-"""Masks in fewer numbers than pixels: as bits, or as curves down and across the image.
+"""Masks in fewer bytes than a float32 per pixel: as bits, as bytes, or as curves down and across the image.
 
-Both give plain arrays when indexed, or by `numpy.asarray`.
+All give plain arrays when indexed, or by `numpy.asarray`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from dali_mixup._checks import integer
+
+STEP = np.float32(1 / 255)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,59 @@ class Bits:
     def shape(self) -> tuple[int, int, int]:
         """(n, H, W)."""
         return (*self.packed.shape[:2], self.width)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """n masks in steps of 1 / 255, float32 multiples of float32(1 / 255); 255 of these are exactly 1.
+
+    Attributes:
+        numbers: (n, H, W) uint8, of steps.
+
+    Raises:
+        TypeError, ValueError: anything else.
+    """
+
+    numbers: np.ndarray
+
+    def __post_init__(self) -> None:
+        array("Levels", "numbers", self.numbers)
+        if self.numbers.dtype != np.uint8 or self.numbers.ndim != 3:
+            raise ValueError(
+                f"Levels: numbers of {self.numbers.dtype} and shape {self.numbers.shape}; expected uint8 and (n, H, W)"
+            )
+
+    @classmethod
+    def of(cls, masks: np.ndarray) -> Levels:
+        """The masks (n, H, W), of numbers in [0, 1], rounded to the nearest step, halves to even ones.
+
+        Raises:
+            ValueError: other numbers.
+        """
+        least, most = masks.min(initial=1), masks.max(initial=0)
+        if not (least >= 0 and most <= 1):  # NaN neither
+            raise ValueError(f"masks of numbers from {least} to {most}; expected [0, 1]")
+        return cls(np.rint(masks * np.float32(255)).astype(np.uint8))
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        """(..., H, W) float32."""
+        return self.numbers[index] * STEP
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:].astype(np.float32 if dtype is None else dtype, copy=False)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, H, W)."""
+        return self.numbers.shape
+
+    @property
+    def means(self) -> np.ndarray:
+        """(n,) float64, the mean of each mask."""
+        return self.numbers.sum((1, 2), dtype=np.int64) / (255.0 * self.numbers[0].size)
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,8 @@ def test_each_mask_is_fed_once_and_found_by_every_row_that_has_it(methods: list,
             given = masks[source][:, :, 0]
             if feed.masks_are_hard:
                 given = np.unpackbits(given, axis=1)[:, : wide[source, 0]]
+            else:
+                given = given * np.float32(1 / 255)
             np.testing.assert_array_equal(given, plan.mask(row))
         assert sum(mask.size > 1 for mask in masks) == len(set(plan.mask_of[rows]))
         masked += len(rows)
@@ -125,28 +127,33 @@ def test_curves_are_fed_for_every_row_and_make_its_mask(method: Method) -> None:
         np.testing.assert_array_equal(made[row, :, :, 0], expected)
 
 
+FED = {name: (kind(), 1.7e6) for name, kind in REGISTRY.items() if kind.form in (Form.MASK, Form.SEPARABLE)}
+FED["soft"] = FMix(max_soft=0.2), 12.9e6  # a byte per pixel
+
+
 @pytest.mark.parametrize("granularity", ["batch", "sample"])
-@pytest.mark.parametrize(
-    "name", sorted(n for n, m in REGISTRY.items() if m.form in (Form.MASK, Form.SEPARABLE))
-)
+@pytest.mark.parametrize("name", sorted(FED))
 def test_what_is_fed_of_masks_is_small(name: str, granularity: str) -> None:
     """For 256 rows of 224 x 224 pixels; one float32 per pixel would be 51 MB."""
-    policy = MixPolicy([REGISTRY[name]()], granularity=granularity)
+    method, most = FED[name]
+    policy = MixPolicy([method], granularity=granularity)
     plan = policy.plan(256, 224, 224, seed=0, epoch=0, step=0)
     for compiled in (False, True):
         feed = PlanFeed(policy, (0.0,) * 3, (1.0,) * 3, 224, 224, compiled)
         fed = feed.arrays(plan, feed.pixel_names)
-        assert sum(sum(row.nbytes for row in rows) for rows in fed) < 1.7e6
+        assert sum(sum(row.nbytes for row in rows) for rows in fed) < most
 
 
 @pytest.mark.parametrize(
-    ("methods", "dtype"),
-    [([FMix()], np.uint8), ([FMix(max_soft=0.1)], np.float32), ([FMix(), FMix(max_soft=0.1)], np.float32)],
+    ("methods", "width"),
+    [([FMix()], 8), ([FMix(max_soft=0.1)], 64), ([FMix(), FMix(max_soft=0.1)], 64)],
     ids=str,
 )
-def test_hard_masks_are_bits_unless_the_policy_has_others(methods: list, dtype: type) -> None:
-    """One type in every batch, whichever methods it drew: a graph has one."""
+def test_hard_masks_are_bits_unless_the_policy_has_others(methods: list, width: int) -> None:
+    """One form in every batch, whichever methods it drew: a graph has one."""
     for granularity in ("batch", "sample"):
         policy = MixPolicy(methods, granularity=granularity, prob=0.7)
         for step in range(6):
-            assert {mask.dtype for mask in arrays_of(policy, step)["mask"]} == {np.dtype(dtype)}
+            masks = arrays_of(policy, step)["mask"]
+            assert {mask.dtype for mask in masks} == {np.dtype(np.uint8)}
+            assert {mask.shape for mask in masks} <= {(H, width, 1), (1, 1, 1)}
