@@ -24,7 +24,8 @@ REPLACEMENTS = {
     "batch_sampler": "give batch_size= and, for the order, order=",
     "num_workers": "there are no worker processes; runtime=Runtime(num_threads=...) sets DALI's threads",
     "workers": "there are no worker processes; runtime=Runtime(num_threads=...) sets DALI's threads",
-    "collate_fn": "batches are made by the DALI pipeline; mixing is policy=, everything else transform=",
+    "collate_fn": "batches are made by the DALI pipeline; mixing is policy=, everything else transform=, which takes "
+    "functions on batches: TrainTransform(extra=[Extra(function, 'batch')])",
     "pin_memory": "leave it out: batches are on the device of device= already",
     "pin_memory_device": "leave it out: batches are on the device of device= already",
     "use_prefetcher": "leave it out: batches are prepared ahead; runtime=Runtime(prefetch=...) sets the number",
@@ -58,7 +59,8 @@ IN_VALIDATION = {
     "shuffle": "leave it out: validation keeps the data's own order",
     "sampler": "validation takes every sample once; open_source(data).subset(indices) is data of some of them",
     "batch_sampler": "give batch_size=; validation takes every sample once, in the data's own order",
-    "collate_fn": "batches are made by the DALI pipeline; transform= describes what happens to the images",
+    "collate_fn": "batches are made by the DALI pipeline; transform= describes what happens to the images, and takes "
+    "functions on batches: ValTransform(extra=[Extra(function, 'batch')])",
     "worker_init_fn": "leave it out: nothing is random in validation",
     "generator": "leave it out: nothing is random in validation",
     "seed": "leave it out: nothing is random in validation",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 from collections.abc import Mapping
 from functools import partial
 from types import FunctionType, MethodType
@@ -50,16 +51,21 @@ def _values(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _value(value: Any) -> Any:
     """A bound value. Of a function its name alone, since it may be bound to itself."""
-    if value is None or isinstance(value, (bool, int, float, str, np.ndarray)):
+    if value is None or isinstance(value, (bool, int, str, np.ndarray)):
         return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else repr(value)  # NaN is not even equal to itself
     if isinstance(value, (list, tuple)):
         return [_value(one) for one in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(str(_value(one)) for one in value)  # whose own order is another one in every process
     if isinstance(value, dict):
         return {str(key): _value(one) for key, one in value.items()}
     if inspect.isroutine(value) or isinstance(value, type | partial):
         return name_of(value)
-    if hasattr(value, "describe") or dataclasses.is_dataclass(value):
-        return value
+    if dataclasses.is_dataclass(value):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {"is": name_of(value), **_values(fields)}
     # The repr that every object has by itself is its address, another one in every process.
     text = repr(value)
     return name_of(value) if " at 0x" in text else text

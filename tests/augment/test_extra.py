@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ from dali_mixup import (
     val_loader,
 )
 from dali_mixup._epochs.state import described
-from dali_mixup.augment import RandomErasing
+from dali_mixup.augment import MultiScale, RandomErasing
 from tests import extras
 from tests.extras import Speckle
 
@@ -124,6 +125,20 @@ def test_validation(image_folder: Path, kernels: Any) -> None:
     assert torch.equal(made(Extra(extras.invert, "after_crop")), 255 - plain)
     assert (made(Extra(extras.invert, "after_decode")) - 255 + plain).abs().max() <= 1
     assert torch.equal(made(Extra(extras.keep, "batch")), plain)
+
+
+def test_sizes_and_batches_that_change(image_folder: Path) -> None:
+    """Random operators without an input have as many numbers as the batch has rows."""
+    everywhere = [Extra(extras.speckle, place) for place in ("after_decode", "after_crop", "before_mix")]
+    everywhere += [Extra(extras.jitter, "after_mix")]
+    changing = TrainTransform(MultiScale((16, 24, 40), "batch"))
+    given = {"transform": changing, "policy": POLICY, "batch_size": 7, "drop_last": False}
+    batches = list(trained(image_folder, everywhere, **given))
+    plain = list(trained(image_folder, [], **given))
+    assert [len(images) for images, _ in batches] == [7, 7, 7, 3]
+    assert len({images.shape[2:] for images, _ in batches}) > 1
+    for (a, x), (b, y) in zip(batches, plain, strict=True):
+        assert a.shape == b.shape and torch.equal(x, y) and 1 < (a - b).abs().mean() < 60
 
 
 def test_ranks_draw_different_numbers(image_folder: Path) -> None:
@@ -271,8 +286,26 @@ class TestWhatAStateKnows:
             lambda x: Told(x),
             lambda x: Told(x).method,
             lambda x: partial(made_with(x, len)),
+            lambda x: made_with({"a", f"{x}"}, len),
+            lambda x: made_with(math.nan if x < 2 else math.inf, len),
+            lambda x: partial(made_with, function=Speckle(x)),
+            lambda x: made_with(Told(x), Quiet().method),
         ],
-        ids=["dataclass", "partial", "closure", "list", "dict", "array", "repr", "method", "both"],
+        ids=[
+            "dataclass",
+            "partial",
+            "closure",
+            "list",
+            "dict",
+            "array",
+            "repr",
+            "method",
+            "both",
+            "set",
+            "nan",
+            "in",
+            "object",
+        ],
     )
     def test_the_values_bound_to_it(self, make: Any) -> None:
         def told(x: float) -> str:
@@ -281,6 +314,7 @@ class TestWhatAStateKnows:
             return json.dumps(described(told(make(x))))
 
         assert told(1.5) == told(1.5) != told(2.5)
+        assert "NaN" not in told(1.5), "which is not equal to itself"
         assert " at 0x" not in told(1.5), "an address is another one in every process"
 
     def test_an_object_without_words_is_its_class(self) -> None:

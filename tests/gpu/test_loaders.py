@@ -14,6 +14,7 @@ import torch
 
 from dali_mixup import (
     CutMix,
+    Extra,
     HandOver,
     MixLoader,
     MixPolicy,
@@ -30,6 +31,8 @@ from dali_mixup import (
 from dali_mixup import train_loader as make
 from dali_mixup.augment import RandomErasing
 from dali_mixup.methods import REGISTRY
+from tests.extras import as_float, invert, jitter, speckle
+from tests.extras import noisy as noise
 from tests.masks import make_pairs
 
 SIZE = 64
@@ -75,6 +78,33 @@ def test_types_and_layouts(image_folder: Path, device: str, dtype: str, channels
         )
         assert_alike(images, own, device)
         assert torch.equal(targets.cpu(), same)
+
+
+def test_functions_of_a_user(image_folder: Path, device: str) -> None:
+    """In the graph without random numbers as on the CPU; random ones in the graph and on the batch are repeated."""
+    places: Any = ("after_decode", "after_crop", "before_mix")
+    still = TrainTransform(SIZE, extra=[Extra(invert, place) for place in places])
+    noisy = TrainTransform(
+        SIZE,
+        extra=[
+            *(Extra(speckle, place) for place in places),
+            Extra(jitter, "after_mix"),
+            Extra(noise, "batch"),
+        ],
+    )
+    expected = batches(train_loader(image_folder, "cpu", transform=still))
+    for (images, _), (own, _) in zip(
+        batches(train_loader(image_folder, device, transform=still)), expected, strict=True
+    ):
+        assert_alike(images, own, device)
+    first, second = (batches(train_loader(image_folder, device, transform=noisy)) for _ in range(2))
+    assert all(torch.equal(a[0], b[0]) for a, b in zip(first, second, strict=True))
+    with pytest.raises(ValueError, match="returned float images"):
+        batches(
+            train_loader(
+                image_folder, device, transform=TrainTransform(SIZE, extra=[Extra(as_float, "after_crop")])
+            )
+        )
 
 
 @pytest.mark.parametrize("granularity", ["batch", "sample"])
