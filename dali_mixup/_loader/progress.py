@@ -92,9 +92,9 @@ class Progress:
     def run_from(self, start: Cursor) -> PipelineRun:
         """A new pipeline at a cursor. Before the first one, the user's functions are tried."""
         if not self._tried:
-            for view in self.spec.pipeline.views:
-                transform = view.transform
-                try_extras(transform.extra, transform.size, view.layout, self.spec.pipeline.device_id)
+            pipeline = self.spec.pipeline
+            views = ((view.transform.extra, view.transform.size, view.layout) for view in pipeline.views)
+            try_extras(views, pipeline.device_id)
             self._tried = True
         return PipelineRun(self.spec, self.bad, start)
 

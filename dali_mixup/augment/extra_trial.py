@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,12 +23,14 @@ GIVEN = {"after_mix": (types.DALIDataType.FLOAT, np.float32)}
 UINT8 = (types.DALIDataType.UINT8, np.uint8)
 
 
-def try_extras(extras: Sequence[Extra], size: tuple[int, int], layout: str, device_id: int | None) -> None:
-    """Run each function of the graph once.
+Views = Iterable[tuple[Sequence[Extra], tuple[int, int], str]]
+"""For each view its functions, (height, width) of its images after the crop, and their layout after mixing."""
+
+
+def try_extras(views: Views, device_id: int | None) -> None:
+    """Run each function of the graph, once for each size and layout.
 
     Args:
-        size: (height, width) of the images after the crop.
-        layout: of the images after mixing.
         device_id: GPU index; None: the CPU.
 
     Raises:
@@ -37,13 +39,20 @@ def try_extras(extras: Sequence[Extra], size: tuple[int, int], layout: str, devi
         RuntimeError: DALI refuses its operators, or they fail.
         Exception: whatever a function raises.
     """
-    for extra in extras:
-        if extra.place != "batch":
-            sizes = DECODED if extra.place == "after_decode" else (size, size)
-            _try(extra, sizes, layout if extra.place == "after_mix" else "HWC", device_id)
+    tried, said = set(), set()
+    for extra, size, last in ((extra, size, layout) for extras, size, layout in views for extra in extras):
+        sizes = DECODED if extra.place == "after_decode" else (size, size)
+        layout = last if extra.place == "after_mix" else "HWC"
+        if extra.place == "batch" or (id(extra), sizes, layout) in tried:
+            continue
+        pipe = _tried(extra, sizes, layout, device_id)
+        if id(extra) not in said:
+            _say_what_no_state_has(extra, pipe)
+        tried.add((id(extra), sizes, layout))
+        said.add(id(extra))
 
 
-def _try(extra: Extra, sizes: Sequence[tuple[int, int]], layout: str, device_id: int | None) -> None:
+def _tried(extra: Extra, sizes: Sequence[tuple[int, int]], layout: str, device_id: int | None) -> Pipeline:
     what = f"extra {extra.name} at {extra.place!r}"
     kind, numpy_kind = GIVEN.get(extra.place, UINT8)
     given = _images(sizes, layout, numpy_kind)
@@ -57,7 +66,6 @@ def _try(extra: Extra, sizes: Sequence[tuple[int, int]], layout: str, device_id:
             f"{what} has a fn.external_source of its own, whose batches would not follow the loader's when it resumes "
             'or leaves out a file; make it a constant, or a function at place="batch"'
         )
-    _say_what_no_state_has(what, pipe)
     try:
         (made,) = pipe.run()
     except Exception as error:
@@ -69,6 +77,7 @@ def _try(extra: Extra, sizes: Sequence[tuple[int, int]], layout: str, device_id:
             f"{what} returned {_said(made.dtype, made.shape())}, expected what it was given: {_said(kind, expected)}"
             + (f"; end it with fn.cast(..., dtype=types.{kind.name})" if only_type else "")
         )
+    return pipe
 
 
 def trial_graph(extra: Extra, given: Sequence[np.ndarray], layout: str, device_id: int | None) -> Pipeline:
@@ -93,7 +102,8 @@ def _images(sizes: Sequence[tuple[int, int]], layout: str, kind: Any) -> list[np
     return images if layout == "HWC" else [np.ascontiguousarray(image.transpose(2, 0, 1)) for image in images]
 
 
-def _say_what_no_state_has(what: str, pipe: Pipeline) -> None:
+def _say_what_no_state_has(extra: Extra, pipe: Pipeline) -> None:
+    what = f"extra {extra.name} at {extra.place!r}"
     if runs_python(pipe):
         log.warning(
             "%s calls Python for every batch: its random numbers, and what else it keeps there, are part of no saved "

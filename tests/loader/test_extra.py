@@ -14,12 +14,18 @@ from torchvision.transforms import v2
 
 from dali_mixup import (
     BadFileError,
+    CutMix,
     Extra,
+    HandOver,
+    Output,
     Runtime,
     Skip,
     TrainTransform,
+    Unlabelled,
     ValTransform,
+    View,
     open_source,
+    train_loader,
     val_loader,
 )
 from tests import extras
@@ -32,6 +38,7 @@ from tests.masks import make_pairs, paired_loader
 
 Pictures = list[tuple[str, int]]
 
+PLAIN = Output(0.0, 1.0)
 EVERYWHERE = (
     Extra(extras.speckle, "after_decode"),
     Extra(Speckle(9.0), "after_crop"),
@@ -223,6 +230,47 @@ class TestOnTheBatch:
         assert state["step"] == 3
         loader.load_state_dict(state)
         assert all_equal([*got, *loader], expected)
+
+
+class TestViews:
+    @staticmethod
+    def made(image_folder: Path, *views: View, **changed: Any) -> Any:
+        given: dict[str, Any] = {"batch_size": 4, "seed": 5, "device": "cpu", "output": PLAIN}
+        return train_loader(image_folder, views=views, **{**given, "runtime": Runtime(1), **changed})
+
+    def test_each_has_its_own(self, image_folder: Path) -> None:
+        plain = TrainTransform(16)
+        inverted = TrainTransform(16, extra=[Extra(extras.invert, "after_crop")])
+        loader = self.made(image_folder, View(plain), View(inverted, window="shared"))
+        for (first, second), _ in loader:
+            assert torch.equal(255 - first, second)
+
+    def test_beside_unlabelled_samples_and_after_a_resume(self, image_folder: Path) -> None:
+        """Then a view is made of some rows only, unless a random operator without an input has numbers for all."""
+        noisy = TrainTransform(16, extra=EVERYWHERE[:4])
+        stream = Unlabelled(image_folder, batch_size=3, views=[View(noisy), View(TrainTransform(8))])
+        given = {"handover": HandOver(unlabelled=stream)}
+        views = View(TrainTransform(16), policy=CutMix()), View(noisy), View(noisy, 24)
+
+        def run(loader: Any) -> list[Any]:
+            return [(*images, *record.unlabelled) for images, _, record in loader]
+
+        expected = run(self.made(image_folder, *views, **given))
+        assert [tuple(x.shape[::3]) for x in expected[0]] == [(4, 16), (4, 16), (4, 24), (3, 16), (3, 8)]
+        resumed = self.made(image_folder, *views, **given)
+        resumed.load_state_dict(stopped(self.made(image_folder, *views, **given), 2))
+        assert all_equal(run(resumed), expected[2:])
+
+    def test_functions_on_batches_are_refused(self, image_folder: Path) -> None:
+        with pytest.raises(ValueError, match="keep at place='batch' in a view"):
+            self.made(image_folder, View(TrainTransform(16, extra=[Extra(extras.keep, "batch")])))
+
+    def test_what_is_to_be_said_is_said_once(
+        self, image_folder: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        transform = TrainTransform(16, extra=[Extra(extras.fixed, "after_crop")])
+        self.made(image_folder, View(transform, count=2), View(transform, 24)).peek()
+        assert ["gives a seed" in record.message for record in caplog.records].count(True) == 1
 
 
 @pytest.fixture(scope="module")
