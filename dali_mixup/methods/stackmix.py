@@ -17,7 +17,8 @@ class StackMix(Method):
 
     Chen et al. 2020 (arXiv 2011.12618): "each input is presented as a concatenation of two images, and the label is the
     mean of the two one-hot labels". Here the concatenation is resized to the size of one image, so that a batch keeps
-    its shape and can have rows of other methods. Of an odd height the own image has the row of pixels in the middle,
+    its shape and can have rows of other methods; a network meets images of their full height only in rows left alone,
+    so give the policy `prob` < 1 or other methods. Of an odd height the own image has the row of pixels in the middle,
     and as much more of the label. Lines of pixels, such as sound, are put one after the other.
     """
 

@@ -99,6 +99,14 @@ def test_what_would_read_other_memory_is_refused_by_every_feed(case: str, compil
         feed.arrays(plan, feed.pixel_names)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_method_that_resizes_nothing_is_refused(compiled: bool) -> None:
+    feed = PlanFeed(MixPolicy([ResizeMix()]), (0.0,) * 3, (1.0,) * 3, H, W, compiled)
+    plan = replace(plan_of(ResizeMix()), insets=None)
+    with pytest.raises(ValueError, match=f"RESIZE, but no insets, first in row 0 of {ROWS}"):
+        feed.arrays(plan, feed.pixel_names)
+
+
 @pytest.mark.parametrize("method", [FMix(), FMix(max_soft=0.1), GMix()], ids=str)
 def test_masks_of_another_size_are_refused(method: Method) -> None:
     plan = plan_of(method)
