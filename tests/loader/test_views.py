@@ -20,6 +20,7 @@ from dali_mixup import (
     Neighbours,
     Output,
     TrainTransform,
+    Unlabelled,
     View,
 )
 from dali_mixup.augment import SizeSchedule
@@ -111,17 +112,24 @@ class TestDraws:
             halved = torch.nn.functional.avg_pool2d(images[0], 2)
             assert (halved - images[1]).abs().max() < 4  # grey levels of a gradient
 
-    def test_padded_windows_are_shared_too(self, gradients: Files) -> None:
-        transform = TrainTransform(32, crop="padded", padding=8)
+    @KERNELS
+    @pytest.mark.parametrize("crop", [{"crop": "padded", "padding": 8}, {"crop": "rkrc"}, {"crop": "rkrr"}])
+    def test_other_windows_are_shared_too(self, gradients: Files, crop: dict[str, Any], kernels: str) -> None:
+        transform = TrainTransform(32, vflip=0.5, **crop)
         views = [View(transform), View(transform, window="shared"), View(transform)]
-        for images, _ in loader(gradients, views):
+        for images, _ in loader(gradients, views, kernels):
             assert torch.equal(images[0], images[1]) and not torch.equal(images[0], images[2])
 
-    def test_augmentation_is_drawn_for_each_view(self, gradients: Files) -> None:
-        transform = TrainTransform(32, color_jitter=0.8)
-        views = [View(TrainTransform(32)), View(transform, window="shared", count=2)]
-        for images, _ in loader(gradients, views):
-            assert not torch.equal(images[1], images[2]) and not torch.equal(images[0], images[1])
+    @KERNELS
+    def test_a_part_of_the_rows_keeps_its_ratio_as_all_rows_do(self, gradients: Files, kernels: str) -> None:
+        """200 x 250 pixels become 32 x 40, so the centre goes from row 3 to 196 and from column 28 to 221."""
+        transform = TrainTransform(32, crop="rkrc", scale=(1, 1), ratio=(1, 1), hflip=0.0)
+        stream = Unlabelled(gradients, batch_size=3, views=[View(transform)])
+        made = loader(gradients, [View(transform)], kernels, handover=HandOver(unlabelled=stream))
+        for (images,), _, record in made:
+            for view in (images, record.unlabelled[0]):
+                corners_seen = torch.cat([view[:, :2, 0, 0], view[:, :2, -1, -1]], dim=1)
+                assert (corners_seen - torch.tensor([28.0, 3.0, 221.0, 196.0])).abs().max() <= 1
 
 
 class TestMixing:
