@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
 
 from dali_mixup._checks import concentration, integer
 from dali_mixup.augment.operations import Actions, Kernel
+from dali_mixup.augment.stage import Composition
 from dali_mixup.methods.mixup import dirichlet
 
 DEEPEST = 3  # operations of a chain of random depth, in the paper and every library
 
 
 @dataclass(frozen=True)
-class Chains(ABC):
+class Chains(Composition):
     """m x + (1 - m) sum_i w_i chain_i(x), w ~ Dirichlet(alpha, ..., alpha), m ~ Beta(alpha, alpha): AugMix (Hendrycks
     et al. 2020, arXiv:1912.02781, algorithm 1). A `Stage` whose layers are its chains' one after the other, the first
     of each on the image itself.
@@ -70,8 +71,13 @@ class Chains(ABC):
                 layers.append(actions)
         return layers
 
-    def weights(self, rng: np.random.RandomState, rows: int) -> np.ndarray:
-        """(1 + width, rows) float32: the weights of the image and of each chain's result, which sum to 1 in every
-        column."""
+    @property
+    def further(self) -> tuple[str, ...]:
+        """As of `Composition`: the weights of the image and of each chain's result."""
+        return tuple(f"weight{i}" for i in range(1 + self.width))
+
+    def draw_further(self, rng: np.random.RandomState, rows: int) -> list[np.ndarray]:
+        """As of `Composition`: (rows,) float32 each; they sum to 1."""
         m, w = dirichlet(rng, self.alpha, rows, 2), dirichlet(rng, self.alpha, rows, self.width)
-        return np.concatenate([m[:, :1], m[:, 1:] * w], axis=1).T.astype(np.float32, order="C")
+        weights = np.concatenate([m[:, :1], m[:, 1:] * w], axis=1)
+        return [np.ascontiguousarray(column, np.float32) for column in weights.T]

@@ -10,11 +10,10 @@ from typing import TypeVar
 import numpy as np
 
 from dali_mixup._seeding import Purpose, stream
-from dali_mixup.augment.chains import Chains
 from dali_mixup.augment.erasing import Cutout, RandomErasing
 from dali_mixup.augment.operations import PARAMETER, Kernel
 from dali_mixup.augment.sizes import MultiScale, SizeSchedule
-from dali_mixup.augment.stage import Stage
+from dali_mixup.augment.stage import Composition, Stage
 
 T = TypeVar("T")
 
@@ -55,7 +54,10 @@ class TransformDraws:
     @property
     def averages(self) -> bool:
         """True if images are averaged that were moved apart: a mask has no average."""
-        return any(isinstance(stage, Chains) and Kernel.AFFINE in stage.kernels for stage in self.stages)
+        return any(
+            isinstance(stage, Composition) and any(Kernel.AFFINE in layer for layer in stage.layers)
+            for stage in self.stages
+        )
 
     @property
     def rectangles(self) -> tuple[str, ...]:
@@ -66,7 +68,7 @@ class TransformDraws:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the arrays: "size" if it changes, "<layer>.<Actions field>", those of the weights of chains,
+        """Names of the arrays: "size" if it changes, "<layer>.<Actions field>", "further<layer>.<name>",
         "<rectangle>.<Rectangles field>"."""
         size = () if isinstance(self.size, tuple) else ("size",)
         actions = (name for stage, first in self.placed for name in names_of(stage, first))
@@ -87,7 +89,7 @@ class TransformDraws:
         for stage in self.stages:
             for one, layer in zip(stage.draw(rng, rows, height, width), stage.layers, strict=True):
                 made += [getattr(one, field) for field in parameters_of(layer)]
-            made += [*stage.weights(rng, rows)] if isinstance(stage, Chains) else []
+            made += [*stage.draw_further(rng, rows)] if isinstance(stage, Composition) else []
         drawers = [drawer for drawer in (self.cutout, self.random_erasing) if drawer is not None]
         rectangles = [one for drawer in drawers for one in drawer.draw(rng, rows, height, width)]
         for rectangle, name in zip(rectangles, self.rectangles, strict=True):
@@ -110,12 +112,12 @@ def parameters_of(kernels: frozenset[Kernel]) -> tuple[str, ...]:
 def names_of(stage: Stage, first: int) -> tuple[str, ...]:
     """The names of a stage's arrays; `first` is the number of its first layer."""
     actions = (f"{i}.{name}" for i, layer in enumerate(stage.layers, first) for name in parameters_of(layer))
-    return (*actions, *(weights_of(stage, first) if isinstance(stage, Chains) else ()))
+    return (*actions, *(further_of(stage, first).values() if isinstance(stage, Composition) else ()))
 
 
-def weights_of(chains: Chains, first: int) -> tuple[str, ...]:
-    """The names of the weights of the image and of each chain."""
-    return tuple(f"chains{first}.weight{i}" for i in range(1 + chains.width))
+def further_of(stage: Composition, first: int) -> dict[str, str]:
+    """The names of a stage's further arrays among all."""
+    return {name: f"further{first}.{name}" for name in stage.further}
 
 
 def of_prefix(prefix: str, named: Mapping[str, T]) -> dict[str, T]:

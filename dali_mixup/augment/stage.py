@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,6 +23,28 @@ class Stage(Protocol):
 
     def draw(self, rng: np.random.RandomState, rows: int, height: int, width: int) -> list[Actions]:
         """One action per layer and row, for images of this size."""
+
+
+class Composition(ABC):
+    """A stage whose layers do not just follow one another, with further arrays for what is made of their results."""
+
+    @property
+    @abstractmethod
+    def layers(self) -> tuple[frozenset[Kernel], ...]:
+        """As of `Stage`."""
+
+    @abstractmethod
+    def draw(self, rng: np.random.RandomState, rows: int, height: int, width: int) -> list[Actions]:
+        """As of `Stage`."""
+
+    @property
+    @abstractmethod
+    def further(self) -> tuple[str, ...]:
+        """The names of the further arrays."""
+
+    @abstractmethod
+    def draw_further(self, rng: np.random.RandomState, rows: int) -> Sequence[np.ndarray]:
+        """The further arrays, each with one entry per row."""
 
 
 @dataclass(frozen=True)

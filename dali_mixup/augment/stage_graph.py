@@ -1,16 +1,19 @@
-"""A stage of random operations as DALI operators: its layers one after the other, or its chains side by side."""
+"""A stage of random operations as DALI operators: its layers one after the other, or a `Composition`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
 from dali_mixup.augment.chains import Chains
-from dali_mixup.augment.draws import of_prefix, weights_of
+from dali_mixup.augment.draws import further_of
+from dali_mixup.augment.layers_graph import Layers
 from dali_mixup.augment.operations import TRUNCATE
-from dali_mixup.augment.operators import Canvas, apply
+from dali_mixup.augment.operators import Canvas
+from dali_mixup.augment.pixmix import PixMix
+from dali_mixup.augment.pixmix_graph import pixmixed
 from dali_mixup.augment.stage import Stage
 
 
@@ -21,28 +24,23 @@ def after_stage(
 
     Args:
         first: the number of the stage's first layer.
-        nodes: the arrays of `TransformDraws`, on the CPU.
+        nodes: the arrays of `TransformDraws`, and of the loader if the stage needs any, on the CPU.
     """
-    numbers = range(first, first + len(stage.layers))
-    if not isinstance(stage, Chains):
-        return _through(images, stage, numbers, first, nodes, canvas)
-    own, *others = (nodes[name] for name in weights_of(stage, first))
-    total = images * own
-    for i, weight in enumerate(others):
-        chain = numbers[i * stage.length : (i + 1) * stage.length]
-        total = total + _through(images, stage, chain, first, nodes, canvas) * weight
-    # Truncated, as torchvision and timm do.
-    return fn.cast(total - TRUNCATE, dtype=types.DALIDataType.UINT8)
+    layers = Layers(stage, first, canvas)
+    if isinstance(stage, Chains):
+        weights = [nodes[name] for name in further_of(stage, first).values()]
+        return _side_by_side(images, stage, weights, nodes, layers)
+    if isinstance(stage, PixMix):
+        return pixmixed(images, stage, nodes, further_of(stage, first), layers)
+    return layers.through(range(len(stage.layers)), images, nodes)
 
 
-def _through(
-    images: DataNode,
-    stage: Stage,
-    numbers: Sequence[int],
-    first: int,
-    nodes: Mapping[str, DataNode],
-    canvas: Canvas,
+def _side_by_side(
+    images: DataNode, stage: Chains, weights: list[DataNode], nodes: Mapping[str, DataNode], layers: Layers
 ) -> DataNode:
-    for number in numbers:
-        images = apply(images, stage.layers[number - first], of_prefix(f"{number}", nodes), canvas)
-    return images
+    """The average, truncated, as torchvision and timm do."""
+    total = images * weights[0]
+    for i, weight in enumerate(weights[1:]):
+        chain = range(i * stage.length, (i + 1) * stage.length)
+        total = total + layers.through(chain, images, nodes) * weight
+    return fn.cast(total - TRUNCATE, dtype=types.DALIDataType.UINT8)

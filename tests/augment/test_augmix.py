@@ -126,7 +126,8 @@ def test_torchvisions_is_the_word_and_timms_has_parts() -> None:
 
 @pytest.mark.parametrize(("width", "alpha"), [(1, 1.0), (3, 1.0), (4, 0.3)])
 def test_weights_are_dirichlet_and_beta(width: int, alpha: float) -> None:
-    weights = AugMix(width=width, alpha=alpha).weights(np.random.RandomState(0), ROWS).astype(float)
+    weights = AugMix(width=width, alpha=alpha).draw_further(np.random.RandomState(0), ROWS)
+    weights = np.array(weights, float)
     assert weights.shape == (1 + width, ROWS) and (weights >= 0).all()
     np.testing.assert_allclose(weights.sum(axis=0), 1, atol=2e-7)
     own, chains = weights[0], weights[1:]
@@ -170,8 +171,8 @@ class Pinned(Chains):
                 layers.append(actions)
         return layers
 
-    def weights(self, rng: Any, rows: int) -> np.ndarray:
-        return np.ascontiguousarray(np.stack(self.shares, axis=1), np.float32)
+    def draw_further(self, rng: Any, rows: int) -> list[np.ndarray]:
+        return [np.ascontiguousarray(each, np.float32) for each in np.stack(self.shares, axis=1)]
 
 
 def mixed(stage: Pinned, pixels: np.ndarray, fill: tuple[int, int, int]) -> np.ndarray:
@@ -179,7 +180,7 @@ def mixed(stage: Pinned, pixels: np.ndarray, fill: tuple[int, int, int]) -> np.n
     rows, (height, width) = len(stage.chains), pixels.shape[:2]
     actions = stage.draw(None, rows, height, width)
     arrays = [getattr(a, f) for a, k in zip(actions, stage.layers, strict=True) for f in parameters_of(k)]
-    arrays += [*stage.weights(None, rows)]
+    arrays += [*stage.draw_further(None, rows)]
     names = names_of(stage, 0)
     pipe = Pipeline(batch_size=rows, num_threads=2, device_id=None, enable_checkpointing=True)
 
@@ -261,7 +262,7 @@ def test_an_average_of_the_image_with_itself_is_the_image() -> None:
     """White included: the weights in float32 may sum to a little less than 1."""
     pixels = np.random.RandomState(0).randint(0, 256, (8, 16, 3)).astype(np.uint8)
     pixels[0], pixels[1] = 255, 0
-    weights = AugMix().weights(np.random.RandomState(5), 64)
+    weights = np.array(AugMix().draw_further(np.random.RandomState(5), 64))
     stage = Pinned(3, 1, chains=(([[], [], []]),) * 64, shares=tuple(weights.T))
     assert (mixed(stage, pixels, FILL) == pixels).all()
 

@@ -1,0 +1,182 @@
+"""PixMix: its laws and its arithmetic, as its authors' code has them. Error rate of each test of a law: 1e-4."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from nvidia.dali import Pipeline, fn, types
+from PIL import Image
+from scipy import stats
+
+from dali_mixup.augment.draws import further_of, names_of, parameters_of
+from dali_mixup.augment.layers_graph import Layers
+from dali_mixup.augment.levels_augmix import random_operations
+from dali_mixup.augment.operations import Actions, Kernel
+from dali_mixup.augment.operators import Canvas
+from dali_mixup.augment.pixmix import PICTURES, Mixing, PixMix, powers
+from dali_mixup.augment.stage_graph import after_stage
+from tests.augment.test_policies import ALPHA, HEIGHT, ROWS, WIDTH, assert_same_law, of_calls, summary
+
+N = 24
+LINEAR = types.DALIInterpType.INTERP_LINEAR
+
+
+def their_operation(rng: np.random.RandomState, severity: float) -> tuple[str, float]:
+    """One operation of the authors' `augmentations_all`, and the value that Pillow gets."""
+    level = rng.uniform(0.1, severity)
+    name = rng.choice([
+        *("AutoContrast", "Equalize", "Posterize", "Rotate", "Solarize", "ShearX", "ShearY"),
+        *("TranslateX", "TranslateY", "Color", "Contrast", "Brightness", "Sharpness"),
+    ])  # fmt: skip
+    sign = -1 if rng.uniform() > 0.5 else 1
+    values = {
+        "Posterize": 4 - int(level * 4 / 10),
+        "Rotate": sign * int(level * 30 / 10),
+        "Solarize": 256 - int(level * 256 / 10),
+        **dict.fromkeys(("ShearX", "ShearY"), sign * level * 0.3 / 10),
+        "TranslateX": sign * int(level * WIDTH / 3 / 10),
+        "TranslateY": sign * int(level * HEIGHT / 3 / 10),
+        **dict.fromkeys(("Color", "Contrast", "Brightness", "Sharpness"), level * 1.8 / 10 + 0.1),
+    }
+    return str(name), float(values.get(str(name), 0.0))
+
+
+@pytest.mark.parametrize("severity", [1.0, 3.0, 10.0])
+def test_operations_are_the_authors(severity: float) -> None:
+    rng = np.random.RandomState(1)
+    theirs = of_calls([[their_operation(rng, severity)] for _ in range(ROWS)])
+    actions = random_operations(np.random.RandomState(0), ROWS, HEIGHT, WIDTH, severity, all_ops=True)
+    values = {
+        Kernel(k).name: summary(actions, actions.kernel == k).round(2).tolist()
+        for k in np.unique(actions.kernel)
+    }
+    sequences = {(Kernel(k).name,): int((actions.kernel == k).sum()) for k in np.unique(actions.kernel)}
+    assert_same_law((values, Counter(sequences)), theirs)
+
+
+def test_without_all_ops_nothing_of_imagenet_c_is_drawn() -> None:
+    actions = random_operations(np.random.RandomState(0), 2000, 32, 32, 3.0, all_ops=False)
+    drawn = {Kernel(k) for k in np.unique(actions.kernel)}
+    assert drawn == PixMix(all_ops=False).layers[0]
+    assert not drawn & {Kernel.COLOUR, Kernel.CONTRAST, Kernel.BRIGHTNESS, Kernel.SHARPNESS}
+
+
+@pytest.mark.parametrize("beta", [1.0, 3.0, 4.0])
+def test_powers_are_the_authors(beta: float) -> None:
+    a, b = powers(np.random.RandomState(0), ROWS, beta)
+    within = a <= 1
+    assert stats.binomtest(int(within.sum()), ROWS, 0.5).pvalue > ALPHA
+    assert ((b >= 0) == within).all()
+    for drawn, law in (
+        (a[within], stats.beta(beta, 1)),
+        (b[within], stats.beta(1, beta)),
+        (a[~within] - 1, stats.beta(1, beta)),
+        (-b[~within], stats.beta(1, beta)),
+    ):
+        assert stats.kstest(drawn, law.cdf).pvalue > ALPHA
+    for rows in (within, ~within):
+        assert stats.spearmanr(a[rows], b[rows]).pvalue > ALPHA
+
+
+def test_rounds_are_the_authors() -> None:
+    stage = PixMix(k=3)
+    arrays = dict(zip(stage.further, stage.draw_further(np.random.RandomState(0), ROWS), strict=True))
+    mixings = np.stack([arrays[f"mixing{i}"] for i in range(3)])
+    rounds = (mixings != Mixing.NONE).sum(axis=0)
+    assert ((mixings == Mixing.NONE) == (np.arange(3)[:, None] >= rounds)).all()
+    assert stats.chisquare(np.bincount(rounds, minlength=4)).pvalue > ALPHA
+    for i in range(3):
+        added, pictures = (mixings[i] == Mixing.ADD)[rounds > i], arrays[f"picture{i}"]
+        assert stats.binomtest(int(added.sum()), len(added), 0.5).pvalue > ALPHA
+        assert stats.binomtest(int(pictures.sum()), ROWS, 0.5).pvalue > ALPHA
+    own = stage.draw(np.random.RandomState(1), ROWS, 32, 32)[0].kernel
+    assert stats.binomtest(int((own == Kernel.NONE).sum()), ROWS, 0.5).pvalue > ALPHA
+
+
+def run(
+    stage: PixMix, pixels: np.ndarray, arrays: dict[str, np.ndarray], layers_too: bool
+) -> list[np.ndarray]:
+    """The images after the stage, and after each of its layers alone."""
+    canvas = Canvas(pixels.shape[1:3], (0, 0, 0), LINEAR)
+    pipe = Pipeline(batch_size=len(pixels), num_threads=2, device_id=None, enable_checkpointing=True)
+    with pipe:
+        images, *made = fn.external_source(
+            source=lambda info: (pixels, *arrays.values()),
+            num_outputs=1 + len(arrays),
+            batch=True,
+            batch_info=True,
+        )
+        images, nodes = fn.reshape(images, layout="HWC"), dict(zip(arrays, made, strict=True))
+        layers = (
+            [Layers(stage, 0, canvas)(i, images, nodes) for i in range(1 + stage.k)] if layers_too else []
+        )
+        pipe.set_outputs(after_stage(images, stage, 0, nodes, canvas), *layers)
+    pipe.build()
+    return [out.as_array() for out in pipe.run()]
+
+
+def drawn(stage: PixMix, rows: int, side: int, pictures: int) -> dict[str, np.ndarray]:
+    """The arrays of `rows` images, the last of which are pictures."""
+    rng = np.random.RandomState(5)
+    actions: list[Actions] = stage.draw(rng, rows, side, side)
+    arrays = [getattr(a, f) for a, k in zip(actions, stage.layers, strict=True) for f in parameters_of(k)]
+    arrays += stage.draw_further(rng, rows)
+    own = rows - pictures
+    row = own + np.arange(rows, dtype=np.int32) % pictures
+    given = {PICTURES[0]: row, PICTURES[1]: np.arange(rows) < own}
+    return dict(zip(names_of(stage, 0), arrays, strict=True)) | given
+
+
+def test_pixels_are_those_of_the_formulas(photographs: dict[str, Image.Image]) -> None:
+    """The authors' `add` and `multiply` on [0, 1] in float64, on copies that the operations gave."""
+    side, pictures, stage = 64, 4, PixMix()
+    source = [np.asarray(each.resize((side, side))) for each in photographs.values()]
+    pixels = np.stack([source[i % 4] for i in range(N + pictures)])
+    pixels[0, :8] = 0
+    arrays = drawn(stage, len(pixels), side, pictures)
+    got, *copies = run(stage, pixels, arrays, layers_too=True)
+    further = further_of(stage, 0)
+    for i in range(N):
+        mixed = copies[0][i] / 255
+        for r in range(stage.k):
+            mixing, picture, a, b = (
+                arrays[further[f"{name}{r}"]][i] for name in ("mixing", "picture", "a", "b")
+            )
+            if mixing == Mixing.NONE:
+                break
+            other = (pixels[arrays[PICTURES[0]][i]] if picture else copies[1 + r][i]) / 255
+            if mixing == Mixing.ADD:
+                mixed = (a * (mixed * 2 - 1) + b * (other * 2 - 1) + 1) / 2
+            else:
+                mixed = (mixed * 2) ** float(a) * (other * 2).clip(1e-37) ** float(b) / 2
+            mixed = mixed.clip(0, 1)
+        assert np.abs(got[i] - 255 * mixed).max() <= 0.51, i
+    assert (got[N:] == pixels[N:]).all(), "pictures stay as they are"
+    assert (got[:N] != pixels[:N]).any()
+
+
+def test_images_of_no_round_stay_as_they_are() -> None:
+    pixels = np.random.RandomState(0).randint(0, 256, (6, 16, 16, 3)).astype(np.uint8)
+    stage = PixMix(k=1)
+    arrays = drawn(stage, 6, 16, 2)
+    arrays |= {
+        name: np.zeros_like(given) for name, given in arrays.items() if "kernel" in name or "mixing" in name
+    }
+    (got,) = run(stage, pixels, arrays, layers_too=False)
+    assert (got == pixels).all()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *({"k": 0}, {"k": True}, {"k": 1.5}, {"beta": 0}, {"beta": float("nan")}, {"severity": 0}),
+        *({"severity": 11}, {"severity": "3"}, {"all_ops": 1}),
+    ],
+    ids=str,
+)
+def test_other_values_are_refused(given: dict[str, Any]) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"PixMix: {next(iter(given))}="):
+        PixMix(**given)
