@@ -1,16 +1,18 @@
-"""AugMix (Hendrycks et al. 2020, arXiv:1912.02781) with the operations and strengths of timm and of torchvision. NumPy
-only."""
+"""AugMix (Hendrycks et al. 2020, arXiv:1912.02781) with the operations and strengths of timm, of torchvision and of its
+authors. NumPy only."""
 
 from __future__ import annotations
 
 import math
 import re
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from dali_mixup._checks import integer, number
+from dali_mixup._checks import boolean, integer, number
 from dali_mixup.augment.chains import Chains
+from dali_mixup.augment.levels_augmix import known_operations, random_operations
 from dali_mixup.augment.levels_timm import LEVELS, magnitudes, signs
 from dali_mixup.augment.levels_torchvision import Scale, ordinary, values
 from dali_mixup.augment.operations import Actions, Kernel, kernels_of
@@ -49,17 +51,43 @@ BINS = 10
 TORCHVISION = _torchvision()
 
 _NUMBER = r"\d+(?:\.\d+)?"
-SECTIONS = {
-    "m": ("m, a whole number: the magnitude", r"m(\d+)"),
+OF_CHAINS = {
     "w": ("w, a whole number >= 1: the number of chains", r"w(\d+)"),
     "d": ("d, a whole number >= 1: operations of a chain; without it 1 to 3", r"d(\d+)"),
     "a": ("a, a number > 0: alpha of the weights", rf"a({_NUMBER})"),
+}
+SECTIONS = OF_CHAINS | {
+    "m": ("m, a whole number: the magnitude", r"m(\d+)"),
     "b": ("b0 or b1, timm's two ways to the same sum", r"b([01])"),
     "mstd": (
         "mstd, a number: deviation of the magnitude; without it uniform from 0 to m",
         rf"mstd({_NUMBER})",
     ),
 }
+PAPER_SECTIONS = OF_CHAINS | {
+    "s": ("s, a number from 0.1 to 10: the severity", rf"s({_NUMBER})"),
+    "all": ("all: operations that overlap with ImageNet-C too", r"(all)"),
+}
+
+
+def _parts(text: str, sections: dict[str, tuple[str, str]]) -> dict[str, str]:
+    """The values of the parts of a string after its first word."""
+    found: dict[str, str] = {}
+    for part in text.split("-")[1:]:
+        hits = [(key, m[1]) for key, (_, form) in sections.items() if (m := re.fullmatch(form, part))]
+        if not hits:
+            known = "; ".join(help for help, _ in sections.values())
+            raise ValueError(f"auto_augment={text!r}: the part {part!r} is not understood; expected {known}")
+        key, value = hits[0]
+        if key in found:
+            raise ValueError(f"auto_augment={text!r}: {key} is given twice, the second time by {part!r}")
+        found[key] = value
+    return found
+
+
+def _chains(found: dict[str, str]) -> dict[str, Any]:
+    depth = int(found["d"]) if "d" in found else None
+    return {"width": int(found.get("w", 3)), "depth": depth, "alpha": float(found.get("a", 1))}
 
 
 @dataclass(frozen=True)
@@ -92,28 +120,8 @@ class AugMix(Chains):
         Raises:
             ValueError: naming the part that is not understood or comes twice.
         """
-        first, *parts = text.split("-")
-        if first != "augmix":
-            raise ValueError(f"auto_augment={text!r}: expected it to begin with 'augmix-', not {first!r}")
-        found: dict[str, str] = {}
-        for part in parts:
-            hits = [(key, m[1]) for key, (_, form) in SECTIONS.items() if (m := re.fullmatch(form, part))]
-            if not hits:
-                known = "; ".join(help for help, _ in SECTIONS.values())
-                raise ValueError(
-                    f"auto_augment={text!r}: the part {part!r} is not understood; expected {known}"
-                )
-            key, value = hits[0]
-            if key in found:
-                raise ValueError(f"auto_augment={text!r}: {key} is given twice, the second time by {part!r}")
-            found[key] = value
-        return cls(
-            width=int(found.get("w", 3)),
-            depth=int(found["d"]) if "d" in found else None,
-            alpha=float(found.get("a", 1)),
-            magnitude=int(found.get("m", 3)),
-            std=float(found.get("mstd", math.inf)),
-        )
+        found = _parts(text, SECTIONS)
+        return cls(**_chains(found), magnitude=int(found.get("m", 3)), std=float(found.get("mstd", math.inf)))
 
     @property
     def kernels(self) -> frozenset[Kernel]:
@@ -161,3 +169,44 @@ class TorchvisionAugMix(Chains):
             drawn = values(scale, bins, negative, height, width)
             actions.put(chosen == i, name, drawn, height, width)
         return actions
+
+
+@dataclass(frozen=True)
+class PaperAugMix(Chains):
+    """AugMix as its authors' code has it: 9 operations with equal odds, none of them like a corruption of ImageNet-C,
+    on which models may then be tested.
+
+    Attributes:
+        severity: 0.1 to 10: 3 for CIFAR, 1 for ImageNet.
+        all_ops: colours, contrast, brightness and sharpness too, as timm and torchvision have them.
+
+    Raises:
+        TypeError, ValueError: values outside the above.
+    """
+
+    severity: float = 3.0
+    all_ops: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number("PaperAugMix", "severity", self.severity, at_least=0.1, at_most=10)
+        boolean("PaperAugMix", "all_ops", self.all_ops)
+
+    @classmethod
+    def from_string(cls, text: str) -> PaperAugMix:
+        """From a string such as "augmix_paper-s3".
+
+        Raises:
+            ValueError: naming the part that is not understood or comes twice.
+        """
+        found = _parts(text, PAPER_SECTIONS)
+        return cls(**_chains(found), severity=float(found.get("s", 3)), all_ops="all" in found)
+
+    @property
+    def kernels(self) -> frozenset[Kernel]:
+        """As of `Chains`."""
+        return kernels_of(known_operations(self.all_ops))
+
+    def operations(self, rng: np.random.RandomState, rows: int, height: int, width: int) -> Actions:
+        """As of `Chains`."""
+        return random_operations(rng, rows, height, width, self.severity, self.all_ops)

@@ -40,6 +40,11 @@ OVERLAPPING = dict.fromkeys(("Color", "Contrast", "Brightness", "Sharpness"), _f
 """Operations that are like corruptions of ImageNet-C, on which the authors test."""
 
 
+def known_operations(all_ops: bool) -> dict[str, Strength]:
+    """The operations to choose from; with `all_ops` those that overlap with ImageNet-C too."""
+    return OPERATIONS | (OVERLAPPING if all_ops else {})
+
+
 def random_operations(
     rng: np.random.RandomState, rows: int, height: int, width: int, severity: float, all_ops: bool
 ) -> Actions:
@@ -47,9 +52,9 @@ def random_operations(
 
     Args:
         severity: n >= 0.1.
-        all_ops: take those that overlap with ImageNet-C too.
+        all_ops: as of `known_operations`.
     """
-    known = OPERATIONS | (OVERLAPPING if all_ops else {})
+    known = known_operations(all_ops)
     actions, chosen = Actions.none(rows), rng.randint(len(known), size=rows)
     level = rng.uniform(0.1, severity, rows) / 10
     sign = np.where(rng.random_sample(rows) > 0.5, -1.0, 1.0)

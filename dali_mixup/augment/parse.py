@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from dali_mixup._checks import did_you_mean
-from dali_mixup.augment.augmix import AugMix, TorchvisionAugMix
+from dali_mixup.augment.augmix import AugMix, PaperAugMix, TorchvisionAugMix
 from dali_mixup.augment.auto_augment import AutoAugment
 from dali_mixup.augment.policies import TIMM, TORCHVISION
 from dali_mixup.augment.rand_augment import RandAugment
@@ -41,6 +41,7 @@ AUGMENTATIONS: dict[str, tuple[Reader, tuple[int, int, int]]] = {
     "ta_wide": (_alone(TrivialAugmentWide), BLACK),
     "augmix": (_alone(TorchvisionAugMix), BLACK),
     "augmix-": (AugMix.from_string, TIMM_FILL),
+    "augmix_paper": (PaperAugMix.from_string, BLACK),
     **{name: (_alone(partial(TorchvisionAutoAugment, name)), BLACK) for name in TORCHVISION},
 }
 """By the first word of a string: what reads the string, and the colour of pixels from outside. A word that ends with a
@@ -56,7 +57,7 @@ def auto_augmentation(text: str) -> tuple[Stage, tuple[int, int, int]]:
         text: "rand-..." (timm's RandAugment), "original", "originalr", "v0", "v0r", "3a", all with an optional
             "-mstd0.5" (timm's AutoAugment); "ra" (torchvision's RandAugment), "ta_wide" (its TrivialAugmentWide),
             "imagenet", "cifar10", "svhn" (its AutoAugment), "augmix" (its AugMix); "augmix-m3" and longer (timm's
-            AugMix).
+            AugMix); "augmix_paper", also with parts (its authors').
 
     Raises:
         TypeError: not a string.

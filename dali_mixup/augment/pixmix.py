@@ -9,7 +9,7 @@ from enum import IntEnum
 import numpy as np
 
 from dali_mixup._checks import boolean, concentration, integer, number
-from dali_mixup.augment.levels_augmix import OPERATIONS, OVERLAPPING, random_operations
+from dali_mixup.augment.levels_augmix import known_operations, random_operations
 from dali_mixup.augment.operations import Actions, Kernel, kernels_of
 from dali_mixup.augment.stage import Composition
 
@@ -65,7 +65,7 @@ class PixMix(Composition):
     @property
     def layers(self) -> tuple[frozenset[Kernel], ...]:
         """The image's own operation, and that of each round."""
-        return (kernels_of(OPERATIONS | (OVERLAPPING if self.all_ops else {})),) * (1 + self.k)
+        return (kernels_of(known_operations(self.all_ops)),) * (1 + self.k)
 
     def draw(self, rng: np.random.RandomState, rows: int, height: int, width: int) -> list[Actions]:
         """As of `Stage`; a round's operation is that of its copy of the image."""

@@ -24,7 +24,7 @@ from torchvision.transforms import autoaugment
 
 from dali_mixup import train_loader
 from dali_mixup.augment import TrainTransform
-from dali_mixup.augment.augmix import AugMix, TorchvisionAugMix
+from dali_mixup.augment.augmix import AugMix, PaperAugMix, TorchvisionAugMix
 from dali_mixup.augment.chains import Chains
 from dali_mixup.augment.draws import names_of, parameters_of
 from dali_mixup.augment.operations import Actions, Kernel
@@ -122,6 +122,18 @@ def test_torchvisions_is_the_word_and_timms_has_parts() -> None:
     theirs = timms(text)
     assert (theirs.width, theirs.depth, theirs.alpha, theirs.blended) == (4, 2, 0.5, False)
     assert (theirs.ops[0].magnitude, theirs.ops[0].magnitude_std) == (5, 0.7)
+
+
+def test_the_papers_leaves_out_what_imagenet_c_tests() -> None:
+    """Its operations are compared with the authors' in test_pixmix.py."""
+    assert auto_augmentation("augmix_paper") == (PaperAugMix(severity=3), (0, 0, 0))
+    assert auto_augmentation("augmix_paper-s1-w2-d4-a2-all")[0] == PaperAugMix(
+        2, 4, 2.0, severity=1, all_ops=True
+    )
+    corrupting = {Kernel.COLOUR, Kernel.CONTRAST, Kernel.BRIGHTNESS, Kernel.SHARPNESS}
+    assert not PaperAugMix().kernels & corrupting
+    drawn = PaperAugMix(all_ops=True).draw(np.random.RandomState(0), 2000, HEIGHT, WIDTH)
+    assert corrupting < {Kernel(k) for k in drawn[0].kernel} == PaperAugMix(all_ops=True).kernels
 
 
 @pytest.mark.parametrize(("width", "alpha"), [(1, 1.0), (3, 1.0), (4, 0.3)])
@@ -310,6 +322,9 @@ def test_masks_are_refused(text: str, tmp_path: Path) -> None:
         ("augmix-a0", "alpha=0.0"),
         ("augmix-m3.5", "'m3.5'"),
         ("augmix-b2", "'b2'"),
+        ("augmix_paper-m3", "'m3'"),
+        ("augmix_paper-s0", "severity=0.0"),
+        ("augmix_paper-all-all", "all is given twice"),
         ("augmixx", "did you mean 'augmix'"),
     ],
 )

@@ -41,6 +41,7 @@ STRINGS = (
     "ta_wide",
     "augmix",
     "augmix-m5-w2-d2",
+    "augmix_paper",
 )
 OPTIONS: list[dict[str, Any]] = [
     {"color_jitter": (0.4, 0.4, 0.4, 0.1)},
