@@ -18,6 +18,10 @@ class BatchDraws(Protocol):
     def names(self) -> tuple[str, ...]:
         """Names of the arrays."""
 
+    @property
+    def pictures(self) -> bool:
+        """True if the images of the batch are mixed with those of the unlabelled samples."""
+
     def arrays(self, rows: int, seed: int, rank: int, epoch: int, step: int) -> tuple[np.ndarray, ...]:
         """The arrays of `names` for one batch, each with one entry per row."""
 

@@ -39,9 +39,10 @@ def form_of_maps(
             follow, or a form that cannot hold the mixed maps.
     """
     if transform.draws.averages:
+        stage = f"auto_augment={transform.auto_augment!r}" if transform.pixmix is None else "pixmix"
         raise ValueError(
-            f"{owner}: auto_augment={transform.auto_augment!r} averages an image with moved copies of it, and the "
-            "class ids of its mask have no average; with masks, use another auto_augment, such as 'ta_wide'"
+            f"{owner}: {stage} averages an image with moved copies of it, and the class ids of its mask have no "
+            "average; with masks, use another augmentation, such as auto_augment='ta_wide'"
         )
     refuse_moving_extras(owner, transform.extra, masks=True)
     by_label = policy is not None and (policy.needs_ids or policy.rule.by_value)

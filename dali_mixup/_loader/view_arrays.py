@@ -10,6 +10,7 @@ import numpy as np
 from dali_mixup._decide.scatter import extended
 from dali_mixup._graph.feed import PlanFeed
 from dali_mixup._graph.views import HERE
+from dali_mixup.augment.pixmix import PICTURES
 
 if TYPE_CHECKING:
     from dali_mixup._loader.batches import Batch
@@ -21,8 +22,9 @@ def names_of_view(spec: LoaderSpec, number: int) -> tuple[str, ...]:
     view, feed = spec.pipeline.views[number], spec.feeds[number]
     plan = () if feed is None else feed.pixel_names
     draws = () if view.draws is None else view.draws.names
+    pictures = PICTURES if view.draws is not None and view.draws.pictures else ()
     windows = view.transform.window_names if _given_windows(spec, number) else ()
-    return (*plan, *draws, *windows, *((HERE,) if view.of_part else ()))
+    return (*plan, *draws, *pictures, *windows, *((HERE,) if view.of_part else ()))
 
 
 def arrays_of_view(spec: LoaderSpec, number: int, batch: Batch, rank: int, rows: int) -> tuple[Any, ...]:
@@ -35,6 +37,7 @@ def arrays_of_view(spec: LoaderSpec, number: int, batch: Batch, rank: int, rows:
         made += feed.arrays(extended(plan, rows), feed.pixel_names)
     if view.draws is not None:
         made += view.draws.arrays(rows, spec.seed_of(number), rank, batch.epoch, batch.step)
+        made += _pictures(spec, rows) if view.draws.pictures else ()
     if _given_windows(spec, number):
         fed = batch.maps[number].windows.fed
         made += tuple(fed[name] for name in view.transform.window_names)
@@ -61,6 +64,13 @@ def _given_windows(spec: LoaderSpec, number: int) -> bool:
         and number < len(spec.policies)
         and spec.pipeline.views[number].window == number
     )
+
+
+def _pictures(spec: LoaderSpec, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """The arrays `PICTURES`: the unlabelled samples, the last rows, are the pictures of the others in turn."""
+    count = spec.companions.unlabelled_rows
+    own, every = rows - count, np.arange(rows, dtype=np.int32)
+    return own + every % count, every < own
 
 
 def _here(spec: LoaderSpec, number: int, n: int, rows: int) -> np.ndarray:

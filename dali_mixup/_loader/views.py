@@ -49,9 +49,10 @@ class _Kind:
 
     @property
     def can_be_of_part(self) -> bool:
-        """True if it can be made of some rows alone. Plans name rows of the whole batch, and constants and random
-        operators of a user's functions have all of its rows."""
-        return self.policy is None and all(extra.place == "batch" for extra in self.transform.extra)
+        """True if it can be made of some rows alone. Plans and PixMix name rows of the whole batch, and constants and
+        random operators of a user's functions have all of its rows."""
+        of_all = self.policy is not None or self.transform.draws.pictures
+        return not of_all and all(extra.place == "batch" for extra in self.transform.extra)
 
 
 def policies_of(owner: str, views: Any, policy: MixPolicy | None) -> tuple[MixPolicy | None, ...]:
@@ -108,6 +109,7 @@ def resolved(
     alone = [kind for kind, is_same in zip(other, same, strict=True) if not is_same]
     _refuse_extras_of_batches(owner, [*(own if several else []), *alone])
     numbers = _numbers(len(own), same)
+    _refuse_other_pictures(owner, own, alone, numbers)
     specs = []
     for k, kind in enumerate(own):
         of_some = beside or (stream is not None and k not in numbers)
@@ -160,6 +162,23 @@ def _refuse_other_pool(owner: str, own: Sequence[_Kind], same: Sequence[bool]) -
         raise ValueError(
             f"{owner}: partners=Pool(...) mixes labelled and unlabelled samples, so the first view of both is the "
             "same; leave views= out of the Unlabelled, or give it a first View of the loader's transform"
+        )
+
+
+def _refuse_other_pictures(
+    owner: str, labelled: Sequence[_Kind], unlabelled: Sequence[_Kind], numbers: Sequence[int]
+) -> None:
+    """Raise ValueError if images would be mixed with pictures that are not there, or that are made in another way.
+
+    Args:
+        unlabelled: the views that only unlabelled samples have.
+        numbers: those of the views of unlabelled samples.
+    """
+    lacking = any(kind.transform.draws.pictures and k not in numbers for k, kind in enumerate(labelled))
+    if lacking or any(kind.transform.draws.pictures for kind in unlabelled):
+        raise ValueError(
+            f"{owner}: pixmix mixes images with pictures that are made by the same view; give "
+            "handover=HandOver(unlabelled=Unlabelled(pictures)), with the loader's own views= if that is not the first"
         )
 
 

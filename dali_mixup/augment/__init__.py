@@ -9,6 +9,7 @@ from dali_mixup.augment.erasing import Cutout, RandomErasing
 from dali_mixup.augment.extra import Extra
 from dali_mixup.augment.operations import Actions, kernels_of
 from dali_mixup.augment.photometric import PhotometricDistort
+from dali_mixup.augment.pixmix import PixMix
 from dali_mixup.augment.sizes import MultiScale, SizeSchedule
 from dali_mixup.augment.stage import Chance, Stage
 from dali_mixup.augment.train import TrainTransform
@@ -22,6 +23,7 @@ __all__ = [
     "Extra",
     "MultiScale",
     "PhotometricDistort",
+    "PixMix",
     "RandomErasing",
     "SizeSchedule",
     "Stage",

@@ -12,6 +12,7 @@ import numpy as np
 from dali_mixup._seeding import Purpose, stream
 from dali_mixup.augment.erasing import Cutout, RandomErasing
 from dali_mixup.augment.operations import PARAMETER, Kernel
+from dali_mixup.augment.pixmix import PixMix
 from dali_mixup.augment.sizes import MultiScale, SizeSchedule
 from dali_mixup.augment.stage import Composition, Stage
 
@@ -58,6 +59,11 @@ class TransformDraws:
             isinstance(stage, Composition) and any(Kernel.AFFINE in layer for layer in stage.layers)
             for stage in self.stages
         )
+
+    @property
+    def pictures(self) -> bool:
+        """True if images are mixed with pictures: the graph then reads the arrays `pixmix.PICTURES` too."""
+        return any(isinstance(stage, PixMix) for stage in self.stages)
 
     @property
     def rectangles(self) -> tuple[str, ...]:

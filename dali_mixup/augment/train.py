@@ -19,6 +19,7 @@ from dali_mixup.augment.maps import cut_out, moved
 from dali_mixup.augment.operations import MOST_SIGMA
 from dali_mixup.augment.parse import auto_augmentation
 from dali_mixup.augment.photometric import PhotometricDistort
+from dali_mixup.augment.pixmix import PixMix
 from dali_mixup.augment.sizes import ImageSize, MultiScale, SizeSchedule, checked_size, size_of
 from dali_mixup.augment.stage import Chance, Stage, check_stages
 from dali_mixup.augment.windows import Windows, training_windows
@@ -35,7 +36,7 @@ class TrainTransform:
     """torchvision's RandomResizedCrop and RandomHorizontalFlip, with its laws and defaults, and further options.
 
     The order is that of the fields: crop, flips, auto_augment, color_jitter, photometric_distort, grayscale, solarize,
-    gaussian_blur, lighting, jpeg, cutout, random_erasing before mixing; then mixing and normalising; then
+    gaussian_blur, lighting, jpeg, pixmix, cutout, random_erasing before mixing; then mixing and normalising; then
     random_erasing after mixing.
     An option that is off adds no operator.
 
@@ -65,6 +66,7 @@ class TrainTransform:
         lighting: deviation of AlexNet's PCA noise, >= 0; 0.1 in the papers.
         jpeg: in [0, 1], the probability that an image is compressed to a JPEG and decoded.
         jpeg_quality: (low, high), 1 <= low <= high <= 100, whole numbers, each equally likely.
+        pixmix: a `PixMix`, whose pictures are the loader's `HandOver(unlabelled=...)`; None: none.
         cutout, random_erasing: a `Cutout`, a `RandomErasing`; None: none.
         extra: functions of your own, a list of `Extra`; of one place in their order.
 
@@ -93,6 +95,7 @@ class TrainTransform:
     lighting: float = 0.0
     jpeg: float = 0.0
     jpeg_quality: tuple[int, int] = (5, 50)
+    pixmix: PixMix | None = None
     cutout: Cutout | None = None
     random_erasing: RandomErasing | None = None
     extra: Sequence[Extra] = field(default=(), metadata=ONLY_IN_PYTHON)
@@ -114,6 +117,7 @@ class TrainTransform:
         object.__setattr__(self, "jpeg_quality", _quality(owner, self.jpeg_quality))
         for name, kind in (
             ("photometric_distort", PhotometricDistort),
+            ("pixmix", PixMix),
             ("cutout", Cutout),
             ("random_erasing", RandomErasing),
         ):
@@ -158,6 +162,7 @@ class TrainTransform:
             Chance("GaussianBlur", self.gaussian_blur, *self.blur_sigma),
             Lighting(self.lighting),
             Chance("JPEG", self.jpeg, self.jpeg_quality[0], self.jpeg_quality[1] + 1),
+            *(() if self.pixmix is None else (self.pixmix,)),
         )
 
     @cached_property

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from nvidia.dali import Pipeline, fn, types
 from PIL import Image
 from scipy import stats
 
+from dali_mixup import HandOver, Output, TrainTransform, Unlabelled, View, train_loader
 from dali_mixup.augment.draws import further_of, names_of, parameters_of
 from dali_mixup.augment.layers_graph import Layers
 from dali_mixup.augment.levels_augmix import random_operations
@@ -180,3 +183,85 @@ def test_images_of_no_round_stay_as_they_are() -> None:
 def test_other_values_are_refused(given: dict[str, Any]) -> None:
     with pytest.raises((TypeError, ValueError), match=f"PixMix: {next(iter(given))}="):
         PixMix(**given)
+
+
+def pictures_beside(folder: Path, **options: Any) -> Any:
+    """A loader of grey images, beside it white pictures."""
+    for name, shade in (("image", 90), ("picture", 255)):
+        for i in range(6):
+            Image.new("RGB", (40, 40), (shade,) * 3).save(folder / f"{name}{i}.png")
+    data = [(folder / f"image{i}.png", i % 2) for i in range(6)]
+    pictures = [(folder / f"picture{i}.png", 0) for i in range(6)]
+    given = {"handover": HandOver(unlabelled=Unlabelled(pictures)), "seed": 2} | options
+    return train_loader(data, batch_size=3, device="cpu", output=Output(0.0, 1.0), **given)
+
+
+def test_a_loader_mixes_in_the_pictures_of_the_unlabelled_stream(tmp_path: Path) -> None:
+    """With one round and no operation that changes a grey image but for its shade, what is mixed in is a picture or a
+    copy; the pictures themselves come as they are, and the labels are the images' own."""
+    transform = TrainTransform(32, pixmix=PixMix(k=1, severity=0.1, all_ops=False))
+    with pictures_beside(tmp_path, transform=transform) as loader:
+        batches = [batch for _ in range(4) for batch in loader]
+    images = torch.cat([batch[0] for batch in batches])
+    assert all((batch[2].unlabelled[0] == 255).all() for batch in batches)
+    assert {label for batch in batches for label in batch[1].tolist()} == {0, 1}
+    assert images.dtype == torch.float32 and images.shape == (24, 3, 32, 32)
+    brighter = (images.amax((1, 2, 3)) > 100).float().mean()
+    assert 0 < brighter < 1
+
+
+def test_a_loader_with_pixmix_resumes(tmp_path: Path) -> None:
+    options = {"transform": TrainTransform(16, pixmix=PixMix(k=2))}
+    with pictures_beside(tmp_path, **options) as whole:
+        images = [batch[0] for _ in range(2) for batch in whole]
+    with pictures_beside(tmp_path, **options) as begun:
+        next(iter(begun))
+        state = begun.state_dict()
+    with pictures_beside(tmp_path, **options) as resumed:
+        resumed.load_state_dict(state)
+        rest = [batch[0] for _ in range(2) for batch in resumed]
+    assert all(torch.equal(a, b) for a, b in zip(rest, images[1:], strict=True))
+
+
+def test_views_of_one_crop_are_mixed_apart(tmp_path: Path) -> None:
+    plain, mixed = TrainTransform(16), TrainTransform(16, pixmix=PixMix())
+    views = [View(plain), View(mixed, window="shared", count=2)]
+    for path in (Path(tmp_path / "a"), Path(tmp_path / "b")):
+        path.mkdir()
+    with pytest.raises(ValueError, match="pixmix mixes images with pictures"):
+        pictures_beside(tmp_path / "a", views=views)
+    pictures = [tmp_path / "a" / f"picture{i}.png" for i in range(6)]
+    handover = HandOver(unlabelled=Unlabelled([(path, 0) for path in pictures], views=views))
+    with pictures_beside(tmp_path / "b", views=views, handover=handover) as loader:
+        (clean, first, second), _, _ = next(iter(loader))
+    assert (clean == 90).all() and not torch.equal(first, second)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"handover": None},
+        {"handover": HandOver()},
+        {"views": [View(TrainTransform(16)), View(TrainTransform(16, pixmix=PixMix()))]},
+    ],
+    ids=["pairs", "record", "second view"],
+)
+def test_pixmix_without_pictures_is_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"pixmix mixes images with pictures.*Unlabelled\(pictures\)"):
+        pictures_beside(tmp_path, **{"transform": TrainTransform(16, pixmix=PixMix())} | options)
+
+
+def test_masks_are_refused(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        Image.new("RGB", (32, 32)).save(tmp_path / name)
+    Image.new("L", (32, 32)).save(tmp_path / "m.png")
+    pairs = [(tmp_path / name, tmp_path / "m.png") for name in ("a.jpg", "b.jpg")]
+    handover = HandOver(unlabelled=Unlabelled([(tmp_path / "a.jpg", 0)]))
+    with pytest.raises(ValueError, match=r"pixmix averages.*mask"):
+        train_loader(
+            pairs,
+            batch_size=2,
+            transform=TrainTransform(16, pixmix=PixMix()),
+            device="cpu",
+            handover=handover,
+        )
