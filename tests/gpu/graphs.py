@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from nvidia.dali import Pipeline, fn
 
-from dali_mixup import Extra, HandOver, MixPolicy, Runtime, train_loader, val_loader
+from dali_mixup import Extra, HandOver, MixPolicy, Runtime, Unlabelled, train_loader, val_loader
 from dali_mixup._graph.decode import Backend
 from dali_mixup._graph.windows import windows_pipeline
 from dali_mixup._loader.cursor import Cursor
 from dali_mixup._loader.loader import MixLoader
 from dali_mixup._loader.run import PipelineRun
-from dali_mixup.augment import Cutout, PhotometricDistort, RandomErasing, SizeSchedule, TrainTransform
+from dali_mixup.augment import Cutout, PhotometricDistort, PixMix, RandomErasing, SizeSchedule, TrainTransform
 from dali_mixup.fn import mix
 from dali_mixup.methods import REGISTRY, CutMix, MixUp, ResizeMix
 from tests.extras import invert, jitter, speckle
@@ -122,6 +122,8 @@ def of_loaders() -> Iterator[Pipeline]:
         yield of_loader(trained(transform=TrainTransform(**options)))
     for transform in WITH_FUNCTIONS:
         yield of_loader(trained(transform=transform, policy=MixUp()))
+    stream = HandOver(unlabelled=Unlabelled(DATA))
+    yield of_loader(trained(transform=TrainTransform(pixmix=PixMix()), handover=stream))
     for crop in ("resized", "padded", "rkrr"):
         loader = trained(PAIRS, transform=TrainTransform(32, crop=crop), policy=CutMix())  # type: ignore[arg-type]
         yield from (of_loader(loader, roi) for roi in (True, False))

@@ -15,6 +15,7 @@ from dali_mixup._graph.windows import whole_pipeline, windows_pipeline
 from dali_mixup._loader.loader import MixLoader
 from dali_mixup.augment import (
     MultiScale,
+    PixMix,
     RandomErasing,
     TrainTransform,
     ValTransform,
@@ -90,6 +91,13 @@ def test_views(policy: MixPolicy | None) -> None:
     for dtype, channels_last in OUTPUTS:
         made = trained(views=views, handover=HandOver(unlabelled=stream))
         assert loader_problems(made, dtype=dtype, channels_last=channels_last) == []
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_pixmix(size: Any) -> None:
+    transform, handover = TrainTransform(size, pixmix=PixMix()), HandOver(unlabelled=Unlabelled(DATA))
+    for policy in (None, MixPolicy([CutMix()])):
+        assert loader_problems(trained(transform=transform, policy=policy, handover=handover)) == []
 
 
 @pytest.mark.parametrize("name", recipe_names())
