@@ -38,7 +38,7 @@ class Extra:
 
     Args:
         function: has a name, so is no lambda.
-        place: "after_decode", the decoded window, or the whole image where no window is decoded, before it is resized;
+        place: "after_decode", the window of crop="resized" before it is resized, else the whole image;
             "after_crop", resized and flipped; "before_mix", after all augmentation; "after_mix", at the end of the
             graph; "batch", the finished batch.
         moves_pixels: False promises that every pixel stays where it is. Images with masks take no other function before

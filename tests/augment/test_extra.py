@@ -50,7 +50,7 @@ def images_of(loader: Any) -> torch.Tensor:
 
 @pytest.mark.parametrize("kernels", ["numba", "dali"])
 @pytest.mark.parametrize("roi", [True, False])
-@pytest.mark.parametrize("crop", ["resized", "padded"])
+@pytest.mark.parametrize("crop", ["resized", "padded", "rkrr"])
 @pytest.mark.parametrize("place", ["after_decode", "after_crop", "before_mix"])
 def test_it_acts_at_its_place(image_folder: Path, place: Any, crop: Any, roi: bool, kernels: Any) -> None:
     """Inverting does the same at each of them, but to the black border of a padded crop, which comes after decoding."""
