@@ -17,6 +17,7 @@ CLASSES = {
     "kway": "KWay",
     "ablation": "Ablation",
     "multimix": "MultiMixEffects",
+    "long_tail": "LongTail",
 }
 """Name, also of the module beside this one, -> class."""
 

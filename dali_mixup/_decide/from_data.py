@@ -25,16 +25,16 @@ class FromData(PartnerRule):
     def beyond_batch(self) -> bool:
         return True
 
+    def check(self, owner: str, samples: int, vectors: np.ndarray | None) -> None:
+        """Raise ValueError unless the rule fits the data; arguments as in `sampler`."""
+
     @abstractmethod
-    def sampler(self, owner: str, labels: np.ndarray, vectors: np.ndarray | None) -> Sampler:
+    def sampler(self, labels: np.ndarray, vectors: np.ndarray | None) -> Sampler:
         """The law of the partners of given samples.
 
         Args:
             labels: (samples,) class ids to train on.
             vectors: (samples, C) targets instead of class ids, or None.
-
-        Raises:
-            ValueError: data that the rule does not fit.
         """
 
     def _column(self, rng: Any, rows: int, j: int, labels: Any, others: Any) -> np.ndarray:
@@ -67,13 +67,14 @@ class Neighbours(FromData):
     def __repr__(self) -> str:
         return short(self)
 
-    def sampler(self, owner: str, labels: np.ndarray, vectors: np.ndarray | None) -> Sampler:
-        samples = len(labels)
+    def check(self, owner: str, samples: int, vectors: np.ndarray | None) -> None:
         if len(self.table) != samples or self.table.max() >= samples:
             raise ValueError(
                 f"{owner}: partners={self!r} has samples up to {self.table.max()}; expected ({samples}, m) indices "
                 f"in [0, {samples}), one line for each of the data's samples"
             )
+
+    def sampler(self, labels: np.ndarray, vectors: np.ndarray | None) -> Sampler:
         return self._drawn
 
     def _drawn(self, rng: np.random.RandomState, indices: np.ndarray, count: int) -> np.ndarray:
@@ -109,7 +110,7 @@ class Balanced(FromData):
         exponent = number("Balanced", "exponent", self.exponent, at_least=0, at_most=100)
         object.__setattr__(self, "exponent", exponent)
 
-    def sampler(self, owner: str, labels: np.ndarray, vectors: np.ndarray | None) -> Sampler:
+    def sampler(self, labels: np.ndarray, vectors: np.ndarray | None) -> Sampler:
         return _ByClass(labels, self.exponent)
 
 

@@ -51,12 +51,15 @@ class LabelDistance(FromData):
     def beyond_batch(self) -> bool:
         return self.within == "data"
 
-    def sampler(self, owner: str, labels: np.ndarray, vectors: np.ndarray | None) -> Sampler:
+    def check(self, owner: str, samples: int, vectors: np.ndarray | None) -> None:
         if vectors is None:
             raise ValueError(
                 f"{owner}: partners={self!r} measures distances between labels that are numbers; give "
                 "labels=LabelVectors(array), one line per sample"
             )
+
+    def sampler(self, labels: np.ndarray, vectors: np.ndarray | None) -> Sampler:
+        assert vectors is not None  # or `check` has refused them
         return ByDistance(vectors, self.bandwidth)
 
     def _column(self, rng: Any, rows: int, j: int, labels: Any, others: Any) -> np.ndarray:

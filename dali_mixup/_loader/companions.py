@@ -134,9 +134,11 @@ def companions_of(
             data in files and the other in archives.
     """
     mixing = [policy for policy in policies if policy is not None]
-    laws = [(p, p.rule.sampler(owner, labels, vectors)) for p in mixing if isinstance(p.rule, FromData)]
-    read = [(policy, law) for policy, law in laws if policy.rule.beyond_batch]
-    if any(policy.rule != read[0][0].rule for policy, _ in read):
+    chosen = [(policy.rule, policy.columns - 1) for policy in mixing if isinstance(policy.rule, FromData)]
+    for rule, _ in chosen:
+        rule.check(owner, len(source), vectors)
+    read = [(rule, columns) for rule, columns in chosen if rule.beyond_batch]
+    if any(rule != read[0][0] for rule, _ in read):
         raise ValueError(
             f"{owner}: views with two rules of partners from the data; give the same rule to both, or to one alone"
         )
@@ -151,8 +153,8 @@ def companions_of(
         unlabelled_rows=0 if stream is None else stream.batch_size or batch_size,
         unlabelled_bad=None if unlabelled is None else bad(unlabelled),
         pooled=any(isinstance(policy.rule, Pool) for policy in mixing),
-        neighbours=read[0][1] if read else None,
-        neighbour_columns=max((policy.columns - 1 for policy, _ in read), default=0),
+        neighbours=read[0][0].sampler(labels, vectors) if read else None,
+        neighbour_columns=max((columns for _, columns in read), default=0),
     )
 
 

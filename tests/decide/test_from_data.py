@@ -20,7 +20,7 @@ LABELS = np.repeat([0, 1, 3, 4], [50, 30, 8, 2])[np.random.RandomState(0).permut
 
 def drawn(rule: FromData, vectors: Any = None, sample: int = 0, draws: int = DRAWS) -> np.ndarray:
     """Partners of one sample, drawn again and again."""
-    sampler = rule.sampler("test", LABELS, vectors)
+    sampler = rule.sampler(LABELS, vectors)
     return sampler(np.random.RandomState(1), np.full(draws, sample), 1)[:, 0]
 
 
@@ -47,7 +47,7 @@ class TestBalanced:
         assert set(LABELS[drawn(Balanced(100))]) == {4}
 
     def test_one_sample_is_its_own_partner(self) -> None:
-        sampler = Balanced().sampler("test", np.array([7]), None)
+        sampler = Balanced().sampler(np.array([7]), None)
         assert sampler(np.random.RandomState(0), np.array([0, 0]), 3).tolist() == [[0] * 3] * 2
 
     def test_the_name_stands_for_the_default_only(self) -> None:
@@ -81,7 +81,7 @@ class TestLabelDistance:
 
     def test_rows_and_columns_are_drawn_independently_block_by_block(self, monkeypatch: Any) -> None:
         vectors = np.random.RandomState(2).randn(90, 2)
-        sampler = LabelDistance(0.5).sampler("test", LABELS, vectors)
+        sampler = LabelDistance(0.5).sampler(LABELS, vectors)
         whole = sampler(np.random.RandomState(3), np.arange(90), 2)
         monkeypatch.setattr("dali_mixup._decide.label_distance.BLOCK", 200)
         assert np.array_equal(whole, sampler(np.random.RandomState(3), np.arange(90), 2))

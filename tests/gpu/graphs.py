@@ -116,6 +116,7 @@ def of_loaders() -> Iterator[Pipeline]:
     for granularity in ("batch", "sample"):
         loader = trained(policy=MixPolicy(EVERY, granularity=granularity), handover=HandOver(clean=True))
         yield from (of_loader(loader, roi) for roi in (True, False))
+    yield of_loader(trained(policy=MixPolicy(EVERY, partners="balanced")))
     for text in STRINGS:
         yield of_loader(trained(transform=TrainTransform(auto_augment=text)))
     for options in OPTIONS:

@@ -16,6 +16,8 @@ from dali_mixup import (
     CutMix,
     Extra,
     HandOver,
+    LabelDistance,
+    LabelVectors,
     MixLoader,
     MixPolicy,
     MixUp,
@@ -151,6 +153,23 @@ def test_what_comes_with_a_batch(image_folder: Path, device: str) -> None:
             assert_alike(mine, other, device)
         alone = (record.method < 0).to(images.device)
         assert torch.equal(images[alone], record.clean[alone])
+
+
+@pytest.mark.parametrize(
+    "partners", ["balanced", LabelDistance(0.5), LabelDistance(0.5, within="batch")], ids=repr
+)
+def test_partners_from_the_data(image_folder: Path, device: str, partners: Any) -> None:
+    policy = replace(BOTH, partners=partners)
+    samples = len(open_source(image_folder).labels)
+    options = {"labels": LabelVectors([[i % 7, i % 3] for i in range(samples)])}
+    pairs = zip(
+        batches(train_loader(image_folder, device, policy, **options)),
+        batches(train_loader(image_folder, "cpu", policy, **options)),
+        strict=True,
+    )
+    for (images, targets), (expected, same) in pairs:
+        assert_alike(images, expected, device)
+        assert torch.equal(targets.cpu(), same)
 
 
 @pytest.mark.parametrize("options", [{}, {"crop": "padded"}], ids=["resized", "padded"])
