@@ -114,8 +114,13 @@ def _load(name: str) -> Recipe:
 def _mixing(recipe: Recipe) -> str:
     if recipe.policy is None:
         return "none" if recipe.latent is None else recipe.latent.module
-    methods = " / ".join(map(_named, recipe.policy.all_methods))
-    return methods if recipe.latent is None else f"{methods}, {recipe.latent.module}"
+    further = (
+        "balanced partners" if recipe.policy.partners == "balanced" else None,
+        "Remix" if recipe.policy.remix is not None else None,
+        "clean too" if recipe.loss_.name == "regmixup" else None,
+        None if recipe.latent is None else recipe.latent.module,
+    )
+    return ", ".join([" / ".join(map(_named, recipe.policy.all_methods)), *filter(None, further)])
 
 
 def _named(method: Method) -> str:
