@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dali_mixup._decide.relabel import CorruptLabels, LabelVectors
     from dali_mixup._decide.remix import Remix
     from dali_mixup._decide.schedule import Schedule
+    from dali_mixup._decide.unimix import UniMix
     from dali_mixup._decide.unlabelled import Unlabelled
     from dali_mixup._epochs.orders import ClassGroups, Repeated, Sequential, Shuffled
     from dali_mixup._graph.options import Output, Runtime
@@ -68,6 +69,7 @@ __all__ = [
     "SoftTargetBinaryCrossEntropy",
     "SoftTargetCrossEntropy",
     "TrainTransform",
+    "UniMix",
     "Unlabelled",
     "ValTransform",
     "View",
@@ -120,6 +122,7 @@ _HOME = {
     "SoftTargetBinaryCrossEntropy": "losses",
     "SoftTargetCrossEntropy": "losses",
     "TrainTransform": "augment",
+    "UniMix": "_decide.unimix",
     "Unlabelled": "_decide.unlabelled",
     "ValTransform": "augment",
     "View": "augment",

@@ -11,7 +11,7 @@ from dali_mixup._checks import integer
 from dali_mixup._decide.partner_rule import PartnerRule
 from dali_mixup._decide.partners import Pool
 from dali_mixup._decide.remix import Remix
-from dali_mixup.methods import Form, Method
+from dali_mixup.methods import Form, Method, MixUp
 
 if TYPE_CHECKING:
     from dali_mixup._decide.policy import MixPolicy
@@ -21,6 +21,7 @@ def refuse_clashes(policy: MixPolicy) -> None:
     """Raise ValueError for settings of a policy, each of them checked, that do not go together."""
     _refuse_pairing(policy.rule, policy.columns, policy.granularity)
     _refuse_remix(policy.remix, policy.rule, policy.all_methods)
+    _refuse_unimix(policy)
     if policy.label_mixing == "union":
         _refuse_union(policy.label_smoothing, policy.remix, policy.rule, policy.all_methods)
 
@@ -55,6 +56,28 @@ def _refuse_remix(remix: Remix | None, rule: PartnerRule, methods: Sequence[Meth
     for refused, why in wrong:
         if refused:
             raise ValueError(f"MixPolicy: remix={remix!r} is not possible: {why}; leave one of them out")
+
+
+def _refuse_unimix(policy: MixPolicy) -> None:
+    """Raise ValueError for settings that UniMix cannot be used with."""
+    if policy.unimix is None:
+        return
+    other = [method for method in policy.all_methods if not isinstance(method, MixUp) or method.k > 2]
+    decided = [
+        m for m in policy.all_methods if isinstance(m, MixUp) and (m.label_map != "identity" or m.folded)
+    ]
+    wrong = (
+        (bool(other), f"{other} does not blend two images by one lam"),
+        (bool(decided), f"{decided} decides the weights of the rarer and the own image itself"),
+        (policy.remix is not None, "remix sets the label weights too"),
+        (isinstance(policy.rule, Pool), "the unlabelled samples of a Pool have no class to count"),
+        (policy.rule.by_value, "the labels of LabelDistance are numbers, not classes to count"),
+    )
+    for refused, why in wrong:
+        if refused:
+            raise ValueError(
+                f"MixPolicy: unimix={policy.unimix!r} is not possible: {why}; leave one of them out"
+            )
 
 
 def _refuse_union(
@@ -103,8 +126,9 @@ def refuse_missing(policy: MixPolicy, labels: np.ndarray | None, others: np.ndar
     """Raise ValueError for a plan without the labels or the rows beyond the batch that its policy needs."""
     if labels is None and (policy.needs_ids or policy.rule.by_value):
         raise ValueError(
-            f"MixPolicy.plan: partners={policy.partners!r}, remix={policy.remix!r} need labels: give labels=, the "
-            f"{'numbers' if policy.rule.by_value else 'class ids'} of the batch, as the loaders and fn.mix do"
+            f"MixPolicy.plan: partners={policy.partners!r}, remix={policy.remix!r}, unimix={policy.unimix!r} need "
+            f"labels: give labels=, the {'numbers' if policy.rule.by_value else 'class ids'} of the batch, as the "
+            "loaders and fn.mix do"
         )
     _refuse_uncounted("MixPolicy.plan", policy)
     if (others is not None) != policy.rule.beyond_batch:
@@ -115,11 +139,12 @@ def refuse_missing(policy: MixPolicy, labels: np.ndarray | None, others: np.ndar
 
 
 def _refuse_uncounted(owner: str, policy: MixPolicy) -> None:
-    if policy.remix is not None and policy.remix.counts is None:
-        raise ValueError(
-            f"{owner}: remix={policy.remix!r} has no counts, which only the loaders find out; give the number of "
-            "samples of every class, such as Remix(np.bincount(labels))"
-        )
+    for rule in policy.by_counts:
+        if rule.counts is None:
+            raise ValueError(
+                f"{owner}: policy has {rule!r} without counts, which only the loaders find out; give the number of "
+                "samples of every class, such as np.bincount(labels)"
+            )
 
 
 def size_of(methods: Sequence[Method], height: int | None, width: int | None) -> tuple[int, int] | None:

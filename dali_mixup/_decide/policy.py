@@ -11,6 +11,7 @@ import numpy as np
 from dali_mixup._checks import choice, instance, integer, number
 from dali_mixup._decide.alternation import Alternation
 from dali_mixup._decide.by_map import draws_on_maps, refuse_maps
+from dali_mixup._decide.class_counts import ClassCounts
 from dali_mixup._decide.combinations import refuse_clashes, refuse_missing, size_of
 from dali_mixup._decide.grouping import followed, groups
 from dali_mixup._decide.partner_rule import PartnerRule
@@ -20,6 +21,7 @@ from dali_mixup._decide.remix import Remix
 from dali_mixup._decide.scatter import alone, settle, with_draws
 from dali_mixup._decide.schedule import Schedule, Schedules, odds
 from dali_mixup._decide.timm import methods_of_timm, refuse_other_labels
+from dali_mixup._decide.unimix import UniMix
 from dali_mixup._repr import short
 from dali_mixup._seeding import Purpose, stream
 from dali_mixup.methods import MapMethod, Method
@@ -50,6 +52,7 @@ class MixPolicy:
         schedule: when mixing is on; None: always. With several, all must be on, and at most one may set each number.
         alternation: clean steps among the mixed ones; None: none.
         remix: label weights by class counts, for methods of two images; None: the method's own.
+        unimix: weights of pixels and labels by class counts, for `MixUp` of two images; None: the method's own.
         num_classes: number of classes in the targets, >= 1, if the loader or `fn.mix` is not told; None: the data's.
 
     Raises:
@@ -72,6 +75,7 @@ class MixPolicy:
     schedule: Schedule | Sequence[Schedule] | None = None
     alternation: Alternation | None = None
     remix: Remix | None = None
+    unimix: UniMix | None = None
     num_classes: int | None = None
 
     def __post_init__(self) -> None:
@@ -92,8 +96,8 @@ class MixPolicy:
         object.__setattr__(self, "label_smoothing", smoothing)
         choice("MixPolicy", "granularity", self.granularity, GRANULARITIES)
         object.__setattr__(self, "partners", as_given("MixPolicy", self.partners))
-        instance("MixPolicy", "alternation", self.alternation, Alternation)
-        instance("MixPolicy", "remix", self.remix, Remix)
+        for name, kind in (("alternation", Alternation), ("remix", Remix), ("unimix", UniMix)):
+            instance("MixPolicy", name, getattr(self, name), kind)
         if self.num_classes is not None:
             classes = integer("MixPolicy", "num_classes", self.num_classes, at_least=1)
             object.__setattr__(self, "num_classes", classes)
@@ -244,18 +248,22 @@ class MixPolicy:
                 else:
                     draws = method.draw(rng, len(mine), *(size or (1, 1)))
                 plan = with_draws(plan, method, index, draws, following)
-        if self.remix is not None and labels is not None:
-            own, other = labels[plan.partners[:, :2]].T
-            plan.weights[:, 0] = self.remix(plan.weights[:, 0], own, other)
-            plan.weights[:, 1] = 1 - plan.weights[:, 0]
+        for rule in self.by_counts:
+            assert labels is not None
+            rule.weigh(plan, labels)
         if self.rule.by_label:
             plan = replace(plan, unpartnered=int((partner == np.arange(rows)[:, None]).all(1).sum()))
         return settle(plan)
 
     @property
+    def by_counts(self) -> tuple[ClassCounts, ...]:
+        """The rules that depend on the size of the classes."""
+        return tuple(rule for rule in (self.remix, self.unimix) if rule is not None)
+
+    @property
     def needs_ids(self) -> bool:
         """True if partners or label weights depend on class ids."""
-        return self.rule.by_label or self.remix is not None
+        return self.rule.by_label or bool(self.by_counts)
 
     @property
     def needs_maps(self) -> bool:

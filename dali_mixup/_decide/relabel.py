@@ -98,11 +98,10 @@ class LabelVectors:
                 f"and its effect on {self!r} depends on their meaning; use label_smoothing=0 and smooth the vectors "
                 "beforehand: mixing preserves the smoothing"
             )
-        if policy is not None and policy.remix is not None:
+        if policy is not None and policy.by_counts:
             raise ValueError(
-                f"{owner}: policy has remix, which weighs class ids by their counts, with labels={self!r}; "
-                f"leave one of "
-                "them out"
+                f"{owner}: policy has {policy.by_counts[0]!r}, which weighs class ids by their counts, with "
+                f"labels={self!r}; leave one of them out"
             )
         if policy is not None and policy.label_mixing == "union" and self.vectors.min() < 0:
             raise ValueError(

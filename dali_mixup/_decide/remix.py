@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from dali_mixup._checks import integer, number
+from dali_mixup._checks import number
+from dali_mixup._decide.class_counts import ClassCounts
+from dali_mixup._decide.plan import MixPlan
 
 
 @dataclass(frozen=True)
-class Remix:
+class Remix(ClassCounts):
     """For two classes of very different size the whole label goes to the rarer one, unless its image is faint.
 
     Chou et al. 2020 (arXiv 2007.03943), equation 8, with n_i the class counts and lam the own image's weight: the own
@@ -28,47 +29,22 @@ class Remix:
         TypeError, ValueError: values outside the above.
     """
 
-    counts: Sequence[int] | None = None
     kappa: float = 3.0
     tau: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.counts is not None:
-            object.__setattr__(self, "counts", _checked(self.counts))
+        super().__post_init__()
         object.__setattr__(self, "kappa", number("Remix", "kappa", self.kappa, at_least=1))
         object.__setattr__(self, "tau", number("Remix", "tau", self.tau, at_least=0, at_most=1))
 
-    def counted(self, owner: str, labels: np.ndarray, classes: int) -> Remix:
-        """The rule with the counts of these class ids, if it has none; errors as `check`."""
-        if self.counts is not None:
-            self.check(owner, classes)
-            return self
-        # A class without samples never meets the rule, which divides by its count.
-        return replace(self, counts=np.maximum(np.bincount(labels, minlength=classes), 1).tolist())
-
-    def check(self, owner: str, classes: int) -> None:
-        """Raise ValueError unless there is a count for every class."""
-        if self.counts is not None and len(self.counts) != classes:
-            raise ValueError(
-                f"{owner}: policy has remix with {len(self.counts)} counts, but the data have {classes} "
-                f"classes; expected "
-                "one count per class, such as np.bincount(loader.dataset.labels)"
-            )
-
     def __call__(self, lam: np.ndarray, own: np.ndarray, partner: np.ndarray) -> np.ndarray:
         """(n,) label weights of the own class from lam (n,) and class ids own, partner (n,)."""
-        assert self.counts is not None  # a policy without them is refused
-        counts = np.asarray(self.counts, dtype=np.float64)
-        ratio = counts[own] / counts[partner]
+        ratio = self._of(own) / self._of(partner)
         partner_wins = (ratio >= self.kappa) & (lam < self.tau)
         own_wins = (ratio <= 1 / self.kappa) & (1 - lam < self.tau)
         return np.where(partner_wins, 0.0, np.where(own_wins, 1.0, lam))
 
-
-def _checked(given: Sequence[int]) -> tuple[int, ...]:
-    if isinstance(given, (str, bytes)) or not hasattr(given, "__len__"):
-        raise TypeError(f"Remix: counts={given!r}, expected the number of samples of every class")
-    counts = tuple(integer("Remix", f"counts[{i}]", n, at_least=1) for i, n in enumerate(given))
-    if not counts:
-        raise ValueError("Remix: counts are empty; expected the number of samples of every class")
-    return counts
+    def weigh(self, plan: MixPlan, labels: np.ndarray) -> None:
+        own, other = labels[plan.partners[:, :2]].T
+        plan.weights[:, 0] = self(plan.weights[:, 0], own, other)
+        plan.weights[:, 1] = 1 - plan.weights[:, 0]

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import torch
 
 from dali_mixup._checks import boolean, instance, integer
+from dali_mixup._decide.class_counts import with_counts
 from dali_mixup._decide.policy import MixPolicy, as_policy
 from dali_mixup._decide.relabel import Labels, check_labels, labels_to_train_on
 from dali_mixup._epochs.from_sampler import as_order
@@ -24,7 +25,7 @@ from dali_mixup._loader.forms import classes_of_targets, form_of_targets
 from dali_mixup._loader.loader import MixLoader
 from dali_mixup._loader.settings import pipeline_spec, read_ahead
 from dali_mixup._loader.spec import LoaderSpec
-from dali_mixup._loader.views import counted, one, policies_of, resolved
+from dali_mixup._loader.views import one, policies_of, resolved
 from dali_mixup.augment import TrainTransform, ValTransform, View
 from dali_mixup.augment.extra import refuse_moving_extras
 from dali_mixup.augment.sizes import ImageSize, checked_size
@@ -152,7 +153,7 @@ def train_loader(
             layout=layout,
             order=chosen,
             rank=process,
-            policies=tuple(counted(owner, each, trained, source.num_classes) for each in policies),
+            policies=tuple(with_counts(owner, each, trained, source.num_classes) for each in policies),
             seed=seed,
             targets=form,
             num_classes=classes_of_targets(owner, num_classes, policies, source, vectors, form),

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from dali_mixup._decide.partners import Pool
 from dali_mixup._decide.policy import MixPolicy
@@ -64,13 +62,6 @@ def policies_of(owner: str, views: Any, policy: MixPolicy | None) -> tuple[MixPo
             f"{owner}: policy={policy!r} beside views=; give it to the views that are to be mixed: View(policy=...)"
         )
     return tuple(view.mixing for view in as_views(owner, views) for _ in range(view.count))
-
-
-def counted(owner: str, policy: MixPolicy | None, labels: np.ndarray, num_classes: int) -> MixPolicy | None:
-    """The policy with the data's class counts, if its `Remix` has none; ValueError for counts of other data."""
-    if policy is None or policy.remix is None:
-        return policy
-    return replace(policy, remix=policy.remix.counted(owner, labels, num_classes))
 
 
 def resolved(

@@ -148,8 +148,8 @@ def _check_labels(policy: MixPolicy, num_classes: int | None, targets: str) -> N
         )
     if num_classes is None and policy.needs_ids:
         raise ValueError(
-            f"mix: partners={policy.partners!r} and remix={policy.remix!r} need class ids; give num_classes, and "
-            "labels that are class ids"
+            f"mix: partners={policy.partners!r}, remix={policy.remix!r} and unimix={policy.unimix!r} need class "
+            "ids; give num_classes, and labels that are class ids"
         )
     if policy.label_smoothing and (num_classes is None or targets == "compact"):
         raise ValueError(

@@ -187,8 +187,9 @@ class Mixer:
             return ids
         if ids.ndim != 1 or ids.dtype.kind not in "iu":
             raise ValueError(
-                f"Mixer: partners={self.policy.partners!r}, remix={self.policy.remix!r} need class ids; expected "
-                f"integers of shape (N,), got {ids.dtype} of shape {ids.shape}"
+                f"Mixer: partners={self.policy.partners!r}, remix={self.policy.remix!r}, "
+                f"unimix={self.policy.unimix!r} need class ids; expected integers of shape (N,), got "
+                f"{ids.dtype} of shape {ids.shape}"
             )
         return ids
 
@@ -239,6 +240,6 @@ def _num_classes(given: int | None, policy: MixPolicy) -> int | None:
         raise ValueError(
             f"Mixer: num_classes={given} but policy.num_classes={policy.num_classes}; give one of them"
         )
-    if policy.remix is not None:
-        policy.remix.check("Mixer", given)
+    for rule in policy.by_counts:
+        rule.check("Mixer", given)
     return given
