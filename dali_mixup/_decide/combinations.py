@@ -11,6 +11,7 @@ from dali_mixup._checks import integer
 from dali_mixup._decide.partner_rule import PartnerRule
 from dali_mixup._decide.partners import Pool
 from dali_mixup._decide.remix import Remix
+from dali_mixup._repr import short
 from dali_mixup.methods import Form, Method, MixUp
 
 if TYPE_CHECKING:
@@ -142,8 +143,8 @@ def _refuse_uncounted(owner: str, policy: MixPolicy) -> None:
     for rule in policy.by_counts:
         if rule.counts is None:
             raise ValueError(
-                f"{owner}: policy has {rule!r} without counts, which only the loaders find out; give the number of "
-                "samples of every class, such as np.bincount(labels)"
+                f"{owner}: policy has {short(rule)} without counts, which only the loaders find out; give the "
+                "number of samples of every class, such as np.bincount(labels)"
             )
 
 

@@ -15,10 +15,10 @@ class UniMix(ClassCounts):
     """lam is shifted round the circle [0, 1) by the partner's share of the two classes: lam + n_j / (n_i + n_j) mod 1.
 
     Xu et al. 2021, "Towards Calibrated Model for Long-Tailed Visual Recognition from Prior Perspective" (arXiv
-    2111.03874), the UniMix factor, with n the class counts, i the row's class and j the partner's. With MixUp's
-    symmetric law around 1/2 folded outwards (alpha < 1), lam gathers around n_j / (n_i + n_j): the rarer class has the
-    larger weight. Both pixels and labels follow it. The authors' code has MixUp(0.8), a lam for each sample, and
-    partners of the batch drawn with weights n^-0.1; from all data that law is partners=Balanced(0.1).
+    2111.03874), the UniMix factor, with n the class counts, i the row's class and j the partner's. With alpha < 1, lam
+    lies near 0 and 1, which are one point of the circle, so it comes to lie near n_j / (n_i + n_j): the rarer class
+    has the larger weight. Pixels and labels follow it. The authors' code has MixUp(0.8), a lam for each sample, and
+    partners from the batch with weights n^-0.1; over all data that law is Balanced(0.1).
 
     Args:
         counts: samples per class, each > 0; None: those of the data, which only the loaders know.

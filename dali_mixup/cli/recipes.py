@@ -116,7 +116,7 @@ def _mixing(recipe: Recipe) -> str:
         return "none" if recipe.latent is None else recipe.latent.module
     further = (
         "balanced partners" if recipe.policy.partners == "balanced" else None,
-        "Remix" if recipe.policy.remix is not None else None,
+        *(type(rule).__name__ for rule in recipe.policy.by_counts),
         "clean too" if recipe.loss_.name == "regmixup" else None,
         None if recipe.latent is None else recipe.latent.module,
     )

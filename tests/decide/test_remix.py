@@ -46,5 +46,5 @@ class TestRemix:
             given.counted("test", labels, 3)
 
     def test_a_plan_without_counts_is_refused(self) -> None:
-        with pytest.raises(ValueError, match=r"has no counts, which only the loaders find out"):
+        with pytest.raises(ValueError, match=r"Remix\(\) without counts, which only the loaders find out"):
             plan(MixPolicy(MixUp(), remix=Remix()), 4, labels=np.zeros(4, int))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from nvidia.dali import fn, pipeline_def
 
-from dali_mixup import CutMix, LabelDistance, MixPolicy, MixUp, Remix
+from dali_mixup import CutMix, LabelDistance, MixPolicy, MixUp, Remix, UniMix
 from dali_mixup.fn import PlanNodes, mix
 from tests.fn.rows import SEED, mixed
 
@@ -77,8 +77,18 @@ def test_remix_weighs_the_labels_by_their_classes() -> None:
         assert (plan.weights != plan.pixel_weights).any()
 
 
+def test_unimix_weighs_pixels_and_labels_by_their_classes() -> None:
+    policy = MixPolicy(MixUp(0.8), granularity="sample", unimix=UniMix([1000, 10, 1000, 10]))
+    for step, made in enumerate(mixed(IMAGES, policy, 3, labels=LABELS, num_classes=4, layout="HWC", **SIZE)):
+        plan = policy.plan(ROWS, H, W, seed=SEED, epoch=0, step=step, labels=LABELS)
+        np.testing.assert_allclose(made[0], plan.apply(IMAGES), atol=1e-3)
+        np.testing.assert_allclose(made[1], plan.targets(LABELS, 4), atol=1e-6)
+
+
 @pytest.mark.parametrize(
-    "settings", [{"partners": "same_class"}, {"remix": Remix([3, 4])}], ids=["partners", "remix"]
+    "settings",
+    [{"partners": "same_class"}, {"remix": Remix([3, 4])}, {"unimix": UniMix([3, 4])}],
+    ids=["partners", "remix", "unimix"],
 )
 def test_rules_by_class_need_class_ids(settings: Any) -> None:
     vectors = np.eye(ROWS, dtype=np.float32)

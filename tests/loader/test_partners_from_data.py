@@ -23,6 +23,7 @@ from dali_mixup import (
     Output,
     Runtime,
     TrainTransform,
+    UniMix,
     train_loader,
 )
 
@@ -100,6 +101,24 @@ def test_ranks_draw_their_own_partners_from_all_samples(files: Files) -> None:
             for images, _, record in made:
                 seen[rank] += partners(images, record).tolist()
     assert seen[0] != seen[1] and set(seen[0]) == set(seen[1]) == set(range(12))
+
+
+def test_unimix_with_balanced_partners_counts_the_classes_of_the_data(files: Files) -> None:
+    policy = MixPolicy(MixUp(0.8), partners=Balanced(0.1), granularity="sample", unimix=UniMix())
+    made = loader(files, policy, seed=2)
+    assert made.spec.policies[0].unimix == UniMix(np.bincount(CLASSES))
+    rare = []
+    for _ in range(15):
+        for images, targets, record in made:
+            lam = record.pixel_weights[:, 0].double()
+            who = partners(images, record)
+            sure = (record.method >= 0) & (lam < 0.95)
+            assert (CLASSES[who[sure]] == record.partner_labels[sure, 1].numpy()).all()
+            dense = torch.zeros(4, 3).scatter_add_(1, record.partner_labels, record.weights)
+            assert torch.allclose(dense, targets)
+            mixed = (record.labels == 0) & (record.partner_labels[:, 1] == 2)
+            rare += record.weights[mixed, 1].tolist()
+    assert len(rare) > 3 and np.median(rare) > 0.5
 
 
 @pytest.mark.parametrize("within", ["data", "batch"])

@@ -143,6 +143,6 @@ def test_cmo_pastes_balanced_partners_after_the_fourth_and_until_the_third_last_
 def test_remix_counts_the_classes_of_its_data(imagenet_root: Path) -> None:
     recipe = load_recipe("remix-cifar100-lt")
     loader = recipe.train_loader(imagenet_root / "train", batch_size=8, device="cpu", runtime=ONE_THREAD)
-    policy = loader.spec.policy
+    policy = loader.spec.policies[0]
     assert policy is not None
     assert policy.remix == Remix(np.bincount(loader.dataset.labels), kappa=3.0, tau=0.5)
