@@ -11,6 +11,7 @@ from nvidia.dali.data_node import DataNode
 
 from dali_mixup.augment.resize import resized_for_window, shorter_side
 
+INT32 = types.DALIDataType.INT32
 INT64 = types.DALIDataType.INT64
 
 
@@ -45,25 +46,24 @@ def padded_window(
     images: DataNode,
     before: DataNode,
     start: DataNode,
-    size: tuple[int, int],
+    whole: DataNode,
     extent: DataNode,
     resize: dict[str, Any],
 ) -> DataNode:
-    """torchvision's Resize(max(size)) and the window of `size` at `start` of it on black. An image that already has
-    this size is not resampled.
+    """(h, w, 3) uint8 HWC: the window of an image that is resized to `whole`; outside it is black. An image that
+    already has this size is not resampled.
 
     Args:
         images: (H, W, 3) uint8 HWC.
         before: (2,) int64, height and width of the images.
-        start: (y, x) int64 in the resized image.
-        extent: (2,) int64 on the CPU, `size` for every row.
+        start, whole: (2,) int64, (y, x) of the window in the resized image, and the (h, w) of that.
+        extent: (2,) int64 on the CPU, (h, w) of the window for every row.
     """
-    before, shape = shorter_side(before, max(size))
-    images, _, start = resized_for_window(images, before, shape, start, extent, resize)
+    images, _, start = resized_for_window(images, before, whole, start, extent, resize)
     return fn.slice(
         images,
-        start=fn.cast(start, dtype=types.DALIDataType.INT32),
-        shape=list(size),
+        start=fn.cast(start, dtype=INT32),
+        shape=fn.cast(extent, dtype=INT32),
         axis_names="HW",
         out_of_bounds_policy="pad",
         fill_values=0,

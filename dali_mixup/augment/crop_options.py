@@ -14,6 +14,7 @@ CROPS: tuple[str, ...] = get_args(Crop)
 SCALE, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)  # torchvision's and timm's
 KEPT_SCALE, KEPT_RATIO = (0.8, 1.0), (0.9, 1 / 0.9)  # timm's
 PADDING = 4
+PaddingMode = Literal["constant", "reflect"]  # torchvision's words
 # What is reflected is then less than the image, at every size from 8 pixels on.
 MOST_RATIO, LEAST_SIDE = 2.0, 8
 
@@ -26,7 +27,7 @@ def keeps_ratio(crop: str) -> bool:
 
 
 def checked_crop(
-    owner: str, crop: Any, image_size: ImageSize, scale: Any, ratio: Any, padding: Any
+    owner: str, crop: Any, image_size: ImageSize, scale: Any, ratio: Any, padding: Any, padding_mode: Any
 ) -> tuple[Range, Range, int]:
     """(scale, ratio, padding) of a crop; where they are None, or belong to another crop, the usual ones.
 
@@ -44,18 +45,27 @@ def checked_crop(
         )
     ]
     border = integer(owner, "padding", padding, at_least=0)
-    foreign: list[tuple[str, Any, Any]] = [("padding", border, PADDING)]
+    choice(owner, "padding_mode", padding_mode, get_args(PaddingMode))
+    foreign: list[tuple[str, Any, Any]] = [
+        ("padding", border, PADDING),
+        ("padding_mode", padding_mode, "constant"),
+    ]
     if crop == "padded":
         foreign = [("scale", ranges[0], SCALE), ("ratio", ranges[1], RATIO)]
     for name, given, default in foreign:
         if given != default:
             raise ValueError(f"{owner}: {name}={given!r} belongs to another kind of crop; crop is {crop!r}")
+    most = min(size_of(image_size)) - 3
+    if padding_mode == "reflect" and border > most:
+        raise ValueError(
+            f"{owner}: padding={border} with padding_mode='reflect', expected at most {most}, the image_size less 3"
+        )
     if keeps_ratio(crop):
-        _check_reflection(owner, crop, size_of(image_size), ranges[1])
+        _check_ratio(owner, crop, size_of(image_size), ranges[1])
     return ranges[0], ranges[1], border
 
 
-def _check_reflection(owner: str, crop: str, size: tuple[int, int], ratio: Range) -> None:
+def _check_ratio(owner: str, crop: str, size: tuple[int, int], ratio: Range) -> None:
     if ratio[0] < 1 / MOST_RATIO or ratio[1] > MOST_RATIO:
         raise ValueError(
             f"{owner}: ratio={ratio!r}, expected {1 / MOST_RATIO:g} <= low <= high <= {MOST_RATIO:g} with "

@@ -14,8 +14,9 @@ from dali_mixup._graph.decode import INTERPOLATIONS, Stored
 from dali_mixup.augment.crop import padded_window, random_place, random_window
 from dali_mixup.augment.crop_options import keeps_ratio
 from dali_mixup.augment.extra_graph import with_extras
-from dali_mixup.augment.kept_ratio_graph import kept_ratio_window, random_kept_ratio
-from dali_mixup.augment.resize import Flips, kernels_resize, resized_and_flipped
+from dali_mixup.augment.kept_ratio_graph import random_kept_ratio
+from dali_mixup.augment.reflection import reflected_window
+from dali_mixup.augment.resize import Flips, kernels_resize, resized_and_flipped, shorter_side
 
 if TYPE_CHECKING:
     from dali_mixup.augment.train import TrainTransform
@@ -60,27 +61,15 @@ def cropped(transform: TrainTransform, stored: Stored, nodes: Mapping[str, DataN
     images, start = with_extras(stored.whole(), transform.extra, "after_decode"), fn.cast(start, dtype=INT64)
     if keeps_ratio(transform.crop):
         whole = fn.cast(nodes["window_shape"], dtype=INT64)
-        return _kept_ratio(transform, images, stored, nodes, start, whole, flips)
-    extent, resize = _extent(transform, nodes), _resize(transform)
-    return flips.of(padded_window(images, stored.shape, start, transform.size, extent, resize))
-
-
-def _kept_ratio(
-    transform: TrainTransform,
-    images: DataNode,
-    stored: Stored,
-    nodes: Mapping[str, DataNode],
-    start: DataNode,
-    whole: DataNode,
-    flips: Flips,
-) -> DataNode:
-    if kernels_resize(stored.backend, transform.interpolation, transform.antialias):
+    else:
+        _, whole = shorter_side(stored.shape, max(transform.size))
+    if transform.reflects and kernels_resize(stored.backend, transform.interpolation, transform.antialias):
         from dali_mixup._cpu.operators import resized_window
 
         size = nodes.get("size", transform.size)
         return resized_window(images, size, transform.interpolation, whole, start, flips.bits)
-    extent, resize = _extent(transform, nodes), _resize(transform)
-    return flips.of(kept_ratio_window(images, stored.shape, start, whole, extent, resize))
+    cut = reflected_window if transform.reflects else padded_window
+    return flips.of(cut(images, stored.shape, start, whole, _extent(transform, nodes), _resize(transform)))
 
 
 def _extent(transform: TrainTransform, nodes: Mapping[str, DataNode]) -> DataNode:

@@ -1,19 +1,15 @@
-"""timm's crops of an image that keeps its ratio as operators; `kept_ratio` has the law."""
+"""The windows of timm's crops of an image that keeps its ratio, as operators; `kept_ratio` has the law."""
 
 from __future__ import annotations
 
 import math as python_math
-from typing import Any
 
 import numpy as np
 from nvidia.dali import fn, math, types
 from nvidia.dali.data_node import DataNode
 
-from dali_mixup._graph.conditional import collect, deal
 from dali_mixup.augment.kept_ratio import CHANCE, CHANCES
-from dali_mixup.augment.resize import resized_for_window
 
-INT32 = types.DALIDataType.INT32
 INT64 = types.DALIDataType.INT64
 DOUBLE = types.DALIDataType.FLOAT64
 
@@ -66,65 +62,6 @@ def window_of(
         away = fn.cast(math.floor(chances[4:] * fn.cast(math.abs(room) + 1, dtype=DOUBLE)), dtype=INT64)
         start = away * (lies_inside * 2 - 1)
     return start, whole
-
-
-def kept_ratio_window(
-    images: DataNode,
-    before: DataNode,
-    start: DataNode,
-    whole: DataNode,
-    extent: DataNode,
-    resize: dict[str, Any],
-) -> DataNode:
-    """(h, w, 3) uint8 HWC: the window of an image that is resized to `whole`; what it covers outside is reflected.
-
-    Args:
-        images: (H, W, 3) uint8 HWC.
-        before: (2,) int64, height and width of the images.
-        start, whole: (2,) int64, as of `random_kept_ratio`.
-        extent: (2,) int64 on the CPU, (h, w) for every row.
-    """
-    images, whole, start = resized_for_window(images, before, whole, start, extent, resize)
-    nodes = {
-        "images": images,
-        "first": math.max(start, 0),
-        "end": math.min(start + extent, whole),
-        "before": math.max(-start, 0),
-        "after": math.max(start + extent - whole, 0),
-    }
-    leaves = fn.reductions.max(nodes["before"] + nodes["after"]) > 0
-    leaving, inside = deal(nodes, leaves, here=nodes, there=("images", "first", "end"))
-    pixels = leaving.pop("images")
-    for axis in (0, 1):
-        pixels = _reflected(pixels, axis, **leaving)
-    shape = fn.cast(inside["end"] - inside["first"], dtype=INT32)
-    cut = fn.slice(
-        inside["images"], start=fn.cast(inside["first"], dtype=INT32), shape=shape, axis_names="HW"
-    )
-    return collect(pixels, cut, leaves)
-
-
-def _reflected(
-    images: DataNode, axis: int, first: DataNode, end: DataNode, before: DataNode, after: DataNode
-) -> DataNode:
-    """The lines from `first` to `end` along one axis, `before` and `after` more of them at the ends, reflected at the
-    outermost line. No part is empty: the outermost lines come with what is reflected."""
-    one, two = (fn.slice(node, start=[axis], shape=[1], axes=[0]) for node in (first, end))
-    more, rest = (fn.slice(node, start=[axis], shape=[1], axes=[0]) for node in (before, after))
-
-    def lines(start: DataNode, count: DataNode) -> DataNode:
-        places = {"start": fn.cast(start, dtype=INT32), "shape": fn.cast(count, dtype=INT32)}
-        return fn.slice(images, **places, axes=[axis])
-
-    def turned(part: DataNode) -> DataNode:
-        return fn.flip(part, horizontal=axis, vertical=1 - axis)
-
-    parts = (
-        turned(lines(one, more + 1)),
-        lines(one + 1, two - one - 2),
-        turned(lines(two - 1 - rest, rest + 1)),
-    )
-    return fn.cat(*parts, axis=axis)
 
 
 def _rounded(numbers: DataNode) -> DataNode:

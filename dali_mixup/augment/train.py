@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from dali_mixup._checks import boolean, choice, integer, number
+from dali_mixup._checks import boolean, choice, number
 from dali_mixup.augment.colour import ColourJitter, Lighting
-from dali_mixup.augment.crop_options import PADDING, Crop, Range, checked_crop
+from dali_mixup.augment.crop_options import PADDING, Crop, PaddingMode, Range, checked_crop, keeps_ratio
 from dali_mixup.augment.draws import TransformDraws
 from dali_mixup.augment.erasing import Cutout, RandomErasing, checked_range
 from dali_mixup.augment.extra import ONLY_IN_PYTHON, PLACES, Extra, checked_extras
 from dali_mixup.augment.interpolation import INTERPOLATIONS, Interpolation
 from dali_mixup.augment.maps import cut_out, moved
 from dali_mixup.augment.operations import MOST_SIGMA
+from dali_mixup.augment.option_checks import jitter_amounts, quality_range, rgb
 from dali_mixup.augment.parse import auto_augmentation
 from dali_mixup.augment.photometric import PhotometricDistort
 from dali_mixup.augment.pixmix import PixMix
@@ -42,8 +43,8 @@ class TrainTransform:
 
     Args:
         image_size: of the result in pixels, one number, (height, width), `SizeSchedule` or `MultiScale`.
-        crop: "resized", a random window resized; "padded", a window of image_size from the image with a black
-            border (the image's shorter side first resized to image_size): CIFAR's; "rkrc" and "rkrr", timm's: the image
+        crop: "resized", a random window resized; "padded", a window of image_size from the image with a border
+            (the image's shorter side first resized to image_size): CIFAR's; "rkrc" and "rkrr", timm's: the image
             resized to cover image_size, half of the time up to 1 / scale times its area, half of the time with
             its own ratio changed, then the centre or a random place of it, with reflected borders.
         scale: (low, high), 0 < low <= high <= 1: share of the image's area that a window covers, uniform; None:
@@ -51,6 +52,7 @@ class TrainTransform:
         ratio: (low, high), 0 < low <= high, log-uniform: width / height of a resized window; of "rkrc" and "rkrr" the
             factor by which the image's own changes, 0.5 to 2. None: (3/4, 4/3) and (0.9, 1/0.9).
         padding: border of a padded crop in pixels, >= 0.
+        padding_mode: of a padded crop, "constant", black, or "reflect".
         interpolation: "nearest", "bilinear", "bicubic" or "lanczos"; of auto_augment bilinear for the last two.
         antialias: low-pass before shrinking, as Pillow does and torchvision does by default.
         hflip, vflip: in [0, 1], the probability that an image is flipped left to right, upside down.
@@ -79,6 +81,7 @@ class TrainTransform:
     scale: Range | None = None
     ratio: Range | None = None
     padding: int = PADDING
+    padding_mode: PaddingMode = "constant"
     interpolation: Interpolation = "bilinear"
     antialias: bool = True
     hflip: float = 0.5
@@ -103,7 +106,9 @@ class TrainTransform:
     def __post_init__(self) -> None:
         owner = "TrainTransform"
         object.__setattr__(self, "image_size", checked_size(owner, self.image_size))
-        options = checked_crop(owner, self.crop, self.image_size, self.scale, self.ratio, self.padding)
+        options = checked_crop(
+            owner, self.crop, self.image_size, self.scale, self.ratio, self.padding, self.padding_mode
+        )
         for name, value in zip(("scale", "ratio", "padding"), options, strict=True):
             object.__setattr__(self, name, value)
         object.__setattr__(
@@ -114,7 +119,7 @@ class TrainTransform:
         for name in ("hflip", "vflip", "color_jitter_prob", "grayscale", "solarize", "gaussian_blur", "jpeg"):
             object.__setattr__(self, name, number(owner, name, getattr(self, name), at_least=0, at_most=1))
         object.__setattr__(self, "lighting", number(owner, "lighting", self.lighting, at_least=0))
-        object.__setattr__(self, "jpeg_quality", _quality(owner, self.jpeg_quality))
+        object.__setattr__(self, "jpeg_quality", quality_range(owner, self.jpeg_quality))
         for name, kind in (
             ("photometric_distort", PhotometricDistort),
             ("pixmix", PixMix),
@@ -126,8 +131,8 @@ class TrainTransform:
                     f"{owner}: {name}={getattr(self, name)!r}, expected a {kind.__name__} or None"
                 )
         if self.fill is not None:
-            object.__setattr__(self, "fill", _colour(owner, self.fill))
-        amounts = _jitter(owner, self.color_jitter)
+            object.__setattr__(self, "fill", rgb(owner, self.fill))
+        amounts = jitter_amounts(owner, self.color_jitter)
         if isinstance(self.color_jitter, tuple | list):
             object.__setattr__(self, "color_jitter", amounts[: len(self.color_jitter)])
         elif self.color_jitter is not None:
@@ -139,6 +144,11 @@ class TrainTransform:
     def size(self) -> tuple[int, int]:
         """(height, width) of the result, the largest where it changes."""
         return size_of(self.image_size)
+
+    @property
+    def reflects(self) -> bool:
+        """True if pixels from outside the image are reflected."""
+        return keeps_ratio(self.crop) or self.padding_mode == "reflect"
 
     @property
     def ranges(self) -> tuple[Range, Range]:
@@ -155,7 +165,7 @@ class TrainTransform:
         named = () if self.auto_augment is None else (auto_augmentation(self.auto_augment)[0],)
         return (
             *named,
-            ColourJitter(_jitter("TrainTransform", self.color_jitter), self.color_jitter_prob),
+            ColourJitter(jitter_amounts("TrainTransform", self.color_jitter), self.color_jitter_prob),
             *(() if self.photometric_distort is None else (self.photometric_distort,)),
             Chance("Color", self.grayscale),
             Chance("Solarize", self.solarize, 128, 128),
@@ -258,30 +268,3 @@ class TrainTransform:
         """True if `after_mix` does something, for which it needs float32."""
         erases = self.random_erasing is not None and self.random_erasing.place == "after_mix"
         return erases or any(one.place == "after_mix" for one in self.extra)
-
-
-def _jitter(owner: str, given: Any) -> tuple[float, float, float, float]:
-    """(brightness, contrast, saturation, hue), zeros for those that are off."""
-    if given is None:
-        return 0.0, 0.0, 0.0, 0.0
-    amounts = tuple(given) if isinstance(given, tuple | list) else (given,) * 3
-    if len(amounts) not in (3, 4):
-        raise ValueError(
-            f"{owner}: color_jitter={given!r}, expected a number, (brightness, contrast, saturation) or these and hue"
-        )
-    brightness, contrast, saturation = (number(owner, "color_jitter", x, at_least=0) for x in amounts[:3])
-    hue = number(owner, "hue of color_jitter", amounts[3], at_least=0, at_most=0.5) if amounts[3:] else 0.0
-    return brightness, contrast, saturation, hue
-
-
-def _colour(owner: str, fill: Any) -> tuple[int, ...]:
-    if not isinstance(fill, tuple | list) or len(fill) != 3:
-        raise TypeError(f"{owner}: fill={fill!r}, expected (r, g, b)")
-    return tuple(integer(owner, "fill", channel, at_least=0, at_most=255) for channel in fill)
-
-
-def _quality(owner: str, given: Any) -> tuple[int, int]:
-    if not isinstance(given, tuple | list) or len(given) != 2:
-        raise TypeError(f"{owner}: jpeg_quality={given!r}, expected (low, high)")
-    low = integer(owner, "jpeg_quality[0]", given[0], at_least=1, at_most=100)
-    return low, integer(owner, "jpeg_quality[1]", given[1], at_least=low, at_most=100)

@@ -71,7 +71,7 @@ def training_windows(
     flipped = (rng.random_sample(len(sizes)) < transform.hflip).astype(np.int32)
     if transform.crop == "padded":
         chance = rng.random_sample((len(sizes), 2))
-        start, places = _padded(sizes, size, transform.padding, chance)
+        start, places = _padded(sizes, size, transform.padding, chance, transform.reflects)
         shape = np.broadcast_to(np.array(size, np.int32), start.shape)
     elif keeps_ratio(transform.crop):
         chances = rng.random_sample((len(sizes), CHANCES))
@@ -170,13 +170,13 @@ def _largest(height: int, width: int, least: float, most: float) -> tuple[int, i
 
 
 def _padded(
-    sizes: np.ndarray, size: tuple[int, int], padding: int, chance: np.ndarray
+    sizes: np.ndarray, size: tuple[int, int], padding: int, chance: np.ndarray, reflect: bool
 ) -> tuple[np.ndarray, list[tuple[np.ndarray, ...]]]:
     """Every place of the window in the padded image is equally likely."""
     resized = shorter_side(sizes, max(size))
     positions = resized + 2 * padding + 1 - np.array(size)
     start = np.floor(chance * positions).astype(np.int64) - padding
-    return start, _places(sizes, resized, start, size)
+    return start, _places(sizes, resized, start, size, reflect)
 
 
 def _places(

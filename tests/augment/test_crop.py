@@ -6,6 +6,7 @@ Kolmogorov-Smirnov and binomial tests at an error rate of 1e-4 each, with fixed 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from nvidia.dali import Pipeline, fn
 from PIL import Image
 from scipy import stats
 from torchvision.transforms import RandomResizedCrop
+from torchvision.transforms import functional as F
 
 from dali_mixup._graph.decode import INTERPOLATIONS, Backend, Stored
 from dali_mixup.augment import TrainTransform
@@ -126,15 +128,16 @@ def test_flips_are_as_frequent_as_asked(
         assert stats.binomtest(int(flipped.sum()), len(out), prob).pvalue > ALPHA
 
 
+@pytest.mark.parametrize(("mode", "compiled"), [("constant", False), ("reflect", False), ("reflect", True)])
 def test_a_padded_crop_is_torchvisions_on_cifar_sized_images(
-    as_png: Callable[[Image.Image], bytes], trained: Callable[..., np.ndarray]
+    as_png: Callable[[Image.Image], bytes], trained: Callable[..., np.ndarray], mode: str, compiled: bool
 ) -> None:
     """Every one of the 9 x 9 windows of the padded image, all equally likely, and its pixels exactly."""
     image = np.random.RandomState(0).randint(1, 256, (32, 32, 3)).astype(np.uint8)
-    padded = np.pad(image, ((4, 4), (4, 4), (0, 0)))
+    padded = np.asarray(F.pad(Image.fromarray(image), [4], padding_mode=mode))
     known = {padded[y : y + 32, x : x + 32].tobytes(): (y, x) for y in range(9) for x in range(9)}
-    transform = TrainTransform(32, crop="padded", padding=4, hflip=0)
-    out = trained(transform, [as_png(Image.fromarray(image))] * 200, batches=20)
+    transform = TrainTransform(32, crop="padded", padding=4, padding_mode=mode, hflip=0)
+    out = trained(transform, [as_png(Image.fromarray(image))] * 200, batches=20, compiled=compiled)
     counts = np.zeros((9, 9))
     for one in out:
         counts[known[one.tobytes()]] += 1
@@ -147,3 +150,22 @@ def test_a_padded_crop_of_a_wide_image_reaches_both_ends(
     transform = TrainTransform(20, crop="padded", padding=0, hflip=0)
     out = trained(transform, [as_png(coordinates(20, 50))] * 100, batches=4)
     assert set(np.unique(out[:, 0, 0, 0])) == set(range(31))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"crop": "padded", "padding_mode": "edge"},
+            "padding_mode='edge', expected one of 'constant', 'reflect'",
+        ),
+        ({"padding_mode": "reflect"}, "padding_mode='reflect' belongs to another kind of crop"),
+        (
+            {"crop": "padded", "image_size": (9, 40), "padding": 7, "padding_mode": "reflect"},
+            "padding=7 with padding_mode='reflect', expected at most 6",
+        ),
+    ],
+)
+def test_a_border_that_makes_no_sense_is_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TrainTransform(**arguments)

@@ -54,12 +54,15 @@ def test_a_resized_window_is_torchvisions_of_the_same_box(data: st.DataObject) -
 @given(st.data())
 def test_a_padded_window_is_torchvisions_of_the_same_place(data: st.DataObject) -> None:
     sizes = np.array([data.draw(st.tuples(st.integers(1, 90), st.integers(1, 90)), "stored")])
-    size, padding = data.draw(st.tuples(st.integers(1, 40), st.integers(1, 40))), data.draw(st.integers(0, 9))
-    transform = TrainTransform(size, crop="padded", padding=padding)
+    mode = data.draw(st.sampled_from(["constant", "reflect"]))
+    sides = st.integers(1 if mode == "constant" else 12, 40)
+    size, padding = data.draw(st.tuples(sides, sides)), data.draw(st.integers(0, 9))
+    transform = TrainTransform(size, crop="padded", padding=padding, padding_mode=mode)
     windows = training_windows(transform, sizes, transform.size, **ADDRESS)
     (mask,) = masks_of(sizes)
     (made,) = cut_out([mask], windows, size, 255)
-    whole = F.pad(F.resize(theirs(mask), [max(size)]), [padding] * 4, fill=255)
+    outside = {"fill": 255} if mode == "constant" else {"padding_mode": mode}
+    whole = F.pad(F.resize(theirs(mask[None]), [max(size)]), [padding] * 4, **outside)[0]
     y, x = windows.start[0] + padding
     expected = F.crop(whole, y, x, *size)
     np.testing.assert_array_equal(made, F.horizontal_flip(expected) if windows.flipped[0] else expected)

@@ -49,6 +49,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"photometric_distort": PhotometricDistort(), "jpeg": 0.5},
     {"cutout": Cutout(16)},
     {"crop": "padded", "image_size": 32},
+    {"crop": "padded", "image_size": 32, "padding_mode": "reflect"},
     {"crop": "rkrc"},
     {"crop": "rkrr", "vflip": 0.5, "interpolation": "bicubic"},
     {"interpolation": "nearest"},
