@@ -9,7 +9,7 @@ import numpy as np
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
-from dali_mixup._cpu import finishing, resizing, shapes
+from dali_mixup._cpu import colours, finishing, resizing, shapes
 from dali_mixup._cpu.abi import CompiledFunction
 
 UINT8, INT32, INT64, FLOAT = (
@@ -25,6 +25,8 @@ _window_entry = cache(resizing.window_entry)
 _normalise_entry = cache(finishing.normalise_entry)
 _finish_entry = cache(finishing.finish_entry)
 _addresses_entry = cache(finishing.addresses_entry)
+_recolour_entry = cache(colours.recolour_entry)
+_setup_same = cache(colours.setup_same)
 _setup_size = cache(resizing.setup_size)
 _setup_images = cache(shapes.setup_images)
 _setup_addresses = cache(shapes.setup_addresses)
@@ -133,6 +135,12 @@ def finished(
     ]
     node = _node(_finish_entry(planes), _setup_images(planes), inputs, FLOAT, 3)
     return _as_output(node, dtype, layout)
+
+
+def recoloured(images: DataNode, kernels: DataNode, amounts: DataNode, matrices: DataNode) -> DataNode:
+    """(H, W, 3) uint8 HWC images after several operations on colours; arguments as of `colours.recoloured`."""
+    inputs = [(images, UINT8, 3), (kernels, INT32, 1), (amounts, FLOAT, 1), (matrices, FLOAT, 3)]
+    return fn.reshape(_node(_recolour_entry(), _setup_same(), inputs, UINT8, 3), layout="HWC")
 
 
 def _sized(size: tuple[int, int] | DataNode) -> DataNode:

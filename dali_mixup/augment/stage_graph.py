@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
 from dali_mixup.augment.chains import Chains
-from dali_mixup.augment.draws import further_of
+from dali_mixup.augment.colour_graph import of_colours, recoloured, worth_compiling
+from dali_mixup.augment.draws import TransformDraws, further_of
 from dali_mixup.augment.layers_graph import Layers
 from dali_mixup.augment.operations import TRUNCATE
 from dali_mixup.augment.operators import Canvas
 from dali_mixup.augment.pixmix import PixMix
 from dali_mixup.augment.pixmix_graph import pixmixed
 from dali_mixup.augment.stage import Stage
+
+
+def after_stages(
+    images: DataNode, draws: TransformDraws, nodes: Mapping[str, DataNode], canvas: Canvas, compiled: bool
+) -> DataNode:
+    """Images, uint8 HWC, after all stages.
+
+    Args:
+        nodes: the arrays of `draws`, and of the loader if a stage needs any, on the CPU.
+        compiled: neighbouring stages that only change colours are one compiled operator.
+    """
+    for are_of_colours, stages in groupby(draws.placed, lambda placed: compiled and of_colours(placed[0])):
+        run = list(stages)
+        layers = [layer for stage, _ in run for layer in stage.layers]
+        if are_of_colours and worth_compiling(layers):
+            images = recoloured(images, range(run[0][1], run[0][1] + len(layers)), nodes)
+        else:
+            for stage, first in run:
+                images = after_stage(images, stage, first, nodes, canvas)
+    return images
 
 
 def after_stage(

@@ -16,7 +16,7 @@ from dali_mixup.augment.erase import Noise, erase
 from dali_mixup.augment.extra_graph import with_extras
 from dali_mixup.augment.operators import Canvas
 from dali_mixup.augment.parse import BLACK, auto_augmentation
-from dali_mixup.augment.stage_graph import after_stage
+from dali_mixup.augment.stage_graph import after_stages
 
 if TYPE_CHECKING:
     from dali_mixup.augment.train import TrainTransform
@@ -38,8 +38,7 @@ def before_mix(
     images = cropped(transform, stored, nodes)
     images = with_extras(images, transform.extra, "after_crop")
     canvas = _canvas(transform, nodes)
-    for stage, first in transform.draws.placed:
-        images = after_stage(images, stage, first, nodes, canvas)
+    images = after_stages(images, transform.draws, nodes, canvas, stored.backend.compiled)
     for name in transform.draws.rectangles:
         if name == "cutout":
             images = erase(images, of_prefix(name, nodes), np.rint(mean).tolist(), canvas.size)
