@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from dali_mixup._loader.companions import HandOver
-from dali_mixup.augment import ValTransform
-from dali_mixup.losses import RegMixupLoss, SoftTargetBinaryCrossEntropy, SoftTargetCrossEntropy
+from dali_mixup.augment import TrainTransform, ValTransform
+from dali_mixup.augment.view import View
+from dali_mixup.losses import (
+    JensenShannonCrossEntropy,
+    RegMixupLoss,
+    SoftTargetBinaryCrossEntropy,
+    SoftTargetCrossEntropy,
+)
 
 if TYPE_CHECKING:
     from dali_mixup.recipes.recipe import Recipe
@@ -31,7 +37,16 @@ def train_arguments(recipe: Recipe, overrides: dict[str, Any]) -> dict[str, Any]
         given["handover"] = HandOver(clean=True)
     if "transform" not in rest and (size := rest.pop("image_size", None)) is not None:
         given["transform"] = replace(recipe.transform, image_size=size)
-    return {**given, **rest}
+    given |= rest
+    if recipe.loss_.name == "jensen-shannon":
+        given = {"views": _splits(given["transform"], recipe.loss_.num_splits)} | given
+    return given
+
+
+def _splits(transform: TrainTransform, count: int) -> list[View]:
+    """The views whose predictions are compared: the clean image, and augmentations of the same crop."""
+    clean = View(replace(transform, auto_augment=None))
+    return [clean, View(transform, window="shared", count=count - 1)]
 
 
 def val_arguments(recipe: Recipe, overrides: dict[str, Any]) -> dict[str, Any]:
@@ -68,6 +83,8 @@ def loss(recipe: Recipe) -> nn.Module:
             f"loss.name: {chosen.name} with policy.label_mixing: union, where a row may have several labels of 1, "
             "which a softmax cannot reach; expected loss.name: binary-cross-entropy"
         )
+    if chosen.name == "jensen-shannon":
+        return JensenShannonCrossEntropy(chosen.num_splits, chosen.alpha, smoothing=chosen.smoothing)
     if chosen.name == "regmixup":
         return RegMixupLoss(chosen.eta)
     # With mixing the targets come smoothed, without it they are integer labels, which torch's loss smooths.

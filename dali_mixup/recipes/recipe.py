@@ -80,12 +80,27 @@ class Recipe(Section):
         self._check_smoothing()
         if self.loss_.name == "regmixup" and self.policy is None:
             raise Fault("loss.name", "regmixup, but policy: null mixes nothing; give the recipe a policy")
+        if self.loss_.name == "jensen-shannon":
+            self._check_divergence()
         known = set(key_paths(self))
         for field in ("recalled", "unstated"):
             for i, path in enumerate(getattr(self, field)):
                 if path not in known:
                     raise Fault(f"{field}[{i}]", f"no key {path!r} in this recipe{nearest(path, known)}")
         return self
+
+    def _check_divergence(self) -> None:
+        if self.policy is not None:
+            raise Fault(
+                "loss.name",
+                "jensen-shannon with a policy: it compares images that are not mixed; set policy: null",
+            )
+        if self.transform.auto_augment is None:
+            raise Fault(
+                "loss.name",
+                "jensen-shannon without transform.auto_augment, by which its views would differ; give one, such as "
+                "augmix_paper-s3",
+            )
 
     def _check_smoothing(self) -> None:
         mixed = 0.0 if self.policy is None else self.policy.label_smoothing
@@ -137,7 +152,8 @@ class Recipe(Section):
         return val_loader(data, batch_size=batch_size, **val_arguments(self, overrides))
 
     def loss(self) -> nn.Module:
-        """The loss as a module of (logits (N, C), the loader's targets); `RegMixupLoss` takes the clean images' too.
+        """The loss as a module of (logits (N, C), the loader's targets); `RegMixupLoss` takes the clean images' too,
+        `JensenShannonCrossEntropy` the logits of all views.
 
         Raises:
             ValueError: cross-entropy with policy.label_mixing="union".

@@ -31,9 +31,11 @@ class Source(Section):
 class Loss(Section):
     """The loss."""
 
-    name: Literal["cross-entropy", "binary-cross-entropy", "regmixup"] = Field(
+    name: Literal["cross-entropy", "binary-cross-entropy", "regmixup", "jensen-shannon"] = Field(
         default="cross-entropy",
-        description="regmixup: cross-entropy of the clean and of the mixed images; the loader hands over both",
+        description="regmixup: cross-entropy of the clean and of the mixed images; the loader hands over both. "
+        "jensen-shannon: of images without transform.auto_augment, and the divergence from the same crops with it; the "
+        "loader makes num_splits views",
     )
     smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0,
@@ -46,6 +48,10 @@ class Loss(Section):
         default=False, description="binary cross-entropy only: sum over classes, mean over rows"
     )
     eta: NotNegative = Field(default=1.0, description="regmixup only: weight of the mixed images")
+    alpha: NotNegative = Field(default=12.0, description="jensen-shannon only: weight of the divergence")
+    num_splits: Annotated[int, Field(ge=2)] = Field(
+        default=3, description="jensen-shannon only: views of an image, the first without auto_augment"
+    )
 
     @model_validator(mode="after")
     def _of_one_kind(self) -> Loss:
@@ -53,6 +59,8 @@ class Loss(Section):
             raise ValueError("target_threshold and sum_classes belong to name: binary-cross-entropy")
         if self.name != "regmixup" and self.eta != 1:
             raise ValueError("eta belongs to name: regmixup")
+        if self.name != "jensen-shannon" and (self.alpha, self.num_splits) != (12, 3):
+            raise ValueError("alpha and num_splits belong to name: jensen-shannon")
         return self
 
 

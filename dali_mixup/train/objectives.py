@@ -7,11 +7,11 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from dali_mixup.losses import RegMixupLoss
+from dali_mixup.losses import JensenShannonCrossEntropy, RegMixupLoss
 
 
 class Result(NamedTuple):
-    """Of a batch of N rows: logits (N, C) of the images as the loader mixed them, and the loss ()."""
+    """Of a batch of N rows: logits (N, C) of its images, as mixed, or of the clean view, and the loss ()."""
 
     logits: Tensor
     loss: Tensor
@@ -56,6 +56,21 @@ class OfCleanAndMixed:
         return Result(logits.chunk(2)[1], self.loss(logits, labels, targets))
 
 
+class OfSplits:
+    """AugMix's loss: the clean view and its augmentations, in one forward pass."""
+
+    def __init__(self, loss: JensenShannonCrossEntropy):
+        self.loss = loss
+
+    def images(self, batch: Any) -> Tensor:
+        return torch.cat(batch[0])
+
+    def __call__(self, logits: Tensor, batch: Any) -> Result:
+        return Result(logits.chunk(self.loss.num_splits)[0], self.loss(logits, batch[1]))
+
+
 def objective(loss: nn.Module) -> Objective:
     """The objective of a recipe's loss."""
+    if isinstance(loss, JensenShannonCrossEntropy):
+        return OfSplits(loss)
     return OfCleanAndMixed(loss) if isinstance(loss, RegMixupLoss) else OfMixed(loss)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from dali_mixup import Balanced, MixPolicy, Remix, Runtime
 from dali_mixup.augment.sizes import SizeSchedule
-from dali_mixup.recipes import load_recipe, recipe_names
+from dali_mixup.losses import JensenShannonCrossEntropy
+from dali_mixup.recipes import RecipeError, load_recipe, recipe_names
 
 ONE_THREAD = Runtime(num_threads=1)
 
 PUBLISHED = {
-    "cmo-cifar100-lt", "cmo-imagenet-lt", "convnext-t", "cutmix-resnet50", "deit-b", "deit-s", "deit3-s", "ffcv-rn50",
-    "ict-cifar10", "mixmatch-cifar10", "mixup-cifar10", "mixup-resnet50", "mixup-resnet50-200", "mosaic-hot",
-    "mosaic-medium", "mosaic-mild", "multimix-cifar100", "nvidia-efficientnet-b0", "nvidia-resnet50-250",
-    "nvidia-resnet50-90", "regmixup-cifar10", "regmixup-cifar100", "remix-cifar100-lt", "rsb-a1", "rsb-a2", "rsb-a3",
-    "swin-t", "torchvision-resnet50-v1", "torchvision-resnet50-v2",
+    "augmix-cifar10", "augmix-resnet50", "cmo-cifar100-lt", "cmo-imagenet-lt", "convnext-t", "cutmix-resnet50",
+    "deit-b", "deit-s", "deit3-s", "ffcv-rn50", "ict-cifar10", "mixmatch-cifar10", "mixup-cifar10",
+    "mixup-resnet50", "mixup-resnet50-200", "mosaic-hot", "mosaic-medium", "mosaic-mild", "multimix-cifar100",
+    "nvidia-efficientnet-b0", "nvidia-resnet50-250", "nvidia-resnet50-90", "regmixup-cifar10", "regmixup-cifar100",
+    "remix-cifar100-lt", "rsb-a1", "rsb-a2", "rsb-a3", "swin-t", "torchvision-resnet50-v1",
+    "torchvision-resnet50-v2",
 }  # fmt: skip
 
 
@@ -38,8 +43,10 @@ def test_makes_loaders_and_a_loss(name: str, imagenet_root: Path) -> None:
     size = recipe.transform.image_size
     if isinstance(size, SizeSchedule):
         size = size.at(0, 0, 0)[0]
-    assert images.shape == (8, 3, size, size)
-    assert torch.isfinite(images).all()
+    views = images if isinstance(images, tuple) else (images,)
+    for view in views:
+        assert view.shape == (8, 3, size, size)
+        assert torch.isfinite(view).all()
     if recipe.policy is None:
         assert targets.dtype == torch.int64 and targets.shape == (8,)
     else:
@@ -48,8 +55,8 @@ def test_makes_loaders_and_a_loss(name: str, imagenet_root: Path) -> None:
         off = recipe.policy.label_smoothing / classes
         assert (targets >= off * 0.999).all()
 
-    # A loss that takes the clean images' logits and labels too needs them handed over.
-    logits = torch.zeros(8 * (1 + len(records)), classes, requires_grad=True)
+    # A loss that takes the clean images' logits and labels too needs them handed over; another takes those of views.
+    logits = torch.zeros(8 * (len(views) + len(records)), classes, requires_grad=True)
     loss = recipe.loss()(logits, *(record.labels for record in records), targets)
     loss.backward()
     assert torch.isfinite(loss) and logits.grad is not None and logits.grad.abs().sum() > 0
@@ -146,3 +153,35 @@ def test_remix_counts_the_classes_of_its_data(imagenet_root: Path) -> None:
     policy = loader.spec.policies[0]
     assert policy is not None
     assert policy.remix == Remix(np.bincount(loader.dataset.labels), kappa=3.0, tau=0.5)
+
+
+def test_augmix_compares_the_same_crop_with_and_without_augmentation(imagenet_root: Path) -> None:
+    recipe = load_recipe("augmix-resnet50")
+    loss = recipe.loss()
+    assert isinstance(loss, JensenShannonCrossEntropy) and (loss.num_splits, loss.alpha) == (3, 12)
+    small = {"batch_size": 4, "device": "cpu", "runtime": ONE_THREAD}
+    with recipe.train_loader(imagenet_root / "train", image_size=64, **small) as loader:
+        (clean, first, second), labels = next(iter(loader))
+    plain = replace(recipe.transform, image_size=64, auto_augment=None)
+    with recipe.train_loader(imagenet_root / "train", transform=plain, views=None, **small) as loader:
+        alone, same_labels = next(iter(loader))
+    assert torch.equal(clean, alone) and torch.equal(labels, same_labels)
+    assert not torch.equal(first, clean) and not torch.equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"transform": {}}, "without transform.auto_augment"),
+        ({"policy": {"methods": [{"method": "mixup"}]}}, "with a policy"),
+        ({"loss": {"name": "cross-entropy", "alpha": 1}}, "belong to name: jensen-shannon"),
+        ({"loss": {"name": "jensen-shannon", "num_splits": 1}}, "num_splits"),
+    ],
+    ids=str,
+)
+def test_what_the_divergence_needs_is_checked(changed: dict[str, Any], fault: str, tmp_path: Path) -> None:
+    whole = yaml.safe_load((Path("pipelines") / "augmix-cifar10.yaml").read_text()) | changed
+    file = tmp_path / "changed.yaml"
+    file.write_text(yaml.safe_dump(whole))
+    with pytest.raises(RecipeError, match=fault):
+        load_recipe(str(file))

@@ -80,6 +80,24 @@ def test_regmixup_learns_from_clean_and_mixed_images_and_resumes_exactly(
     assert lines(tmp_path / "whole") == lines(tmp_path / "cut")
 
 
+def test_the_divergence_of_views_is_learnt_from_and_resumes_exactly(
+    recipe: str, few_photographs: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "augmix.yaml"
+    head, _, tail = Path(recipe).read_text().partition("policy:")
+    augmented = head.replace("transform:\n", "transform:\n  auto_augment: augmix_paper-s3\n")
+    file.write_text(
+        f"{augmented}loss: {{name: jensen-shannon}}\nvalidation:{tail.partition('validation:')[2]}"
+    )
+    options = {"epochs": 2, "image_size": 32}
+    run(str(file), few_photographs, tmp_path / "whole", **options)
+    first = run(str(file), few_photographs, tmp_path / "cut", **options, max_steps=4)
+    assert not first.finished
+    assert run(str(file), few_photographs, tmp_path / "cut", **options, resume=True).finished
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+    assert lines(tmp_path / "whole") == lines(tmp_path / "cut")
+
+
 def test_mixing_stops_when_the_schedule_says_and_the_unmixed_share_is_measured(
     recipe: str, few_photographs: Path, tmp_path: Path
 ) -> None:
