@@ -19,7 +19,6 @@ DIFFERENT = frozenset(
         "tiff_turned_3",
         "tiff_turned_6",
         "tiff_turned_8",
-        "tiff_grey_alpha",
         "tiff_lab",
         "pgm_to_15",
         "pgm_to_1000",
@@ -42,6 +41,8 @@ REFUSED = frozenset(
         "tiff_float64",
         "tiff_rgb_float32",
         "tiff_5_channels",
+        "tiff_grey_alpha",
+        "tiff_planar_16",
         "pam",
         "pfm",
         "jpeg2000_grey_alpha",
@@ -55,7 +56,7 @@ REFUSED = frozenset(
         "dib",
     }
 )
-"""DALI does not decode them, or nobody knows the scale of their samples."""
+"""DALI does not decode them or makes wrong colours of them, or nobody knows the scale of their samples."""
 
 SCALED = frozenset({"png_grey_16", "tiff_grey_16", "pgm_16", "jpeg2000_16"})
 """Grey of 16 bits, which DALI scales to 8 bits where Pillow clips it at 255."""
@@ -207,6 +208,7 @@ def _tiff() -> Iterator[tuple[str, bytes]]:
     yield "tiff_rgb_16", raw_tiff(pixels.astype("<u2") * 257, 2)
     yield "tiff_rgb_16_big_endian", raw_tiff(pixels.astype(">u2") * np.array(257, ">u2"), 2)
     yield "tiff_planar", raw_tiff(pixels, 2, planar=True)
+    yield "tiff_planar_16", raw_tiff(pixels.astype("<u2") * 257, 2, planar=True)
     yield "tiff_5_channels", raw_tiff(np.dstack([pixels, pixels[..., :2]]), 2)
     yield "tiff_int8", raw_tiff(grey.view(np.int8), 1, 2)
     yield "tiff_int16", raw_tiff(grey.astype("<i2") * 100, 1, 2)

@@ -15,15 +15,26 @@ from dali_mixup._checks import choice
 log = logging.getLogger("dali_mixup")
 
 
-def use_compiled(owner: str, given: str, gpu: bool) -> bool:
+def use_compiled(owner: str, given: str, gpu: bool, other_pixels: str = "") -> bool:
     """True if the compiled kernels are to be used: given = "numba", "dali" (its own operators) or "auto", numba if it
     works; never on a GPU.
+
+    Args:
+        other_pixels: what the pixels are if they are not three channels of 8 bits, which are all that the kernels take.
 
     Raises:
         TypeError, ValueError: another value; "numba" if it does not work, with the reason.
     """
     choice(owner, "cpu_kernels", given, ("auto", "numba", "dali"))
     if gpu or given == "dali":
+        return False
+    if other_pixels:
+        if given == "numba":
+            raise ValueError(
+                f"{owner}: cpu_kernels='numba' with {other_pixels}; its kernels are for 3 channels of 8 bits, leave "
+                "cpu_kernels out"
+            )
+        log.info("%s: cpu_kernels='dali', since the pixels have %s", owner, other_pixels)
         return False
     problem = unusable()
     if problem and given == "numba":

@@ -9,6 +9,8 @@ from typing import Any
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
+from dali_mixup._graph.pixel_kind import USUAL, PixelKind
+
 _ENCODED = "encoded"
 """The name of the operator that gives the encoded images."""
 
@@ -19,6 +21,8 @@ INTERPOLATIONS = {
     "bicubic": types.DALIInterpType.INTERP_CUBIC,
     "lanczos": types.DALIInterpType.INTERP_LANCZOS3,
 }
+
+_OUTPUT_TYPES = {1: types.GRAY, 3: types.RGB}
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Backend:
         memory_padding: bytes preallocated for decoding per thread, on device and host each (0: grow on demand), GPU
             only.
         compiled: resize and normalise with the compiled kernels of `dali_mixup._cpu`, CPU only.
+        kind: the pixels to decode.
     """
 
     gpu: bool
@@ -40,6 +45,7 @@ class Backend:
     hw_decoder_load: float = 0.65
     memory_padding: int = 0
     compiled: bool = False
+    kind: PixelKind = USUAL
 
     @property
     def decoder_arguments(self) -> dict[str, Any]:
@@ -47,6 +53,9 @@ class Backend:
         libjpeg-turbo and Pillow: the CPU decoder does so in any case, bit by bit and at no cost (70.1 against 69.9 ms
         for 64 photographs), the GPU's needs to be told."""
         common: dict[str, Any] = {"adjust_orientation": False, "jpeg_fancy_upsampling": True}
+        if not self.kind.usual:
+            common["output_type"] = _OUTPUT_TYPES.get(self.kind.channels, types.ANY_DATA)
+            common["dtype"] = types.DALIDataType.UINT8 if self.kind.bits == 8 else types.DALIDataType.UINT16
         if not self.gpu:
             return common | {"device": "cpu"}
         return common | {
@@ -87,7 +96,7 @@ def parsed_first(encoded: DataNode) -> DataNode:
 
 
 def whole_image(encoded: DataNode, backend: Backend) -> DataNode:
-    """(H, W, 3) uint8 RGB, HWC."""
+    """(H, W, C) uint8 or uint16, HWC."""
     return fn.decoders.image(encoded, **backend.decoder_arguments)
 
 
@@ -99,7 +108,7 @@ class Stored:
         backend: the decoder's settings.
         shape: (2,) int64 on the CPU, height and width.
         encoded: (bytes,) uint8; None if the images are decoded.
-        decoded: (H, W, 3) uint8 HWC; None: each window is decoded by itself.
+        decoded: (H, W, C) HWC, as `whole_image`; None: each window is decoded by itself.
     """
 
     backend: Backend
@@ -119,14 +128,14 @@ class Stored:
         return cls(backend, size, encoded, whole_image(encoded, backend) if decoded else None)
 
     def whole(self) -> DataNode:
-        """(H, W, 3) uint8 RGB, HWC."""
+        """(H, W, C) HWC, as `whole_image`."""
         if self.decoded is not None:
             return self.decoded
         assert self.encoded is not None
         return whole_image(self.encoded, self.backend)
 
     def window(self, start: DataNode, shape: DataNode) -> DataNode:
-        """(h, w, 3) uint8 HWC, a window inside the image.
+        """(h, w, C) HWC, as `whole_image`, a window inside the image.
 
         Args:
             start, shape: (y, x), on the CPU.
@@ -140,11 +149,16 @@ class Stored:
 
 
 def middle(encoded: DataNode, backend: Backend) -> DataNode:
-    """The middle quarter of the image, (H / 2, W / 2, 3) uint8 RGB, HWC. Windows are decoded by other code than whole
-    images, and some damage shows only there."""
+    """The middle quarter of the image, (H / 2, W / 2, C) as of `whole_image`. Windows are decoded by other code than
+    whole images, and some damage shows only there."""
     return fn.decoders.image_slice(
         encoded, rel_start=[0.25, 0.25], rel_shape=[0.5, 0.5], **backend.decoder_arguments
     )
+
+
+def mixable(images: DataNode, kind: PixelKind) -> DataNode:
+    """The images in a type that every operator after the geometry takes: uint8, or float32 with the same values."""
+    return images if kind.bits == 8 else fn.cast(images, dtype=types.DALIDataType.FLOAT)
 
 
 def words(message: str) -> str:

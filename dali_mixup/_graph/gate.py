@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import weakref
 from collections.abc import Sequence
@@ -11,10 +12,14 @@ import numpy as np
 
 from dali_mixup._graph.head import Head, look_at, look_in
 from dali_mixup._graph.look import Look, UnfitError
+from dali_mixup._graph.pixel_kind import USUAL, PixelKind
 from dali_mixup._graph.trial import Trial
+from dali_mixup._repr import escaped
 from dali_mixup.sources.bad_files import BadFile
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.reading import StorageError
+
+log = logging.getLogger("dali_mixup")
 
 TRIED = frozenset({"JPEG2000"})
 """Formats whose header says too little: their damage can kill the process that decodes. Of 6,000 damaged images of
@@ -30,12 +35,14 @@ class Gate:
 
     Args:
         max_pixels: limit for an image.
+        kind: the pixels that are decoded.
     """
 
-    def __init__(self, max_pixels: int):
-        self.max_pixels = max_pixels
+    def __init__(self, max_pixels: int, kind: PixelKind = USUAL):
+        self.max_pixels, self.kind = max_pixels, kind
+        self._warned = kind.bits > USUAL.bits
         self._passed: weakref.WeakKeyDictionary[Source, np.ndarray] = weakref.WeakKeyDictionary()
-        self._trial = Trial(threads=1)
+        self._trial = Trial(threads=1, kind=kind)
 
     def refused(self, source: Source, indices: np.ndarray, *, anew: bool = False) -> list[BadFile]:
         """The samples among `indices` that must not reach the decoder, in ascending order.
@@ -59,6 +66,8 @@ class Gate:
             reason = str(found) if isinstance(found, UnfitError) else self._tried(source, index, found)
             if reason is None:
                 passed[index] = True
+                if isinstance(found, Look) and found.colours != "PALETTE":
+                    self._warn_once(source, index, found.bits)
             else:
                 refused.append(BadFile(index, source.name(index), reason))
         return refused
@@ -74,7 +83,7 @@ class Gate:
 
         def one(index: int, head: Head | None = None) -> Look | UnfitError:
             try:
-                return look_at(source, index, self.max_pixels, head)
+                return look_at(source, index, self.max_pixels, head, self.kind)
             except UnfitError as error:
                 return error
 
@@ -105,10 +114,21 @@ class Gate:
         looks: list[Look | UnfitError] = []
         for content in encoded:
             try:
-                looks.append(look_in(content, self.max_pixels))
+                looks.append(look_in(content, self.max_pixels, self.kind))
             except UnfitError as error:
                 looks.append(error)
         return looks
+
+    def _warn_once(self, source: Source, index: int, bits: int) -> None:
+        """Say that 16 bits become 8: of samples that use few of the 16, almost nothing is left."""
+        if bits > self.kind.bits and not self._warned:
+            self._warned = True
+            log.warning(
+                "%s has %d bits, which are scaled to 8, as those of other such images are; Output(bits=16, ...) keeps "
+                "them",
+                escaped(source.name(index)),
+                bits,
+            )
 
     def _tried(self, source: Source, index: int, found: Look) -> str | None:
         """The reason why a sample cannot be decoded, if only a trial can tell; None if it can, or if no trial is

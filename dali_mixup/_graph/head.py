@@ -7,6 +7,7 @@ import struct
 import numpy as np
 
 from dali_mixup._graph.look import Look, checked, encoded_sample, longest_file, look, parsed
+from dali_mixup._graph.pixel_kind import USUAL, PixelKind
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.reading import read_start
 
@@ -25,18 +26,18 @@ class Head:
         self._bytes = np.zeros(LENGTH, np.uint8)
         self._into = self._bytes.data
 
-    def look(self, path: str, max_pixels: int) -> Look | None:
+    def look(self, path: str, max_pixels: int, kind: PixelKind = USUAL) -> Look | None:
         """The header of a file; None if its beginning does not tell.
 
         Raises:
             OSError: as `read_file`, and whatever the storage reports.
             UnfitError: the image must not reach the decoder.
         """
-        read, size = read_start(path, longest_file(max_pixels), self._into)
-        return _told_by(self._bytes[:read], size, max_pixels)
+        read, size = read_start(path, longest_file(max_pixels, kind), self._into)
+        return _told_by(self._bytes[:read], size, max_pixels, kind)
 
 
-def look_in(encoded: bytes | np.ndarray, max_pixels: int) -> Look:
+def look_in(encoded: bytes | np.ndarray, max_pixels: int, kind: PixelKind = USUAL) -> Look:
     """The header of an image in memory, of which the parser gets the beginning only if that tells: it copies what it
     gets.
 
@@ -46,14 +47,17 @@ def look_in(encoded: bytes | np.ndarray, max_pixels: int) -> Look:
     beginning = (
         np.frombuffer(encoded, np.uint8, min(LENGTH, len(encoded))) if len(encoded) else np.empty(0, np.uint8)
     )
-    return _told_by(beginning, len(encoded), max_pixels) or look(encoded, max_pixels)
+    return _told_by(beginning, len(encoded), max_pixels, kind) or look(encoded, max_pixels, kind)
 
 
-def look_at(source: Source, index: int, max_pixels: int, head: Head | None = None) -> Look:
+def look_at(
+    source: Source, index: int, max_pixels: int, head: Head | None = None, kind: PixelKind = USUAL
+) -> Look:
     """Parse the header of a sample.
 
     Args:
         head: try the beginning of the file first; None: read all of it.
+        kind: the pixels that are wanted.
 
     Raises:
         UnfitError: the sample cannot be read or must not reach the decoder.
@@ -61,15 +65,15 @@ def look_at(source: Source, index: int, max_pixels: int, head: Head | None = Non
     """
     if head is not None and source.read_in_dali:
         try:
-            found = head.look(source.name(index), max_pixels)
+            found = head.look(source.name(index), max_pixels, kind)
         except OSError:
             found = None  # reading it whole is patient, and tells whether the file is to blame
         if found is not None:
             return found
-    return look_in(encoded_sample(source, index, max_pixels), max_pixels)
+    return look_in(encoded_sample(source, index, max_pixels, kind), max_pixels, kind)
 
 
-def _told_by(beginning: np.ndarray, size: int, max_pixels: int) -> Look | None:
+def _told_by(beginning: np.ndarray, size: int, max_pixels: int, kind: PixelKind = USUAL) -> Look | None:
     """The header of an image of `size` bytes from its beginning; None if that does not tell."""
     if not _has_whole_header(beginning):
         return None
@@ -77,7 +81,7 @@ def _told_by(beginning: np.ndarray, size: int, max_pixels: int) -> Look | None:
         found, samples = parsed(beginning, size)
     except Exception:  # the whole image tells why
         return None
-    return checked(found, samples, max_pixels)
+    return checked(found, samples, max_pixels, kind)
 
 
 def _has_whole_header(content: np.ndarray) -> bool:

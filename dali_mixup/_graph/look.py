@@ -16,7 +16,10 @@ import numpy as np
 from nvidia import nvimgcodec
 from PIL import Image, UnidentifiedImageError
 
+from dali_mixup._graph.pixel_kind import USUAL, PixelKind
+from dali_mixup._graph.tiff_planes import has_planes
 from dali_mixup.sources.base import Source
+from dali_mixup.sources.objects.pixels import encoded_pixels
 from dali_mixup.sources.reading import StorageError, TooLongError, patiently, read_file
 
 FORMATS = {
@@ -30,7 +33,9 @@ FORMATS = {
 }
 """nvImageCodec's names of the formats that DALI decodes, and Pillow's."""
 
-_MOST_CHANNELS = 4
+_MOST_CONVERTED = 4
+"""Channels of an image that is converted to grey or RGB."""
+
 _SAMPLES = (np.dtype(np.uint8), np.dtype(np.uint16))
 
 
@@ -45,6 +50,7 @@ class Problem(Enum):
     TOO_LARGE = "too large"
     TRUNCATED = "truncated"
     UNDECODABLE = "undecodable"
+    OTHER_PIXEL_KIND = "not of the channels and bits asked for"
     OTHER_SIZE = "of another size than its image"
     NO_MASK = "not a mask of the classes"
     OTHER_PIXELS = "decodes to other pixels than in Pillow"
@@ -59,6 +65,9 @@ class Look:
         width, height: as stored, in pixels; not rotated by EXIF.
         channels: as stored.
         bytes: size of the encoded image.
+        bits: of a stored sample.
+        colours: nvImageCodec's name of their meaning, such as "SRGB" or "PALETTE".
+        planes: whether the channels are stored one after the other.
     """
 
     format: str
@@ -66,6 +75,9 @@ class Look:
     height: int
     channels: int
     bytes: int
+    bits: int = 8
+    colours: str = "SRGB"
+    planes: bool = False
 
 
 class UnfitError(ValueError):
@@ -81,15 +93,15 @@ class UnfitError(ValueError):
         self.problem, self.detail = problem, detail
 
 
-def look(encoded: bytes | np.ndarray, max_pixels: int) -> Look:
-    """Parse the header. Raises UnfitError for an image that must not reach the decoder."""
+def look(encoded: bytes | np.ndarray, max_pixels: int, kind: PixelKind = USUAL) -> Look:
+    """Parse the header. Raises UnfitError for an image that must not reach the decoder of pixels of that kind."""
     if not len(encoded):
         raise UnfitError(Problem.EMPTY, "0 bytes")
     try:
         found, samples = parsed(encoded)
     except Exception as error:  # a parser may raise anything for arbitrary bytes
         raise explained(encoded, max_pixels, f"DALI's parser: {_first_line(error)}") from None
-    return checked(found, samples, max_pixels)
+    return checked(found, samples, max_pixels, kind)
 
 
 def parsed(encoded: bytes | np.ndarray, size: int | None = None) -> tuple[Look, np.dtype]:
@@ -103,14 +115,22 @@ def parsed(encoded: bytes | np.ndarray, size: int | None = None) -> tuple[Look, 
         Exception: whatever the parser raises, which also prints it to stderr.
     """
     stream = nvimgcodec.CodeStream(encoded)
+    samples = np.dtype(stream.dtype)
     found = Look(
-        FORMATS[stream.codec_name], stream.width, stream.height, stream.num_channels, size or len(encoded)
+        FORMATS[stream.codec_name],
+        stream.width,
+        stream.height,
+        stream.num_channels,
+        size or len(encoded),
+        bits=stream.precision or 8 * samples.itemsize,
+        colours=stream.color_spec.name,
+        planes=stream.codec_name == "tiff" and has_planes(encoded),
     )
-    return found, np.dtype(stream.dtype)
+    return found, samples
 
 
-def checked(found: Look, samples: np.dtype, max_pixels: int) -> Look:
-    """The header, if the decoder can be trusted with the image. UnfitError if not."""
+def checked(found: Look, samples: np.dtype, max_pixels: int, kind: PixelKind = USUAL) -> Look:
+    """The header, if the decoder can be trusted with the image, to pixels of that kind. UnfitError if not."""
     if found.width * found.height > max_pixels:
         raise UnfitError(
             Problem.TOO_LARGE,
@@ -119,17 +139,24 @@ def checked(found: Look, samples: np.dtype, max_pixels: int) -> Look:
     if not found.width or not found.height:
         raise UnfitError(Problem.UNDECODABLE, f"{found.width} x {found.height} pixels")
     # Integers of 32 bits crash the decoder, and the scale of floating-point samples is unknown.
-    if samples not in _SAMPLES or not 1 <= found.channels <= _MOST_CHANNELS:
+    if samples not in _SAMPLES or (kind.converted and not 1 <= found.channels <= _MOST_CONVERTED):
         raise UnfitError(
             Problem.UNSUPPORTED,
-            f"{found.format} with {found.channels} channels of {samples}; expected 1 to {_MOST_CHANNELS} channels of "
+            f"{found.format} with {found.channels} channels of {samples}; expected 1 to {_MOST_CONVERTED} channels of "
             "8 or 16 bits",
+        )
+    if reason := kind.lacks(found):
+        raise UnfitError(
+            Problem.OTHER_PIXEL_KIND,
+            f"{found.format} with {found.channels} channels of {found.bits} bits; expected {kind}: {reason}",
         )
     return found
 
 
-def encoded_sample(source: Source, index: int, max_pixels: int) -> bytes | np.ndarray:
-    """Read the encoded image of a sample.
+def encoded_sample(
+    source: Source, index: int, max_pixels: int, kind: PixelKind = USUAL
+) -> bytes | np.ndarray:
+    """Read the encoded image of a sample, of which pixels of that kind are wanted.
 
     Raises:
         UnfitError: the sample cannot be read.
@@ -137,15 +164,16 @@ def encoded_sample(source: Source, index: int, max_pixels: int) -> bytes | np.nd
     """
     try:
         if source.read_in_dali:
-            return read_file(source.name(index), longest_file(max_pixels))
+            return read_file(source.name(index), longest_file(max_pixels, kind))
         return patiently(lambda: source.feed(np.array([index]))[0], source.name(index))
     except (OSError, ValueError) as error:
         raise unreadable(error) from None
 
 
-def longest_file(max_pixels: int) -> int:
+def longest_file(max_pixels: int, kind: PixelKind = USUAL) -> int:
     """Bytes of the longest file that may hold an image of so many pixels."""
-    return 8 * max_pixels + 2**26  # 16-bit RGBA without compression, and other contents of a file
+    # 16-bit RGBA without compression, or more channels, and other contents of a file
+    return max(8, kind.bytes) * max_pixels + 2**26
 
 
 def unreadable(error: OSError | ValueError) -> Exception:
@@ -181,8 +209,10 @@ def explained(encoded: bytes | np.ndarray, max_pixels: int, reason: str) -> Unfi
         return UnfitError(Problem.UNDECODABLE, f"{image.format} of mode {image.mode}; {reason}")
 
 
-def good_image(height: int = 64, width: int = 64) -> np.ndarray:
-    """(bytes,) uint8 of an encoded image that any decoder accepts."""
+def good_image(height: int = 64, width: int = 64, kind: PixelKind = USUAL) -> np.ndarray:
+    """(bytes,) uint8 of an encoded image that any decoder accepts, of that kind of pixels."""
+    if not kind.usual:
+        return encoded_pixels(np.full((height, width, kind.channels), 120, f"uint{kind.bits}"))
     buffer = io.BytesIO()
     Image.new("RGB", (width, height), (120, 120, 120)).save(buffer, "JPEG")
     return np.frombuffer(buffer.getvalue(), np.uint8)

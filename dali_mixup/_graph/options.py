@@ -10,6 +10,7 @@ import numpy as np
 
 from dali_mixup._checks import boolean, choice, integer, number
 from dali_mixup._graph.feed import channels
+from dali_mixup._graph.pixel_kind import USUAL, PixelKind
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # 255 * (0.485, 0.456, 0.406)
 IMAGENET_STD = (58.395, 57.12, 57.375)  # 255 * (0.229, 0.224, 0.225)
@@ -26,12 +27,16 @@ class Output:
     """The form of the images that the model receives.
 
     Args:
-        mean, std: (channels,) or one number for all, on the pixels' own scale, which is 0..255 for uint8 images;
-            out = (mixed - mean) / std. std > 0.
+        mean, std: (channels,) or one number for all, on the pixels' own scale, which is 0..255 for uint8 images, and
+            0..65535 with bits=16; out = (mixed - mean) / std. std > 0.
         dtype: "float32", "float16", "bfloat16" (the loaders only) or "uint8" (`fn.mix` only, which rounds), or the
             torch.dtype of that name.
         channels_last: the loaders: torch's channels_last memory format of the same (N, 3, H, W), without a copy;
             `fn.mix`: (H, W, C) instead of (C, H, W).
+        channels: the loaders only, 1 to 32. 3: RGB, and 1: grey, to which images are converted; others: those that are
+            stored, so every image must have exactly as many. Other than 3 needs a mean and std of its own.
+        bits: the loaders only, of a pixel's sample: 8, to which images of 16 are scaled (257 to 1), or 16, which every
+            image must then have. Needs a mean and std of its own.
 
     Raises:
         TypeError, ValueError: values outside the above.
@@ -41,13 +46,25 @@ class Output:
     std: Sequence[float] | float = IMAGENET_STD
     dtype: Dtype = "float32"
     channels_last: bool = False
+    channels: int = 3
+    bits: Literal[8, 16] = 8
 
     def __post_init__(self) -> None:
+        kind = PixelKind.checked("Output", self.channels, self.bits)
+        object.__setattr__(self, "channels", kind.channels)
+        object.__setattr__(self, "bits", kind.bits)
         mean, std = channels("Output", self.mean, self.std)
         object.__setattr__(self, "mean", mean)
         object.__setattr__(self, "std", std)
         object.__setattr__(self, "dtype", dtype_name("Output", self.dtype))
         object.__setattr__(self, "channels_last", boolean("Output", "channels_last", self.channels_last))
+        if not kind.usual:
+            self.of_pixels("Output")
+
+    @property
+    def kind(self) -> PixelKind:
+        """The pixels before they are normalised."""
+        return PixelKind(self.channels, self.bits)
 
     @property
     def on_unit_scale(self) -> bool:
@@ -55,18 +72,27 @@ class Output:
         mean, std = (np.atleast_1d(np.asarray(given)) for given in (self.mean, self.std))
         return bool((std < 1).any() or 0 < mean.max() <= 1)
 
-    def of_channels(self, owner: str, count: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """(mean, std) for uint8 images, each `count` numbers; ValueError for others, or for another scale."""
+    def of_pixels(self, owner: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """(mean, std) for decoded images, each one number per channel; ValueError for others, or for another scale."""
         mean, std = channels(owner, self.mean, self.std)
-        if self.on_unit_scale:
-            raise ValueError(
-                f"{owner}: output has mean={self.mean!r} and std={self.std!r}, which are for images in 0..1; pixels "
-                f"here are 0..255, expected 255 times as much: mean={_rounded(mean)}, std={_rounded(std)}"
-            )
+        count, most = self.channels, self.kind.most
+        given = (
+            f"{owner}: {'' if owner == 'Output' else 'output has '}mean={self.mean!r} and std={self.std!r}"
+        )
         if len(mean) not in (1, count):
             raise ValueError(
-                f"{owner}: output has mean={self.mean!r} and std={self.std!r}; expected {count} numbers each, one per "
-                "colour, or one number each for all colours"
+                f"{given} for {self.kind}; expected one number each"
+                + ("" if count == 1 else f" for all channels, or {count}, one per channel")
+            )
+        if self.on_unit_scale:
+            raise ValueError(
+                f"{given}, which are for images in 0..1; pixels here are 0..{most}, expected "
+                f"{most} times as much: mean={_rounded(mean, most)}, std={_rounded(std, most)}"
+            )
+        if self.bits != USUAL.bits and (mean == IMAGENET_MEAN or std == IMAGENET_STD):
+            raise ValueError(
+                f"{given}, which are for images in 0..255; pixels here are 0..{most}, expected the "
+                "mean and deviation of your data on that scale"
             )
         return (mean * count, std * count) if len(mean) == 1 else (mean, std)
 
@@ -89,8 +115,8 @@ class Runtime:
         hw_decoder_load: GPU only: share in [0, 1] of the images decoded by the hardware JPEG units; None: DALI's own
             0.65, but 0 on compute capability 9.0 (H100, H200), whose units may overwrite images; see docs/gpu.md.
         memory_padding: GPU only: bytes preallocated for decoding, >= 0.
-        max_pixels: height times width that a stored image may have, >= 1; a larger one is a bad file. Decoding takes 3
-            bytes of memory per pixel, for a whole batch at a time.
+        max_pixels: height times width that a stored image may have, >= 1; a larger one is a bad file. Decoding takes a
+            byte (or two, with 16 bits) of memory per channel and pixel, for a whole batch at a time.
         cpu_kernels: CPU only: which implementation resizes, blends and normalises: "numba", kernels compiled for the
             purpose; "dali", its own operators; "auto": numba if it is installed.
 
@@ -133,8 +159,8 @@ class Runtime:
         choice("Runtime", "cpu_kernels", self.cpu_kernels, ("auto", "numba", "dali"))
 
 
-def _rounded(values: Sequence[float]) -> tuple[float, ...]:
-    return tuple(round(255 * value, 3) for value in values)
+def _rounded(values: Sequence[float], most: int) -> tuple[float, ...]:
+    return tuple(round(most * value, 3) for value in values)
 
 
 def dtype_name(owner: str, given: Any) -> str:

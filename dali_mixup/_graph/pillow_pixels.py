@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from dali_mixup._graph.pixel_kind import PixelKind
+
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
 
@@ -16,6 +18,7 @@ def eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(np.rint(grey), 0, 255).astype(np.uint8))
 
 
-def rgb(image: Image.Image) -> np.ndarray:
-    """(H, W, 3) uint8 pixels."""
-    return np.asarray(eight_bits(image).convert("RGB"))
+def of_pillow(image: Image.Image, kind: PixelKind) -> np.ndarray:
+    """(H, W, C) uint8 pixels, grey or RGB; Pillow has no more bits of colours."""
+    converted = eight_bits(image).convert("L" if kind.channels == 1 else "RGB")
+    return np.asarray(converted).reshape(image.height, image.width, kind.channels)

@@ -10,15 +10,19 @@ from nvidia.dali import Pipeline, fn
 from dali_mixup._graph.decode import Backend, file_content, middle, whole_image, words
 from dali_mixup._graph.look import UnfitError, encoded_sample, explained, good_image
 from dali_mixup._graph.options import MAX_PIXELS
+from dali_mixup._graph.pixel_kind import USUAL, PixelKind
 from dali_mixup.sources.bad_files import BadFile
 from dali_mixup.sources.base import Source
 
 
-def undecodable(source: Source, indices: Sequence[int], windows: bool) -> list[BadFile]:
+def undecodable(
+    source: Source, indices: Sequence[int], windows: bool, kind: PixelKind = USUAL
+) -> list[BadFile]:
     """The samples among `indices`, which passed the gate, on which the CPU decoder fails, each decoded by itself.
 
     Args:
         windows: decode a window of each, too.
+        kind: the pixels to decode.
 
     Raises:
         RuntimeError: it also fails on a good image: then no file is at fault.
@@ -32,10 +36,10 @@ def undecodable(source: Source, indices: Sequence[int], windows: bool) -> list[B
             found.append(BadFile(int(index), source.name(int(index)), _reason(error, source, int(index))))
             continue
         try:
-            pipe = pipe or _one_at_a_time(read_in_dali=source.read_in_dali, windows=windows)
+            pipe = pipe or _one_at_a_time(source.read_in_dali, windows, kind)
             pipe.run(sample=sample)
         except Exception as error:
-            _one_at_a_time(read_in_dali=False, windows=windows).run(sample=[good_image()])
+            _one_at_a_time(False, windows, kind).run(sample=[good_image(kind=kind)])
             found.append(BadFile(int(index), source.name(int(index)), _reason(error, source, int(index))))
             pipe = None  # DALI guarantees nothing for a pipeline after an error
     return found
@@ -64,13 +68,13 @@ def culprits(rows: Sequence[int], fails: Callable[[frozenset[int]], bool]) -> li
     return sorted(found)
 
 
-def _one_at_a_time(read_in_dali: bool, windows: bool) -> Pipeline:
+def _one_at_a_time(read_in_dali: bool, windows: bool, kind: PixelKind) -> Pipeline:
     """Reading and decoding, for batches of one."""
     pipe = Pipeline(batch_size=1, num_threads=1, device_id=None, prefetch_queue_depth=1)
     with pipe:
         fed = fn.external_source(name="sample")
         encoded = file_content(fed) if read_in_dali else fed
-        backend = Backend(gpu=False)
+        backend = Backend(gpu=False, kind=kind)
         pipe.set_outputs(whole_image(encoded, backend), *([middle(encoded, backend)] if windows else []))
     pipe.build()
     return pipe

@@ -28,6 +28,9 @@ class BatchDraws(Protocol):
     def size_at(self, seed: int, epoch: int, step: int) -> tuple[int, int]:
         """(height, width) of a batch's images."""
 
+    def of_channels(self, channels: int) -> BatchDraws:
+        """The same for images of so many channels."""
+
 
 class Transform(Protocol):
     """From encoded bytes to the images that are mixed, and from mixed images to finished ones."""
@@ -78,9 +81,15 @@ class Transform(Protocol):
         mean: Sequence[float],
         std: Sequence[float],
     ) -> tuple[DataNode, dict[str, Any]]:
-        """(H, W, 3) uint8 HWC images, and a window of them as arguments of `fn.crop_mirror_normalize`; {}: all."""
+        """(H, W, C) HWC images, and a window of them as arguments of `fn.crop_mirror_normalize`; {}: all. Without a
+        window they are as of `mixable`."""
 
     def after_mix(
-        self, images: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode], layout: str
+        self,
+        images: DataNode,
+        seeds: Iterator[int],
+        nodes: Mapping[str, DataNode],
+        layout: str,
+        channels: int,
     ) -> DataNode:
         """Normalised images after the operations that follow mixing."""

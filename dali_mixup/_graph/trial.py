@@ -14,6 +14,7 @@ import numpy as np
 
 from dali_mixup._graph.child import ChildProcess, LostError
 from dali_mixup._graph.look import good_image
+from dali_mixup._graph.pixel_kind import USUAL, PixelKind
 
 MOST_FILES = 31
 """Samples per batch. With fewer than 32 DALI parses all headers in one thread, where an error is safe."""
@@ -46,10 +47,11 @@ class Trial:
     Args:
         threads: threads of its decoder.
         timeout: seconds that a request may take.
+        kind: the pixels to decode.
     """
 
-    def __init__(self, threads: int, timeout: float = TIMEOUT):
-        self.threads, self.timeout = threads, timeout
+    def __init__(self, threads: int, timeout: float = TIMEOUT, kind: PixelKind = USUAL):
+        self.threads, self.timeout, self.kind = threads, timeout, kind
         self._child: ChildProcess | None = None
 
     def decode(self, samples: Sequence[np.ndarray], named: bool, care: Care) -> list[Outcome]:
@@ -79,7 +81,7 @@ class Trial:
         answer = self._ask([sample], named, care)
         if not isinstance(answer, str):
             return answer[0]
-        innocent = self._ask([good_image()], False, "whole")
+        innocent = self._ask([good_image(kind=self.kind)], False, "whole")
         if isinstance(innocent, str):
             raise RuntimeError(
                 f"the process that tries images does not work, not even with a good image ({innocent}); its own "
@@ -87,9 +89,13 @@ class Trial:
             )
         return Outcome(error=answer)
 
+    def _started(self) -> ChildProcess:
+        arguments = (self.threads, self.kind.channels, self.kind.bits)
+        return ChildProcess("dali_mixup._graph.trial_child", *arguments)
+
     def _ask(self, samples: Sequence[np.ndarray], named: bool, care: Care) -> list[Outcome] | str:
         """The outcomes, or the reason why the child was lost."""
-        child = self._child = self._child or ChildProcess("dali_mixup._graph.trial_child", self.threads)
+        child = self._child = self._child or self._started()
         try:
             outcomes: list[Outcome] = child.ask(
                 ([sample.tobytes() for sample in samples], named, care), self.timeout

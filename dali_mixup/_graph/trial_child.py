@@ -16,7 +16,8 @@ from nvidia.dali import Pipeline, fn
 from PIL import Image
 
 from dali_mixup._graph.decode import Backend, file_content, middle, whole_image, words
-from dali_mixup._graph.pillow_pixels import rgb
+from dali_mixup._graph.pillow_pixels import of_pillow
+from dali_mixup._graph.pixel_kind import PixelKind
 from dali_mixup._graph.trial import MOST_FILES, Care, Outcome
 
 _MEAN, _MOST = 1.0, 16
@@ -29,10 +30,11 @@ class Decoder:
     Args:
         threads: DALI's threads.
         named: samples are paths, not encoded images.
+        kind: the pixels.
     """
 
-    def __init__(self, threads: int, named: bool):
-        self._threads, self._named = threads, named
+    def __init__(self, threads: int, named: bool, kind: PixelKind):
+        self._threads, self._named, self._kind = threads, named, kind
         self._pipes: dict[Care, Pipeline] = {}
 
     def decode(self, samples: Sequence[np.ndarray], care: Care) -> list[Outcome]:
@@ -64,7 +66,7 @@ class Decoder:
         return error, remark and remark.group(), pixels
 
     def _built(self, care: Care) -> Pipeline:
-        backend = Backend(gpu=False)
+        backend = Backend(gpu=False, kind=self._kind)
         pipe = Pipeline(MOST_FILES, num_threads=self._threads, device_id=None, prefetch_queue_depth=1)
         with pipe:
             encoded = fn.external_source(name="sample")
@@ -81,18 +83,18 @@ class Decoder:
         content = sample.tobytes()
         try:
             with Image.open(os.fsdecode(content) if self._named else io.BytesIO(content)) as image:
-                theirs = rgb(image)
+                theirs = of_pillow(image, self._kind)
         except Exception as error:  # Pillow's decoders raise all kinds of errors
             return f"Pillow does not decode it: {error}"
-        return difference(ours, theirs)
+        return difference(np.rint(ours / (self._kind.most // 255)), theirs)
 
 
 def difference(ours: np.ndarray, theirs: np.ndarray) -> str | None:
-    """The difference of (H, W, 3) uint8 pixels from others beyond rounding; None if there is none."""
+    """The difference of (H, W, C) pixels in 0..255 from others beyond rounding; None if there is none."""
     if ours.shape != theirs.shape:
         (h, w, _), (u, v, _) = ours.shape, theirs.shape
         return f"{w} x {h} pixels instead of {v} x {u}"
-    gaps = np.abs(ours.astype(np.int16) - theirs)
+    gaps = np.abs(ours.astype(np.int16) - theirs.astype(np.int16))
     if gaps.max() <= _MOST and gaps.mean() <= _MEAN:
         return None
     return f"by {gaps.mean():.1f} of 255 on average and {gaps.max()} at most"
@@ -118,7 +120,7 @@ def _stderr() -> Iterator[list[str]]:
             captured.append(file.read().decode(errors="replace"))
 
 
-def main(descriptor: int, threads: int) -> None:
+def main(descriptor: int, threads: int, kind: PixelKind) -> None:
     """Answer requests until the other side closes."""
     Image.MAX_IMAGE_PIXELS = None  # sizes were checked before
     decoders: dict[bool, Decoder] = {}
@@ -128,9 +130,10 @@ def main(descriptor: int, threads: int) -> None:
                 contents, named, care = asked.recv()
             except EOFError:
                 return
-            decoder = decoders.setdefault(named, Decoder(threads, named))
+            decoder = decoders.setdefault(named, Decoder(threads, named, kind))
             asked.send(decoder.decode([np.frombuffer(content, np.uint8) for content in contents], care))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    given, many, channels, bits = map(int, sys.argv[1:])
+    main(given, many, PixelKind(channels, bits))

@@ -15,6 +15,7 @@ from dali_mixup._graph.conditional import deal
 from dali_mixup._graph.decode import Backend, Stored
 from dali_mixup._graph.feed import PlanFeed
 from dali_mixup._graph.feed_kernels import normalising
+from dali_mixup._graph.pixel_kind import USUAL, PixelKind
 from dali_mixup._graph.pixels import mixed_and_normalised
 from dali_mixup._graph.transforms import BatchDraws, Transform
 
@@ -35,12 +36,13 @@ class ViewSpec:
 
     Attributes:
         transform: the processing of each image before mixing.
-        mean, std: (3,) of the normalisation, in units of uint8 pixels.
+        mean, std: (C,) of the normalisation, in units of the decoded pixels.
         dtype: dtype of the images handed to the model, a key of `DTYPES`.
-        channels_last: end in HWC order in memory, which is (N, 3, H, W) in torch's channels_last format without a copy.
+        channels_last: end in HWC order in memory, which is (N, C, H, W) in torch's channels_last format without a copy.
         window: number of the view whose window and flip this one has; its own number if it has its own.
         of_part: it is made of some of the rows only, which the array `HERE` names; never of a view that is mixed.
         clean: whether to output the images before mixing too.
+        kind: the decoded pixels, of which all views of a pipeline are made.
     """
 
     transform: Transform
@@ -51,11 +53,13 @@ class ViewSpec:
     window: int = 0
     of_part: bool = False
     clean: bool = False
+    kind: PixelKind = USUAL
 
     @property
     def draws(self) -> BatchDraws | None:
         """The decisions of the transform that are made for each batch outside the graph."""
-        return self.transform.draws
+        draws = self.transform.draws
+        return draws if draws is None else draws.of_channels(self.kind.channels)
 
     @property
     def layout(self) -> str:
@@ -104,7 +108,7 @@ def made(
             images = _normalised(plain, window, view, own, dtype)
         else:
             images = mixed_and_normalised(plain, feed, own, dtype, view.layout)
-        finished.append(view.transform.after_mix(images, seeds, own, view.layout))
+        finished.append(view.transform.after_mix(images, seeds, own, view.layout, len(view.mean)))
         if view.clean:
             clean.append(_normalised(plain, window, view, own, dtype))
     return [*finished, *clean]

@@ -28,15 +28,15 @@ def unusable(batches: BatchSource, batch: Batch, restored: Restored) -> tuple[Ba
     pipeline that failed, with good images replacing more and more rows. The last finds a file of which only the window
     of that batch does not decode, or on which only the GPU's decoder fails.
     """
-    windows = batches.spec.pipeline.backend.roi
+    backend = batches.spec.pipeline.backend
     for source, indices, bad in batch.reads:
         found = batches.spec.gate.refused(source, indices, anew=True)
-        found = found or undecodable(source, np.unique(indices).tolist(), windows)
+        found = found or undecodable(source, np.unique(indices).tolist(), backend.roi, backend.kind)
         if found:
             return bad, found
     arrays = batches.arrays(batch)
     with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
-        good = good_image(*_room(batch))
+        good = good_image(*_room(batch), backend.kind)
         if batches.read_in_dali:
             file.write(good.tobytes())
             file.flush()

@@ -33,7 +33,7 @@ class MixLoader:
     and the mixing of a batch depend on (seed, rank, epoch, step) alone. Nothing is built until the first batch is
     asked for; an iterator that is dropped half-way frees its pipeline; a finished one leaves it to the next epoch.
 
-    Images are (N, 3, H, W) of the chosen dtype on `device`; targets (N, C) float32 or `MixedTargets` with
+    Images are (N, C, H, W) of the chosen channels and dtype on `device`; targets (N, C) float32 or `MixedTargets` with
     a policy, else (N,) int64; of images with masks (N, H, W) int64 class ids or (N, C, H, W) float32. With `views=`
     images are a tuple, one for each view, and so are targets if a view is mixed or the images have masks. With
     `handover=` a `MixRecord` is the third item. Batches own their memory: keep as many as you like.
@@ -70,12 +70,12 @@ class MixLoader:
 
     @property
     def mean(self) -> tuple[float, ...]:
-        """(3,) mean of the normalisation, on the 0..255 scale of the pixels."""
+        """(channels,) mean of the normalisation, on the scale of the pixels: 0..255, or 0..65535 with 16 bits."""
         return self.spec.pipeline.first.mean
 
     @property
     def std(self) -> tuple[float, ...]:
-        """(3,) standard deviation of the normalisation, on the 0..255 scale of the pixels."""
+        """(channels,) standard deviation of the normalisation, on the scale of the pixels, as `mean`."""
         return self.spec.pipeline.first.std
 
     # Made on access: as attributes they and the loader would keep each other, and its pipeline, alive.
@@ -137,7 +137,7 @@ class MixLoader:
     def __repr__(self) -> str:
         spec, rank = self.spec, self.spec.rank
         first = spec.pipeline.first
-        size = " x ".join(map(str, (self.batch_size, 3, *self.image_size)))
+        size = " x ".join(map(str, (self.batch_size, len(first.mean), *self.image_size)))
         further = f" and {len(spec.policies) - 1} further views" if spec.several_views else ""
         of_pixels = "" if spec.paired is None else " of pixels"
         coming = f"epoch {self.epoch} next"

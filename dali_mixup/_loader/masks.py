@@ -10,6 +10,7 @@ import numpy as np
 from dali_mixup._graph.head import Head, look_at
 from dali_mixup._graph.look import UnfitError
 from dali_mixup._graph.masks import read_mask
+from dali_mixup._graph.pixel_kind import USUAL, PixelKind
 from dali_mixup.sources.bad_files import BadFile
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.masks.pairs import ImagesWithMasks
@@ -23,10 +24,13 @@ class MaskReader:
         classes: number of classes.
         max_pixels: limit for a mask.
         threads: number of threads, which end with `close` and begin again when they are needed.
+        kind: the pixels of the images.
     """
 
-    def __init__(self, source: ImagesWithMasks, classes: int, max_pixels: int, threads: int):
-        self._source, self._classes, self._max_pixels = source, classes, max_pixels
+    def __init__(
+        self, source: ImagesWithMasks, classes: int, max_pixels: int, threads: int, kind: PixelKind = USUAL
+    ):
+        self._source, self._classes, self._max_pixels, self._kind = source, classes, max_pixels, kind
         self._count = threads
         self._threads: ThreadPoolExecutor | None = None
         self._under_way: dict[int, Future[np.ndarray | BadFile]] = {}
@@ -56,7 +60,7 @@ class MaskReader:
     def sizes(self, source: Source, indices: Sequence[int]) -> list[tuple[int, int]]:
         """(height, width) of the stored images of samples, of any source, that have passed the gate."""
         head = Head()
-        return [_size(source, index, self._max_pixels, head) for index in indices]
+        return [_size(source, index, self._max_pixels, head, self._kind) for index in indices]
 
     def close(self) -> None:
         """End the threads after their current masks. Harmless when repeated."""
@@ -71,17 +75,19 @@ class MaskReader:
             return known
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self._count, "dali-mixup-masks")
-        return self._threads.submit(_read, self._source, index, self._classes, self._max_pixels)
+        return self._threads.submit(_read, self._source, index, self._classes, self._max_pixels, self._kind)
 
 
-def _size(source: Source, index: int, max_pixels: int, head: Head) -> tuple[int, int]:
-    found = look_at(source, index, max_pixels, head)
+def _size(source: Source, index: int, max_pixels: int, head: Head, kind: PixelKind) -> tuple[int, int]:
+    found = look_at(source, index, max_pixels, head, kind)
     return found.height, found.width
 
 
-def _read(source: ImagesWithMasks, index: int, classes: int, max_pixels: int) -> np.ndarray | BadFile:
+def _read(
+    source: ImagesWithMasks, index: int, classes: int, max_pixels: int, kind: PixelKind
+) -> np.ndarray | BadFile:
     try:
-        size = _size(source, index, max_pixels, Head())
+        size = _size(source, index, max_pixels, Head(), kind)
     except UnfitError as error:
         return BadFile(index, source.name(index), str(error))
     try:

@@ -48,6 +48,7 @@ def pipeline_spec(
         raise ValueError(
             f"{owner}: {rows} rows per batch, with all accompanying rows; DALI takes at most {MOST_ROWS}"
         )
+    kind = views[0].kind
     chosen = chosen_device(device, rank.local_rank)
     gpu = chosen.index if chosen.type == "cuda" else None
     load = hw_decoder_load(runtime.hw_decoder_load, gpu)
@@ -63,7 +64,10 @@ def pipeline_spec(
             roi=bool(roi) and windows,
             hw_decoder_load=load,
             memory_padding=runtime.memory_padding,
-            compiled=use_compiled(owner, runtime.cpu_kernels, gpu is not None),
+            compiled=use_compiled(
+                owner, runtime.cpu_kernels, gpu is not None, "" if kind.usual else str(kind)
+            ),
+            kind=kind,
         ),
         device_id=gpu,
         num_threads=_threads(owner, runtime.num_threads, rank),

@@ -116,7 +116,8 @@ class LoaderSpec:
         if self.paired is None:
             return None
         pipeline = self.pipeline
-        return MaskReader(self.paired, self.num_classes, pipeline.max_pixels, pipeline.num_threads)
+        kind = pipeline.backend.kind
+        return MaskReader(self.paired, self.num_classes, pipeline.max_pixels, pipeline.num_threads, kind)
 
     def walk(self, cursor: Cursor) -> Walk:
         """The walk of the cursor's pipeline, so that DALI's checkpoint fits; else one that begins at the cursor.
@@ -139,7 +140,7 @@ class LoaderSpec:
     @cached_property
     def gate(self) -> Gate:
         """The gate that samples pass before the decoder; it remembers the result as long as the loader lives."""
-        return Gate(self.pipeline.max_pixels)
+        return Gate(self.pipeline.max_pixels, self.pipeline.backend.kind)
 
     @cached_property
     def feeds(self) -> tuple[PlanFeed | None, ...]:
@@ -155,6 +156,7 @@ class LoaderSpec:
     def fingerprint(self) -> dict[str, Any]:
         """The values that a saved state must share so that the run continues bit for bit, JSON-able."""
         unlabelled, first = self.companions.unlabelled, self.pipeline.first
+        kind = self.pipeline.backend.kind
         return {
             "dali_mixup": __version__,
             "dali": nvidia.dali.__version__,
@@ -180,6 +182,7 @@ class LoaderSpec:
             "clean": first.clean,
             **({} if not (self.several_views or self.unlabelled_views) else {"views": self._views}),
             **({} if self.paired is None else {"mask_classes": self.num_classes}),
+            **({} if kind.usual else {"pixels": str(kind)}),
         }
 
     @property

@@ -11,6 +11,7 @@ from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._graph.options import Output
 from dali_mixup._graph.views import DTYPES, ViewSpec
 from dali_mixup.augment import TrainTransform
+from dali_mixup.augment.by_pixels import refuse_operations
 from dali_mixup.augment.view import View, as_views, refuse_other_window
 
 
@@ -109,6 +110,7 @@ def resolved(
     for k, kind in zip(numbers, other, strict=True):
         if k >= len(own):
             specs.append(_spec(owner, kind, numbers[0] if kind.shared else k, kind.can_be_of_part, False))
+    _refuse_other_pixels(owner, specs)
     return Views(tuple(specs), tuple(kind.policy for kind in own), numbers, several)
 
 
@@ -184,6 +186,16 @@ def _refuse_extras_of_batches(owner: str, kinds: Sequence[_Kind]) -> None:
                 )
 
 
+def _refuse_other_pixels(owner: str, specs: Sequence[ViewSpec]) -> None:
+    """Raise ValueError for views of different pixels: all are made from one decode."""
+    for number, spec in enumerate(specs):
+        if spec.kind != specs[0].kind:
+            raise ValueError(
+                f"{owner}: the first view has an output of {specs[0].kind} and view {number} one of {spec.kind}, but "
+                "an image is decoded once for all of them; give them the same channels and bits"
+            )
+
+
 def _same(labelled: _Kind, unlabelled: _Kind) -> bool:
     """True if a view of both kinds of samples can be made at once."""
     return (labelled.transform, labelled.output, labelled.shared) == (
@@ -210,5 +222,16 @@ def _spec(owner: str, kind: _Kind, window: int, of_part: bool, clean: bool) -> V
         raise ValueError(
             f"{owner}: output has dtype={output.dtype!r}, expected one of {', '.join(map(repr, DTYPES))}"
         )
-    mean, std = output.of_channels(owner, 3)
-    return ViewSpec(kind.transform, mean, std, output.dtype, output.channels_last, window, of_part, clean)
+    mean, std = output.of_pixels(owner)
+    refuse_operations(owner, kind.transform, output.kind)
+    return ViewSpec(
+        kind.transform,
+        mean,
+        std,
+        output.dtype,
+        output.channels_last,
+        window,
+        of_part,
+        clean,
+        output.kind,
+    )

@@ -4,7 +4,7 @@ whole batch, fed to the graph as arrays. A pure function of the batch's address,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -27,12 +27,18 @@ class TransformDraws:
         size: (height, width), or an object that gives it.
         stages: the stages, in order of application.
         cutout, random_erasing: None: off.
+        channels: of the images.
     """
 
     size: tuple[int, int] | SizeSchedule | MultiScale
     stages: tuple[Stage, ...]
     cutout: Cutout | None
     random_erasing: RandomErasing | None
+    channels: int = 3
+
+    def of_channels(self, channels: int) -> TransformDraws:
+        """The same for images of so many channels."""
+        return self if channels == self.channels else replace(self, channels=channels)
 
     @property
     def layers(self) -> tuple[frozenset[Kernel], ...]:
@@ -97,7 +103,9 @@ class TransformDraws:
                 made += [getattr(one, field) for field in parameters_of(layer)]
             made += [*stage.draw_further(rng, rows)] if isinstance(stage, Composition) else []
         drawers = [drawer for drawer in (self.cutout, self.random_erasing) if drawer is not None]
-        rectangles = [one for drawer in drawers for one in drawer.draw(rng, rows, height, width)]
+        rectangles = [
+            one for drawer in drawers for one in drawer.draw(rng, rows, height, width, self.channels)
+        ]
         for rectangle, name in zip(rectangles, self.rectangles, strict=True):
             made += [getattr(rectangle, field) for field in self._fields_of(name)]
         return tuple(made)

@@ -19,8 +19,8 @@ class Noise:
     """Normal noise, independent for each pixel and channel, rounded and clipped to the range of `dtype`.
 
     Attributes:
-        mean, std: (3,) in the images' units.
-        seeds: (3,) seeds of the channels' generators.
+        mean, std: (C,) in the images' units.
+        seeds: (C,) seeds of the channels' generators.
         dtype, layout: of the images, "HWC" or "CHW".
     """
 
@@ -52,7 +52,7 @@ def erase(
         images: uint8 or float32 (DALI's GPU kernel takes no float16), HWC or CHW.
         nodes: on the CPU, the fields erased, start and shape of `erasing.Rectangles`, and "size", (2,) float32, if it
             changes with the batch.
-        fill: one colour (3,) for all images, one colour per image, or noise; in the images' units.
+        fill: one colour (C,) for all images, one colour per image, or noise; in the images' units.
         size: (height, width) of the images; None: `nodes["size"]`.
     """
     wanted = {"images": images, "start": nodes["start"], "shape": nodes["shape"]}

@@ -20,7 +20,7 @@ class Rectangles:
     Attributes:
         erased: (N,) bool.
         start, shape: (N, 2) int32, (y, x) and (height, width) in pixels; inside the image.
-        colour: (N, 3) float32, in units of the normalised image.
+        colour: (N, C) float32, in units of the normalised image.
     """
 
     erased: np.ndarray
@@ -45,7 +45,8 @@ class RandomErasing:
         count: >= 1, maximum number of rectangles per image; the number is uniform in 1..count.
         place: "before_mix": erased images are mixed, as in DeiT, Swin, ConvNeXt and torchvision; "after_mix": mixed
             images are erased, as with timm's prefetcher. Before mixing, pixels are uint8, so the constant is the
-            rounded mean, and noise is clipped to black and white.
+            rounded mean, and noise is clipped to black and white (not with `Output(bits=16)`, whose pixels are float32
+            then).
 
     Raises:
         TypeError, ValueError: values outside the above.
@@ -66,8 +67,10 @@ class RandomErasing:
         object.__setattr__(self, "area", checked_range("RandomErasing", "area", self.area, top=1.0))
         object.__setattr__(self, "ratio", checked_range("RandomErasing", "ratio", self.ratio))
 
-    def draw(self, rng: np.random.RandomState, rows: int, height: int, width: int) -> list[Rectangles]:
-        """`count` rectangles for each of `rows` images of this size."""
+    def draw(
+        self, rng: np.random.RandomState, rows: int, height: int, width: int, channels: int = 3
+    ) -> list[Rectangles]:
+        """`count` rectangles for each of `rows` images of this size and so many channels."""
         erased = rng.random_sample(rows) < self.prob
         counts = rng.randint(1, self.count + 1, size=rows)
         made = []
@@ -84,7 +87,10 @@ class RandomErasing:
             shape = np.where(there[:, None], shape, 1).astype(np.int32)
             room = np.array([height, width]) - shape + 1
             start = np.floor(rng.random_sample((rows, 2)) * room).astype(np.int32)
-            colour = rng.standard_normal((rows, 3)) if self.mode == "rand" else np.zeros((rows, 3))
+            shape_of_colours = (rows, channels)
+            colour = (
+                rng.standard_normal(shape_of_colours) if self.mode == "rand" else np.zeros(shape_of_colours)
+            )
             made.append(Rectangles(there, start, shape, colour.astype(np.float32)))
         return made
 
@@ -110,15 +116,17 @@ class Cutout:
         object.__setattr__(self, "size", integer("Cutout", "size", self.size, at_least=1))
         object.__setattr__(self, "prob", number("Cutout", "prob", self.prob, at_least=0, at_most=1))
 
-    def draw(self, rng: np.random.RandomState, rows: int, height: int, width: int) -> list[Rectangles]:
-        """One rectangle for each of `rows` images of this size."""
+    def draw(
+        self, rng: np.random.RandomState, rows: int, height: int, width: int, channels: int = 3
+    ) -> list[Rectangles]:
+        """One rectangle for each of `rows` images of this size and so many channels."""
         extent = np.array([height, width])
         centre = np.floor(rng.random_sample((rows, 2)) * extent).astype(np.int32)
         start = np.clip(centre - self.size // 2, 0, extent)
         stop = np.clip(centre - self.size // 2 + self.size, 0, extent)
         shape = (stop - start).astype(np.int32)
         cut = (rng.random_sample(rows) < self.prob) & shape.all(axis=1)
-        return [Rectangles(cut, start.astype(np.int32), shape, np.zeros((rows, 3), np.float32))]
+        return [Rectangles(cut, start.astype(np.int32), shape, np.zeros((rows, channels), np.float32))]
 
 
 def checked_range(

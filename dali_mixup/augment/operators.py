@@ -1,8 +1,8 @@
 """The kernels of `operations.py` as DALI operators; each image gets its own.
 
 Images are split between the kernels (see `_graph.conditional`), so an unused kernel costs nothing, and
-unlike `nvidia.dali.auto_aug` none of this needs `enable_conditionals`. All kernels take and return uint8 HWC, on the
-CPU or the GPU; their parameters stay on the CPU.
+unlike `nvidia.dali.auto_aug` none of this needs `enable_conditionals`. All kernels take and return uint8 HWC images of
+three channels, some also others (see `by_pixels`), on the CPU or the GPU; their parameters stay on the CPU.
 """
 
 from __future__ import annotations
@@ -24,17 +24,19 @@ INT32 = types.DALIDataType.INT32
 
 @dataclass(frozen=True)
 class Canvas:
-    """The parameters of an affine map beside its matrix.
+    """What the operators need to know of the images beside the parameters of each.
 
     Attributes:
         size: (height, width) of the images; None if it changes with the batch: then `nodes["size"]`, (2,) float32.
-        fill: (3,) colour 0..255 of pixels that come from outside the image.
+        fill: (3,) colour 0..255 of pixels that come from outside the image, or () for 0 in any number of channels.
         interpolation: NN or LINEAR, the only ones that DALI's warp offers.
+        channels: of the images.
     """
 
     size: tuple[int, int] | None
-    fill: tuple[int, int, int]
+    fill: tuple[int, ...]
     interpolation: types.DALIInterpType
+    channels: int = 3
 
 
 def apply(
@@ -77,7 +79,7 @@ def _run(kernel: Kernel, nodes: Mapping[str, DataNode], canvas: Canvas) -> DataN
     if kernel == Kernel.BRIGHTNESS:
         return fn.brightness_contrast(images, brightness=amount, brightness_shift=-TRUNCATE / 255)
     if kernel == Kernel.CONTRAST:
-        return _contrast(images, amount)
+        return _contrast(images, amount, canvas.channels)
     if kernel == Kernel.SHARPNESS:
         return _sharpness(images, amount)
     if kernel == Kernel.POSTERIZE:
@@ -108,7 +110,7 @@ def _affine(images: DataNode, nodes: Mapping[str, DataNode], canvas: Canvas) -> 
         shape=[extent + 2 for extent in size] if canvas.size else fn.cast(size + 2.0, dtype=INT32),
         axis_names="HW",
         out_of_bounds_policy="pad",
-        fill_values=list(canvas.fill),
+        fill_values=list(canvas.fill or (0,)),
     )
     return fn.warp_affine(
         framed,
@@ -121,10 +123,11 @@ def _affine(images: DataNode, nodes: Mapping[str, DataNode], canvas: Canvas) -> 
     )
 
 
-def _contrast(images: DataNode, factor: DataNode) -> DataNode:
+def _contrast(images: DataNode, factor: DataNode, channels: int) -> DataNode:
     """factor * x + (1 - factor) * mean luma: Pillow's ImageEnhance.Contrast, except that the mean is not rounded."""
-    means = fn.reductions.mean(images, axis_names="HW", keep_dims=True)
-    mean = fn.coord_transform(means, M=LUMA.tolist())
+    mean = fn.reductions.mean(images, axis_names="HW", keep_dims=True)
+    if channels != 1:
+        mean = fn.coord_transform(mean, M=LUMA.tolist())
     return fn.cast(images * factor + (mean * (1.0 - factor) - TRUNCATE), dtype=UINT8)
 
 

@@ -55,7 +55,7 @@ def resized_and_flipped(
     antialias: bool,
     flips: Flips,
 ) -> DataNode:
-    """(h, w, 3) uint8 HWC images.
+    """(h, w, C) HWC images of the type that is given.
 
     Args:
         size: (h, w), or a CPU node of (2,) float32 if it changes with the batch.
@@ -96,7 +96,7 @@ def resized_for_window(
     size: DataNode,
     resize: dict[str, Any],
 ) -> tuple[DataNode, DataNode, DataNode]:
-    """(images, shape, start): images (H, W, 3) uint8 HWC resized from `before` to `shape`, of which a window of `size`
+    """(images, shape, start): images (H, W, C) HWC resized from `before` to `shape`, of which a window of `size`
     at `start` will be kept; their (H, W) and the window's (y, x), int64 on the CPU.
 
     For strips only the part in the window is resized: a line of 20000 pixels, 256 pixels high, would be a picture of

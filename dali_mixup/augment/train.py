@@ -243,25 +243,30 @@ class TrainTransform:
         mean: Sequence[float],
         std: Sequence[float],
     ) -> tuple[DataNode, dict[str, Any]]:
-        """(height, width, 3) uint8 HWC images: everything before mixing; no window of them.
+        """(height, width, C) HWC images as of `decode.mixable`: everything before mixing; no window of them.
 
         Args:
             seeds: gives each random operator its own.
             nodes: the arrays of `draws` and `windows`, on the CPU; and "size", (2,) float32, if it changes with the
                 batch, or if these are only a part of the batch's rows.
-            mean, std: (3,) of the normalisation that follows, in 0..255.
+            mean, std: (C,) of the normalisation that follows, in units of the decoded pixels.
         """
         from dali_mixup.augment.train_graph import before_mix
 
         return before_mix(self, stored, seeds, nodes, mean, std), {}
 
     def after_mix(
-        self, images: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode], layout: str
+        self,
+        images: DataNode,
+        seeds: Iterator[int],
+        nodes: Mapping[str, DataNode],
+        layout: str,
+        channels: int,
     ) -> DataNode:
         """Normalised images after the operations that follow mixing; float32 if `changes_after_mix`."""
         from dali_mixup.augment.train_graph import after_mix
 
-        return after_mix(self, images, seeds, nodes, layout)
+        return after_mix(self, images, seeds, nodes, layout, channels)
 
     @property
     def changes_after_mix(self) -> bool:

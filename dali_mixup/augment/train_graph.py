@@ -9,7 +9,7 @@ import numpy as np
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
-from dali_mixup._graph.decode import INTERPOLATIONS, Stored
+from dali_mixup._graph.decode import INTERPOLATIONS, Stored, mixable
 from dali_mixup.augment.cropping import cropped
 from dali_mixup.augment.draws import of_prefix
 from dali_mixup.augment.erase import Noise, erase
@@ -33,17 +33,19 @@ def before_mix(
     mean: Sequence[float],
     std: Sequence[float],
 ) -> DataNode:
-    """(height, width, 3) uint8 HWC images; arguments as of `TrainTransform.graph`. Makes no constants and draws nothing
-    that would have the rows of the whole batch, so it can work on a part of them."""
-    images = cropped(transform, stored, nodes)
+    """(height, width, C) HWC images as of `mixable`; arguments as of `TrainTransform.graph`. Makes no constants and
+    draws nothing that would have the rows of the whole batch, so it can work on a part of them."""
+    kind = stored.backend.kind
+    images = mixable(cropped(transform, stored, nodes), kind)
     images = with_extras(images, transform.extra, "after_crop")
-    canvas = _canvas(transform, nodes)
+    dtype = UINT8 if kind.bits == 8 else FLOAT
+    canvas = _canvas(transform, nodes, kind.channels)
     images = after_stages(images, transform.draws, nodes, canvas, stored.backend.compiled)
     for name in transform.draws.rectangles:
         if name == "cutout":
-            images = erase(images, of_prefix(name, nodes), np.rint(mean).tolist(), canvas.size)
+            images = erase(images, of_prefix(name, nodes), _nothing(mean, dtype), canvas.size)
         elif _erases_at(transform, "before_mix"):
-            images = _erased(transform, images, of_prefix(name, nodes), seeds, mean, std, UINT8, "HWC")
+            images = _erased(transform, images, of_prefix(name, nodes), seeds, mean, std, dtype, "HWC")
     return with_extras(images, transform.extra, "before_mix")
 
 
@@ -53,11 +55,12 @@ def after_mix(
     seeds: Iterator[int],
     nodes: Mapping[str, DataNode],
     layout: str,
+    channels: int,
 ) -> DataNode:
     """Normalised images with what comes after mixing."""
     for name in transform.draws.rectangles:
         if name != "cutout" and _erases_at(transform, "after_mix"):
-            zero, one = (0.0,) * 3, (1.0,) * 3
+            zero, one = (0.0,) * channels, (1.0,) * channels
             images = _erased(transform, images, of_prefix(name, nodes), seeds, zero, one, FLOAT, layout)
     return with_extras(images, transform.extra, "after_mix", layout)
 
@@ -80,18 +83,24 @@ def _erased(
     assert transform.random_erasing is not None
     fill: Any
     if transform.random_erasing.mode == "pixel":
-        fill = Noise(mean, std, [next(seeds) for _ in range(3)], dtype, layout)
+        fill = Noise(mean, std, [next(seeds) for _ in mean], dtype, layout)
     elif transform.random_erasing.mode == "rand":
         # A constant vector would have the rows of the whole batch; numbers have those of the node.
         fill = fn.stack(*[nodes["colour"][c] * std[c] + mean[c] for c in range(len(mean))])
         fill = fn.cast(fn.cast(fill, dtype=dtype), dtype=FLOAT)  # rounded and cut off, which erasing is not
     else:
-        fill = mean if dtype == FLOAT else np.rint(mean).tolist()
-    return erase(images, nodes, fill, _canvas(transform, nodes).size)
+        fill = _nothing(mean, dtype)
+    return erase(images, nodes, fill, None if "size" in nodes else transform.size)
 
 
-def _canvas(transform: TrainTransform, nodes: Mapping[str, DataNode]) -> Canvas:
+def _nothing(mean: Sequence[float], dtype: types.DALIDataType) -> Sequence[float]:
+    """What is 0 after normalisation, in images of that type."""
+    return mean if dtype == FLOAT else np.rint(mean).tolist()
+
+
+def _canvas(transform: TrainTransform, nodes: Mapping[str, DataNode], channels: int) -> Canvas:
     own = BLACK if transform.auto_augment is None else auto_augmentation(transform.auto_augment)[1]
+    fill = (transform.fill or own) if channels == 3 else ()
     nearest = transform.interpolation == "nearest"
     interpolation = INTERPOLATIONS["nearest" if nearest else "bilinear"]
-    return Canvas(None if "size" in nodes else transform.size, transform.fill or own, interpolation)
+    return Canvas(None if "size" in nodes else transform.size, fill, interpolation, channels)

@@ -113,14 +113,19 @@ class ValTransform:
         mean: Sequence[float],
         std: Sequence[float],
     ) -> tuple[DataNode, dict[str, Any]]:
-        """(H, W, 3) uint8 HWC images and the window of them that is kept, as arguments of `fn.crop_mirror_normalize`;
+        """(H, W, C) HWC images and the window of them that is kept, as arguments of `fn.crop_mirror_normalize`;
         none if the images are that window already."""
         from dali_mixup.augment.val_graph import resized_and_centred
 
         return resized_and_centred(self, stored)
 
     def after_mix(
-        self, images: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode], layout: str
+        self,
+        images: DataNode,
+        seeds: Iterator[int],
+        nodes: Mapping[str, DataNode],
+        layout: str,
+        channels: int,
     ) -> DataNode:
         """The images: no operation follows the crop."""
         return images

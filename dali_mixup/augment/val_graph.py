@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def resized_and_centred(transform: ValTransform, stored: Stored) -> tuple[DataNode, dict[str, Any]]:
-    """(H, W, 3) uint8 HWC images whose shorter side is `resize_size`, and the centre as arguments of
+    """(H, W, C) HWC images, as decoded, whose shorter side is `resize_size`, and the centre as arguments of
     `fn.crop_mirror_normalize`, of which the crop is a part. With the compiled kernels the centre alone, and no
     arguments: a part is resized exactly as it is in the whole."""
     assert transform.resize_size is not None

@@ -74,7 +74,7 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _fits_together(self) -> Recipe:
         try:
-            self.output.of_channels("output", 3)
+            self.output.of_pixels("output")
         except ValueError as error:
             raise Fault("output", str(error).removeprefix("output: output has ")) from error
         self._check_smoothing()
