@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
+from dali_mixup._graph.pixel_kind import USUAL, PixelKind
 from dali_mixup._repr import printable
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -27,25 +28,27 @@ COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 9
 
 
 def denormalise(
-    images: Any, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD
+    images: Any,
+    mean: Sequence[float] = IMAGENET_MEAN,
+    std: Sequence[float] = IMAGENET_STD,
+    *,
+    bits: int = 8,
 ) -> np.ndarray:
     """The pixels of normalised images, rounded and clipped to black and white.
 
     Args:
-        images: (N, 3, H, W) or (3, H, W) floats, a tensor on any device or an array.
-        mean, std: (3,) of the normalisation, on the 0..255 scale: `loader.mean`, `loader.std`.
+        images: (N, C, H, W) or (C, H, W) floats, a tensor on any device or an array.
+        mean, std: (C,) of the normalisation, on the scale of the pixels: `loader.mean`, `loader.std`.
+        bits: of the pixels, 8 or 16, as in `Output`.
 
     Returns:
-        (N, H, W, 3) or (H, W, 3) uint8, as Pillow and matplotlib expect it.
+        (N, H, W, C) or (H, W, C) uint8, as Pillow and matplotlib expect it for 3 channels; of 16 bits the upper 8.
 
     Raises:
         ValueError: images of another shape.
     """
-    array = _array(images).astype(np.float32)
-    if array.ndim not in (3, 4) or array.shape[-3] != 3:
-        raise ValueError(f"denormalise: images of shape {array.shape}, expected (N, 3, H, W) or (3, H, W)")
-    pixels = np.moveaxis(array, -3, -1) * np.asarray(std, np.float32) + np.asarray(mean, np.float32)
-    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    pixels = _unnormalised(images, mean, std)
+    return _eight_bits(pixels, PixelKind.checked("denormalise", pixels.shape[-1], bits).most)
 
 
 def to_grid(
@@ -55,17 +58,21 @@ def to_grid(
     *,
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
+    bits: int = 8,
     columns: int = 8,
     tile: int = 176,
 ) -> Image.Image:
     """Draw a batch as one picture: every image with its classes and their weights, in percent and as bars.
 
     Args:
-        images: (N, 3, H, W) normalised floats, a tensor on any device or an array.
+        images: (N, C, H, W) normalised floats, a tensor on any device or an array. One channel is drawn grey, of
+            two the first, of more than three the first three as red, green and blue.
         targets: of the batch: `MixedTargets`; (N, C) dense, of which the four largest weights are drawn; (N,) class
             ids; or None for images only.
         classes: the name of every class id, such as `loader.classes`; None: show the ids.
-        mean, std: (3,) of the normalisation, on the 0..255 scale: `loader.mean`, `loader.std`.
+        mean, std: (C,) of the normalisation, on the scale of the pixels: `loader.mean`, `loader.std`.
+        bits: of the pixels, 8 or 16, as in `Output`. Of 16, the batch's largest value is drawn white: few sensors use
+            all of them.
         columns: images per line, >= 1.
         tile: width of a drawn image in pixels, >= 1.
 
@@ -76,10 +83,35 @@ def to_grid(
         >>> images, targets = loader.peek()  # doctest: +SKIP
         >>> to_grid(images, targets, loader.classes).save("batch.png")  # doctest: +SKIP
     """
-    pixels = denormalise(images, mean, std)
+    given = _unnormalised(images, mean, std)
+    white = PixelKind.checked("to_grid", given.shape[-1], bits).most
+    pixels = _coloured(_eight_bits(given, white if bits == USUAL.bits else max(1.0, float(given.max()))))
     labels, weights = _shares(targets, len(pixels))
     names = list(map(str, range(int(labels.max(initial=-1)) + 1))) if classes is None else classes
     return contact_sheet(pixels, labels, weights, names, columns=columns, tile=tile)
+
+
+def _unnormalised(images: Any, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
+    """(..., H, W, C) float32 in units of the pixels; ValueError for images of another shape than (N, C, H, W) or
+    (C, H, W)."""
+    array, means = _array(images).astype(np.float32), np.atleast_1d(np.asarray(mean, np.float32))
+    if array.ndim not in (3, 4) or len(means) not in (1, array.shape[-3]):
+        count = f"{len(means)}" if len(means) > 1 else "C"
+        raise ValueError(
+            f"denormalise: images of shape {array.shape} and {len(means)} means, expected (N, {count}, H, W) or "
+            f"({count}, H, W)"
+        )
+    return np.moveaxis(array, -3, -1) * np.asarray(std, np.float32) + means
+
+
+def _eight_bits(pixels: np.ndarray, white: float) -> np.ndarray:
+    """The pixels as uint8, of which `white` becomes 255, rounded and cut off."""
+    return np.clip(np.rint(pixels * (255 / white)), 0, 255).astype(np.uint8)
+
+
+def _coloured(pixels: np.ndarray) -> np.ndarray:
+    """(N, H, W, 3) of (N, H, W, C)."""
+    return pixels[..., :3] if pixels.shape[-1] >= 3 else np.repeat(pixels[..., :1], 3, axis=-1)
 
 
 def _array(thing: Any) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from dali_mixup._graph.look import UnfitError, encoded_sample, explained, look
+from dali_mixup._graph.pixel_kind import USUAL, PixelKind
 from dali_mixup.check.findings import Finding, Header
 from dali_mixup.sources.base import Source
 
@@ -16,21 +17,22 @@ _ORIENTATION = 0x0112
 _UPRIGHT = 1
 
 
-def read_header(source: Source, index: int, max_pixels: int) -> Header | Finding:
-    """The header of a sample, or the reason why it must not reach the decoder. Raises StorageError as `look_at`."""
+def read_header(source: Source, index: int, max_pixels: int, kind: PixelKind = USUAL) -> Header | Finding:
+    """The header of a sample, or the reason why it must not reach the decoder of pixels of that kind. Raises
+    StorageError as `look_at`."""
     try:
-        encoded = encoded_sample(source, index, max_pixels)
-        found = look(encoded, max_pixels)
+        encoded = encoded_sample(source, index, max_pixels, kind)
+        found = look(encoded, max_pixels, kind)
     except UnfitError as error:
         return Finding(index, source.key(index), error.problem, error.detail)
     rotated = _is_rotated(encoded)
     return Header(found.format, found.width, found.height, found.channels, found.bytes, rotated)
 
 
-def undecodable(source: Source, index: int, max_pixels: int, reason: str) -> Finding:
+def undecodable(source: Source, index: int, max_pixels: int, reason: str, kind: PixelKind = USUAL) -> Finding:
     """The finding for a sample that DALI fails to decode with `reason`; Pillow tells whether it is truncated."""
     try:
-        error = explained(encoded_sample(source, index, max_pixels), max_pixels, reason)
+        error = explained(encoded_sample(source, index, max_pixels, kind), max_pixels, reason)
     except UnfitError as changed:
         error = changed
     return Finding(index, source.key(index), error.problem, error.detail)

@@ -11,6 +11,7 @@ import numpy as np
 from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup._graph.look import Problem
 from dali_mixup._graph.options import MAX_PIXELS
+from dali_mixup._graph.pixel_kind import USUAL, PixelKind
 from dali_mixup._graph.trial import Outcome, Trial
 from dali_mixup.check.findings import Finding, Header
 from dali_mixup.check.headers import read_header, undecodable
@@ -45,6 +46,7 @@ def scan(
     *,
     threads: int | None = None,
     max_pixels: int = MAX_PIXELS,
+    kind: PixelKind = USUAL,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Scan:
     """Check the header of every sample as the loaders do, and decode it with DALI's CPU decoder, many at a time, in a
@@ -53,6 +55,7 @@ def scan(
     Args:
         threads: number of threads that read and decode; None: as many as the process may use.
         max_pixels: limit for an image; larger ones are unfit, as for `Runtime(max_pixels=...)`.
+        kind: the pixels to decode, `Output(...).kind`; images that do not have them are unfit.
         progress: called repeatedly with the number of further samples that are done.
 
     Raises:
@@ -63,7 +66,7 @@ def scan(
     findings: list[Finding] = []
     damaged: dict[int, str] = {}
     pixel_classes: np.ndarray | None = None
-    trial = Trial(threads)
+    trial = Trial(threads, kind=kind)
     # Two passes over every image, of which an object is fetched only in the first, and before it is asked for.
     ahead = ReadAhead(1, source.remote)
     chunks = -(-len(source) // _CHUNK)
@@ -73,14 +76,14 @@ def scan(
                 if source.remote:
                     ahead.reached(number, lambda n: source.places(_rows(n, len(source))))
                 indices = _rows(number, len(source)).tolist()
-                seen = list(pool.map(lambda index: read_header(source, index, max_pixels), indices))
+                seen = list(pool.map(lambda index: read_header(source, index, max_pixels, kind), indices))
                 found = {one.index: one for one in seen if isinstance(one, Finding)}
                 sound = {i: one for i, one in zip(indices, seen, strict=True) if isinstance(one, Header)}
                 progress(len(found))
-                for care, batch in trials(sound):
+                for care, batch in trials(sound, kind):
                     outcomes = trial.decode(source.feed(np.array(batch)), source.read_in_dali, care)
                     for index, outcome in zip(batch, outcomes, strict=True):
-                        if finding := _finding(source, index, max_pixels, outcome):
+                        if finding := _finding(source, index, max_pixels, outcome, kind):
                             found[index] = finding
                         elif outcome.remark:
                             damaged[index] = outcome.remark
@@ -103,9 +106,11 @@ def _rows(chunk: int, samples: int) -> np.ndarray:
     return np.arange(chunk * _CHUNK, min((chunk + 1) * _CHUNK, samples))
 
 
-def _finding(source: Source, index: int, max_pixels: int, outcome: Outcome) -> Finding | None:
+def _finding(
+    source: Source, index: int, max_pixels: int, outcome: Outcome, kind: PixelKind
+) -> Finding | None:
     if outcome.error is not None:
-        return undecodable(source, index, max_pixels, outcome.error)
+        return undecodable(source, index, max_pixels, outcome.error, kind)
     if outcome.difference is not None:
         return Finding(index, source.key(index), Problem.OTHER_PIXELS, outcome.difference)
     return None

@@ -15,6 +15,7 @@ from dali_mixup.cli.errors import usage_errors
 from dali_mixup.cli.progress import tracked
 
 if TYPE_CHECKING:
+    from dali_mixup._graph.pixel_kind import PixelKind
     from dali_mixup.check import Report, Scan
     from dali_mixup.sources import Source
 
@@ -43,16 +44,20 @@ def check(
         int | None,
         typer.Option(help="Larger images are unfit. Default: 2**28, as for Runtime(max_pixels=...).", min=1),
     ] = None,
+    channels: Annotated[int, typer.Option(help="As for Output(channels=...).", min=1, max=32)] = 3,
+    bits: Annotated[int, typer.Option(help="8 or 16, as for Output(bits=...).")] = 8,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON, with every file.")
     ] = False,
 ) -> None:
     """Decode every file and list those that are unfit. Exit code: 0 fit, 1 not fit, 2 the check is impossible."""
+    from dali_mixup._graph.pixel_kind import PixelKind
     from dali_mixup.check import Report
     from dali_mixup.check.summary import as_dict, summary
     from dali_mixup.sources.part import Part
 
     with usage_errors():
+        kind = PixelKind.checked("check", channels, bits)
         source = _open(data, masks)
         if part is not None:
             if manifest is not None:
@@ -62,7 +67,7 @@ def check(
                 )
             source = source.subset(Part.parse(part).piece(len(source)))
         _check_targets(source, manifest, exclude)
-    report = Report.of(source, _scan(source, threads, max_pixels), whole=part is None)
+    report = Report.of(source, _scan(source, threads, max_pixels, kind), whole=part is None)
     for line in [json.dumps(as_dict(report), indent=1)] if as_json else summary(report):
         typer.echo(line)
     _write(source, report, manifest, exclude, err=as_json)
@@ -98,7 +103,7 @@ def _check_targets(source: Source, manifest: Path | None, exclude: Path | None) 
             check_writable(target)
 
 
-def _scan(source: Source, threads: int | None, max_pixels: int | None) -> Scan:
+def _scan(source: Source, threads: int | None, max_pixels: int | None, kind: PixelKind) -> Scan:
     from dali_mixup._graph.options import MAX_PIXELS
     from dali_mixup.check import scan
 
@@ -110,7 +115,8 @@ def _scan(source: Source, threads: int | None, max_pixels: int | None) -> Scan:
             total += more
             report(total, len(source))
 
-        return scan(source, threads=threads, max_pixels=max_pixels or MAX_PIXELS, progress=advance)
+        limit = max_pixels or MAX_PIXELS
+        return scan(source, threads=threads, max_pixels=limit, kind=kind, progress=advance)
 
 
 def _write(source: Source, report: Report, manifest: Path | None, exclude: Path | None, err: bool) -> None:

@@ -22,10 +22,14 @@ def preview(
     images: Annotated[int, typer.Option(help="Number of images to draw.", min=1)] = 24,
     image_size: Annotated[int, typer.Option(help="Pixels.", min=1)] = 224,
     seed: Annotated[int, typer.Option(help="Seed of the batch.", min=0)] = 0,
+    channels: Annotated[
+        int, typer.Option(help="As for Output(channels=...); the first three are drawn.", min=1, max=32)
+    ] = 3,
+    bits: Annotated[int, typer.Option(help="8 or 16, as for Output(bits=...).")] = 8,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
     """Draw a contact sheet of one mixed batch: each image with its classes and weights, in percent and as bars."""
-    from dali_mixup import CutMix, MixPolicy, MixUp, open_source, train_loader
+    from dali_mixup import CutMix, MixPolicy, MixUp, Output, open_source, train_loader
     from dali_mixup.methods import Method
     from dali_mixup.viewing import to_grid
 
@@ -42,12 +46,13 @@ def preview(
             device=device,
             seed=seed,
             targets="compact",
+            output=Output(0.0, 1.0, channels=channels, bits=bits),  # type: ignore[arg-type]  # which it checks
             rank=0,
             world_size=1,
         )
     with loader:
         batch, targets = loader.peek()
-        sheet = to_grid(batch, targets, loader.classes, mean=loader.mean, std=loader.std)
+        sheet = to_grid(batch, targets, loader.classes, mean=loader.mean, std=loader.std, bits=bits)
     save_picture(sheet, out)
     typer.echo(
         f"{loader.batch_size} images of {len(source)}, {source.num_classes} classes: {escaped(str(out))}"

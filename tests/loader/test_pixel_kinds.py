@@ -1,0 +1,265 @@
+"""Loaders of 1, 3, 4 and more channels of 8 and 16 bits, from files and from arrays: pixels exactly."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms.v2 import functional as tv
+
+from dali_mixup import (
+    BadFileError,
+    CutMix,
+    MixPolicy,
+    MixUp,
+    Output,
+    Runtime,
+    Skip,
+    ValTransform,
+    train_loader,
+    val_loader,
+)
+from dali_mixup.methods import FMix, GMix, ResizeMix
+from dali_mixup.sources import DatasetSource
+from tests.odd_images import picture
+from tests.pixel_files import folder_of, jpeg, noise, plain, png, tiff
+
+ROWS = 8
+KINDS = [(channels, bits) for channels in (1, 2, 3, 4, 6, 32) for bits in (8, 16)]
+CPU: dict[str, Any] = {"device": "cpu", "runtime": Runtime(1)}
+
+
+def values(channels: int, bits: int) -> np.ndarray:
+    """(ROWS, C), all different."""
+    return np.random.RandomState(0).permutation(2**bits)[: ROWS * channels].reshape(ROWS, channels) % 2**bits
+
+
+def data(where: str, images: list[np.ndarray], folder: Path) -> Any:
+    """The images, two classes in turn."""
+    if where == "arrays":
+        return DatasetSource(images, labels=[i % 2 for i in range(len(images))])
+    channels = images[0].shape[2]
+    if channels in (1, 3, 4) and where == "png":
+        return folder_of(folder, [png(image) for image in images], "png")
+    return folder_of(folder, [tiff(image, compression="zlib") for image in images], "tif")
+
+
+def raw(channels: int, bits: int, **more: Any) -> Output:
+    return Output(0.0, 1.0, channels=channels, bits=bits, **more)  # type: ignore[arg-type]
+
+
+def stored_rows(loader: Any, images: list[np.ndarray]) -> list[np.ndarray]:
+    """The images of the loader's samples in the order of the source."""
+    order = [int(loader.dataset.key(i).split(".")[0].split("/")[-1]) for i in range(len(images))]
+    return [images[i] for i in order]
+
+
+@pytest.mark.parametrize("where", ["arrays", "png", "tiff"])
+@pytest.mark.parametrize(("channels", "bits"), KINDS)
+def test_pixels_come_exactly(where: str, channels: int, bits: int, tmp_path: Path) -> None:
+    """Images of one colour each: resizing does not change them, and mixing them shows their weights."""
+    if (where == "png" and channels not in (1, 3, 4)) or (where == "arrays" and channels == 32 and bits == 8):
+        pytest.skip("no such files, or fewer values than pixels")
+    if ROWS * channels > 2**bits:
+        pytest.skip("fewer values than pixels")
+    images = [plain(20, 30, value, bits) for value in values(channels, bits)]
+    given = data(where, images, tmp_path)
+    with val_loader(given, batch_size=ROWS, image_size=16, output=raw(channels, bits), **CPU) as loader:
+        images = stored_rows(loader, images)
+        expected = np.stack([image[:16, :16].transpose(2, 0, 1) for image in images]).astype(np.float32)
+        (batch,) = loader
+        assert batch[0].shape == (ROWS, channels, 16, 16) and np.array_equal(batch[0].numpy(), expected)
+    policy = MixPolicy([MixUp(), CutMix()], granularity="sample")
+    with train_loader(
+        given, policy=policy, batch_size=ROWS, image_size=16, output=raw(channels, bits), **CPU
+    ) as loader:
+        mixed, _ = next(iter(loader))
+        assert loader.last_batch is not None and loader.last_batch.plan is not None
+        own = torch.from_numpy(expected)[loader.last_batch.indices]
+        wanted = loader.last_batch.plan.apply(own)
+    torch.testing.assert_close(mixed, wanted, rtol=2e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", [MixUp(), CutMix(), ResizeMix(), FMix(), GMix()], ids=lambda m: m.name)
+@pytest.mark.parametrize(("channels", "bits"), [(1, 8), (5, 8), (3, 16), (12, 16)])
+def test_every_form_of_mixing(method: Any, channels: int, bits: int) -> None:
+    images = [plain(16, 16, value, bits) for value in values(channels, bits)]
+    source = DatasetSource(images, labels=[0, 1] * (ROWS // 2))
+    policy = MixPolicy([method], granularity="sample")
+    with train_loader(
+        source, policy=policy, batch_size=ROWS, image_size=16, output=raw(channels, bits), **CPU
+    ) as loader:
+        mixed, _ = next(iter(loader))
+        assert loader.last_batch is not None and loader.last_batch.plan is not None
+        rows = np.stack([images[i].transpose(2, 0, 1) for i in loader.last_batch.indices.tolist()])
+        wanted = loader.last_batch.plan.apply(torch.from_numpy(rows.astype(np.float32)))
+    torch.testing.assert_close(mixed, wanted, rtol=2e-6, atol=2e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_types_and_memory_formats(dtype: str, channels_last: bool) -> None:
+    images = [noise(16, 16, 5, 16, seed) for seed in range(4)]
+    mean, std = (3000.0, 10000.0, 20000.0, 30000.0, 40000.0), (20000.0,) * 5
+    output = Output(mean, std, dtype, channels_last, channels=5, bits=16)  # type: ignore[arg-type]
+    loader = val_loader(
+        DatasetSource(images, labels=[0] * 4),
+        batch_size=4,
+        transform=ValTransform(16, 16),
+        output=output,
+        **CPU,
+    )
+    with loader:
+        (batch,) = loader
+    wanted = (np.stack(images).astype(np.float64) - mean) / std
+    assert batch[0].is_contiguous(memory_format=torch.channels_last) == channels_last
+    got = batch[0].float().numpy().transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(got, wanted, rtol=8e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "lanczos", "nearest"])
+def test_resizing_is_pillows(interpolation: Any, bits: int) -> None:
+    """Of each channel, in Pillow's floating point. Images of noise are harder than any photograph."""
+    pixels = noise(64, 80, 5, bits)
+    transform = ValTransform(32, 40, interpolation=interpolation)
+    source = DatasetSource([pixels], labels=[0])
+    with val_loader(source, batch_size=1, transform=transform, output=raw(5, bits), **CPU) as loader:
+        ((images, _),) = loader
+    kind = getattr(Image.Resampling, interpolation.upper())
+    planes = [Image.fromarray(pixels[:, :, c].astype(np.float32)).resize((50, 40), kind) for c in range(5)]
+    wanted = np.clip(np.stack([np.asarray(plane)[4:36, 9:41] for plane in planes]), 0, 2**bits - 1)
+    apart = np.abs(images[0].numpy() - wanted) / 2**bits
+    assert apart.mean() < (0.07 if interpolation == "nearest" else 0.004)
+
+
+def test_grey_is_torchvisions(tmp_path: Path) -> None:
+    """Grey as of Pillow's "L", which torchvision's Grayscale takes: of PNG a level off, of JPEG, whose own luminance is
+    taken, three."""
+    photos = [picture(48, 32, seed) for seed in range(3)]
+    for ending, make, most in (("png", png, 1), ("jpg", jpeg, 3)):
+        files = [make(np.asarray(photo)) for photo in photos]
+        folder = folder_of(tmp_path / ending, files, ending)
+        transform = ValTransform((32, 32), 32)
+        with val_loader(folder, batch_size=3, transform=transform, output=raw(1, 8), **CPU) as loader:
+            ((images, _),) = loader
+            for row in range(3):
+                with Image.open(loader.dataset.name(row)) as image:
+                    grey = tv.to_grayscale(image, num_output_channels=1)
+                expected = np.asarray(grey)[:, 8:40]
+                apart = np.abs(images[row, 0].numpy() - expected)
+                assert apart.max() <= most and apart.mean() <= 0.6
+
+
+def test_grey_of_sixteen_bits() -> None:
+    pixels = noise(16, 16, 3, 16)
+    source = DatasetSource([pixels], labels=[0])
+    with val_loader(source, batch_size=1, transform=ValTransform(16, 16), output=raw(1, 16), **CPU) as loader:
+        ((images, _),) = loader
+    wanted = pixels.astype(np.float64) @ [0.299, 0.587, 0.114]
+    assert np.abs(images[0, 0].numpy() - wanted).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("content", "output", "reason"),
+    [
+        (png(noise(8, 8, 3, 8)), raw(4, 8), "expected 4 channels of 8 bits: it has 3"),
+        (png(noise(8, 8, 4, 8)), raw(5, 8), "expected 5 channels of 8 bits: it has 4"),
+        (png(noise(8, 8, 2, 8)), raw(2, 8), "DALI does not decode 2 channels of PNG"),
+        (tiff(noise(8, 8, 5, 8)), raw(3, 8), "TIFF with 5 channels"),
+        (tiff(noise(8, 8, 5, 8)), raw(1, 8), "TIFF with 5 channels"),
+        (tiff(noise(8, 8, 2, 16)), raw(1, 16), "grey and something else"),
+        (tiff(noise(8, 8, 2, 8)), raw(3, 8), "grey and something else"),
+        (png(noise(8, 8, 3, 8)), raw(3, 16), "its samples have 8 bits"),
+        (jpeg(noise(8, 8, 3, 8)), raw(3, 16), "its samples have 8 bits"),
+        (tiff(noise(8, 8, 3, 16), planarconfig="separate"), raw(3, 16), "separate planes"),
+        (tiff(noise(8, 8, 4, 8), planarconfig="separate"), raw(4, 8), "separate planes"),
+        (tiff(noise(8, 8, 3, 16), planarconfig="separate"), Output(), "separate planes"),
+        (tiff(noise(8, 8, 3, 8).astype(np.float32)), raw(3, 16), "channels of float32"),
+        (tiff(noise(8, 8, 3, 8).astype(np.int16)), raw(3, 16), "channels of int16"),
+    ],
+)
+def test_other_files_are_named(content: bytes, output: Output, reason: str, tmp_path: Path) -> None:
+    """Beside good ones, in a batch that DALI parses on several threads; left out if the user wishes it."""
+    kind = output.kind
+    good = tiff(noise(8, 8, kind.channels, kind.bits))
+    folder_of(tmp_path, [good] * 39, "tif")
+    (tmp_path / "a" / "wrong.tif").write_bytes(content)
+    whole: dict[str, Any] = {"batch_size": 40, "image_size": 8, "output": output, **CPU}
+    with pytest.raises(BadFileError, match=rf"a/wrong\.tif: .*{reason}"):
+        list(val_loader(tmp_path, **whole))
+    with train_loader(tmp_path, bad_files=Skip(), **whole) as loader:
+        assert len(next(iter(loader))[0]) == 40
+        assert [Path(name).name for name in loader.skipped] == ["wrong.tif"]
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_a_jpeg_never_reaches_the_decoder_of_four_channels(mode: str, tmp_path: Path) -> None:
+    """Decoding a grey one as stored ends the process."""
+    picture(48, 32).convert(mode).save(tmp_path / "x.jpg")
+    with pytest.raises(BadFileError, match="expected 4 channels of 8 bits"):
+        list(val_loader([(tmp_path / "x.jpg", 0)], batch_size=1, image_size=8, output=raw(4, 8), **CPU))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tile": (16, 16)},
+        {"byteorder": ">"},
+        {"bigtiff": True},
+        {"rowsperstrip": 7},
+        {"compression": "zlib", "tile": (32, 16)},
+        {"extrasamples": ["unassalpha"]},
+        {"extrasamples": ["assocalpha"]},
+        {"photometric": "minisblack"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("bits", [8, 16])
+def test_ways_to_store_a_tiff(options: dict[str, Any], bits: int, tmp_path: Path) -> None:
+    pixels = noise(40, 40, 4, bits)
+    (tmp_path / "x.tif").write_bytes(tiff(pixels, **options))
+    given = [(tmp_path / "x.tif", 0)]
+    with val_loader(
+        given, batch_size=1, transform=ValTransform(40, 40), output=raw(4, bits), **CPU
+    ) as loader:
+        ((images, _),) = loader
+    assert np.array_equal(images[0].numpy().transpose(1, 2, 0), pixels)
+
+
+def test_sixteen_bits_in_a_loader_of_eight_are_scaled_and_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pixels = [noise(16, 16, 3, 16, seed) for seed in range(4)]
+    folder_of(tmp_path, [png(each) for each in pixels], "png")
+    with (
+        caplog.at_level(logging.WARNING, "dali_mixup"),
+        val_loader(tmp_path, batch_size=4, transform=ValTransform(16, 16), output=raw(3, 8), **CPU) as loader,
+    ):
+        ((images, _),) = loader
+        (wanted,) = [np.stack([np.rint(each / 257) for each in stored_rows(loader, pixels)])]
+    assert np.array_equal(images.numpy(), wanted.transpose(0, 3, 1, 2))
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "has 16 bits, which are scaled to 8" in line
+
+
+def test_a_state_of_other_pixels_is_refused() -> None:
+    source = DatasetSource([noise(8, 8, 1, 16)] * 4, labels=[0] * 4)
+    loaders = [
+        train_loader(source, batch_size=2, image_size=8, output=raw(1, bits), **CPU) for bits in (8, 16)
+    ]
+    with pytest.raises(ValueError, match="pixels"):
+        loaders[0].load_state_dict(loaders[1].state_dict())
+
+
+def test_kernels_of_eight_bit_rgb_are_not_forced() -> None:
+    source = DatasetSource([noise(8, 8, 1, 8)], labels=[0])
+    with pytest.raises(ValueError, match="cpu_kernels='numba' with 1 channel of 8 bits"):
+        val_loader(
+            source, batch_size=1, output=raw(1, 8), device="cpu", runtime=Runtime(1, cpu_kernels="numba")
+        )
