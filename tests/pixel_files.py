@@ -39,7 +39,10 @@ def tiff(pixels: np.ndarray, **options: Any) -> bytes:
     buffer = io.BytesIO()
     given = {"photometric": "rgb" if pixels.shape[2] in (3, 4) else "minisblack", "planarconfig": "contig"}
     given |= options
-    if given["planarconfig"] == "separate":
+    if pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+        del given["planarconfig"]
+    elif given["planarconfig"] == "separate":
         pixels = np.ascontiguousarray(pixels.transpose(2, 0, 1))
     tifffile.imwrite(buffer, pixels, **given)
     return buffer.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +31,20 @@ from tests.odd_images import picture
 from tests.pixel_files import folder_of, jpeg, noise, plain, png, tiff
 
 ROWS = 8
-KINDS = [(channels, bits) for channels in (1, 2, 3, 4, 6, 32) for bits in (8, 16)]
+KINDS = ((1, 2, 3, 4, 6, 32), (8, 16))
 CPU: dict[str, Any] = {"device": "cpu", "runtime": Runtime(1)}
 
 
 def values(channels: int, bits: int) -> np.ndarray:
     """(ROWS, C), all different."""
-    return np.random.RandomState(0).permutation(2**bits)[: ROWS * channels].reshape(ROWS, channels) % 2**bits
+    return np.random.RandomState(0).permutation(2**bits)[: ROWS * channels].reshape(ROWS, channels)
 
 
 def data(where: str, images: list[np.ndarray], folder: Path) -> Any:
     """The images, two classes in turn."""
     if where == "arrays":
         return DatasetSource(images, labels=[i % 2 for i in range(len(images))])
-    channels = images[0].shape[2]
-    if channels in (1, 3, 4) and where == "png":
+    if where == "png":
         return folder_of(folder, [png(image) for image in images], "png")
     return folder_of(folder, [tiff(image, compression="zlib") for image in images], "tif")
 
@@ -59,14 +59,12 @@ def stored_rows(loader: Any, images: list[np.ndarray]) -> list[np.ndarray]:
     return [images[i] for i in order]
 
 
-@pytest.mark.parametrize("where", ["arrays", "png", "tiff"])
-@pytest.mark.parametrize(("channels", "bits"), KINDS)
+@pytest.mark.parametrize(
+    ("where", "channels", "bits"),
+    [*product(("arrays", "tiff"), *KINDS), *product(("png",), (1, 3, 4), (8, 16))],
+)
 def test_pixels_come_exactly(where: str, channels: int, bits: int, tmp_path: Path) -> None:
     """Images of one colour each: resizing does not change them, and mixing them shows their weights."""
-    if (where == "png" and channels not in (1, 3, 4)) or (where == "arrays" and channels == 32 and bits == 8):
-        pytest.skip("no such files, or fewer values than pixels")
-    if ROWS * channels > 2**bits:
-        pytest.skip("fewer values than pixels")
     images = [plain(20, 30, value, bits) for value in values(channels, bits)]
     given = data(where, images, tmp_path)
     with val_loader(given, batch_size=ROWS, image_size=16, output=raw(channels, bits), **CPU) as loader:
