@@ -81,7 +81,7 @@ def test_late_storage_is_waited_for_by_many_at_once(
     together = threading.Barrier(max(1, rest), timeout=20)  # fails unless all are there at once
     alone, clock = [], [0.0]
 
-    def late(source: FileList, index: int, most: int, head: Head | None = None) -> Look:
+    def late(source: FileList, index: int, most: int, head: Head | None = None, *_: object) -> Look:
         if head is None:
             together.wait()
         else:

@@ -90,7 +90,7 @@ def test_most_jpegs_need_no_more(tmp_path: Path) -> None:
     content = encoded(picture(500, 375), "JPEG", quality=95)
     assert len(content) > 2 * heads.LENGTH
     (tmp_path / "a.jpg").write_bytes(content)
-    assert from_head(tmp_path / "a.jpg") == Look("JPEG", 500, 375, 3, len(content))
+    assert from_head(tmp_path / "a.jpg") == Look("JPEG", 500, 375, 3, len(content), 8, "SYCC")
     assert from_head(tmp_path / "a.jpg", 500 * 375 - 1) == whole(content, 500 * 375 - 1)
 
 

@@ -68,6 +68,6 @@ def test_no_file_is_blamed_where_a_good_image_does_not_decode_either(
         def run(self, **_: object) -> None:
             raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(probe, "_one_at_a_time", lambda **_: Broken())
+    monkeypatch.setattr(probe, "_one_at_a_time", lambda *_: Broken())
     with pytest.raises(RuntimeError, match="out of memory"):
         undecodable(source, range(4), windows=False)

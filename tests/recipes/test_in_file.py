@@ -85,14 +85,16 @@ def objects(cls: Any) -> Iterator[tuple[Any, frozenset[Option]]]:
 
 
 def constructed(cls: Any, given: dict[str, Any]) -> Iterator[Any]:
-    """Objects with the given option, alone or beside one other that makes it possible."""
+    """Objects with the given option, alone or beside one or two others that make it possible."""
     hints = get_type_hints(cls)
     others = [field for field in fields_in_file(cls) if field.name not in given]
     needed = [field.name for field in others if field.default is dataclasses.MISSING]
     for required in itertools.product(*(few(hints[name]) for name in needed)):
         arguments = given | dict(zip(needed, required, strict=True))
+        pairs = itertools.combinations(others, 2)
         beside = [{}, *({field.name: value} for field in others for value in few(hints[field.name]))]
-        for other in beside:
+        two = ({a.name: few(hints[a.name])[0], b.name: few(hints[b.name])[0]} for a, b in pairs)
+        for other in itertools.chain(beside, two):
             try:
                 yield cls(**(arguments | other))
             except (TypeError, ValueError):
