@@ -94,7 +94,7 @@ class Progress:
         if not self._tried:
             pipeline = self.spec.pipeline
             views = ((view.transform.extra, view.transform.size, view.layout) for view in pipeline.views)
-            try_extras(views, pipeline.device_id)
+            try_extras(views, pipeline.device_id, pipeline.backend.kind)
             self._tried = True
         return PipelineRun(self.spec, self.bad, start)
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from dali_mixup._graph.pixel_kind import USUAL, PixelKind
-from dali_mixup.augment.chains import Chains
 from dali_mixup.augment.operations import MOST_SIGMA, Kernel
+from dali_mixup.augment.stage import Composition
 from dali_mixup.augment.train import TrainTransform
 
 _OF_ANY_PIXELS = frozenset({Kernel.NONE, Kernel.AFFINE, Kernel.BLUR})
@@ -68,8 +68,8 @@ def refuse_operations(owner: str, transform: Any, kind: PixelKind) -> None:
         raise ValueError(
             f"{owner}: a stage of the transform ({_names(foreign)}) is for 3 channels of 8 bits, {expected}"
         )
-    if kind.bits != USUAL.bits and any(isinstance(stage, Chains) for stage in transform.draws.stages):
-        raise ValueError(f"{owner}: a stage of chains is for 8 bits, {expected}")
+    if any(isinstance(stage, Composition) for stage in transform.draws.stages):
+        raise ValueError(f"{owner}: AugMix and PixMix are for 3 channels of 8 bits, {expected}")
     if transform.fill is not None:
         raise ValueError(
             f"{owner}: fill={transform.fill} is a colour of 3 channels of 8 bits, {expected}: pixels from outside are 0"

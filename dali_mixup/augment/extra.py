@@ -24,8 +24,9 @@ class Extra:
     """A function of your own, for `TrainTransform(extra=[...])` and `ValTransform(extra=[...])`.
 
     In the graph, `function(images)` takes and returns a DALI node, on the device on which the loader works; it is
-    called when a pipeline is built. At "after_decode", "after_crop" and "before_mix" the images are uint8 (H, W, 3)
-    HWC, at "after_mix" float32, normalised, in the memory order of the loader's output. Shape and type must be kept.
+    called when a pipeline is built. At "after_decode", "after_crop" and "before_mix" the images are uint8 (H, W, C)
+    HWC (with `Output(bits=16)` uint16 at "after_decode" and float32 at the others), at "after_mix" float32, normalised,
+    in the memory order of the loader's output. Shape and type must be kept.
     Random operators of DALI need no seed: the pipeline gives each its own, another on every rank, and a saved state has
     where they stand.
 

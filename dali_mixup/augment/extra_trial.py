@@ -11,6 +11,7 @@ from nvidia.dali import Pipeline, fn, types
 
 from dali_mixup._graph.added import fed_from_outside, fixed_seeds, runs_python
 from dali_mixup._graph.decode import words
+from dali_mixup._graph.pixel_kind import PixelKind
 from dali_mixup.augment.extra import Extra
 from dali_mixup.augment.extra_graph import node_of
 
@@ -19,19 +20,21 @@ log = logging.getLogger("dali_mixup")
 DECODED = ((96, 128), (128, 80))
 """Sizes of the two images where images of one batch differ in size."""
 
-GIVEN = {"after_mix": (types.DALIDataType.FLOAT, np.float32)}
 UINT8 = (types.DALIDataType.UINT8, np.uint8)
+UINT16 = (types.DALIDataType.UINT16, np.uint16)
+FLOAT = (types.DALIDataType.FLOAT, np.float32)
 
 
 Views = Iterable[tuple[Sequence[Extra], tuple[int, int], str]]
 """For each view its functions, (height, width) of its images after the crop, and their layout after mixing."""
 
 
-def try_extras(views: Views, device_id: int | None) -> None:
+def try_extras(views: Views, device_id: int | None, pixels: PixelKind) -> None:
     """Run each function of the graph, once for each size and layout.
 
     Args:
         device_id: GPU index; None: the CPU.
+        pixels: that are decoded.
 
     Raises:
         TypeError, ValueError: a function that does not return a node of what it was given, or that reads batches of its
@@ -45,17 +48,30 @@ def try_extras(views: Views, device_id: int | None) -> None:
         layout = last if extra.place == "after_mix" else "HWC"
         if extra.place == "batch" or (id(extra), sizes, layout) in tried:
             continue
-        pipe = _tried(extra, sizes, layout, device_id)
+        pipe = _tried(extra, sizes, layout, device_id, pixels)
         if id(extra) not in said:
             _say_what_no_state_has(extra, pipe)
         tried.add((id(extra), sizes, layout))
         said.add(id(extra))
 
 
-def _tried(extra: Extra, sizes: Sequence[tuple[int, int]], layout: str, device_id: int | None) -> Pipeline:
+def _given(place: str, pixels: PixelKind) -> tuple[Any, Any]:
+    """DALI's and NumPy's type of what a function gets at that place."""
+    if place == "after_mix" or (pixels.bits == 16 and place != "after_decode"):
+        return FLOAT
+    return UINT8 if pixels.bits == 8 else UINT16
+
+
+def _tried(
+    extra: Extra,
+    sizes: Sequence[tuple[int, int]],
+    layout: str,
+    device_id: int | None,
+    pixels: PixelKind,
+) -> Pipeline:
     what = f"extra {extra.name} at {extra.place!r}"
-    kind, numpy_kind = GIVEN.get(extra.place, UINT8)
-    given = _images(sizes, layout, numpy_kind)
+    kind, numpy_kind = _given(extra.place, pixels)
+    given = _images([(*size, pixels.channels) for size in sizes], layout, numpy_kind)
     pipe = trial_graph(extra, given, layout, device_id)
     try:
         pipe.build()
@@ -96,9 +112,9 @@ def trial_graph(extra: Extra, given: Sequence[np.ndarray], layout: str, device_i
     return pipe
 
 
-def _images(sizes: Sequence[tuple[int, int]], layout: str, kind: Any) -> list[np.ndarray]:
+def _images(shapes: Sequence[tuple[int, int, int]], layout: str, kind: Any) -> list[np.ndarray]:
     noise = np.random.RandomState(0)
-    images = [noise.randint(0, 256, (*size, 3)).astype(kind) for size in sizes]
+    images = [noise.randint(0, 256, shape).astype(kind) for shape in shapes]
     return images if layout == "HWC" else [np.ascontiguousarray(image.transpose(2, 0, 1)) for image in images]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from nvidia.dali import fn, math, types
 from nvidia.dali.data_node import DataNode
 
-from dali_mixup._graph.decode import INTERPOLATIONS, Stored
+from dali_mixup._graph.decode import INTERPOLATIONS, Stored, mixable
 from dali_mixup.augment.extra_graph import with_extras
 from dali_mixup.augment.resize import kernels_resize, resized_for_window, shorter_side
 
@@ -41,4 +41,5 @@ def resized_and_centred(transform: ValTransform, stored: Stored) -> tuple[DataNo
     window = {"crop": list(transform.size), "crop_pos_y": y, "crop_pos_x": x}
     if not any(one.place == "after_crop" for one in transform.extra):
         return images, window
-    return with_extras(fn.crop(images, **window), transform.extra, "after_crop"), {}
+    images = mixable(fn.crop(images, **window), stored.backend.kind)
+    return with_extras(images, transform.extra, "after_crop"), {}

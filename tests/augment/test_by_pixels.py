@@ -14,7 +14,8 @@ from dali_mixup import Output, Runtime, TrainTransform, train_loader, val_loader
 from dali_mixup._graph.pixel_kind import PixelKind
 from dali_mixup.augment import Chance, Cutout, RandomErasing, Stage
 from dali_mixup.augment.by_pixels import OPTIONS, kernels_for, refuse_operations, widest_blur
-from dali_mixup.augment.operations import MOST_SIGMA, Kernel
+from dali_mixup.augment.chains import Chains
+from dali_mixup.augment.operations import MOST_SIGMA, Actions, Kernel, kernels_of
 from dali_mixup.augment.photometric import PhotometricDistort
 from dali_mixup.sources import DatasetSource
 from tests.pixel_files import noise, plain
@@ -54,6 +55,8 @@ GEOMETRY = [
     TrainTransform(24, interpolation="bicubic"),
     TrainTransform(24, hflip=1.0),
     TrainTransform(24, crop="padded"),
+    TrainTransform(24, crop="rkrr"),
+    TrainTransform(24, crop="rkrc", vflip=0.5),
     TrainTransform((20, 24), interpolation="nearest"),
     TrainTransform(24, gaussian_blur=0.5),
     TrainTransform(24, cutout=Cutout(9)),
@@ -137,6 +140,32 @@ def test_erasing_fills_every_channel(mode: Any, place: Any, channels: int, bits:
             assert abs(np.mean([row.mean() for row in rows])) < 5 / np.sqrt(free) + 0.02
             assert 0.6 < found.std() < 1.4
             assert all((row.std() < 1e-3) == (mode == "rand") for row in rows)
+
+
+@dataclass(frozen=True)
+class Turns(Chains):
+    """Chains of what applies to any pixels."""
+
+    kernels = kernels_of(["Rotate"])
+
+    def operations(self, rng: np.random.RandomState, rows: int, height: int, width: int) -> Actions:
+        return Actions.none(rows)
+
+
+@dataclass(frozen=True)
+class WithChains(TrainTransform):
+    """A user's own transform with chains of operations that would apply one by one."""
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        return (*super().stages, Turns())
+
+
+def test_chains_are_refused() -> None:
+    with pytest.raises(
+        ValueError, match="x: AugMix and PixMix are for 3 channels of 8 bits, but output has 4 channels"
+    ):
+        refuse_operations("x", WithChains(32), PixelKind(4))
 
 
 REFUSED = {
