@@ -54,7 +54,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("transform: {image_size: big}", ["transform.image_size: 'big'", "an integer or a list or a section of keys"]),
         ("transform: {interpolation: bicubik}", ["transform.interpolation: 'bicubik'", "did you mean 'bicubic'?"]),
         ("transform: {auto_augment: rand-m9-icn1}", ["transform: auto_augment='rand-m9-icn1'"]),
-        ("transform: {padding: 8}", ["transform: padding=8 belongs to the other kind of crop; crop is 'resized'"]),
+        ("transform: {padding: 8}", ["transform: padding=8 belongs to another kind of crop; crop is 'resized'"]),
         ("transform: {image_size: {knots: [[0, 160]]}}", ["transform.image_size.kind: missing", "size_schedule"]),
         ("transform: {image_size: {kind: multiscale}}", ['transform.image_size.kind: \'multiscale\' (did you mean']),
         ("transform: {random_erasing: {prob: 2.0}}", ["transform.random_erasing: prob=2.0, expected"]),
