@@ -48,6 +48,7 @@ REPLACEMENTS = {
     "auto_augment": "transform=TrainTransform(auto_augment=...)",
     "train_crop_mode": "transform=TrainTransform(crop=...)",
     "num_aug_repeats": "order=Repeated(...)",
+    "num_aug_splits": "views=[View(clean), View(augmented, window='shared', count=...)]",
     "re_prob": "transform=TrainTransform(random_erasing=RandomErasing(prob=...))",
     "mixup_alpha": "policy=MixPolicy.from_timm(mixup_alpha=...)",
     "cutmix_alpha": "policy=MixPolicy.from_timm(cutmix_alpha=...)",
@@ -72,6 +73,7 @@ IN_VALIDATION = {
         (
             "auto_augment",
             "num_aug_repeats",
+            "num_aug_splits",
             "re_prob",
             "mixup_alpha",
             "cutmix_alpha",

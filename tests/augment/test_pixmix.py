@@ -100,11 +100,15 @@ def test_rounds_are_the_authors() -> None:
 
 
 def run(
-    stage: PixMix, pixels: np.ndarray, arrays: dict[str, np.ndarray], layers_too: bool
+    stage: PixMix,
+    pixels: np.ndarray,
+    arrays: dict[str, np.ndarray],
+    layers_too: bool,
+    device_id: int | None = None,
 ) -> list[np.ndarray]:
     """The images after the stage, and after each of its layers alone."""
     canvas = Canvas(pixels.shape[1:3], (0, 0, 0), LINEAR)
-    pipe = Pipeline(batch_size=len(pixels), num_threads=2, device_id=None, enable_checkpointing=True)
+    pipe = Pipeline(batch_size=len(pixels), num_threads=2, device_id=device_id, enable_checkpointing=True)
     with pipe:
         images, *made = fn.external_source(
             source=lambda info: (pixels, *arrays.values()),
@@ -112,13 +116,14 @@ def run(
             batch=True,
             batch_info=True,
         )
+        images = images if device_id is None else images.gpu()
         images, nodes = fn.reshape(images, layout="HWC"), dict(zip(arrays, made, strict=True))
         layers = (
             [Layers(stage, 0, canvas)(i, images, nodes) for i in range(1 + stage.k)] if layers_too else []
         )
         pipe.set_outputs(after_stage(images, stage, 0, nodes, canvas), *layers)
     pipe.build()
-    return [out.as_array() for out in pipe.run()]
+    return [(out if device_id is None else out.as_cpu()).as_array() for out in pipe.run()]
 
 
 def drawn(stage: PixMix, rows: int, side: int, pictures: int) -> dict[str, np.ndarray]:
@@ -159,6 +164,16 @@ def test_pixels_are_those_of_the_formulas(photographs: dict[str, Image.Image]) -
         assert np.abs(got[i] - 255 * mixed).max() <= 0.51, i
     assert (got[N:] == pixels[N:]).all(), "pictures stay as they are"
     assert (got[:N] != pixels[:N]).any()
+
+
+@pytest.mark.gpu
+def test_the_gpu_gives_the_cpus_images(photographs: dict[str, Image.Image]) -> None:
+    """Rounding apart, which equalising, thresholds and powers can turn into more at a few pixels."""
+    pixels = np.stack([np.asarray(each.resize((96, 96))) for each in photographs.values()] * 4)
+    stage = PixMix()
+    arrays = drawn(stage, len(pixels), 96, 4)
+    cpu, gpu = (run(stage, pixels, arrays, False, device)[0].astype(int) for device in (None, 0))
+    assert np.abs(cpu - gpu).mean() < 0.5 and (np.abs(cpu - gpu) > 2).mean() < 0.01
 
 
 def test_images_of_no_round_stay_as_they_are() -> None:

@@ -58,6 +58,16 @@ def test_plain_loop_resumes_in_the_middle_of_an_epoch(
     assert capsys.readouterr().out.startswith("2 epochs done")
 
 
+@pytest.mark.parametrize("pictures", [False, True], ids=["AugMix", "PixMix too"])
+def test_robust(
+    run: Callable[..., Any], imagenet_root: Path, capsys: pytest.CaptureFixture[str], pictures: bool
+) -> None:
+    given = [*TINY, "--epochs", "1", "--batch-size", "8"]
+    given += ["--pictures", str(imagenet_root / "val")] if pictures else []
+    assert 0 <= run("robust.py", *given) <= 1
+    assert capsys.readouterr().out.startswith("1 epochs done")
+
+
 def test_dynamic_mode(run: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
     given = [*TINY, "--epochs", "2", "--batch-size", "4"]
     assert 0 <= run("dynamic_mode.py", *given) <= 1

@@ -122,6 +122,9 @@ STEPS: dict[str, Callable[[Net, Tensor, Tensor], Tensor]] = {
     "InterpolationConsistency, k=4": consistency(k=4),
     "MixMatchStep": mixmatch,
     "GanMixLoss": adversarial,
+    "JensenShannonCrossEntropy": lambda model, x, labels: losses.JensenShannonCrossEntropy()(
+        model(torch.cat([x, x + 0.1, x - 0.1])), labels
+    ),
     **{
         f"{loss.__name__}, {form}": with_targets(loss, form)
         for loss in (
