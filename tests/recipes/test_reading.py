@@ -27,9 +27,7 @@ def fault(folder: Path, text: str) -> str:
 
 
 def test_unknown_names_get_the_nearest_spelling() -> None:
-    with pytest.raises(
-        RecipeError, match=r"no recipe 'diet-s' \(did you mean 'deit-s'\?\); there are convnext-t, "
-    ):
+    with pytest.raises(RecipeError, match=r"no recipe 'diet-s' \(did you mean 'deit-s'\?\); there are "):
         load_recipe("diet-s")
 
 
@@ -64,11 +62,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("policy: {methods: [mixup]}", ["policy.methods[0]: 'mixup'; expected a section such as {method: "]),
         (
             "policy: {methods: [{method: mixup, alfa: 1.0}]}",
-            ["policy.methods[0].alfa: unknown key (did you mean 'alpha'?); allowed: alpha, folded, "],
+            ["policy.methods[0].alfa: unknown key (did you mean 'alpha'?); allowed: alpha, "],
         ),
         ("policy: {methods: [{method: mixup, alpha: -1.0}]}", ["policy.methods[0]: alpha=-1.0", "> 0"]),
         ("policy: {weights: [1.0]}", ["policy: weights=(1.0,), expected 2 numbers"]),
-        ("policy: {partners: neighbours}", ["policy.partners: 'neighbours'", "allowed: derangement, "]),
+        ("policy: {partners: neighbours}", ["policy.partners: 'neighbours'", "allowed: balanced, "]),
         (
             "policy: {methods: [{method: cutmix, alpha: 0.5, minmax: [0.2, 0.8]}], weights: null}",
             ["policy.methods[0]: alpha=0.5 with minmax=(0.2, 0.8)", "give one of them"],
