@@ -17,7 +17,6 @@ class PartnerRule(ABC):
         single: whether it gives only one partner per row, so that methods of more than two images cannot use it.
         by_label: whether it needs class ids, which must then be known before the images are decoded.
         by_value: whether it needs labels that are numbers or vectors, likewise.
-        beyond_batch: whether partners may lie outside the batch: a loader reads and decodes them as well.
     """
 
     name: ClassVar[str] = ""
@@ -28,6 +27,7 @@ class PartnerRule(ABC):
 
     @property
     def beyond_batch(self) -> bool:
+        """Whether partners may lie outside the batch: a loader reads and decodes them as well."""
         return False
 
     def columns(
