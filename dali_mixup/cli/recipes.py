@@ -112,10 +112,12 @@ def _load(name: str) -> Recipe:
 
 
 def _mixing(recipe: Recipe) -> str:
+    from dali_mixup._decide.from_data import Balanced
+
     if recipe.policy is None:
         return "none" if recipe.latent is None else recipe.latent.module
     further = (
-        "balanced partners" if recipe.policy.partners == "balanced" else None,
+        "balanced partners" if isinstance(recipe.policy.rule, Balanced) else None,
         *(type(rule).__name__ for rule in recipe.policy.by_counts),
         "clean too" if recipe.loss_.name == "regmixup" else None,
         None if recipe.latent is None else recipe.latent.module,

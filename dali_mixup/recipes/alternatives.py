@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from dali_mixup._decide.from_data import Balanced
+from dali_mixup._decide.label_distance import LabelDistance
+from dali_mixup._decide.partner_rule import PartnerRule
 from dali_mixup._epochs.orders import ClassGroups, Order, Repeated, Sequential, Shuffled
 from dali_mixup.augment.sizes import MultiScale, SizeSchedule
 from dali_mixup.methods import REGISTRY, Method
@@ -12,6 +15,7 @@ from dali_mixup.methods import REGISTRY, Method
 ALTERNATIVES: dict[type, tuple[type, ...]] = {
     Method: tuple(REGISTRY.values()),
     Order: (Shuffled, Sequential, ClassGroups, Repeated),
+    PartnerRule: (Balanced, LabelDistance),  # those that need no data are given by name, tables in Python
 }
 """The classes that an abstract class stands for."""
 
@@ -28,9 +32,10 @@ class NameTag(NamedTuple):
     name: str
 
 
+_OF_A_KIND = (*ALTERNATIVES[Order], *ALTERNATIVES[PartnerRule], SizeSchedule, MultiScale)
 _TAGS: dict[type, NameTag] = {
     **{cls: NameTag("method", name) for name, cls in REGISTRY.items()},
-    **{cls: NameTag("kind", _kind(cls)) for cls in (*ALTERNATIVES[Order], SizeSchedule, MultiScale)},
+    **{cls: NameTag("kind", _kind(cls)) for cls in _OF_A_KIND},
 }
 KEYS = frozenset(tag.key for tag in _TAGS.values())
 

@@ -19,7 +19,6 @@ import numpy as np
 from pydantic import AfterValidator, Discriminator, Field, GetCoreSchemaHandler, Tag, create_model
 from pydantic_core import CoreSchema
 
-from dali_mixup._decide.partner_rule import PartnerRule
 from dali_mixup.recipes.alternatives import ALTERNATIVES, tag_of
 from dali_mixup.recipes.docstrings import arguments, summary
 from dali_mixup.recipes.keys import fields_in_file
@@ -30,8 +29,8 @@ _PLAIN = {bool: "true or false", int: "an integer", float: "a number", str: "a t
 # Of a value as JSON has it; True is an int too, so it comes first.
 _FORMS = ((bool, "truth"), (int | float, "number"), (str, "text"), (list, "list"), (dict, "mapping"))
 
-# Members of a union that a file cannot hold; partner rules that need no data are given by name.
-_ONLY_IN_PYTHON = (collections.abc.Callable, np.ndarray, PartnerRule)
+# Members of a union that a file cannot hold.
+_ONLY_IN_PYTHON = (collections.abc.Callable, np.ndarray)
 
 
 class InFile:

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from dali_mixup import MixUp
 from dali_mixup.recipes import Recipe, RecipeError, load_recipe
 from dali_mixup.recipes.alternatives import ALTERNATIVES
 from dali_mixup.recipes.in_file import InFile, in_file
@@ -43,6 +44,9 @@ PLAIN: dict[Any, list[Any]] = {
     types.NoneType: [None],
 }
 
+# Of an option that an object needs, a value that some others ask for.
+LIKELY: dict[str, list[Any]] = {"methods": [(MixUp(),)]}
+
 
 @functools.cache
 def values(annotation: Any) -> list[tuple[Any, frozenset[Option]]]:
@@ -67,7 +71,8 @@ def drawn(annotation: Any) -> Iterator[tuple[Any, frozenset[Option]]]:
                 yield (value,) * count, inside
     elif annotation in ALTERNATIVES:
         for cls in ALTERNATIVES[annotation]:
-            yield cls(), frozenset()
+            if all(field.default is not dataclasses.MISSING for field in dataclasses.fields(cls)):
+                yield cls(), frozenset()
             yield from objects(cls)
     elif dataclasses.is_dataclass(annotation):
         yield from objects(annotation)
@@ -89,7 +94,7 @@ def constructed(cls: Any, given: dict[str, Any]) -> Iterator[Any]:
     hints = get_type_hints(cls)
     others = [field for field in fields_in_file(cls) if field.name not in given]
     needed = [field.name for field in others if field.default is dataclasses.MISSING]
-    for required in itertools.product(*(few(hints[name]) for name in needed)):
+    for required in itertools.product(*(few(hints[name]) + LIKELY.get(name, []) for name in needed)):
         arguments = given | dict(zip(needed, required, strict=True))
         pairs = itertools.combinations(others, 2)
         beside = [{}, *({field.name: value} for field in others for value in few(hints[field.name]))]

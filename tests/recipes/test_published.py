@@ -24,7 +24,7 @@ PUBLISHED = {
     "mixup-resnet50", "mixup-resnet50-200", "mosaic-hot", "mosaic-medium", "mosaic-mild", "multimix-cifar100",
     "nvidia-efficientnet-b0", "nvidia-resnet50-250", "nvidia-resnet50-90", "regmixup-cifar10", "regmixup-cifar100",
     "remix-cifar100-lt", "rsb-a1", "rsb-a2", "rsb-a3", "swin-t", "torchvision-resnet50-v1",
-    "torchvision-resnet50-v2",
+    "torchvision-resnet50-v2", "unimix-cifar100-lt",
 }  # fmt: skip
 
 
