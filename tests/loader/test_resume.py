@@ -15,6 +15,7 @@ import torch
 
 from dali_mixup import CutMix, MixPolicy, MixUp, Output, Runtime, Schedule, TrainTransform
 from dali_mixup._epochs.state import signed
+from dali_mixup.augment import PhotometricDistort
 from dali_mixup.sources import open_source
 from tests.loader.resuming import POLICY, all_equal, maker, stopped
 
@@ -116,6 +117,22 @@ def test_a_schedule_switches_at_the_same_batch_after_a_resume(new: Callable[...,
     assert not resumed.last_batch.plan.mixed.any()
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"crop": "rkrr", "vflip": 0.5, "auto_augment": "ra"},
+        {"crop": "rkrc", "photometric_distort": PhotometricDistort(), "jpeg": 0.5},
+        {"crop": "padded", "padding_mode": "reflect", "vflip": 0.5},
+    ],
+    ids=lambda options: options["crop"],
+)
+def test_crops_flips_and_augmentations_continue(new: Callable[..., Any], options: dict[str, Any]) -> None:
+    transform = TrainTransform(16, **options)
+    resumed = new(transform=transform)
+    resumed.load_state_dict(stopped(new(transform=transform), 3))
+    assert all_equal(list(resumed), list(new(transform=transform))[3:])
+
+
 DIFFERENT = {
     "seed": ({"seed": 6}, "seed: saved 5, now 6"),
     "batch_size": ({"batch_size": 3}, "batch_size: saved 4, now 3.*elastic=True"),
@@ -127,6 +144,8 @@ DIFFERENT = {
     "schedule": ({"policy": MixPolicy(POLICY.methods, schedule=Schedule(stop=3))}, "policy.schedule.stop"),
     "image_size": ({"image_size": 17}, "transform.image_size: saved 16, now 17"),
     "hflip": ({"transform": TrainTransform(16, hflip=0.0)}, "transform.hflip: saved 0.5, now 0.0"),
+    "vflip": ({"transform": TrainTransform(16, vflip=0.5)}, "transform.vflip: saved 0.0, now 0.5"),
+    "crop": ({"transform": TrainTransform(16, crop="rkrc")}, "transform.crop: saved 'resized', now 'rkrc'"),
     "mean": ({"output": Output(mean=(0, 0, 0))}, r"mean\[0\]: saved 123.675, now 0.0"),
     "dtype": ({"output": Output(dtype="float16")}, "dtype: saved 'float32', now 'float16'"),
     "roi_decoding": ({"runtime": Runtime(1, roi_decoding=False)}, "roi_decoding: saved True, now False"),
