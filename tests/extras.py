@@ -71,6 +71,10 @@ def as_float(images: Any) -> Any:
     return fn.cast(images, dtype=FLOAT)
 
 
+def as_double(images: Any) -> Any:
+    return fn.cast(images, dtype=types.DALIDataType.FLOAT64)
+
+
 def comparison(images: Any) -> Any:
     return images > 127
 

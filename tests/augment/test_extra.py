@@ -6,6 +6,7 @@ import json
 import logging
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from dali_mixup._epochs.state import described
 from dali_mixup.augment import MultiScale, RandomErasing
 from tests import extras
 from tests.extras import Speckle
+from tests.pixel_files import folder_of, noise, png
 
 PLAIN = Output(0.0, 1.0)
 POLICY = MixPolicy([MixUp(0.8), CutMix(1.0)], granularity="sample", partners="flip")
@@ -139,6 +141,43 @@ def test_sizes_and_batches_that_change(image_folder: Path) -> None:
     assert len({images.shape[2:] for images, _ in batches}) > 1
     for (a, x), (b, y) in zip(batches, plain, strict=True):
         assert a.shape == b.shape and torch.equal(x, y) and 1 < (a - b).abs().mean() < 60
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("channels", [1, 4])
+def test_other_pixels(tmp_path: Path, channels: int, bits: int) -> None:
+    """Decoded they are of the stored type, later float32 where they have 16 bits."""
+    images = [noise(40, 50, channels, bits, seed=i) for i in range(8)]
+    data: Any = folder_of(tmp_path, [png(image) for image in images], "png")
+    output = Output(0.0, 1.0, channels=channels, bits=bits)
+    given: dict[str, Any] = {"batch_size": 4, "seed": 3, "device": "cpu", "output": output}
+    most = 2**bits - 1
+    plain = images_of(train_loader(data, image_size=24, **given))
+    assert plain.shape[1] == channels and plain.max() > most / 2
+    for place in ("after_decode", "after_crop", "before_mix", "after_mix"):
+        floats = place == "after_mix" or (place != "after_decode" and bits == 16)
+        added: Any = [Extra(Negative(most, "FLOAT" if floats else f"UINT{bits}"), place)]
+        made = images_of(train_loader(data, transform=TrainTransform(24, extra=added), **given))
+        torch.testing.assert_close(made, most - plain, atol=1, rtol=1e-5)
+    seen = images_of(val_loader(data, image_size=24, batch_size=4, device="cpu", output=output))
+    added = [Extra(Negative(most, "FLOAT" if bits == 16 else "UINT8"), "after_crop")]
+    validated = ValTransform(24, extra=added)
+    made = images_of(val_loader(data, transform=validated, batch_size=4, device="cpu", output=output))
+    torch.testing.assert_close(made, most - seen, atol=1e-3, rtol=1e-5)
+    with pytest.raises(ValueError, match="returned float64 images"):
+        train_loader(
+            data, transform=TrainTransform(24, extra=[Extra(extras.as_double, "after_crop")]), **given
+        ).peek()
+
+
+@dataclass(frozen=True)
+class Negative:
+    most: int
+    dtype: str
+
+    def __call__(self, images: Any) -> Any:
+        made = extras.types.Constant(float(self.most)) - images
+        return extras.fn.cast(made, dtype=getattr(extras.types, self.dtype))
 
 
 def test_ranks_draw_different_numbers(image_folder: Path) -> None:
