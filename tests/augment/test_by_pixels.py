@@ -190,7 +190,9 @@ OF_COLOURS = {"auto_augment", "color_jitter", "grayscale", "lighting", "jpeg", "
         (PixelKind(3, 16), OF_COLOURS | {"solarize"}),
         (PixelKind(1, 16), OF_COLOURS | {"solarize"}),
     ],
-    ids=str,
+    ids=lambda given: (
+        str(given) if isinstance(given, PixelKind) else f"{len(given)} refused"
+    ),  # a set has no order
 )
 def test_what_needs_colours_is_refused_by_name(kind: PixelKind, refused: set[str]) -> None:
     assert set(REFUSED) == set(OPTIONS)
