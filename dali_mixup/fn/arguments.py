@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from nvidia.dali import types
 from nvidia.dali.data_node import DataNode
 from nvidia.dali.pipeline import Pipeline
@@ -22,6 +23,9 @@ from dali_mixup._repr import short
 from dali_mixup.methods import Form
 
 log = logging.getLogger("dali_mixup")
+
+MOST_MEANS_OF_UINT8 = 8
+"""With more, `fn.crop_mirror_normalize` of DALI 2.4 writes beyond its memory (on the CPU) if it makes uint8."""
 
 DTYPES = {
     "float32": types.DALIDataType.FLOAT,
@@ -122,6 +126,17 @@ def _check_output(output: Any) -> None:
     if output is not None and output.dtype not in DTYPES:
         raise ValueError(
             f"mix: output has dtype={output.dtype!r}, expected one of {', '.join(map(repr, DTYPES))}"
+        )
+    if output is not None and not output.kind.usual:
+        raise ValueError(
+            f"mix: output has {output.kind}, which is for the loaders, that decode; mix takes rows as they are: leave "
+            "channels and bits out"
+        )
+    means = np.size(output.mean) if output is not None else 0
+    if means > MOST_MEANS_OF_UINT8 and output.dtype == "uint8":
+        raise ValueError(
+            f"mix: output has {means} means and dtype='uint8', of which DALI's operator ends the process; give one "
+            "mean and deviation for all channels, or dtype='float32'"
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from nvidia.dali import Pipeline, fn
 
-from dali_mixup import Extra, HandOver, MixPolicy, Runtime, Unlabelled, train_loader, val_loader
+from dali_mixup import Extra, HandOver, MixPolicy, Output, Runtime, Unlabelled, train_loader, val_loader
 from dali_mixup._graph.decode import Backend
 from dali_mixup._graph.windows import windows_pipeline
 from dali_mixup._loader.cursor import Cursor
@@ -60,6 +60,20 @@ OPTIONS: list[dict[str, Any]] = [
     {"image_size": SizeSchedule(((0, 128), (10, 224)))},
 ]
 
+KINDS = [(1, 8), (5, 8), (12, 8), (1, 16), (3, 16), (12, 16)]
+"""Channels and bits other than RGB of 8."""
+OF_ANY_PIXELS: list[dict[str, Any]] = [
+    {},
+    {"gaussian_blur": 0.5, "cutout": Cutout(16), "crop": "padded", "image_size": 32},
+    {"crop": "rkrr", "vflip": 0.5, "random_erasing": RandomErasing(mode="pixel", count=2)},
+    {"random_erasing": RandomErasing(mode="rand", place="after_mix")},
+]
+
+
+def pixels(channels: int, bits: int) -> Output:
+    return Output(0.0, 1.0, channels=channels, bits=bits)  # type: ignore[arg-type]
+
+
 FUNCTIONS = [
     Extra(function, place)  # type: ignore[arg-type]
     for place in ("after_decode", "after_crop", "before_mix", "after_mix")
@@ -78,7 +92,7 @@ def trained(data: Any = DATA, **options: Any) -> MixLoader:
 def of_loader(loader: MixLoader, roi: bool = True, **output: Any) -> Pipeline:
     """A CPU loader's graph with everything on the GPU."""
     pipeline = loader.spec.pipeline
-    backend = Backend(gpu=True, roi=roi and pipeline.backend.roi)
+    backend = Backend(gpu=True, roi=roi and pipeline.backend.roi, kind=pipeline.backend.kind)
     views = tuple(replace(view, **output) for view in pipeline.views)
     spec = replace(pipeline, views=views, backend=backend, device_id=0)
     return graph_of(lambda: PipelineRun(replace(loader.spec, pipeline=spec), loader._progress.bad, Cursor(0)))
@@ -122,6 +136,8 @@ def of_loaders() -> Iterator[Pipeline]:
         yield of_loader(trained(transform=TrainTransform(auto_augment=text)))
     for options in OPTIONS:
         yield of_loader(trained(transform=TrainTransform(**options)))
+    for channels, bits in KINDS:
+        yield of_loader(trained(policy=MixPolicy(EVERY), output=pixels(channels, bits)))
     for transform in WITH_FUNCTIONS:
         yield of_loader(trained(transform=transform, policy=MixUp()))
     stream = HandOver(unlabelled=Unlabelled(DATA))

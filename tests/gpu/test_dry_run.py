@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,12 +30,15 @@ from tests.gpu.graphs import (
     DATA,
     EVERY,
     FUNCTIONS,
+    KINDS,
+    OF_ANY_PIXELS,
     OPTIONS,
     STRINGS,
     WITH_FUNCTIONS,
     fed,
     of_loader,
     of_mix,
+    pixels,
     trained,
 )
 
@@ -130,6 +134,19 @@ def test_every_other_augmentation(options: dict[str, Any]) -> None:
     loader = trained(policy=MixPolicy([CutMix()]), transform=TrainTransform(**options))
     for roi in (True, False):
         assert loader_problems(loader, roi) == []
+
+
+@pytest.mark.parametrize("options", OF_ANY_PIXELS, ids=str)
+@pytest.mark.parametrize(("channels", "bits"), KINDS)
+def test_other_pixels(channels: int, bits: int, options: dict[str, Any]) -> None:
+    transform, output = TrainTransform(**options), pixels(channels, bits)
+    if channels == 12:
+        transform = replace(transform, blur_sigma=(0.1, 1.0))
+    loader = trained(policy=MixPolicy(EVERY, granularity="sample"), transform=transform, output=output)
+    for roi in (True, False):
+        assert loader_problems(loader, roi) == []
+    validated = val_loader(DATA, batch_size=8, device="cpu", output=output)
+    assert loader_problems(validated, False, dtype="float16", channels_last=True) == []
 
 
 @pytest.mark.parametrize("transform", WITH_FUNCTIONS, ids=lambda transform: transform.crop)

@@ -21,7 +21,9 @@ from dali_mixup import (
     Output,
     Runtime,
     Skip,
+    TrainTransform,
     ValTransform,
+    View,
     train_loader,
     val_loader,
 )
@@ -261,3 +263,40 @@ def test_kernels_of_eight_bit_rgb_are_not_forced() -> None:
         val_loader(
             source, batch_size=1, output=raw(1, 8), device="cpu", runtime=Runtime(1, cpu_kernels="numba")
         )
+
+
+def test_views_of_one_image_have_the_same_pixels() -> None:
+    source = DatasetSource([noise(8, 8, 3, 16)] * 4, labels=[0] * 4)
+    views = [View(output=raw(3, 16)), View(output=raw(1, 16))]
+    with pytest.raises(
+        ValueError, match="first view has an output of 3 channels of 16 bits and view 1 one of 1 channel"
+    ):
+        train_loader(source, batch_size=2, image_size=8, views=views, **CPU)
+    views = [View(output=raw(3, 16)), View(output=Output(1e4, 2e4, bits=16), window="shared")]
+    with train_loader(source, batch_size=2, image_size=8, views=views, **CPU) as loader:
+        (first, second), _ = next(iter(loader))
+    torch.testing.assert_close(second, (first - 1e4) / 2e4)
+
+
+def test_masks_go_with_other_pixels(tmp_path: Path) -> None:
+    """The masks are the first channel of their images, divided by a hundred."""
+    for i in range(4):
+        ids = np.random.RandomState(i).randint(0, 5, (3, 4)).astype(np.uint8).repeat(12, 0).repeat(12, 1)
+        image = np.repeat(ids[:, :, None].astype(np.uint16) * 100, 5, axis=2)
+        (tmp_path / f"{i}.tif").write_bytes(tiff(image))
+        Image.fromarray(ids).save(tmp_path / f"{i}.png")
+    pairs = [(str(tmp_path / f"{i}.tif"), str(tmp_path / f"{i}.png")) for i in range(4)]
+    transform = TrainTransform(16, interpolation="nearest", scale=(0.3, 0.6))
+    whole: dict[str, Any] = {
+        "batch_size": 4,
+        "output": raw(5, 16),
+        "transform": transform,
+        "num_classes": 5,
+        **CPU,
+    }
+    with train_loader(pairs, policy=CutMix(), **whole) as loader:
+        images, maps = next(iter(loader))
+    for channel in range(5):
+        same = (images[:, channel] / 100).round() == maps
+        assert same.float().mean() > 0.8  # nearest neighbours of images and masks may differ by a pixel
+    assert len(maps.unique()) > 2
