@@ -13,6 +13,7 @@ from dali_mixup._epochs.orders import Order
 from dali_mixup._graph.options import Output, Runtime
 from dali_mixup._repr import printable
 from dali_mixup.augment import TrainTransform
+from dali_mixup.augment.by_pixels import refuse_operations
 from dali_mixup.recipes.errors import Fault, nearest
 from dali_mixup.recipes.in_file import InFile
 from dali_mixup.recipes.keys import key_paths
@@ -77,6 +78,10 @@ class Recipe(Section):
             self.output.of_pixels("output")
         except ValueError as error:
             raise Fault("output", str(error).removeprefix("output: output has ")) from error
+        try:
+            refuse_operations("transform", self.transform, self.output.kind)
+        except ValueError as error:
+            raise Fault("transform", str(error).removeprefix("transform: ")) from error
         self._check_smoothing()
         if self.loss_.name == "regmixup" and self.policy is None:
             raise Fault("loss.name", "regmixup, but policy: null mixes nothing; give the recipe a policy")

@@ -13,8 +13,11 @@ from dali_mixup.recipes.errors import nearest
 from dali_mixup.recipes.training import LearningRate, Training
 
 
-def network(name: str, num_classes: int, image_size: int, drop_path: float) -> torch.nn.Module:
-    """A timm model without pretrained weights; models with a fixed image size are built for this one.
+def network(
+    name: str, num_classes: int, image_size: int, drop_path: float, channels: int = 3
+) -> torch.nn.Module:
+    """A timm model without pretrained weights, for images of so many channels; models with a fixed image size are built
+    for this one.
 
     Raises:
         ValueError: timm has no model of that name.
@@ -26,7 +29,7 @@ def network(name: str, num_classes: int, image_size: int, drop_path: float) -> t
     config = timm.models.get_pretrained_cfg(name)
     size: dict[str, Any] = {"img_size": image_size} if config is not None and config.fixed_input_size else {}
     stochastic: dict[str, Any] = {"drop_path_rate": drop_path} if drop_path else {}
-    return timm.create_model(name, num_classes=num_classes, **size, **stochastic)
+    return timm.create_model(name, num_classes=num_classes, in_chans=channels, **size, **stochastic)
 
 
 def optimizer(model: torch.nn.Module, training: Training) -> torch.optim.Optimizer:

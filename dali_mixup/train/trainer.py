@@ -81,9 +81,10 @@ class Run:
 
         torch.manual_seed(options.seed)
         name = options.model or recipe.source.model
-        size = max(self.train_loader.image_size)
+        size, channels = max(self.train_loader.image_size), len(self.train_loader.mean)
+        drop_path = self.training.drop_path
         self.learner = Learner(
-            optimisation.network(name, self.train_loader.num_classes, size, self.training.drop_path),
+            optimisation.network(name, self.train_loader.num_classes, size, drop_path, channels),
             recipe.loss(),
             self.training,
             device,

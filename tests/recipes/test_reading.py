@@ -75,6 +75,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("order: {kind: repeated, times: 1}", ["order: times=1, expected an integer >= 2"]),
         ("output: {mean: [0.485, 0.456, 0.406]}", ["output: mean=(0.485, 0.456, 0.406)", "mean=(123.675, 116.28, "]),
         ("output: {mean: [1.0, 2.0]}", ["output: mean=(1.0, 2.0)"]),
+        ("output: {channels: 1}", ["output: mean=(", "for 1 channel of 8 bits; expected one number each"]),
+        (
+            "output: {mean: 9.0, std: 2.0, bits: 16}",
+            ["transform: auto_augment='rand-", "is for 3 channels of 8 bits, but output has 3 channels of 16 bits"],
+        ),
         ("bad_files: skip", ["bad_files: 'skip'", "allowed: raise"]),
         ("runtime: {prefetch: 0}", ["runtime: prefetch=0, expected an integer >= 1"]),
         ("loss: {smoothing: 0.1}", ["loss.smoothing: 0.1", "smooth twice", "use policy.label_smoothing"]),

@@ -127,3 +127,4 @@ def test_networks_are_made_for_the_classes_and_the_size() -> None:
     vit = network("test_vit", 7, 64, 0.0)
     assert vit(torch.zeros(1, 3, 64, 64)).shape == (1, 7)
     assert network("test_resnet", 5, 64, 0.1)(torch.zeros(2, 3, 64, 64)).shape == (2, 5)
+    assert network("test_resnet", 5, 64, 0.1, 6)(torch.zeros(2, 6, 64, 64)).shape == (2, 5)
