@@ -18,6 +18,7 @@ from dali_mixup.viewing import (
     class_shares,
     contact_sheet,
     denormalise,
+    to_grid,
 )
 
 TILE = 200
@@ -166,3 +167,28 @@ def test_the_sheet_is_an_ordinary_picture(tmp_path) -> None:
     contact_sheet(images, labels, weights, NAMES).save(tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as picture:
         assert picture.mode == "RGB"
+
+
+@pytest.mark.parametrize(("channels", "bits"), [(1, 8), (4, 8), (3, 16), (12, 16)])
+def test_pixels_of_other_kinds_come_back(channels: int, bits: int) -> None:
+    rng = np.random.RandomState(0)
+    pixels = rng.randint(0, 2**bits, (2, 5, 6, channels))
+    mean, std = rng.uniform(1, 200, channels), rng.uniform(1, 50, channels)
+    normalised = ((pixels - mean) / std).transpose(0, 3, 1, 2)
+    back = denormalise(normalised, mean.tolist(), std.tolist(), bits=bits)
+    assert back.dtype == np.uint8 and np.abs(back - pixels * 255 / (2**bits - 1)).max() <= 0.51
+
+
+def test_few_of_sixteen_bits_are_drawn_up_to_white() -> None:
+    pixels = np.full((1, 2, 8, 8), 100.0)
+    pixels[0, 0, :4], pixels[0, 1] = 4000.0, 4095.0
+    sheet = np.asarray(to_grid(pixels, mean=(0.0, 0.0), std=(1.0, 1.0), bits=16, tile=8))
+    tile = sheet[MARGIN : MARGIN + 8, MARGIN : MARGIN + 8]
+    assert (tile[0] == round(255 * 4000 / 4095)).all() and (tile[-1] == round(255 * 100 / 4095)).all()
+
+
+def test_other_channels_than_means_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"shape \(1, 4, 8, 8\) and 3 means, expected \(N, 3, H, W\)"):
+        denormalise(np.zeros((1, 4, 8, 8)))
+    with pytest.raises(ValueError, match="bits=12"):
+        denormalise(np.zeros((1, 3, 8, 8)), bits=12)

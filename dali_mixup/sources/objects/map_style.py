@@ -31,9 +31,10 @@ _log = logging.getLogger("dali_mixup")
 class DatasetSource(ItemSource):
     """A dataset whose items are (image, label): the images that `dataset[i]` gives, with everything that files have.
 
-    The image is encoded (bytes), a Pillow image, or uint8 pixels of shape (H, W), (H, W, C) or (C, H, W); it reaches
-    the pipeline without loss. `dataset[i]` is called in this process, when a batch is due and, for every sample, once
-    before (the check of its header), so it must give the same image each time: leave random transforms out.
+    The image is encoded (bytes), a Pillow image, or uint8 or uint16 pixels of shape (H, W), (H, W, C) or (C, H, W), C
+    from 1 to 32; it reaches the pipeline without loss. `dataset[i]` is called in this process, when a batch is due and,
+    for every sample, once before (the check of its header), so it must give the same image each time: leave random
+    transforms out.
 
     Args:
         dataset: an object with `len(dataset)` and `dataset[i]` for i in [0, n).
