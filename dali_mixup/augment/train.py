@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 class TrainTransform:
     """torchvision's RandomResizedCrop and RandomHorizontalFlip, with its laws and defaults, and further options.
 
-    The order is that of the fields: crop, flips, auto_augment, color_jitter, photometric_distort, grayscale, solarize,
-    gaussian_blur, lighting, jpeg, pixmix, cutout, random_erasing before mixing; then mixing and normalising; then
-    random_erasing after mixing.
+    The order is that of the fields: crop, flips, auto_augment, color_jitter, photometric_distort, grayscale,
+    gaussian_blur, solarize, lighting, jpeg, pixmix, cutout, random_erasing before mixing; then mixing and normalising;
+    then random_erasing after mixing.
     An option that is off adds no operator.
 
     Args:
@@ -62,8 +62,8 @@ class TrainTransform:
             most 0.5; one number x stands for (x, x, x). timm leaves it out beside auto_augment, this does not.
         color_jitter_prob: in [0, 1], the probability that an image is jittered.
         photometric_distort: a `PhotometricDistort`; None: none.
-        grayscale, solarize, gaussian_blur: in [0, 1], the probability that an image is made grey, inverted from 128 on,
-            blurred.
+        grayscale, gaussian_blur, solarize: in [0, 1], the probability that an image is made grey, blurred, inverted
+            from 128 on.
         blur_sigma: (low, high), 0 < low <= high <= 28, pixels, uniform.
         lighting: deviation of AlexNet's PCA noise, >= 0; 0.1 in the papers.
         jpeg: in [0, 1], the probability that an image is compressed to a JPEG and decoded.
@@ -92,9 +92,9 @@ class TrainTransform:
     color_jitter_prob: float = 1.0
     photometric_distort: PhotometricDistort | None = None
     grayscale: float = 0.0
-    solarize: float = 0.0
     gaussian_blur: float = 0.0
     blur_sigma: tuple[float, float] = (0.1, 2.0)
+    solarize: float = 0.0
     lighting: float = 0.0
     jpeg: float = 0.0
     jpeg_quality: tuple[int, int] = (5, 50)
@@ -116,7 +116,7 @@ class TrainTransform:
         )
         object.__setattr__(self, "antialias", boolean(owner, "antialias", self.antialias))
         choice(owner, "interpolation", self.interpolation, INTERPOLATIONS)
-        for name in ("hflip", "vflip", "color_jitter_prob", "grayscale", "solarize", "gaussian_blur", "jpeg"):
+        for name in ("hflip", "vflip", "color_jitter_prob", "grayscale", "gaussian_blur", "solarize", "jpeg"):
             object.__setattr__(self, name, number(owner, name, getattr(self, name), at_least=0, at_most=1))
         object.__setattr__(self, "lighting", number(owner, "lighting", self.lighting, at_least=0))
         object.__setattr__(self, "jpeg_quality", quality_range(owner, self.jpeg_quality))
@@ -168,8 +168,8 @@ class TrainTransform:
             ColourJitter(jitter_amounts("TrainTransform", self.color_jitter), self.color_jitter_prob),
             *(() if self.photometric_distort is None else (self.photometric_distort,)),
             Chance("Color", self.grayscale),
-            Chance("Solarize", self.solarize, 128, 128),
             Chance("GaussianBlur", self.gaussian_blur, *self.blur_sigma),
+            Chance("Solarize", self.solarize, 128, 128),
             Lighting(self.lighting),
             Chance("JPEG", self.jpeg, self.jpeg_quality[0], self.jpeg_quality[1] + 1),
             *(() if self.pixmix is None else (self.pixmix,)),

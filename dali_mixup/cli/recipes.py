@@ -19,7 +19,7 @@ app = typer.Typer(
     help="The published recipes: list, show, compare, check a file of your own.", no_args_is_help=True
 )
 
-COLUMNS = ("name", "network", "data", "epochs", "top-1", "mixing")
+COLUMNS = ("name", "network", "data", "epochs", "top-1", "views", "mixing")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="A recipe's name, or a YAML file.")]
 
@@ -46,6 +46,7 @@ def _row(name: str, recipe: Recipe) -> dict[str, Any]:
         "epochs": recipe.training.epochs,
         "top-1": source.top1,
         "from memory": "source.top1" in recipe.recalled,
+        "views": _images(recipe),
         "mixing": _mixing(recipe),
     }
 
@@ -114,15 +115,26 @@ def _load(name: str) -> Recipe:
 def _mixing(recipe: Recipe) -> str:
     from dali_mixup._decide.from_data import Balanced
 
-    if recipe.policy is None:
-        return "none" if recipe.latent is None else recipe.latent.module
+    policies = recipe.policies
+    methods = dict.fromkeys(_named(method) for policy in policies for method in policy.all_methods)
     further = (
-        "balanced partners" if isinstance(recipe.policy.rule, Balanced) else None,
-        *(type(rule).__name__ for rule in recipe.policy.by_counts),
+        " / ".join(methods) or None,
+        "balanced partners" if any(isinstance(policy.rule, Balanced) for policy in policies) else None,
+        *dict.fromkeys(type(rule).__name__ for policy in policies for rule in policy.by_counts),
         "clean too" if recipe.loss_.name == "regmixup" else None,
         None if recipe.latent is None else recipe.latent.module,
     )
-    return ", ".join([" / ".join(map(_named, recipe.policy.all_methods)), *filter(None, further)])
+    return ", ".join(filter(None, further)) or "none"
+
+
+def _images(recipe: Recipe) -> str:
+    """The number of images of a sample, and of an unlabelled one with the number of these."""
+    own = 1 if recipe.views is None else sum(view.count for view in recipe.views)
+    if (stream := recipe.unlabelled_) is None:
+        return str(own)
+    return (
+        f"{own} + {stream.ratio} x {1 if stream.views is None else sum(view.count for view in stream.views)}"
+    )
 
 
 def _named(method: Method) -> str:
@@ -132,7 +144,7 @@ def _named(method: Method) -> str:
 
 def _mark(key: str, recipe: Recipe) -> str:
     for marks, text in ((recipe.recalled, "from memory"), (recipe.unstated, "not stated by the source")):
-        if any(key == mark or key.startswith(f"{mark}.") for mark in marks):
+        if any(key == mark or key.startswith((f"{mark}.", f"{mark}[")) for mark in marks):
             return f"    ({text})"
     return ""
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from dali_mixup._loader.companions import HandOver
-from dali_mixup.augment import TrainTransform, ValTransform
-from dali_mixup.augment.view import View
+from dali_mixup.augment import ValTransform
 from dali_mixup.losses import (
     JensenShannonCrossEntropy,
     RegMixupLoss,
     SoftTargetBinaryCrossEntropy,
     SoftTargetCrossEntropy,
 )
+from dali_mixup.recipes.views import of_size
 
 if TYPE_CHECKING:
     from dali_mixup.recipes.recipe import Recipe
@@ -26,6 +26,7 @@ def train_arguments(recipe: Recipe, overrides: dict[str, Any]) -> dict[str, Any]
     rest = dict(overrides)
     given: dict[str, Any] = {
         "policy": recipe.policy,
+        "views": recipe.views,
         "transform": recipe.transform,
         "order": recipe.order,
         "labels": recipe.labels,
@@ -37,16 +38,9 @@ def train_arguments(recipe: Recipe, overrides: dict[str, Any]) -> dict[str, Any]
         given["handover"] = HandOver(clean=True)
     if "transform" not in rest and (size := rest.pop("image_size", None)) is not None:
         given["transform"] = replace(recipe.transform, image_size=size)
-    given |= rest
-    if recipe.loss_.name == "jensen-shannon":
-        given = {"views": _splits(given["transform"], recipe.loss_.num_splits)} | given
-    return given
-
-
-def _splits(transform: TrainTransform, count: int) -> list[View]:
-    """The views whose predictions are compared: the clean image, and augmentations of the same crop."""
-    clean = View(replace(transform, auto_augment=None))
-    return [clean, View(transform, window="shared", count=count - 1)]
+        if "views" not in rest:
+            given["views"] = of_size(recipe.transform, recipe.views, size)
+    return {**given, **rest}
 
 
 def val_arguments(recipe: Recipe, overrides: dict[str, Any]) -> dict[str, Any]:
@@ -72,6 +66,14 @@ def _resized(transform: ValTransform, image_size: Any) -> ValTransform:
 def loss(recipe: Recipe) -> nn.Module:
     """The loss of the recipe's `loss` section."""
     chosen = recipe.loss_
+    if chosen.name == "in-example":
+        raise ValueError(
+            f"loss.name: in-example: the loss of this recipe is none of the library's; {chosen.example} has it"
+        )
+    if chosen.name == "jensen-shannon":
+        assert recipe.views is not None
+        splits = sum(view.count for view in recipe.views)
+        return JensenShannonCrossEntropy(splits, chosen.alpha, smoothing=chosen.smoothing)
     if chosen.name == "binary-cross-entropy":
         return SoftTargetBinaryCrossEntropy(
             smoothing=chosen.smoothing,
@@ -83,13 +85,11 @@ def loss(recipe: Recipe) -> nn.Module:
             f"loss.name: {chosen.name} with policy.label_mixing: union, where a row may have several labels of 1, "
             "which a softmax cannot reach; expected loss.name: binary-cross-entropy"
         )
-    if chosen.name == "jensen-shannon":
-        return JensenShannonCrossEntropy(chosen.num_splits, chosen.alpha, smoothing=chosen.smoothing)
     if chosen.name == "regmixup":
         return RegMixupLoss(chosen.eta)
     # With mixing the targets come smoothed, without it they are integer labels, which torch's loss smooths.
     return (
         nn.CrossEntropyLoss(label_smoothing=chosen.smoothing)
-        if recipe.policy is None
+        if not recipe.policies
         else SoftTargetCrossEntropy()
     )

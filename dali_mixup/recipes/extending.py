@@ -41,6 +41,7 @@ def _merge(below: Any, above: Any) -> bool:
 def _replaces(base: Any, child: Any, path: Any) -> bool:
     """Does the child replace the value of that key? A section of which it gives some keys only keeps the rest."""
     for part in str(path).split("."):
+        part, _, _ = part.partition("[")  # lists are replaced as a whole
         if not _merge(base, child):
             return True
         if part not in child:

@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import operator
 import types
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -85,18 +86,23 @@ def _union(members: tuple[Any, ...]) -> Any:
 
 
 def _alternatives(classes: tuple[type, ...]) -> Any:
-    """One of several classes, of which one key says which."""
-    tags = [tag_of(cls) for cls in classes]
-    if None in tags or len({tag.key for tag in tags if tag is not None}) != 1:
+    """One of several classes, of which one key says which; at most one has no name, and stands without that key."""
+    members = [member for cls in classes for member in ALTERNATIVES.get(cls, (cls,))]
+    tags = [tag_of(member) for member in members]
+    keys = {tag.key for tag in tags if tag is not None}
+    if tags.count(None) > 1 or len(keys) != 1:
         raise TypeError(f"{classes} need names of one kind in `alternatives`")
-    read = {tag.name: _made(cls) for cls, tag in zip(classes, tags, strict=True) if tag is not None}
-    (key,) = {tag.key for tag in tags if tag is not None}
+    (key,) = keys
+    names = [None if tag is None else tag.name for tag in tags]
     return _told_apart(
-        read, lambda value: value.get(key) if isinstance(value, dict) else None, key, ", ".join(read)
+        {name: _made(member) for name, member in zip(names, members, strict=True)},
+        lambda value: value.get(key) if isinstance(value, dict) else None,
+        key,
+        ", ".join(filter(None, names)),
     )
 
 
-def _told_apart(read: dict[str, Any], name_of: Any, error: str, message: str) -> Any:
+def _told_apart(read: Mapping[Any, Any], name_of: Any, error: str, message: str) -> Any:
     """The union in which `name_of` a value says what it is read as; an error of that type and message otherwise."""
     members = [Annotated[kind, Tag(f"<{name}>")] for name, kind in read.items()]
     mark = Discriminator(

@@ -8,16 +8,21 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from dali_mixup.augment.view import View
 from dali_mixup.recipes.alternatives import tag_of
 
 
 def flat(section: Any) -> dict[str, Any]:
     """Every key that holds a value, as {"transform.scale": [0.08, 1.0], ...}, defaults included."""
-    return {key: written(value) for key, value in _walk(section, "") if not _is_section(value)}
+    return {
+        key: written(value)
+        for key, value in _walk(section, "")
+        if not (_is_section(value) or _is_views(value))
+    }
 
 
 def key_paths(section: Any) -> Iterator[str]:
-    """Every key of a section and of the sections in it, as "transform" and "transform.scale"."""
+    """Every key of a section and of the sections in it, as "transform", "transform.scale" and "views[0].count"."""
     return (key for key, _ in _walk(section, ""))
 
 
@@ -26,6 +31,9 @@ def _walk(section: Any, prefix: str) -> Iterator[tuple[str, Any]]:
         yield f"{prefix}{name}", value
         if _is_section(value):
             yield from _walk(value, f"{prefix}{name}.")
+        elif _is_views(value):
+            for i, view in enumerate(value):
+                yield from _walk(view, f"{prefix}{name}[{i}].")
 
 
 def fields_in_file(thing: Any) -> list[dataclasses.Field[Any]]:
@@ -46,6 +54,11 @@ def _items(section: Any) -> Iterator[tuple[str, Any]]:
 
 def _is_section(value: Any) -> bool:
     return isinstance(value, BaseModel) or (dataclasses.is_dataclass(value) and not isinstance(value, type))
+
+
+def _is_views(value: Any) -> bool:
+    """A list of views has sections inside; other lists are short and are one value."""
+    return isinstance(value, tuple) and bool(value) and isinstance(value[0], View)
 
 
 def written(value: Any) -> Any:

@@ -62,8 +62,8 @@ def merged(name: str | os.PathLike[str], _children: tuple[str, ...] = ()) -> dic
 
 def _with_total_epochs(content: Mapping[str, Any]) -> Mapping[str, Any]:
     """Schedules in fractions of the training get its length, where they do not name another."""
-    policy, training = content.get("policy"), content.get("training")
-    if not (isinstance(policy, Mapping) and isinstance(training, Mapping) and "epochs" in training):
+    training = content.get("training")
+    if not (isinstance(training, Mapping) and "epochs" in training):
         return content
 
     def filled(schedule: Any) -> Any:
@@ -73,8 +73,15 @@ def _with_total_epochs(content: Mapping[str, Any]) -> Mapping[str, Any]:
             return {"total_epochs": training["epochs"], **schedule}
         return schedule
 
-    schedules = {"schedule": filled(policy["schedule"])} if "schedule" in policy else {}
-    return {**content, "policy": {**policy, **schedules}}
+    def with_policy(section: Any) -> Any:
+        policy = section.get("policy") if isinstance(section, Mapping) else None
+        if not (isinstance(policy, Mapping) and "schedule" in policy):
+            return section
+        return {**section, "policy": {**policy, "schedule": filled(policy["schedule"])}}
+
+    views = content.get("views")
+    listed_views = {"views": [with_policy(view) for view in views]} if isinstance(views, list) else {}
+    return with_policy({**content, **listed_views})
 
 
 class _File(NamedTuple):

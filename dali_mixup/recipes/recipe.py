@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._decide.relabel import CorruptLabels
+from dali_mixup._decide.unlabelled import Unlabelled
 from dali_mixup._epochs.orders import Order
 from dali_mixup._graph.options import Output, Runtime
 from dali_mixup._repr import printable
 from dali_mixup.augment import TrainTransform
 from dali_mixup.augment.by_pixels import refuse_operations
+from dali_mixup.augment.sizes import ImageSize
+from dali_mixup.augment.view import View
 from dali_mixup.recipes.errors import Fault, nearest
 from dali_mixup.recipes.in_file import InFile
 from dali_mixup.recipes.keys import key_paths
 from dali_mixup.recipes.section import Section
-from dali_mixup.recipes.sections import Loss, Source, Validation
+from dali_mixup.recipes.sections import Loss, Source, UnlabelledStream, Validation
 from dali_mixup.recipes.training import Latent, Training
+from dali_mixup.recipes.views import check_views
 from dali_mixup.sources import Skip
 
 if TYPE_CHECKING:
@@ -45,6 +50,14 @@ class Recipe(Section):
         default=None, description="how batches are mixed; null: not at all"
     )
     transform: Annotated[TrainTransform, InFile()] = TrainTransform()
+    views: Annotated[Sequence[View] | None, InFile()] = Field(
+        default=None, description="the images of each sample, mixed by policies of their own; null: one"
+    )
+    unlabelled_: UnlabelledStream | None = Field(
+        default=None,
+        alias="unlabelled",
+        description="unlabelled samples beside the labelled ones; null: none",
+    )
     order: Annotated[Order | None, InFile()] = Field(
         default=None, description="the order of an epoch's samples; null: shuffled"
     )
@@ -85,8 +98,7 @@ class Recipe(Section):
         self._check_smoothing()
         if self.loss_.name == "regmixup" and self.policy is None:
             raise Fault("loss.name", "regmixup, but policy: null mixes nothing; give the recipe a policy")
-        if self.loss_.name == "jensen-shannon":
-            self._check_divergence()
+        check_views(self)
         known = set(key_paths(self))
         for field in ("recalled", "unstated"):
             for i, path in enumerate(getattr(self, field)):
@@ -94,23 +106,16 @@ class Recipe(Section):
                     raise Fault(f"{field}[{i}]", f"no key {path!r} in this recipe{nearest(path, known)}")
         return self
 
-    def _check_divergence(self) -> None:
-        if self.policy is not None:
-            raise Fault(
-                "loss.name",
-                "jensen-shannon with a policy: it compares images that are not mixed; set policy: null",
-            )
-        if self.transform.auto_augment is None:
-            raise Fault(
-                "loss.name",
-                "jensen-shannon without transform.auto_augment, by which its views would differ; give one, such as "
-                "augmix_paper-s3",
-            )
+    @property
+    def policies(self) -> tuple[MixPolicy, ...]:
+        """The policies by which images are mixed: the recipe's, or those of its views."""
+        of_views = [view.mixing for view in self.views or ()]
+        return tuple(policy for policy in (self.policy, *of_views) if policy is not None)
 
     def _check_smoothing(self) -> None:
-        mixed = 0.0 if self.policy is None else self.policy.label_smoothing
+        mixed = max((policy.label_smoothing for policy in self.policies), default=0.0)
         plain, threshold = self.loss_.smoothing, self.loss_.target_threshold
-        if self.policy is not None and plain:
+        if self.policies and plain:
             why = (
                 f"policy.label_smoothing={mixed} as well would smooth twice"
                 if mixed
@@ -135,10 +140,11 @@ class Recipe(Section):
             data: as `train_loader` takes them.
             batch_size: samples per rank and step.
             overrides: arguments of `train_loader` that replace the recipe's; `image_size` replaces the size of the
-                recipe's transform.
+                recipe's transform, and of its views if they all have one size.
 
         Raises:
             TypeError: an override that `train_loader` does not have; and whatever `train_loader` raises.
+            ValueError: image_size= for views of several sizes.
         """
         from dali_mixup._loader.factory import train_loader
         from dali_mixup.recipes.building import train_arguments
@@ -156,12 +162,27 @@ class Recipe(Section):
 
         return val_loader(data, batch_size=batch_size, **val_arguments(self, overrides))
 
+    def unlabelled(self, data: Any, *, batch_size: int, image_size: ImageSize | None = None) -> Unlabelled:
+        """The stream of unlabelled samples, for `train_loader(handover=HandOver(unlabelled=...))`.
+
+        Args:
+            data: as `train_loader` takes them.
+            batch_size: labelled samples per rank and step; the stream has `unlabelled.ratio` as many for each.
+            image_size: as that of `train_loader`, if you give it one.
+
+        Raises:
+            ValueError: a recipe without an `unlabelled` section; image_size= for views of several sizes.
+        """
+        from dali_mixup.recipes.views import stream_of
+
+        return stream_of(self, data, batch_size, image_size)
+
     def loss(self) -> nn.Module:
         """The loss as a module of (logits (N, C), the loader's targets); `RegMixupLoss` takes the clean images' too,
         `JensenShannonCrossEntropy` the logits of all views.
 
         Raises:
-            ValueError: cross-entropy with policy.label_mixing="union".
+            ValueError: cross-entropy with policy.label_mixing="union"; a loss that is not one of the library's.
         """
         from dali_mixup.recipes.building import loss
 

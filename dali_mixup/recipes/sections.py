@@ -1,12 +1,14 @@
-"""The smaller sections: source, loss and validation."""
+"""The smaller sections: source, loss, unlabelled samples and validation."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from dali_mixup.augment import ValTransform
+from dali_mixup.augment.view import View
 from dali_mixup.recipes.in_file import InFile
 from dali_mixup.recipes.section import NotNegative, Section
 
@@ -31,11 +33,12 @@ class Source(Section):
 class Loss(Section):
     """The loss."""
 
-    name: Literal["cross-entropy", "binary-cross-entropy", "regmixup", "jensen-shannon"] = Field(
-        default="cross-entropy",
-        description="regmixup: cross-entropy of the clean and of the mixed images; the loader hands over both. "
-        "jensen-shannon: of images without transform.auto_augment, and the divergence from the same crops with it; the "
-        "loader makes num_splits views",
+    name: Literal["cross-entropy", "binary-cross-entropy", "regmixup", "jensen-shannon", "in-example"] = (
+        Field(
+            default="cross-entropy",
+            description="regmixup: cross-entropy of the clean and of the mixed images; the loader hands over both. "
+            "jensen-shannon: AugMix's, of all views. in-example: not one of the library's, see example",
+        )
     )
     smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0,
@@ -49,8 +52,8 @@ class Loss(Section):
     )
     eta: NotNegative = Field(default=1.0, description="regmixup only: weight of the mixed images")
     alpha: NotNegative = Field(default=12.0, description="jensen-shannon only: weight of the divergence")
-    num_splits: Annotated[int, Field(ge=2)] = Field(
-        default=3, description="jensen-shannon only: views of an image, the first without auto_augment"
+    example: str | None = Field(
+        default=None, description="in-example only: the file of the examples that has the loss"
     )
 
     @model_validator(mode="after")
@@ -59,9 +62,22 @@ class Loss(Section):
             raise ValueError("target_threshold and sum_classes belong to name: binary-cross-entropy")
         if self.name != "regmixup" and self.eta != 1:
             raise ValueError("eta belongs to name: regmixup")
-        if self.name != "jensen-shannon" and (self.alpha, self.num_splits) != (12, 3):
-            raise ValueError("alpha and num_splits belong to name: jensen-shannon")
+        if self.name != "jensen-shannon" and self.alpha != 12:
+            raise ValueError("alpha belongs to name: jensen-shannon")
+        if (self.name == "in-example") != (self.example is not None):
+            raise ValueError("example and name: in-example belong together; give both or neither")
         return self
+
+
+class UnlabelledStream(Section):
+    """Unlabelled samples beside the labelled ones: `Recipe.unlabelled` makes the stream of your data."""
+
+    ratio: Annotated[int, Field(ge=1)] = Field(
+        default=1, description="unlabelled samples for every labelled one of a batch"
+    )
+    views: Annotated[Sequence[View] | None, InFile()] = Field(
+        default=None, description="the images of each sample, without policies; null: one, by the transform"
+    )
 
 
 class Validation(Section):

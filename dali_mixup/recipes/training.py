@@ -12,7 +12,7 @@ from dali_mixup.recipes.section import Fraction, NotNegative, Pair, Positive, Se
 class Optimizer(Section):
     """An optimiser of timm by name, and its parameters where the source gives them."""
 
-    name: Literal["sgd", "sgdw", "adamw", "adam", "lamb", "rmsprop"]
+    name: Literal["sgd", "sgdw", "adamw", "adam", "lamb", "lars", "rmsprop"]
     momentum: Fraction | None = None
     nesterov: bool = False
     betas: Pair | None = None
@@ -92,7 +92,4 @@ class Latent(Section):
     ramp_epochs: NotNegative = 0.0
     teacher_decay: Fraction | None = Field(
         default=None, description="of the EMA teacher, where the method has one"
-    )
-    views: Annotated[int, Field(ge=0)] = Field(
-        default=0, description="independent views of an unlabelled image a step needs"
     )

@@ -56,8 +56,8 @@ class OfCleanAndMixed:
         return Result(logits.chunk(2)[1], self.loss(logits, labels, targets))
 
 
-class OfSplits:
-    """AugMix's loss: the clean view and its augmentations, in one forward pass."""
+class OfViews:
+    """AugMix's loss: all views of the batch in one forward pass, the clean images first."""
 
     def __init__(self, loss: JensenShannonCrossEntropy):
         self.loss = loss
@@ -72,5 +72,5 @@ class OfSplits:
 def objective(loss: nn.Module) -> Objective:
     """The objective of a recipe's loss."""
     if isinstance(loss, JensenShannonCrossEntropy):
-        return OfSplits(loss)
+        return OfViews(loss)
     return OfCleanAndMixed(loss) if isinstance(loss, RegMixupLoss) else OfMixed(loss)

@@ -27,7 +27,8 @@ class Stopwatch:
             except StopIteration:
                 return
             self.waited += time.perf_counter() - before
-            self.images += len(batch[0])
+            images = batch[0]
+            self.images += len(images[0] if isinstance(images, tuple) else images)  # views are of one sample
             yield batch
 
     @property

@@ -15,6 +15,26 @@ from dali_mixup.recipes import Recipe
 from dali_mixup.train.options import TrainOptions, find_data
 
 
+def refuse_other_steps(name: str, recipe: Recipe) -> None:
+    """Raise ValueError for a recipe, called `name`, whose training step is another than this trainer's."""
+    if recipe.loss_.name == "in-example":
+        raise ValueError(
+            f"train: the loss of recipe {name} is not one of this trainer's; {recipe.loss_.example} has it and trains "
+            "with the recipe's loader"
+        )
+    if recipe.latent is not None:
+        raise ValueError(
+            f"train: recipe {name} needs {recipe.latent.module} inside the training step, which this "
+            "trainer does not support. Use the recipe's loaders and its latent_module() in your own loop"
+        )
+    if recipe.unlabelled_ is not None or (recipe.views is not None and recipe.loss_.name != "jensen-shannon"):
+        part = "views" if recipe.unlabelled_ is None else "unlabelled samples"
+        raise ValueError(
+            f"train: recipe {name} has {part}, of which loss.name={recipe.loss_.name!r} makes no use. Use the recipe's "
+            "loaders in your own loop, or loss.name: jensen-shannon"
+        )
+
+
 def loaders(
     options: TrainOptions, recipe: Recipe, process: Rank, device: torch.device, batch: int
 ) -> tuple[MixLoader, MixLoader]:

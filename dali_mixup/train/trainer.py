@@ -32,7 +32,7 @@ from dali_mixup.train.processes import any_of, gathered, processes, same_buffers
 from dali_mixup.train.progress import Bar, Stopwatch
 from dali_mixup.train.records import Records, epoch_line
 from dali_mixup.train.sentences import of_epoch, of_run
-from dali_mixup.train.setting_up import batch_size, channels_last, loaders, precision
+from dali_mixup.train.setting_up import batch_size, channels_last, loaders, precision, refuse_other_steps
 from dali_mixup.train.stopping import StopRequest
 from dali_mixup.train.validation import validated
 
@@ -55,11 +55,7 @@ def prepared(options: TrainOptions) -> Iterator[Run]:
         RecipeError, ValueError, TypeError, FileNotFoundError: options, recipe, data or a checkpoint that do not fit.
     """
     recipe = load_recipe(options.recipe)
-    if recipe.latent is not None:
-        raise ValueError(
-            f"train: recipe {options.recipe} needs {recipe.latent.module} inside the training step, which this "
-            "trainer does not support. Use the recipe's loaders and its latent_module() in your own loop"
-        )
+    refuse_other_steps(options.recipe, recipe)
     with processes(options.device) as (process, device):
         yield Run(options, recipe, process, device)
 

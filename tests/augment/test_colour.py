@@ -139,6 +139,18 @@ def test_an_option_gives_pillows_image(
     assert apart.max() <= tolerance and apart.mean() < 0.5
 
 
+def test_a_blurred_image_is_solarised_not_a_solarised_one_blurred(
+    photographs: dict[str, Image.Image],
+    as_png: Callable[[Image.Image], bytes],
+    trained: Callable[..., np.ndarray],
+) -> None:
+    """The order of BYOL, MoCo v3 and DINO."""
+    image, blur = [as_png(photographs["astronaut"])], {"gaussian_blur": 1.0, "blur_sigma": (1.3, 1.3)}
+    (blurred,) = trained(TrainTransform(512, **blur, **WHOLE), image)
+    (both,) = trained(TrainTransform(512, solarize=1.0, **blur, **WHOLE), image)
+    np.testing.assert_array_equal(both, np.asarray(ImageOps.solarize(Image.fromarray(blurred), 128)))
+
+
 def test_chances_and_values_are_uniform() -> None:
     (actions,) = Chance("GaussianBlur", 0.4, 0.1, 2.0).draw(np.random.RandomState(5), ROWS, 8, 8)
     mine = actions.kernel == Kernel.BLUR

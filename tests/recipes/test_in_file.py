@@ -69,6 +69,7 @@ def drawn(annotation: Any) -> Iterator[tuple[Any, frozenset[Option]]]:
         for value, inside in values(inner[0]):
             for count in (1, 2, 3):
                 yield (value,) * count, inside
+            yield (values(inner[0])[0][0], value), inside  # a first view has nobody to share a window with
     elif annotation in ALTERNATIVES:
         for cls in ALTERNATIVES[annotation]:
             if all(field.default is not dataclasses.MISSING for field in dataclasses.fields(cls)):
@@ -147,7 +148,7 @@ def read(folder: Path, key: str, value: Any) -> Any:
 
 
 def test_the_sections_are_found() -> None:
-    expected = {"policy", "transform", "order", "output", "runtime", "labels", "bad_files"}
+    expected = {"policy", "transform", "order", "output", "runtime", "labels", "bad_files", "views"}
     assert set(sections()) == expected | {"validation.transform"}
 
 

@@ -80,24 +80,6 @@ def test_regmixup_learns_from_clean_and_mixed_images_and_resumes_exactly(
     assert lines(tmp_path / "whole") == lines(tmp_path / "cut")
 
 
-def test_the_divergence_of_views_is_learnt_from_and_resumes_exactly(
-    recipe: str, few_photographs: Path, tmp_path: Path
-) -> None:
-    file = tmp_path / "augmix.yaml"
-    head, _, tail = Path(recipe).read_text().partition("policy:")
-    augmented = head.replace("transform:\n", "transform:\n  auto_augment: augmix_paper-s3\n")
-    file.write_text(
-        f"{augmented}loss: {{name: jensen-shannon}}\nvalidation:{tail.partition('validation:')[2]}"
-    )
-    options = {"epochs": 2, "image_size": 32}
-    run(str(file), few_photographs, tmp_path / "whole", **options)
-    first = run(str(file), few_photographs, tmp_path / "cut", **options, max_steps=4)
-    assert not first.finished
-    assert run(str(file), few_photographs, tmp_path / "cut", **options, resume=True).finished
-    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
-    assert lines(tmp_path / "whole") == lines(tmp_path / "cut")
-
-
 def test_mixing_stops_when_the_schedule_says_and_the_unmixed_share_is_measured(
     recipe: str, few_photographs: Path, tmp_path: Path
 ) -> None:
@@ -240,3 +222,50 @@ def test_what_this_trainer_cannot_do_is_refused(recipe: str, few_photographs: Pa
         run(recipe, few_photographs, tmp_path, accumulate=3)
     with pytest.raises(ValueError, match="amp='fp16' needs a GPU"):
         run(recipe, few_photographs, tmp_path, amp="fp16")
+
+
+def test_the_divergence_of_views_is_learnt_from_and_resumes_exactly(
+    recipe: str, few_photographs: Path, tmp_path: Path
+) -> None:
+    head, _, tail = Path(recipe).read_text().partition("policy:")
+    augmented = (
+        "{window: shared, count: 2, transform: {scale: [0.5, 1.0], auto_augment: augmix_paper-s3}, size: 48}"
+    )
+    file = tmp_path / "augmix.yaml"
+    file.write_text(
+        f"{head}views: [{{}}, {augmented}]\nloss: {{name: jensen-shannon}}\nvalidation:"
+        f"{tail.partition('validation:')[2]}"
+    )
+    options = {"epochs": 2, "image_size": 32}
+    run(str(file), few_photographs, tmp_path / "whole", **options)
+    assert not run(str(file), few_photographs, tmp_path / "cut", **options, max_steps=4).finished
+    assert run(str(file), few_photographs, tmp_path / "cut", **options, resume=True).finished
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+    assert lines(tmp_path / "whole") == lines(tmp_path / "cut")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("dino", "the loss of recipe dino is not one of this trainer's; examples/dino.py has it"),
+        ("fixmatch-cifar10", "examples/fixmatch.py has it"),
+        ("mixmatch-cifar10", "needs MixMatchStep inside the training step"),
+    ],
+)
+def test_a_training_step_of_another_kind_is_refused(
+    few_photographs: Path, tmp_path: Path, name: str, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        run(name, few_photographs, tmp_path / "out")
+
+
+def test_views_or_unlabelled_samples_that_the_loss_does_not_use_are_refused(
+    recipe: str, few_photographs: Path, tmp_path: Path
+) -> None:
+    head, _, tail = Path(recipe).read_text().partition("policy:")
+    rest = f"validation:{tail.partition('validation:')[2]}"
+    file = tmp_path / "views.yaml"
+    for section, part in (("views: [{count: 2}]", "views"), ("unlabelled: {}", "unlabelled samples")):
+        file.write_text(f"{head}{section}\n{rest}")
+        with pytest.raises(ValueError, match=f"has {part}, of which loss.name='cross-entropy' makes no use"):
+            run(str(file), few_photographs, tmp_path / "out")
