@@ -73,8 +73,8 @@ def test_a_key_of_a_view_has_a_path(tmp_path: Path) -> None:
         ),
         ({"views": [{}], "policy": {"methods": [{"method": "mixup"}]}}, r"policy: the recipe has views; "),
         (
-            {"views": [{}, {"transform": {"solarize": 0.5}}], "output": {"channels": 1, "mean": [1], "std": [1]}},
-            r"views\[1\]: solarize=0.5 .*is for 3 channels of 8 bits",
+            {"views": [{}, {"transform": {"grayscale": 0.5}}], "output": {"channels": 1, "mean": [9], "std": [9]}},
+            r"views\[1\]: grayscale=0.5 .*is for 3 channels of 8 bits",
         ),
         ({"unlabelled": {"ratio": 0}}, r"unlabelled.ratio: 0; "),
         ({"unlabelled": {"views": [{"policy": {"method": "mixup"}}]}}, r"unlabelled.views\[0\].policy: unlabelled"),
