@@ -55,6 +55,7 @@ GEOMETRY = [
     TrainTransform(24, interpolation="bicubic"),
     TrainTransform(24, hflip=1.0),
     TrainTransform(24, crop="padded"),
+    TrainTransform(24, crop="padded", padding=6, padding_mode="reflect"),
     TrainTransform(24, crop="rkrr"),
     TrainTransform(24, crop="rkrc", vflip=0.5),
     TrainTransform((20, 24), interpolation="nearest"),

@@ -27,6 +27,7 @@ from dali_mixup import (
     train_loader,
     val_loader,
 )
+from dali_mixup.augment import RandomErasing
 from dali_mixup.methods import FMix, GMix, ResizeMix
 from dali_mixup.sources import DatasetSource
 from tests.odd_images import picture
@@ -300,3 +301,19 @@ def test_masks_go_with_other_pixels(tmp_path: Path) -> None:
         same = (images[:, channel] / 100).round() == maps
         assert same.float().mean() > 0.8  # nearest neighbours of images and masks may differ by a pixel
     assert len(maps.unique()) > 2
+
+
+def test_a_run_with_other_pixels_resumes_exactly() -> None:
+    source = DatasetSource([noise(20, 24, 5, 16, seed) for seed in range(12)], labels=[0, 1] * 6)
+    transform = TrainTransform(16, random_erasing=RandomErasing(0.5, "pixel"), gaussian_blur=0.5)
+    whole: dict[str, Any] = {"policy": [MixUp(), CutMix()], "batch_size": 4, "transform": transform, **CPU}
+    with train_loader(source, output=raw(5, 16), **whole) as loader:
+        batches = iter(loader)
+        next(batches)
+        state = loader.state_dict()
+        expected = [images for images, _ in batches]
+    with train_loader(source, output=raw(5, 16), **whole) as again:
+        again.load_state_dict(state)
+        found = [images for images, _ in again]
+    assert len(found) == len(expected) == 2
+    assert all(map(torch.equal, found, expected))
