@@ -20,7 +20,6 @@ from dali_mixup._cpu.abi import (
     RUN,
     RUN_BATCH,
     address_in,
-    address_of,
     array_at,
     entry_point,
     pointer_to,
@@ -29,82 +28,18 @@ from dali_mixup._cpu.abi import (
 from dali_mixup._cpu.contours import contoured
 from dali_mixup._cpu.kinds import MaskKind
 from dali_mixup._cpu.lines import added_line, chosen_line, inlined, scaled_line, weighted_line
-from dali_mixup._cpu.resizing import RADIUS, resize
+from dali_mixup._cpu.pasting import pasted, placed, resized
 from dali_mixup.methods import Form
 from dali_mixup.methods.masks import STEP
-
-compiled = numba.njit(error_model="numpy")
 
 BLEND, PASTE, RESIZE = int(Form.BLEND), int(Form.PASTE), int(Form.RESIZE)
 MASK, SEPARABLE = int(Form.MASK), int(Form.SEPARABLE)
 BITS, GRID = int(MaskKind.BITS), int(MaskKind.GRID)
-BILINEAR = RADIUS["bilinear"]
 
 SPREAD = np.ascontiguousarray(
     np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1) * np.uint8(255)
 ).view(np.uint64)[:, 0]
 """(256,): the eight bits of a byte as eight bytes, 255 where a bit is 1, the highest bit first in memory."""
-
-
-@compiled
-def copied(target: np.ndarray, source: np.ndarray) -> None:
-    for i in range(len(target)):
-        target[i] = source[i]
-
-
-@compiled
-def pasted_line(line: Any, y: int, own: Any, regions: Any, addresses: Any) -> bool:
-    """Fill `line` (3 W,) with row y of `own` and the rectangles over it; False, and nothing done, if none is there."""
-    width, any_there = len(line) // 3, False
-    for r in range(len(regions)):
-        column, sy, sx, ty, tx, h, w = regions[r]
-        if w > 0 and ty <= y < ty + h:
-            if not any_there:
-                copied(line, own[y])
-                any_there = True
-            source = address_of(own) if column == 0 else addresses[column - 1]
-            copied(
-                array_at(address_of(line) + 3 * tx, 3 * w),
-                array_at(source + 3 * ((sy + y - ty) * width + sx), 3 * w),
-            )
-    return any_there
-
-
-@compiled
-def resized(own: Any, addresses: Any, height: int, width: int, regions: Any) -> np.ndarray:
-    """The images (height, width, 3) uint8 of the regions' columns, each resized to its region's size, one after the
-    other."""
-    total = 0
-    for r in range(len(regions)):
-        total += 3 * regions[r, 5] * regions[r, 6]
-    patches = np.empty(total, np.uint8)
-    start = 0
-    for r in range(len(regions)):
-        column, rows, columns = regions[r, 0], np.int64(regions[r, 5]), np.int64(regions[r, 6])
-        if rows > 0 and columns > 0:
-            source = address_of(own) if column == 0 else addresses[column - 1]
-            image = numba.carray(address_in(source), (height, width, 3), np.uint8)
-            end = start + int(3 * rows * columns)
-            small = patches[start:end].reshape((rows, columns, 3))
-            resize(image, False, small, BILINEAR, (rows, columns), (0, 0))
-            start = end
-    return patches
-
-
-@compiled
-def patched_line(line: Any, y: int, own: Any, regions: Any, patches: Any) -> bool:
-    """Fill `line` (3 W,) with row y of `own` and the patches over it; False, and nothing done, if none is there."""
-    any_there, start = False, 0
-    for r in range(len(regions)):
-        ty, tx, rows, columns = regions[r, 3], regions[r, 4], regions[r, 5], regions[r, 6]
-        if columns > 0 and ty <= y < ty + rows:
-            if not any_there:
-                copied(line, own[y])
-                any_there = True
-            at = start + 3 * columns * (y - ty)
-            copied(line[3 * tx : 3 * (tx + columns)], patches[at : at + 3 * columns])
-        start += 3 * rows * columns
-    return any_there
 
 
 @inlined
@@ -134,16 +69,10 @@ def finish(
                     line = array_at(addresses[j - 1] + 3 * width * y, 3 * width)
                     added_line(planes, planar, mixed, y, line, coefficients[j])
     elif form in (PASTE, RESIZE):
-        buffer = np.empty(3 * width, np.uint8)
-        none = np.empty(0, np.uint8)
-        patches = resized(own, addresses, height, width, steps[1:]) if form == RESIZE else none
-        for y in range(height):
-            if form == RESIZE:
-                there = patched_line(buffer, y, own, steps[1:], patches)
-            else:
-                there = pasted_line(buffer, y, own, steps[1:], addresses)
-            line = buffer if there else own[y]
-            scaled_line(planes, planar, mixed, y, line, scale, shift)
+        regions = steps[1:]
+        patches = resized(own, addresses, height, width, regions) if form == RESIZE else np.empty(0, np.uint8)
+        places = placed(own, addresses, width, regions, patches, form == RESIZE)
+        pasted(planes, planar, mixed, own, regions, patches, places, scale, shift)
     elif form in (MASK, SEPARABLE):
         mask = addresses[len(addresses) - 1]
         if form == MASK and kind == GRID:

@@ -22,6 +22,7 @@ LANES = 16
 _INDEX = ir.IntType(32)
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _BYTES = ir.VectorType(ir.IntType(8), LANES)
+_PIXELS = ir.VectorType(ir.IntType(8), 3 * LANES)
 _INTEGERS = ir.VectorType(ir.IntType(32), LANES)
 
 
@@ -70,6 +71,35 @@ def load(_: Any, address: Any) -> Any:
         return builder.load(_at(builder, args[0], _FLOATS), align=4)
 
     return _lanes(types.int64), generated
+
+
+@intrinsic
+def load_pixels(_: Any, address: Any) -> Any:
+    """The first, second and third of every three of the 48 bytes at an address as numbers: the colours of 16 pixels."""
+
+    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        loaded = builder.load(_at(builder, args[0], _PIXELS), align=1)
+        colours = [_shuffled(builder, loaded, loaded, range(c, 3 * LANES, 3)) for c in range(3)]
+        made = [builder.sitofp(builder.zext(colour, _INTEGERS), _FLOATS) for colour in colours]
+        return context.make_tuple(builder, signature.return_type, made)
+
+    return types.UniTuple(_lanes, 3)(types.int64), generated
+
+
+@intrinsic
+def store_pixels(_: Any, address: Any, red: Any, green: Any, blue: Any) -> Any:
+    """Write three float32 for every of 16 pixels to an address."""
+
+    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        red, green, blue = args[1:]
+        two = _shuffled(builder, red, green, range(2 * LANES))
+        third = _shuffled(builder, blue, blue, range(2 * LANES))
+        order = [i + LANES * (c) for i in range(LANES) for c in range(3)]
+        whole = _shuffled(builder, two, third, order)
+        builder.store(whole, _at(builder, args[0], whole.type), align=4)
+        return context.get_dummy_value()
+
+    return types.none(types.int64, _lanes, _lanes, _lanes), generated
 
 
 @intrinsic
@@ -201,7 +231,8 @@ def _splat(builder: Any, number: Any) -> Any:
 
 def _shuffled(builder: Any, first: Any, second: Any, order: Sequence[int]) -> Any:
     """The lanes of both vectors, one behind the other, at these places."""
-    return builder.shuffle_vector(first, second, ir.Constant(_INTEGERS, list(order)))
+    places = ir.VectorType(_INDEX, len(order))
+    return builder.shuffle_vector(first, second, ir.Constant(places, list(order)))
 
 
 def _at(builder: Any, address: Any, kind: Any) -> Any:

@@ -54,6 +54,23 @@ class Dense(Method):
         return Draws(weights=np.stack([own, 1 - own], axis=1), masks=masks)
 
 
+@dataclass(frozen=True)
+class Scattered(Method):
+    """Rectangles of any size, also none, over each other, of the row's own image too."""
+
+    name: ClassVar[str] = "scattered"
+    form: ClassVar[Form] = Form.PASTE
+
+    def draw(self, rng: np.random.RandomState, n: int, height: int, width: int) -> Draws:
+        def spans(extent: int) -> tuple[np.ndarray, ...]:
+            length = rng.randint(0, extent + 1, (n, 9))
+            return (*(rng.randint(0, extent - length + 1) for _ in range(2)), length)
+
+        (sy, ty, h), (sx, tx, w) = spans(height), spans(width)
+        regions = np.stack([rng.randint(0, 2, (n, 9)), sy, sx, ty, tx, h, w], axis=2)
+        return Draws(weights=np.full((n, 2), 0.5), regions=regions)
+
+
 def noise(rows: int, height: int, width: int) -> np.ndarray:
     return np.random.RandomState(1).randint(0, 256, (rows, height, width, 3)).astype(np.uint8)
 
@@ -138,15 +155,19 @@ def test_resized_images_are_pillows(method: Method, height: int, width: int) -> 
 
 
 @pytest.mark.parametrize(
-    "method", [m for m in EVERY if m.form == Form.PASTE or (m.form == Form.MASK and m.hard)], ids=repr
+    "method",
+    [Scattered(), *(m for m in EVERY if m.form == Form.PASTE or (m.form == Form.MASK and m.hard))],
+    ids=repr,
 )
-def test_copied_pixels_are_those_of_a_row_that_is_left_alone_bit_by_bit(method: Method) -> None:
+@pytest.mark.parametrize("layout", ["CHW", "HWC"])
+def test_copied_pixels_are_those_of_a_row_that_is_left_alone_bit_by_bit(method: Method, layout: str) -> None:
     images = noise(6, 70, 66)
-    (plain,) = ran(images, MixPolicy([method], prob=0.0), True, steps=1)
+    (plain,) = ran(images, MixPolicy([method], prob=0.0), True, layout=layout, steps=1)
     policy = MixPolicy([method], granularity="sample", partners="derangement")
-    for step, mixed in enumerate(ran(images, policy, True)):
+    for step, mixed in enumerate(ran(images, policy, True, layout=layout)):
         plan = plan_of(policy, 6, 70, 66, step)
-        np.testing.assert_array_equal(mixed, plan.apply(plain, axes=(2, 3)))
+        expected = plan.apply(plain, axes=(2, 3) if layout == "CHW" else (1, 2))
+        np.testing.assert_array_equal(mixed, expected)
 
 
 @pytest.mark.parametrize("method", [GMix(), FMix(), CutMix(), MixUp()], ids=repr)

@@ -1,0 +1,190 @@
+"""Rectangles over an image in compiled loops: every pixel is read once, from the image that shows there.
+
+From one edge of a rectangle to the next the lines of an image are divided alike, into pieces of one image each.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from dali_mixup._cpu.abi import address_in, address_of, array_at
+from dali_mixup._cpu.lanes import LANES, load_pixels, prefetch, splat, store, store_pixels
+from dali_mixup._cpu.lines import inlined, put
+from dali_mixup._cpu.resizing import RADIUS, resize
+
+compiled = numba.njit(error_model="numpy")
+
+BILINEAR = RADIUS["bilinear"]
+AHEAD = 6  # lines that are asked for before they are read
+OWN = -1  # the place of the row's own image among the regions
+
+
+@compiled
+def inserted(edges: Any, count: int, edge: int) -> int:
+    """The number of `edges` once `edge` is among them, in order."""
+    place = count
+    while edges[place - 1] > edge:
+        place -= 1
+    if edges[place - 1] == edge:
+        return count
+    for i in range(count, place, -1):
+        edges[i] = edges[i - 1]
+    edges[place] = edge
+    return count + 1
+
+
+@compiled
+def divided(y: int, height: int, width: int, regions: Any, edges: Any, shown: Any) -> tuple[int, int]:
+    """The number of pieces of line y, and the next line that is divided in another way.
+
+    Args:
+        regions: (r, 7), see `methods.Draws`.
+        edges: to be filled with the first pixel of each piece, and the width; of 2 r + 2 numbers.
+        shown: to be filled with the region that each piece shows, or `OWN`.
+    """
+    edges[0], edges[1], count, end = 0, width, 2, height
+    for r in range(len(regions)):
+        ty, tx, h, w = regions[r, 3], regions[r, 4], regions[r, 5], regions[r, 6]
+        if w <= 0 or h <= 0 or y >= ty + h:
+            continue
+        if y < ty:
+            end = min(end, ty)
+            continue
+        end = min(end, ty + h)
+        count = inserted(edges, count, tx)
+        count = inserted(edges, count, tx + w)
+    pieces = 0
+    for i in range(count - 1):
+        x, top = edges[i], OWN
+        for r in range(len(regions)):
+            ty, tx, h, w = regions[r, 3], regions[r, 4], regions[r, 5], regions[r, 6]
+            if ty <= y < ty + h and tx <= x < tx + w:
+                top = r
+        if pieces == 0 or shown[pieces - 1] != top:
+            edges[pieces], shown[pieces] = x, top
+            pieces += 1
+    edges[pieces] = width
+    return pieces, end
+
+
+@compiled
+def resized(own: Any, addresses: Any, height: int, width: int, regions: Any) -> np.ndarray:
+    """The images (height, width, 3) uint8 of the regions' columns, each resized to its region's size, one after the
+    other."""
+    total = 0
+    for r in range(len(regions)):
+        total += 3 * regions[r, 5] * regions[r, 6]
+    patches = np.empty(total, np.uint8)
+    start = 0
+    for r in range(len(regions)):
+        column, rows, columns = regions[r, 0], np.int64(regions[r, 5]), np.int64(regions[r, 6])
+        if rows > 0 and columns > 0:
+            source = address_of(own) if column == 0 else addresses[column - 1]
+            image = numba.carray(address_in(source), (height, width, 3), np.uint8)
+            end = start + int(3 * rows * columns)
+            small = patches[start:end].reshape((rows, columns, 3))
+            resize(image, False, small, BILINEAR, (rows, columns), (0, 0))
+            start = end
+    return patches
+
+
+@compiled
+def placed(own: Any, addresses: Any, width: int, regions: Any, patches: Any, whole: bool) -> np.ndarray:
+    """(r, 2) int64: where the first pixel that each region copies is, in bytes from the beginning of `patches`, and the
+    bytes from one of its lines to the next.
+
+    Args:
+        patches: (bytes,) uint8, the columns' images resized; of no length if the regions copy from the images.
+        whole: the regions show whole images, resized.
+    """
+    places = np.empty((len(regions), 2), np.int64)
+    start = 0
+    for r in range(len(regions)):
+        column, sy, sx, rows, columns = (
+            regions[r, 0],
+            regions[r, 1],
+            regions[r, 2],
+            regions[r, 5],
+            regions[r, 6],
+        )
+        if whole:
+            places[r, 0], places[r, 1] = start, 3 * columns
+            start += 3 * rows * columns
+        else:
+            source = address_of(own) if column == 0 else addresses[column - 1]
+            places[r, 0], places[r, 1] = source + 3 * (sy * width + sx) - address_of(patches), 3 * width
+    return places
+
+
+@inlined
+def scaled_piece(
+    planes: bool, planar: Any, mixed: Any, y: int, first: int, end: int, line: int, scale: Any, shift: Any
+) -> None:
+    """Pixels `first` to `end`, exclusive, of row y of the result: scale * line + shift.
+
+    Written down as vectors: for a piece of a line LLVM's loops would find out again and again that arrays do not
+    overlap, and do what does not fill a vector number by number. Here the last vector begins earlier.
+
+    Args:
+        line: the address of pixel 0, of which the piece alone is read.
+    """
+    s0, s1, s2 = scale[0], scale[1], scale[2]
+    t0, t1, t2 = shift[0], shift[1], shift[2]
+    if end - first < LANES:
+        for x in range(first, end):
+            pixel = array_at(line + 3 * x, 3)
+            put(planes, planar, mixed, y, x, s0 * pixel[0] + t0, s1 * pixel[1] + t1, s2 * pixel[2] + t2)
+    else:
+        scales, shifts = (splat(s0), splat(s1), splat(s2)), (splat(t0), splat(t1), splat(t2))
+        width = planar.shape[2]
+        plane, start = 4 * planar.shape[1] * width, address_of(planar) + 4 * width * y
+        interleaved = address_of(mixed) + 12 * width * y
+        for begun in range(first, end, LANES):
+            x = min(begun, end - LANES)
+            red, green, blue = load_pixels(line + 3 * x)
+            red, green, blue = (
+                red * scales[0] + shifts[0],
+                green * scales[1] + shifts[1],
+                blue * scales[2] + shifts[2],
+            )
+            if planes:
+                store(start + 4 * x, red)
+                store(start + plane + 4 * x, green)
+                store(start + 2 * plane + 4 * x, blue)
+            else:
+                store_pixels(interleaved + 12 * x, red, green, blue)
+
+
+@inlined
+def pasted(
+    planes: bool,
+    planar: Any,
+    mixed: Any,
+    own: Any,
+    regions: Any,
+    patches: Any,
+    places: Any,
+    scale: Any,
+    shift: Any,
+) -> None:
+    """Fill the result with `own` and the regions over it; arguments as in `finishing.finish` and `placed`."""
+    height, width = planar.shape[1], planar.shape[2]
+    edges, shown = np.empty(2 * len(regions) + 2, np.int64), np.empty(2 * len(regions) + 2, np.int64)
+    pieces, end = 0, 0
+    for y in range(height):
+        if y == end:
+            pieces, end = divided(y, height, width, regions, edges, shown)
+        for i in range(pieces):
+            r = shown[i]
+            stride = 3 * width
+            at = address_of(own) + stride * y
+            if r != OWN:  # asking for the address here keeps the patches in memory
+                stride = places[r, 1]
+                at = address_of(patches) + places[r, 0] + stride * (y - regions[r, 3]) - 3 * regions[r, 4]
+            # Processors fetch whole lines ahead by themselves, but not parts of lines.
+            for ahead in range(at + 3 * edges[i], at + 3 * edges[i + 1], 64):
+                prefetch(ahead + AHEAD * stride)
+            scaled_piece(planes, planar, mixed, y, edges[i], edges[i + 1], at, scale, shift)
