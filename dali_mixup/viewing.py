@@ -86,7 +86,7 @@ def to_grid(
     given = _unnormalised(images, mean, std)
     white = PixelKind.checked("to_grid", given.shape[-1], bits).most
     pixels = _coloured(_eight_bits(given, white if bits == USUAL.bits else max(1.0, float(given.max()))))
-    labels, weights = _shares(targets, len(pixels))
+    labels, weights = shares_of(targets, len(pixels))
     names = list(map(str, range(int(labels.max(initial=-1)) + 1))) if classes is None else classes
     return contact_sheet(pixels, labels, weights, names, columns=columns, tile=tile)
 
@@ -122,7 +122,7 @@ def _array(thing: Any) -> np.ndarray:
     return np.asarray(thing)
 
 
-def _shares(targets: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:
+def shares_of(targets: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:
     """(labels (N, k), weights (N, k)) of targets in any form."""
     if targets is None:
         return np.zeros((rows, 0), np.int64), np.zeros((rows, 0), np.float32)
@@ -174,7 +174,7 @@ def contact_sheet(
     for i, (pixels, share) in enumerate(zip(images, shares, strict=True)):
         x, y = MARGIN + i % columns * cell_width, MARGIN + i // columns * cell_height
         sheet.paste(Image.fromarray(pixels).resize((tile, height), Image.Resampling.BICUBIC), (x, y))
-        _draw_shares(ImageDraw.Draw(sheet), x, y + height + 4, tile, share, class_names)
+        draw_shares(ImageDraw.Draw(sheet), x, y + height + 4, tile, share, class_names)
     return sheet
 
 
@@ -188,7 +188,7 @@ def class_shares(labels: np.ndarray, weights: np.ndarray) -> list[tuple[int, flo
     return [(label, weight, column[label]) for label, weight in total.items() if weight > 0]
 
 
-def _draw_shares(
+def draw_shares(
     draw: ImageDraw.ImageDraw,
     x: int,
     y: int,

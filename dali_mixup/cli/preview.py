@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dali_mixup._repr import escaped
 from dali_mixup.cli.errors import usage_errors
 from dali_mixup.cli.pictures import check_picture, save_picture
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from dali_mixup import MixPolicy, Output
+    from dali_mixup.sources import Source
 
 
 def preview(
@@ -19,8 +25,16 @@ def preview(
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("preview.png"),
     mixup: Annotated[float, typer.Option(help="Alpha of MixUp; 0 leaves it out.")] = 0.8,
     cutmix: Annotated[float, typer.Option(help="Alpha of CutMix; 0 leaves it out.")] = 1.0,
-    images: Annotated[int, typer.Option(help="Number of images to draw.", min=1)] = 24,
-    image_size: Annotated[int, typer.Option(help="Pixels.", min=1)] = 224,
+    images: Annotated[
+        int | None, typer.Option(help="Number of images to draw. Default: 24, with --views 2.", min=1)
+    ] = None,
+    image_size: Annotated[int, typer.Option(help="Pixels; not with --views.", min=1)] = 224,
+    views: Annotated[
+        str | None,
+        typer.Option(
+            help="A recipe with views, such as dino: draw all views of each image, as they are and mixed."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the batch.", min=0)] = 0,
     channels: Annotated[
         int, typer.Option(help="As for Output(channels=...); the first three are drawn.", min=1, max=32)
@@ -29,31 +43,72 @@ def preview(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
     """Draw a contact sheet of one mixed batch: each image with its classes and weights, in percent and as bars."""
-    from dali_mixup import CutMix, MixPolicy, MixUp, Output, open_source, train_loader
+    from dali_mixup import CutMix, MixPolicy, MixUp, Output, open_source
     from dali_mixup.methods import Method
-    from dali_mixup.viewing import to_grid
 
     with usage_errors():
         check_picture(out)
         methods: list[Method] = [MixUp(mixup)] if mixup else []
         methods += [CutMix(cutmix)] if cutmix else []
+        policy = MixPolicy(methods, granularity="sample") if methods else None
         source = open_source(data)
+        output = Output(0.0, 1.0, channels=channels, bits=bits)  # type: ignore[arg-type]  # which it checks
+        if views is not None and output != Output(0.0, 1.0):
+            raise ValueError("--views draws images of three colours and 8 bits; leave out --channels and --bits")
+        shown = min(images or (24 if views is None else 2), len(source))
+    if views is None:
+        sheet = _batch(source, policy, shown, image_size, output, seed, device)
+    else:
+        sheet = _views(source, views, policy, shown, seed, device)
+    save_picture(sheet, out)
+    typer.echo(f"{shown} images of {len(source)}, {source.num_classes} classes: {escaped(str(out))}")
+
+
+def _batch(
+    source: Source,
+    policy: MixPolicy | None,
+    images: int,
+    image_size: int,
+    output: Output,
+    seed: int,
+    device: str,
+) -> Image.Image:
+    from dali_mixup import train_loader
+    from dali_mixup.viewing import to_grid
+
+    with usage_errors():
         loader = train_loader(
             source,
-            policy=MixPolicy(methods, granularity="sample") if methods else None,
-            batch_size=min(images, len(source)),
+            policy=policy,
+            batch_size=images,
             image_size=image_size,
             device=device,
             seed=seed,
             targets="compact",
-            output=Output(0.0, 1.0, channels=channels, bits=bits),  # type: ignore[arg-type]  # which it checks
+            output=output,
             rank=0,
             world_size=1,
         )
     with loader:
         batch, targets = loader.peek()
-        sheet = to_grid(batch, targets, loader.classes, mean=loader.mean, std=loader.std, bits=bits)
-    save_picture(sheet, out)
-    typer.echo(
-        f"{loader.batch_size} images of {len(source)}, {source.num_classes} classes: {escaped(str(out))}"
-    )
+        return to_grid(batch, targets, loader.classes, mean=loader.mean, std=loader.std, bits=output.bits)
+
+
+def _views(
+    source: Source, name: str, policy: MixPolicy | None, images: int, seed: int, device: str
+) -> Image.Image:
+    from dali_mixup import load_recipe
+    from dali_mixup.cli.view_sheet import drawn_lines, lines_of_views
+
+    with usage_errors():
+        recipe = load_recipe(name)
+        if recipe.views is None:
+            raise ValueError(
+                f"--views {name}: the recipe has one view; expected one with several, such as dino"
+            )
+        if images < 2:
+            raise ValueError("--views: there is one image; expected two or more, to mix them with each other")
+        lines = lines_of_views(
+            source, recipe.views, recipe.transform, policy, images=images, seed=seed, device=device
+        )
+    return drawn_lines(lines, source.classes)
