@@ -9,7 +9,7 @@ import numpy as np
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
-from dali_mixup._cpu import colours, finishing, resizing, shapes
+from dali_mixup._cpu import blurring, colours, finishing, resizing, shapes
 from dali_mixup._cpu.abi import CompiledFunction
 
 UINT8, INT32, INT64, FLOAT = (
@@ -25,6 +25,7 @@ _window_entry = cache(resizing.window_entry)
 _normalise_entry = cache(finishing.normalise_entry)
 _finish_entry = cache(finishing.finish_entry)
 _addresses_entry = cache(finishing.addresses_entry)
+_blur_entry = cache(blurring.blur_entry)
 _recolour_entry = cache(colours.recolour_entry)
 _setup_same = cache(colours.setup_same)
 _setup_size = cache(resizing.setup_size)
@@ -135,6 +136,12 @@ def finished(
     ]
     node = _node(_finish_entry(planes), _setup_images(planes), inputs, FLOAT, 3)
     return _as_output(node, dtype, layout)
+
+
+def blurred(images: DataNode, sigma: DataNode) -> DataNode:
+    """(H, W, 3) uint8 HWC images, each blurred by its own sigma, () float32 on the CPU."""
+    inputs = [(images, UINT8, 3), (sigma, FLOAT, 0)]
+    return fn.reshape(_node(_blur_entry(), _setup_same(), inputs, UINT8, 3), layout="HWC")
 
 
 def recoloured(images: DataNode, kernels: DataNode, amounts: DataNode, matrices: DataNode) -> DataNode:

@@ -31,12 +31,14 @@ class Canvas:
         fill: (3,) colour 0..255 of pixels that come from outside the image, or () for 0 in any number of channels.
         interpolation: NN or LINEAR, the only ones that DALI's warp offers.
         channels: of the images.
+        compiled: the compiled kernels of the CPU may be used.
     """
 
     size: tuple[int, int] | None
     fill: tuple[int, ...]
     interpolation: types.DALIInterpType
     channels: int = 3
+    compiled: bool = False
 
 
 def apply(
@@ -97,7 +99,7 @@ def _run(kernel: Kernel, nodes: Mapping[str, DataNode], canvas: Canvas) -> DataN
         return fn.equalize(images)
     if kernel == Kernel.JPEG:
         return fn.jpeg_compression_distortion(images, quality=fn.cast(amount, dtype=INT32))
-    return fn.gaussian_blur(images, sigma=amount)
+    return _blur(images, amount, canvas)
 
 
 def _affine(images: DataNode, nodes: Mapping[str, DataNode], canvas: Canvas) -> DataNode:
@@ -121,6 +123,15 @@ def _affine(images: DataNode, nodes: Mapping[str, DataNode], canvas: Canvas) -> 
         interp_type=canvas.interpolation,
         inverse_map=True,
     )
+
+
+def _blur(images: DataNode, sigma: DataNode, canvas: Canvas) -> DataNode:
+    """A window of 2 ceil(3 sigma) + 1 pixels; beyond the border the image is mirrored about its last pixel."""
+    if not canvas.compiled:
+        return fn.gaussian_blur(images, sigma=sigma)
+    from dali_mixup._cpu.operators import blurred
+
+    return blurred(images, sigma)
 
 
 def _contrast(images: DataNode, factor: DataNode, channels: int) -> DataNode:

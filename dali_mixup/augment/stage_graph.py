@@ -20,15 +20,17 @@ from dali_mixup.augment.stage import Stage
 
 
 def after_stages(
-    images: DataNode, draws: TransformDraws, nodes: Mapping[str, DataNode], canvas: Canvas, compiled: bool
+    images: DataNode, draws: TransformDraws, nodes: Mapping[str, DataNode], canvas: Canvas
 ) -> DataNode:
-    """Images, uint8 HWC, after all stages.
+    """Images, uint8 HWC, after all stages. With the compiled kernels neighbouring stages that only change colours are
+    one operator.
 
     Args:
         nodes: the arrays of `draws`, and of the loader if a stage needs any, on the CPU.
-        compiled: neighbouring stages that only change colours are one compiled operator.
     """
-    for are_of_colours, stages in groupby(draws.placed, lambda placed: compiled and of_colours(placed[0])):
+    for are_of_colours, stages in groupby(
+        draws.placed, lambda placed: canvas.compiled and of_colours(placed[0])
+    ):
         run = list(stages)
         layers = [layer for stage, _ in run for layer in stage.layers]
         if are_of_colours and worth_compiling(layers):

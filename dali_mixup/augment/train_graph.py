@@ -39,8 +39,8 @@ def before_mix(
     images = mixable(cropped(transform, stored, nodes), kind)
     images = with_extras(images, transform.extra, "after_crop")
     dtype = UINT8 if kind.bits == 8 else FLOAT
-    canvas = _canvas(transform, nodes, kind.channels)
-    images = after_stages(images, transform.draws, nodes, canvas, stored.backend.compiled)
+    canvas = _canvas(transform, nodes, kind.channels, stored.backend.compiled)
+    images = after_stages(images, transform.draws, nodes, canvas)
     for name in transform.draws.rectangles:
         if name == "cutout":
             images = erase(images, of_prefix(name, nodes), _nothing(mean, dtype), canvas.size)
@@ -98,9 +98,12 @@ def _nothing(mean: Sequence[float], dtype: types.DALIDataType) -> Sequence[float
     return mean if dtype == FLOAT else np.rint(mean).tolist()
 
 
-def _canvas(transform: TrainTransform, nodes: Mapping[str, DataNode], channels: int) -> Canvas:
+def _canvas(
+    transform: TrainTransform, nodes: Mapping[str, DataNode], channels: int, compiled: bool
+) -> Canvas:
     own = BLACK if transform.auto_augment is None else auto_augmentation(transform.auto_augment)[1]
     fill = (transform.fill or own) if channels == 3 else ()
     nearest = transform.interpolation == "nearest"
     interpolation = INTERPOLATIONS["nearest" if nearest else "bilinear"]
-    return Canvas(None if "size" in nodes else transform.size, fill, interpolation, channels)
+    size = None if "size" in nodes else transform.size
+    return Canvas(size, fill, interpolation, channels, compiled)

@@ -54,7 +54,9 @@ def preview(
         source = open_source(data)
         output = Output(0.0, 1.0, channels=channels, bits=bits)  # type: ignore[arg-type]  # which it checks
         if views is not None and output != Output(0.0, 1.0):
-            raise ValueError("--views draws images of three colours and 8 bits; leave out --channels and --bits")
+            raise ValueError(
+                "--views draws images of three colours and 8 bits; leave out --channels and --bits"
+            )
         shown = min(images or (24 if views is None else 2), len(source))
     if views is None:
         sheet = _batch(source, policy, shown, image_size, output, seed, device)
