@@ -187,7 +187,7 @@ TOLD: dict[str, Callable[[Any, Any], bool]] = {
         == (x.dtype, x.channels_last)
     ),
     "runtime": lambda loader, x: (
-        loader.spec.pipeline.prefetch == x.prefetch and loader.spec.read_ahead == x.read_ahead
+        loader.spec.pipeline.prefetch == x.prefetch and loader.spec.read_ahead == (x.read_ahead or 0)
     ),
     "bad_files": lambda loader, x: loader.spec.skip is (None if isinstance(x, str) else x),
     "views": lambda loader, x: len(loader.spec.policies) == sum(view.count for view in x),

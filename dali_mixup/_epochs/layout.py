@@ -62,7 +62,7 @@ class EpochLayout:
         if self.drop_last and self.samples < chunk:
             raise ValueError(
                 f"drop_last=True leaves no step at all: {self._arguments()} need {chunk} for a full step. "
-                f"Use a smaller batch, fewer ranks, drop_last=False or a longer sampler, if you use one."
+                f"Use a smaller batch, fewer ranks, drop_last=False, or an order of more samples."
             )
         if self._is_uneven and not self.ragged:
             why = (

@@ -49,3 +49,33 @@ def test_bad_arguments_are_one_line(arguments: list[str], words: str, image_fold
     result = preview(*(a.format(folder=image_folder) for a in arguments))
     assert result.exit_code == 2
     assert words in result.output and "Traceback" not in result.output
+
+
+def test_views_are_drawn_as_they_are_and_mixed(image_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "views.png"
+    result = preview(image_folder, "--out", out, "--views", "dino", "--images", 3)
+    assert result.exit_code == 0 and "3 images of 24" in result.output, result.output
+    with Image.open(out) as sheet:
+        assert sheet.width == MARGIN + 2 * (224 + MARGIN) + 8 * (96 + MARGIN)
+        shorter = preview(
+            image_folder, "--out", out, "--views", "dino", "--images", 3, *("--mixup", 0, "--cutmix", 0)
+        )
+    assert shorter.exit_code == 0, shorter.output
+    with Image.open(out) as plain:
+        assert plain.height < sheet.height / 2 + 2 * LINE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--views", "deit-s"], "the recipe has one view"),
+        (["--views", "nosuch"], "nosuch"),
+        (["--views", "dino", "--images", "1"], "two or more"),
+        (["--views", "dino", "--channels", "1"], "leave out --channels"),
+    ],
+)
+def test_views_that_cannot_be_drawn(
+    arguments: list[str], words: str, image_folder: Path, tmp_path: Path
+) -> None:
+    result = preview(image_folder, "--out", tmp_path / "v.png", *arguments)
+    assert result.exit_code == 2 and words in " ".join(result.output.split()), result.output

@@ -143,7 +143,7 @@ class TestSamplers:
             FromSampler(iter([0, 1]))
         with pytest.raises(ValueError, match=r"order=\[\] is empty"):
             FromSampler([])
-        with pytest.raises(ValueError, match=r"samples=1, .* a longer sampler"):
+        with pytest.raises(ValueError, match=r"samples=1, .* an order of more samples"):
             train_loader(image_folder, order=[0], batch_size=4, device="cpu")
         with pytest.raises(ValueError, match="one rank's share"):
             FromSampler(DistributedSampler(range(24), num_replicas=2, rank=0))
