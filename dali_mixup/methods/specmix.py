@@ -61,6 +61,9 @@ class SpecMix(Method):
 
 def _outside(first: np.ndarray, wide: np.ndarray, extent: int) -> np.ndarray:
     """(n,) int: the pixels along one axis that are in no band."""
-    at = np.arange(extent)[:, None]
-    covered = (at >= first[:, None]) & (at < (first + wide)[:, None])
-    return extent - covered.any(axis=2).sum(axis=1)
+    order = np.argsort(first, axis=1)
+    first, end = (np.take_along_axis(each, order, axis=1) for each in (first, first + wide))
+    furthest = np.maximum.accumulate(end, axis=1)
+    before = np.pad(furthest[:, :-1], ((0, 0), (1, 0)))  # what earlier bands cover ends here
+    new = np.maximum(end - np.maximum(first, before), 0)
+    return extent - new.sum(axis=1)
