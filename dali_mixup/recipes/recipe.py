@@ -150,6 +150,13 @@ class Recipe(Section):
         from dali_mixup.recipes.building import train_arguments
 
         self._say_what_is_missing()
+        if self.unlabelled_ is not None and "handover" not in overrides:
+            log.warning(
+                "recipe %s: its unlabelled samples are not read; give the loader "
+                "handover=HandOver(unlabelled=recipe.unlabelled(data, batch_size=%s))",
+                printable(self.title),
+                batch_size,
+            )
         return train_loader(data, batch_size=batch_size, **train_arguments(self, overrides))
 
     def val_loader(self, data: Any, *, batch_size: int, **overrides: Any) -> MixLoader:

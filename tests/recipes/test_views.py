@@ -121,6 +121,18 @@ def test_the_loader_makes_the_views_and_the_stream(tmp_path: Path, imagenet_root
     assert [tuple(view.shape) for view in record.unlabelled] == [(6, 3, 24, 24)] + [(6, 3, 16, 16)] * 2
 
 
+def test_a_loader_without_the_recipe_s_stream_says_so(
+    imagenet_root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe = load_recipe("mixmatch-cifar10")
+    recipe.train_loader(imagenet_root / "train", batch_size=2, **CPU)
+    assert "its unlabelled samples are not read; give the loader handover=" in caplog.text
+    caplog.clear()
+    stream = HandOver(unlabelled=recipe.unlabelled(imagenet_root / "val", batch_size=2))
+    recipe.train_loader(imagenet_root / "train", batch_size=2, handover=stream, **CPU)
+    assert "not read" not in caplog.text
+
+
 def test_image_size_is_that_of_all_views_or_refused(tmp_path: Path, imagenet_root: Path) -> None:
     one_size = read(tmp_path, transform={"image_size": 48}, views=[{}, {"transform": {"image_size": 48}}])
     loader = one_size.train_loader(imagenet_root / "train", batch_size=2, image_size=16, **CPU)
