@@ -8,7 +8,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from dali_mixup._cpu.abi import RUN, SETUP, entry_point, pointer_to, shape_of
+from dali_mixup._cpu.abi import RUN, entry_point, pointer_to, shape_of
 
 compiled = numba.njit(error_model="numpy")
 
@@ -116,22 +116,3 @@ def recolour_entry() -> Any:
         recoloured(out, kernels, amounts, colours)
 
     return entry_point(RUN, run)
-
-
-def setup_same() -> Any:
-    """Outputs of the first input's shape, (H, W, 3)."""
-
-    def shapes(
-        out_shapes: int,
-        out_dims: int,
-        out_count: int,
-        in_shapes: int,
-        in_dims: int,
-        in_count: int,
-        samples: int,
-    ) -> None:
-        for i in range(samples):
-            out, size = shape_of(out_shapes, i, 3), shape_of(in_shapes, i, 3)
-            out[0], out[1], out[2] = size[0], size[1], size[2]
-
-    return entry_point(SETUP, shapes)

@@ -1,4 +1,4 @@
-"""The shapes of what the compiled operators of `finishing` return, which DALI asks for before it runs them."""
+"""The shapes of what the compiled operators return, which DALI asks for before it runs them."""
 
 from __future__ import annotations
 
@@ -42,5 +42,24 @@ def setup_addresses() -> Any:
     ) -> None:
         for i in range(samples):
             shape_of(out_shapes, i, 1)[0] = shape_of(in_shapes, i, 1)[0]
+
+    return entry_point(SETUP, shapes)
+
+
+def setup_same() -> Any:
+    """Outputs of the first input's shape, (H, W, 3)."""
+
+    def shapes(
+        out_shapes: int,
+        out_dims: int,
+        out_count: int,
+        in_shapes: int,
+        in_dims: int,
+        in_count: int,
+        samples: int,
+    ) -> None:
+        for i in range(samples):
+            out, size = shape_of(out_shapes, i, 3), shape_of(in_shapes, i, 3)
+            out[0], out[1], out[2] = size[0], size[1], size[2]
 
     return entry_point(SETUP, shapes)

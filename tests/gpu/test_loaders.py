@@ -172,6 +172,24 @@ def test_partners_from_the_data(image_folder: Path, device: str, partners: Any) 
         assert torch.equal(targets.cpu(), same)
 
 
+def test_views(image_folder: Path, device: str) -> None:
+    """Windows of one decoded image, shared and own, mixed and not, and views of unlabelled samples alone."""
+    views = [View(), View(size=32, window="shared"), View(TrainTransform(32, gaussian_blur=1.0), policy=BOTH)]
+    stream = Unlabelled(image_folder, batch_size=3, views=[View(), View(size=48)])
+    given = {"policy": None, "views": views, "handover": HandOver(unlabelled=stream)}
+    pairs = zip(
+        batches(train_loader(image_folder, device, **given)),
+        batches(train_loader(image_folder, "cpu", **given)),
+        strict=True,
+    )
+    for (images, targets, record), (others, expected, other) in pairs:
+        assert [tuple(view.shape[2:]) for view in images] == [(64, 64), (32, 32), (32, 32)]
+        for mine, theirs in zip((*images, *record.unlabelled), (*others, *other.unlabelled), strict=True):
+            assert_alike(mine, theirs, device)
+        for mine, theirs in zip(targets, expected, strict=True):
+            assert torch.equal(mine.cpu(), theirs)
+
+
 @pytest.mark.parametrize("options", [{}, {"crop": "padded"}], ids=["resized", "padded"])
 def test_images_with_masks(tmp_path: Path, device: str, options: dict[str, Any]) -> None:
     folders = make_pairs(tmp_path)
