@@ -39,7 +39,7 @@ def test_the_recipe_s_output_and_runtime_are_used(made: Any) -> None:
     for loader in made():
         pipeline = loader.spec.pipeline
         assert (pipeline.num_threads, pipeline.prefetch, loader.spec.read_ahead) == (1, 3, 1)
-        assert pipeline.channels_last
+        assert pipeline.first.channels_last
 
 
 def test_options_replace_single_values(made: Any) -> None:
