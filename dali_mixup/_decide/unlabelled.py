@@ -38,7 +38,7 @@ class Unlabelled:
 
 
 def _several(views: Any) -> tuple[Any, ...]:
-    """The views; what each of them must be is known where `View` is, when the loader is made."""
-    if not isinstance(views, list | tuple):
+    """The views, as far as they can be told here, where `View` is not known."""
+    if not isinstance(views, list | tuple) or not all(hasattr(view, "window") for view in views):
         raise TypeError(f"Unlabelled: views={views!r}, expected a list of View(...), such as [View(count=2)]")
     return tuple(views)

@@ -30,7 +30,7 @@ class Batches(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the arrays that come with the files, as `views.named`."""
+        """Names of the arrays that come with the files, as `view_names.named`."""
 
     def __call__(self, info: Any) -> tuple[Any, ...]: ...
 

@@ -18,6 +18,7 @@ from dali_mixup._graph.feed_kernels import normalising
 from dali_mixup._graph.pixel_kind import USUAL, PixelKind
 from dali_mixup._graph.pixels import mixed_and_normalised
 from dali_mixup._graph.transforms import BatchDraws, Transform
+from dali_mixup._graph.view_names import HERE, named
 
 DTYPES = {
     "float32": types.DALIDataType.FLOAT,
@@ -25,9 +26,6 @@ DTYPES = {
     # DALI has no bfloat16 output: the pipeline ends in float32 and the loader rounds once, on the device.
     "bfloat16": types.DALIDataType.FLOAT,
 }
-
-HERE = "here"
-"""Name of the array that says which rows a view is made of."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +63,6 @@ class ViewSpec:
     def layout(self) -> str:
         """DALI's name of the axes of the images."""
         return "HWC" if self.channels_last else "CHW"
-
-
-def named(view: int, name: str) -> str:
-    """The name among all views' arrays of one of a view."""
-    return f"{view}/{name}"
 
 
 def made(

@@ -13,7 +13,7 @@ import numpy as np
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._epochs.walk import Walk
 from dali_mixup._graph.feed import PlanFeed
-from dali_mixup._graph.views import named
+from dali_mixup._graph.view_names import named
 from dali_mixup._loader.maps import Maps, made_of
 from dali_mixup._loader.view_arrays import arrays_of_view, feed_at, names_of_view
 from dali_mixup.sources.bad_files import BadFiles

@@ -76,10 +76,15 @@ class LoaderSpec:
     unlabelled_views: tuple[int, ...] = ()
     several_views: bool = False
 
+    @cached_property
+    def mixed_views(self) -> tuple[int, ...]:
+        """The numbers of the views that are mixed. Not found by a generator: Ctrl-C while one is dropped is lost."""
+        return tuple([k for k, policy in enumerate(self.policies) if policy is not None])
+
     @property
     def mixed_view(self) -> int:
         """The number of the first view that is mixed, or 0."""
-        return next((k for k, policy in enumerate(self.policies) if policy is not None), 0)
+        return self.mixed_views[0] if self.mixed_views else 0
 
     @property
     def policy(self) -> MixPolicy | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from dali_mixup._decide.scatter import extended
 from dali_mixup._graph.feed import PlanFeed
-from dali_mixup._graph.views import HERE
+from dali_mixup._graph.view_names import HERE
 from dali_mixup.augment.pixmix import PICTURES
 
 if TYPE_CHECKING:

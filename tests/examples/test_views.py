@@ -63,9 +63,8 @@ def test_trains_and_resumes_in_the_middle_of_an_epoch(run: Callable[..., Any], n
         torch.testing.assert_close(resumed[trained][key], weight, msg=lambda text, key=key: f"{key}: {text}")
 
 
-@pytest.mark.parametrize("name", ["simclr", "dino"])
-def test_the_loss_falls(run: Callable[..., Any], name: str) -> None:
-    losses = run(*RUNS[name], "--epochs", "6", "--checkpoint", "run.pt")
+def test_the_loss_falls(run: Callable[..., Any]) -> None:
+    losses = run(*RUNS["simclr"], "--epochs", "6", "--checkpoint", "run.pt")
     assert min(losses[3:]) < losses[0]
 
 

@@ -33,7 +33,7 @@ class TestErrors:
             ({"targets": "labels", "policy": MixPolicy(MixUp())}, "lose the mixed labels"),
             ({"output": "float16"}, r"expected Output\(\.\.\.\)"),
             ({"output": Output(dtype="uint8")}, "output has dtype='uint8', expected one of 'float32'"),
-            ({"output": Output(mean=(9.0, 8.0), std=(1.0, 2.0))}, "expected 3 numbers each"),
+            ({"output": Output(mean=(9.0, 8.0), std=(1.0, 2.0))}, "or 3, one per channel"),
             ({"output": Output(mean=(0.5,) * 3)}, r"images in 0\.\.1.*mean=\(127\.5"),
             ({"rank": 1}, "give both"),
             ({"rank": 2, "world_size": 2}, "rank=2 is outside"),

@@ -93,7 +93,7 @@ def test_batches_are_those_of_local_files_and_nothing_is_fetched_twice(
 
 
 def test_views_of_the_same_objects(web: WebServer, urls: list[tuple[str, int]], image_folder: Path) -> None:
-    given = {"views": [View(), View(count=2)], "drop_last": False}
+    given = {"policy": None, "views": [View(), View(count=2)], "drop_last": False}
     with loader(local(urls, image_folder), **given) as files, loader(urls, **given) as one:
         for ours, theirs in zip(one, files, strict=True):
             assert len(ours[0]) == 3 and all(map(torch.equal, ours[0], theirs[0]))
