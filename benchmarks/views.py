@@ -30,6 +30,7 @@ from dali_mixup.bench.synthetic import synthetic_folder
 
 HERE = Path(__file__).parent
 BATCH_SIZE, WARM_UP, BATCHES = 32, 2, 10
+LOOKED_AT = 10  # batches of a run whose crops are compared
 LARGE, SMALL, LARGES, SMALLS = 224, 96, 2, 8
 SCALES = {LARGE: (0.4, 1.0), SMALL: (0.05, 0.4)}
 JITTER, JITTER_PROB, GREY = (0.4, 0.4, 0.2, 0.1), 0.8, 0.2
@@ -179,15 +180,18 @@ def rate(name: str, folder: Path, threads: int, batches: int, extra: tuple[int, 
     loader = ours(folder, threads, extra) if extra else CONTENDERS[name](folder, threads)
     source = iter(loader)
     for _ in range(WARM_UP):
-        crops, _ = next(source)
-    like = [(tuple(crop.shape), float(crop.mean()), float(crop.std())) for crop in crops]
+        next(source)
     cpu, start = _cpu_time(), time.perf_counter()
     for _ in range(batches):
         crops, _ = next(source)
         float(sum(crop[0, 0, 0, 0] for crop in crops))
     seconds = time.perf_counter() - start
-    del source, loader
     used = (_cpu_time() - cpu) if name != "torchvision" else float("nan")  # its workers are other processes
+    like = []
+    for _ in range(LOOKED_AT):
+        crops, _ = next(source)
+        like.append([(tuple(crop.shape), float(crop.mean()), float(crop.std())) for crop in crops])
+    del source, loader
     return {
         "rate": batches * BATCH_SIZE / seconds,
         "cpu": 1000 * used / (batches * BATCH_SIZE),
@@ -205,19 +209,15 @@ def refuse_other_work(found: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     kinds = {"first": slice(0, 1), "second": slice(1, 2), "small": slice(2, LARGES + SMALLS)}
     table: dict[str, Any] = {}
     for name in CONTENDERS:
-        shapes = {tuple(shape for shape, _, _ in run["like"]) for run in found[name]}
+        batches = [batch for run in found[name] for batch in run["like"]]
+        shapes = {tuple(shape for shape, _, _ in batch) for batch in batches}
         expected = tuple((BATCH_SIZE, 3, s, s) for s in [LARGE] * LARGES + [SMALL] * SMALLS)
         if shapes != {expected}:
             raise ValueError(f"{name}: crops of shapes {shapes}")
-        table[name] = {
-            kind: [
-                round(sum(values) / len(values), 3)
-                for values in zip(
-                    *[each[1:] for run in found[name] for each in run["like"][part]], strict=True
-                )
-            ]
-            for kind, part in kinds.items()
-        }
+        table[name] = {}
+        for kind, part in kinds.items():
+            numbers = [crop[1:] for batch in batches for crop in batch[part]]
+            table[name][kind] = [round(sum(values) / len(values), 3) for values in zip(*numbers, strict=True)]
     for name, kind in ((name, kind) for name in CONTENDERS for kind in kinds):
         for mine, other in zip(table["dali-mixup"][kind], table[name][kind], strict=True):
             if abs(mine - other) > TOLERANCE:
