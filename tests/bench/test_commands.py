@@ -56,6 +56,7 @@ def test_bench_refuses(options: list[str], message: str, image_folder: Path) -> 
     assert message in result.output
 
 
+@pytest.mark.slow
 def test_tune_writes_settings_that_a_loader_takes(
     image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,7 +50,13 @@ LAUNCHES: dict[str, tuple[int, Callable[[], list[list[str]]]]] = {
 }
 
 
-@pytest.fixture(scope="module", params=LAUNCHES)
+SLOW = ("4-ranks", "2-agents-static")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in LAUNCHES],
+)
 def ranks(
     request: pytest.FixtureRequest, imagenet_root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> list[dict[str, Any]]:

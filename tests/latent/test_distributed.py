@@ -69,7 +69,10 @@ def train(rank: int, folder: str, broadcast: bool) -> None:
     dist.destroy_process_group()
 
 
-@pytest.mark.parametrize("broadcast", [False, True], ids=["own buffers", "DDP's default"])
+@pytest.mark.parametrize(
+    "broadcast",
+    [pytest.param(False, marks=pytest.mark.slow, id="own buffers"), pytest.param(True, id="DDP's default")],
+)
 def test_two_ranks_train_as_one_process_with_both_batches(tmp_path: Path, broadcast: bool):
     mp.spawn(train, args=(str(tmp_path), broadcast), nprocs=2)
     ranks = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]

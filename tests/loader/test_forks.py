@@ -75,7 +75,7 @@ def test_nothing_in_the_child_can_shut_the_inherited_pipeline_down(train: Any) -
 
 
 @pytest.mark.parametrize("moment", ["in an epoch", "after an epoch"])
-@pytest.mark.parametrize("leave", ["exit", "drop"])
+@pytest.mark.parametrize("leave", ["exit", pytest.param("drop", marks=pytest.mark.slow)])
 def test_a_forked_child_that_just_leaves_ends(image_folder: Path, moment: str, leave: str) -> None:
     script = textwrap.dedent(
         """

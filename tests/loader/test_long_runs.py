@@ -74,6 +74,7 @@ def test_200_epochs_leave_memory_threads_and_files_as_they_were(train: Any) -> N
     assert_flat(epoch, rounds=200, warm_up=30, allowed_mb=8)
 
 
+@pytest.mark.slow
 def test_500_abandoned_iterators_leave_nothing_behind(train: Any) -> None:
     def ten() -> None:
         for _ in range(10):

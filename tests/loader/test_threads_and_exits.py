@@ -60,6 +60,7 @@ class Ones(torch.utils.data.Dataset):
         return torch.ones(3) * index
 
 
+@pytest.mark.slow
 def test_forked_workers_of_a_dataloader_in_the_middle_of_an_epoch(pictures: Pictures) -> None:
     gc.collect()  # pipelines that other tests made with DALI alone would hang in the workers' collection
     expected, loader = run(new(pictures)), new(pictures)

@@ -93,6 +93,7 @@ def test_a_job_stops_before_its_limit_and_continues_in_the_next_one(
         assert [int(row["epoch"]) for row in csv.DictReader(metrics)] == list(range(12))
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_is_not_queued_again(cluster: Path) -> None:
     failed = submitted("--recipe", "no-such-recipe", "--data", "nowhere")
     assert failed.returncode not in (0, 130) and not requeued(cluster)
