@@ -125,19 +125,24 @@ def settle(plan: MixPlan) -> MixPlan:
     return plan
 
 
-def extended(plan: MixPlan, rows: int) -> MixPlan:
-    """The plan of a larger batch whose additional rows are left alone; they may be partners."""
+def extended(plan: MixPlan, rows: int, first: int = 0) -> MixPlan:
+    """The plan of a larger batch whose other rows are left alone; those behind the plan's may be partners.
+
+    Args:
+        first: the row at which the plan's begin.
+    """
     if rows == len(plan):
         return plan
     n, k = plan.partners.shape
-    more = alone(rows, k, plan.regime)
-    for name in ("partners", "weights", "pixel_weights", "boxes", "method", "form", "mask_of"):
-        getattr(more, name)[:n] = getattr(plan, name)
+    more, mine = alone(rows, k, plan.regime), slice(first, first + n)
+    more.partners[mine] = plan.partners + first
+    for name in ("weights", "pixel_weights", "boxes", "method", "form", "mask_of"):
+        getattr(more, name)[mine] = getattr(plan, name)
     fields = dict(more.__dict__)
     for name in ("regions", "insets"):
         known = getattr(plan, name)
         if known is not None:
-            fields[name] = _padded(None, known, slice(0, n), rows)
+            fields[name] = _padded(None, known, mine, rows)
     for name in ("masks", "curves", "size", "forms", "averages", "label_smoothing", "label_mixing"):
         fields[name] = getattr(plan, name)
     return MixPlan(**fields)

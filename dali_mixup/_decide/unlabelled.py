@@ -16,8 +16,8 @@ class Unlabelled:
     Args:
         data: anything that `train_loader` accepts.
         batch_size: samples per rank and step, >= 1; None: the labelled batch size.
-        views: a list of `View`, without policies: the images that are made of each sample; None: one, by the loader's
-            transform.
+        views: a list of `View`: the images that are made of each sample, mixed with each other where a view has a
+            policy, which may not depend on labels; None: one, by the loader's transform, not mixed.
 
     Raises:
         TypeError, ValueError: values outside the above; data=None.

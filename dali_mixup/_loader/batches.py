@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +33,7 @@ class Batch:
         indices: (N,) int64 samples of the source, in the batch's order; stand-ins for samples that were left out.
         labels: (N,) int64 the class ids to train on.
         plans: the mixing plan of each view of the labelled samples; None without mixing.
+        further_plans: that of the unlabelled samples in each view that only they have.
         row_indices, row_labels: (R,) int64 samples and class ids of all R >= N rows from which partners come, -1 for
             unlabelled ones.
         unlabelled: (M,) int64 samples of the unlabelled stream that come with the batch.
@@ -46,6 +47,7 @@ class Batch:
     indices: np.ndarray
     labels: np.ndarray
     plans: tuple[MixPlan | None, ...]
+    further_plans: tuple[MixPlan | None, ...] = field(default=(), kw_only=True)
     row_indices: np.ndarray
     row_labels: np.ndarray
     unlabelled: np.ndarray
@@ -180,8 +182,9 @@ class BatchSource:
         address = {"rank": self.walk.rank, "epoch": batch.epoch, "step": batch.step}
         reader = self._masks
         maps = made_of(masks, batch.reads, self.spec, reader, **address) if reader is not None else ()
-        plans = tuple(self._plan(batch, view, maps) for view in range(len(self.spec.policies)))
-        return replace(batch, plans=plans, maps=maps)
+        plans = [self._plan(batch, view, maps) for view in range(len(self.spec.pipeline.views))]
+        own = len(self.spec.policies)
+        return replace(batch, plans=tuple(plans[:own]), further_plans=tuple(plans[own:]), maps=maps)
 
     def _rows(self, number: int) -> Batch:
         """The samples of the walk's n-th batch, without a plan."""
@@ -212,7 +215,8 @@ class BatchSource:
         feed = feed_at(self.spec, view, batch.epoch, batch.step)
         if feed is None:
             return None
-        rows = len(batch.indices)
+        own = view < len(self.spec.policies)
+        rows = len(batch.indices if own else batch.unlabelled)
         return feed.policy.plan(
             rows,
             feed.height,
@@ -221,10 +225,10 @@ class BatchSource:
             rank=self.walk.rank,
             epoch=batch.epoch,
             step=batch.step,
-            labels=self._known(batch, feed.policy.rule.by_value),
+            labels=self._known(batch, feed.policy.rule.by_value) if own else None,
             steps_per_epoch=self.walk.layout.steps_of(self.walk.rank),
-            others=self.spec.companions.others(rows, feed.policy.rule),
-            maps=maps[view].ids if maps else None,
+            others=self.spec.companions.others(rows, feed.policy.rule) if own else None,
+            maps=maps[view].ids if maps and own else None,
         )
 
     def _known(self, batch: Batch, by_value: bool) -> np.ndarray:

@@ -167,6 +167,7 @@ def train_loader(
                 owner, runtime, (source, companions.unlabelled), companions.rows(batch_size)
             ),
             unlabelled_views=shown.of_unlabelled,
+            further_policies=shown.further_policies,
             several_views=shown.several,
         )
     )

@@ -71,6 +71,7 @@ class MixRecord:
         clean: (N, 3, H, W) the same augmented images before mixing, or None.
         maps: (N, H, W) int64 class ids of the images before mixing, with views a tuple of them, or None without masks.
         plans: the mixing plan of each view; None where it is not mixed.
+        unlabelled_plans: that of each view of the unlabelled samples, whose rows count from 0.
         unlabelled: one (M, 3, H, W) tensor per view of the unlabelled samples.
         unlabelled_ids: (M,) int64 indices into the unlabelled data.
     """
@@ -94,6 +95,7 @@ class MixRecord:
     unlabelled_ids: torch.Tensor
     maps: torch.Tensor | tuple[torch.Tensor, ...] | None = None
     plans: tuple[MixPlan | None, ...] = ()
+    unlabelled_plans: tuple[MixPlan | None, ...] = ()
 
     def __repr__(self) -> str:
         mixed = int((self.method >= 0).sum())
@@ -113,7 +115,7 @@ class MixRecord:
 
 def record_of(batch: Batch, spec: LoaderSpec, images: Sequence[torch.Tensor]) -> MixRecord:
     """The record of a batch from its decisions and the images of all views, and those before mixing."""
-    n, m = len(batch.indices), len(batch.unlabelled)
+    n, m, own = len(batch.indices), len(batch.unlabelled), len(spec.policies)
     plan, views = batch.plans[spec.mixed_view], spec.pipeline.views
     labels = torch.from_numpy(batch.labels)
     maps = tuple(on_device(each.ids[:n], spec).long() for each in batch.maps)
@@ -145,6 +147,9 @@ def record_of(batch: Batch, spec: LoaderSpec, images: Sequence[torch.Tensor]) ->
         unlabelled_ids=torch.from_numpy(batch.unlabelled),
         maps=None if not maps else maps if spec.several_views else maps[0],
         plans=batch.plans,
+        unlabelled_plans=tuple(
+            [(*(None,) * own, *batch.further_plans)[view] for view in spec.unlabelled_views]
+        ),
     )
 
 

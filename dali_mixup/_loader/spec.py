@@ -54,6 +54,7 @@ class LoaderSpec:
         elastic: whether a state of another number of ranks or batch size may be loaded.
         read_ahead: batches whose images are read before they are due.
         unlabelled_views: the numbers of the views of the unlabelled samples.
+        further_policies: the rules of mixing, for each view that only unlabelled samples have.
         several_views: whether the images and mixed targets of a batch are tuples.
     """
 
@@ -74,6 +75,7 @@ class LoaderSpec:
     elastic: bool = False
     read_ahead: int = 0
     unlabelled_views: tuple[int, ...] = ()
+    further_policies: tuple[MixPolicy | None, ...] = ()
     several_views: bool = False
 
     @cached_property
@@ -151,7 +153,7 @@ class LoaderSpec:
     def feeds(self) -> tuple[PlanFeed | None, ...]:
         """The form in which plans enter the graph, for each view; None without mixing."""
         compiled = self.pipeline.backend.compiled
-        policies = self.policies + (None,) * (len(self.pipeline.views) - len(self.policies))
+        policies = self.policies + self.further_policies
         return tuple(
             None if policy is None else PlanFeed(policy, view.mean, view.std, *view.transform.size, compiled)
             for policy, view in zip(policies, self.pipeline.views, strict=True)
@@ -198,6 +200,6 @@ class LoaderSpec:
         ]
         return {
             "further": described(further),
-            "policies": described(self.policies[1:]),
+            "policies": described(self.policies[1:] + self.further_policies),
             "of_unlabelled": list(self.unlabelled_views),
         }

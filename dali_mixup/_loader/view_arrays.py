@@ -32,9 +32,10 @@ def arrays_of_view(spec: LoaderSpec, number: int, batch: Batch, rank: int, rows:
     view = spec.pipeline.views[number]
     made: tuple[Any, ...] = ()
     feed = feed_at(spec, number, batch.epoch, batch.step)
-    plan = batch.plans[number] if feed is not None else None
+    plan = (*batch.plans, *batch.further_plans)[number] if feed is not None else None
     if feed is not None and plan is not None:
-        made += feed.arrays(extended(plan, rows), feed.pixel_names)
+        first = 0 if number < len(spec.policies) else rows - len(batch.unlabelled)
+        made += feed.arrays(extended(plan, rows, first), feed.pixel_names)
     if view.draws is not None:
         made += view.draws.arrays(rows, spec.seed_of(number), rank, batch.epoch, batch.step)
         made += _pictures(spec, rows) if view.draws.pictures else ()

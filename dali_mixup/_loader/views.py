@@ -12,7 +12,7 @@ from dali_mixup._graph.options import Output
 from dali_mixup._graph.views import DTYPES, ViewSpec
 from dali_mixup.augment import TrainTransform
 from dali_mixup.augment.by_pixels import refuse_operations
-from dali_mixup.augment.view import View, as_views, refuse_other_window
+from dali_mixup.augment.view import View, as_views, refuse_labels_of_unlabelled, refuse_other_window
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,14 @@ class Views:
     Attributes:
         specs: all of them.
         policies: one for each view of the labelled samples; None: it is not mixed.
+        further_policies: one for each view that only unlabelled samples have.
         of_unlabelled: number of the view that each view of the unlabelled samples is.
         several: whether the labelled samples have a list of views, and batches have tuples.
     """
 
     specs: tuple[ViewSpec, ...]
     policies: tuple[MixPolicy | None, ...]
+    further_policies: tuple[MixPolicy | None, ...] = ()
     of_unlabelled: tuple[int, ...] = ()
     several: bool = False
 
@@ -111,7 +113,13 @@ def resolved(
         if k >= len(own):
             specs.append(_spec(owner, kind, numbers[0] if kind.shared else k, kind.can_be_of_part, False))
     _refuse_other_pixels(owner, specs)
-    return Views(tuple(specs), tuple(kind.policy for kind in own), numbers, several)
+    return Views(
+        tuple(specs),
+        tuple(kind.policy for kind in own),
+        tuple(kind.policy for kind in alone),
+        numbers,
+        several,
+    )
 
 
 def one(owner: str, transform: Any, output: Output) -> Views:
@@ -137,11 +145,9 @@ def _of_stream(stream: Any, first: _Kind, transform: TrainTransform, output: Out
     if stream.views is None:
         return [_Kind(first.transform, first.output, False, None)]
     kinds = _kinds("Unlabelled", as_views("Unlabelled", stream.views), transform, output)
-    if any(kind.policy is not None for kind in kinds):
-        raise ValueError(
-            "Unlabelled: a view has a policy, but unlabelled samples have no targets to mix; leave it out, or give "
-            "these data to train_loader itself and do not use its labels"
-        )
+    for kind in kinds:
+        if kind.policy is not None:
+            refuse_labels_of_unlabelled(kind.policy)
     return kinds
 
 
@@ -198,7 +204,7 @@ def _refuse_other_pixels(owner: str, specs: Sequence[ViewSpec]) -> None:
 
 def _same(labelled: _Kind, unlabelled: _Kind) -> bool:
     """True if a view of both kinds of samples can be made at once."""
-    return (labelled.transform, labelled.output, labelled.shared) == (
+    return unlabelled.policy is None and (labelled.transform, labelled.output, labelled.shared) == (
         unlabelled.transform,
         unlabelled.output,
         unlabelled.shared,

@@ -93,3 +93,12 @@ def refuse_other_window(owner: str, number: int, mine: TrainTransform, first: Tr
                 f"{owner}: view {number} has window='shared' and {name}={own!r}, but the first view, whose window it "
                 f"shares, has {name}={theirs!r}; give it the same, or window='own'"
             )
+
+
+def refuse_labels_of_unlabelled(policy: MixPolicy) -> None:
+    """Raise ValueError for a policy of unlabelled samples that depends on their labels, or on other samples."""
+    if policy.needs_ids or policy.needs_maps or policy.rule.by_value or policy.rule.beyond_batch:
+        raise ValueError(
+            f"Unlabelled: a view has {policy!r}, which needs the labels of its samples, or other samples; expected "
+            "partners among the batch's own unlabelled samples, such as 'permutation' or 'flip'"
+        )

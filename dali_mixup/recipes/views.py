@@ -11,7 +11,7 @@ from dali_mixup._decide.unlabelled import Unlabelled
 from dali_mixup.augment import TrainTransform
 from dali_mixup.augment.by_pixels import refuse_operations
 from dali_mixup.augment.sizes import ImageSize
-from dali_mixup.augment.view import View, as_views, refuse_other_window
+from dali_mixup.augment.view import View, as_views, refuse_labels_of_unlabelled, refuse_other_window
 from dali_mixup.recipes.errors import Fault
 
 if TYPE_CHECKING:
@@ -30,10 +30,13 @@ def check_views(recipe: Recipe) -> None:
     if stream is not None and stream.views is not None:
         _check("unlabelled.views", stream.views, recipe)
         for i, view in enumerate(stream.views):
-            if view.policy is not None:
-                raise Fault(
-                    f"unlabelled.views[{i}].policy", "unlabelled samples have no targets to mix; leave it out"
-                )
+            if view.mixing is not None:
+                try:
+                    refuse_labels_of_unlabelled(view.mixing)
+                except ValueError as error:
+                    raise Fault(
+                        f"unlabelled.views[{i}].policy", str(error).removeprefix("Unlabelled: ")
+                    ) from error
     if recipe.loss_.name == "jensen-shannon":
         _check_jensen_shannon(recipe)
 

@@ -91,7 +91,7 @@ def test_what_comes_with_a_batch(handover: HandOver) -> None:
 def test_views(policy: MixPolicy | None) -> None:
     strong = TrainTransform(96, auto_augment="rand-m9-mstd0.5-inc1", gaussian_blur=0.5)
     views = [View(), View(window="shared"), View(strong, count=2, policy=policy), View(size=32)]
-    stream = Unlabelled(DATA, batch_size=3, views=[View(), View(strong), View(size=32)])
+    stream = Unlabelled(DATA, batch_size=3, views=[View(), View(strong, policy=policy), View(size=32)])
     for dtype, channels_last in OUTPUTS:
         made = trained(views=views, handover=HandOver(unlabelled=stream))
         assert loader_problems(made, dtype=dtype, channels_last=channels_last) == []

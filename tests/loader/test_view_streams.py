@@ -14,6 +14,7 @@ from dali_mixup import (
     HandOver,
     MixPolicy,
     MixUp,
+    Neighbours,
     Output,
     Pool,
     Runtime,
@@ -24,6 +25,7 @@ from dali_mixup import (
     train_loader,
 )
 from dali_mixup.augment import RandomErasing
+from dali_mixup.methods import FMix
 from tests.loader.pictures import KERNELS, RAW, WHOLE, Files, green, loader, red
 
 
@@ -62,6 +64,32 @@ class TestUnlabelled:
                 assert record.unlabelled[1].shape == (6, 3, 16, 16) and record.unlabelled[1].isfinite().all()
                 assert torch.equal(green(record.unlabelled[0]), 30.0 * record.unlabelled_ids.double() + 10)
 
+    @KERNELS
+    @pytest.mark.parametrize("granularity", ["batch", "sample"])
+    def test_views_of_unlabelled_samples_are_mixed_with_each_other(
+        self, files: Any, kernels: str, granularity: str
+    ) -> None:
+        methods = [MixUp(1.0), CutMix(1.0), FMix()]
+        policy = MixPolicy(methods, granularity=granularity)
+        plain, mixed = View(WHOLE, 24), View(WHOLE, 32, policy=policy, count=2)
+        stream = Unlabelled(files[1], batch_size=5, views=[plain, mixed])
+        made = loader(
+            files[0], [View(WHOLE), View(WHOLE, policy=policy)], kernels, handover=HandOver(unlabelled=stream)
+        )
+        shares = []
+        for images, _, record in [*made, *made, *made]:
+            own = 20.0 * record.sample_ids.double()
+            assert torch.equal(red(images[0]), own) and (green(images[1]) == 0).all()
+            other = 30.0 * record.unlabelled_ids.double() + 10
+            assert torch.equal(green(record.unlabelled[0]), other) and record.unlabelled_plans[0] is None
+            for view, plan in zip(record.unlabelled[1:], record.unlabelled_plans[1:], strict=True):
+                assert view.shape == (5, 3, 32, 32) and len(plan) == 5 and (red(view) == 0).all()
+                partners = torch.from_numpy(plan.partners).long()
+                weights = torch.from_numpy(plan.pixel_weights).double()
+                assert (green(view) - (weights * other[partners]).sum(1)).abs().max() < 1e-3
+            shares.append([plan.weights.tolist() for plan in record.unlabelled_plans[1:]])
+        assert all(first != second for first, second in shares)
+
     def test_with_one_image_for_each_sample_both_streams_may_differ(self, files: Any) -> None:
         stream = Unlabelled(files[1], views=[View(WHOLE, 8), View(WHOLE, 12)])
         made = train_loader(
@@ -86,7 +114,7 @@ class TestPromises:
             View(strong, policy=CutMix()),
             View(size=12),
         ]
-        stream = Unlabelled(files[1], batch_size=3, views=[View(WHOLE), View(strong)])
+        stream = Unlabelled(files[1], batch_size=3, views=[View(WHOLE), View(strong, policy=CutMix())])
         given = {"handover": HandOver(unlabelled=stream), "batch_size": 3, "drop_last": False}
         return loader(gradients, views, **(given | arguments))
 
@@ -206,9 +234,11 @@ class TestRefused:
             loader(files[0], views, **arguments)
 
     def test_streams_that_do_not_fit(self, files: Any) -> None:
-        mixed = HandOver(unlabelled=Unlabelled(files[1], views=[View(policy=MixUp())]))
-        with pytest.raises(ValueError, match="unlabelled samples have no targets"):
-            loader(files[0], None, handover=mixed)
+        for rule in ("same_class", Neighbours([[0]] * 7)):
+            view = View(policy=MixPolicy(MixUp(), partners=rule))
+            stream = HandOver(unlabelled=Unlabelled(files[1], views=[view]))
+            with pytest.raises(ValueError, match="which needs the labels of its samples, or other samples"):
+                loader(files[0], None, handover=stream)
         other = Pool(Unlabelled(files[1], views=[View(size=32)]))
         with pytest.raises(ValueError, match="the first view of both is the same"):
             loader(files[0], None, policy=MixPolicy(MixUp(), partners=other), targets="compact")

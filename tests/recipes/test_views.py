@@ -77,7 +77,10 @@ def test_a_key_of_a_view_has_a_path(tmp_path: Path) -> None:
             r"views\[1\]: grayscale=0.5 .*is for 3 channels of 8 bits",
         ),
         ({"unlabelled": {"ratio": 0}}, r"unlabelled.ratio: 0; "),
-        ({"unlabelled": {"views": [{"policy": {"method": "mixup"}}]}}, r"unlabelled.views\[0\].policy: unlabelled"),
+        (
+            {"unlabelled": {"views": [{"policy": {"methods": [{"method": "mixup"}], "partners": "same_class"}}]}},
+            r"unlabelled.views\[0\].policy: a view has .* needs the labels",
+        ),
         ({"unlabelled": {"views": []}}, r"unlabelled.views: views=\[\]|unlabelled.views: .*at least one"),
         ({"loss": {"name": "jensen-shannon"}}, r"loss.name: jensen-shannon compares"),
         ({"loss": {"name": "jensen-shannon"}, "views": [{}]}, r"loss.name: jensen-shannon compares"),
