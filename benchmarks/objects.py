@@ -45,7 +45,7 @@ def pairs_dataset(folder: Path) -> Any:
     from PIL import Image
     from torch.utils.data import Dataset
 
-    class Photographs(Dataset):  # type: ignore[type-arg]
+    class Photographs(Dataset):  # type: ignore[type-arg]  # generic in the stubs only
         def __init__(self) -> None:
             source = open_source(folder)
             self.samples, self.targets = source.samples, source.targets
@@ -72,7 +72,7 @@ def pillow_threads(folder: Path, threads: int) -> Any:
 def read_bytes(folder: Path, threads: int) -> Any:
     data = pairs_dataset(folder)
 
-    class Encoded(type(data)):  # type: ignore[misc]
+    class Encoded(type(data)):  # type: ignore[misc]  # a class found at run time
         def __getitem__(self, index: int) -> tuple[Any, int]:
             path, label = self.samples[index]
             return Path(path).read_bytes(), label

@@ -8,8 +8,8 @@ import sys
 def main() -> None:
     """The entry point of the console script. It prints one line if the packages of the `cli` extra are missing."""
     try:
-        import rich  # noqa: F401
-        import typer  # noqa: F401
+        import rich  # noqa: F401  # whether it is there
+        import typer  # noqa: F401  # whether it is there
     except ModuleNotFoundError as error:
         sys.exit(
             f"dali-mixup: the command needs {error.name}, which is not installed; pip install 'dali-mixup[cli]'"

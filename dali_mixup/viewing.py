@@ -47,7 +47,7 @@ def denormalise(
     Raises:
         ValueError: images of another shape.
     """
-    pixels = _unnormalised(images, mean, std)
+    pixels = _unnormalised("denormalise", images, mean, std)
     return _eight_bits(pixels, PixelKind.checked("denormalise", pixels.shape[-1], bits).most)
 
 
@@ -83,7 +83,7 @@ def to_grid(
         >>> images, targets = loader.peek()  # doctest: +SKIP
         >>> to_grid(images, targets, loader.classes).save("batch.png")  # doctest: +SKIP
     """
-    given = _unnormalised(images, mean, std)
+    given = _unnormalised("to_grid", images, mean, std)
     white = PixelKind.checked("to_grid", given.shape[-1], bits).most
     pixels = _coloured(_eight_bits(given, white if bits == USUAL.bits else max(1.0, float(given.max()))))
     labels, weights = shares_of(targets, len(pixels))
@@ -91,14 +91,14 @@ def to_grid(
     return contact_sheet(pixels, labels, weights, names, columns=columns, tile=tile)
 
 
-def _unnormalised(images: Any, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
+def _unnormalised(owner: str, images: Any, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
     """(..., H, W, C) float32 in units of the pixels; ValueError for images of another shape than (N, C, H, W) or
     (C, H, W)."""
     array, means = _array(images).astype(np.float32), np.atleast_1d(np.asarray(mean, np.float32))
     if array.ndim not in (3, 4) or len(means) not in (1, array.shape[-3]):
         count = f"{len(means)}" if len(means) > 1 else "C"
         raise ValueError(
-            f"denormalise: images of shape {array.shape} and {len(means)} means, expected (N, {count}, H, W) or "
+            f"{owner}: images of shape {array.shape} and {len(means)} means, expected (N, {count}, H, W) or "
             f"({count}, H, W)"
         )
     return np.moveaxis(array, -3, -1) * np.asarray(std, np.float32) + means

@@ -190,7 +190,7 @@ TOLD: dict[str, Callable[[Any, Any], bool]] = {
         loader.spec.pipeline.prefetch == x.prefetch and loader.spec.read_ahead == (x.read_ahead or 0)
     ),
     "bad_files": lambda loader, x: loader.spec.skip is (None if isinstance(x, str) else x),
-    "views": lambda loader, x: len(loader.spec.policies) == sum(view.count for view in x),
+    "views": lambda loader, x: loader.spec.labelled_views == sum(view.count for view in x),
     "handover": lambda loader, x: loader.spec.records,
     "elastic": lambda loader, x: says(loader.spec.elastic, x),
 }

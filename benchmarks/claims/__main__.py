@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -55,7 +56,7 @@ def claims(
         count = seeds or claim.seeds
         with Progress(*columns, console=console, transient=True) as progress:
             task = progress.add_task(f"{claim.name}, {count} seeds", total=count * claim.ticks)
-            result = run(claim, count, images, lambda task=task: progress.advance(task))  # type: ignore[misc]
+            result = run(claim, count, images, partial(progress.advance, task))
         write(result, out / f"{claim.name}.json", folder)
         plot(result, out / f"{claim.name}.png")
         console.print(means(result), directions(result))

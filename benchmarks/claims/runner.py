@@ -58,7 +58,7 @@ def write(result: Result, path: Path, folder: Path) -> None:
         "claim": claim.name,
         "source": claim.source,
         "statement": claim.statement,
-        "settings": dataclasses.asdict(claim),  # type: ignore[call-overload]
+        "settings": dataclasses.asdict(claim),  # type: ignore[call-overload]  # every claim is a dataclass
         "seeds": list(range(len(result.seeds))),
         "confidence": CONFIDENCE,
         "metrics": dict(claim.metrics),

@@ -88,7 +88,7 @@ def _mixed(gpu: bool, policy: MixPolicy, output: Output) -> list[tuple[np.ndarra
     ids = [np.array([i], np.int32) for i in range(rows)]
 
     @pipeline_def(batch_size=rows, num_threads=4, device_id=0 if gpu else None)
-    def graph():  # type: ignore[no-untyped-def]
+    def graph():  # type: ignore[no-untyped-def]  # DALI's decorator has no types
         x = fn.external_source(source=lambda info: images, batch=True, batch_info=True, layout="HWC")
         y = fn.external_source(source=lambda info: ids, batch=True, batch_info=True)
         moved = x.gpu() if gpu else x

@@ -55,7 +55,7 @@ def use_compiled(owner: str, given: str, gpu: bool, other_pixels: str = "") -> b
 def unusable() -> str:
     """The reason why the compiled kernels cannot be used, or ""."""
     try:
-        from dali_mixup._cpu import operators  # noqa: F401
+        from dali_mixup._cpu import operators  # noqa: F401  # whether it can be
     except Exception as error:  # not installed, or incompatible with this NumPy, LLVM or DALI
         return f"{type(error).__name__}: {error}"
     return ""

@@ -63,7 +63,7 @@ def array_at(address: int, count: int) -> np.ndarray:
 def address_of(array: np.ndarray) -> int:
     """The address of an array's first number; signed, because Numba's sum of an unsigned and a signed number is a
     float."""
-    return np.int64(array.ctypes.data)  # type: ignore[return-value]
+    return np.int64(array.ctypes.data)  # type: ignore[return-value]  # an int to Numba
 
 
 @numba.njit
@@ -88,7 +88,7 @@ def entry_point(signature: Any, function: Callable[..., None]) -> Any:
         return numba.cfunc(signature)(function)
 
 
-class CompiledFunction(NumbaFunction):  # type: ignore[misc]
+class CompiledFunction(NumbaFunction):  # type: ignore[misc]  # DALI has no types here
     """DALI's operator for entry points that are compiled already."""
 
     def _get_run_fn_cpu(self, run_fn: Any, *_: Any) -> int:

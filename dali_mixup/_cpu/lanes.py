@@ -26,7 +26,7 @@ _PIXELS = ir.VectorType(ir.IntType(8), 3 * LANES)
 _INTEGERS = ir.VectorType(ir.IntType(32), LANES)
 
 
-class _Lanes(types.Type):  # type: ignore[misc]
+class _Lanes(types.Type):  # type: ignore[misc]  # Numba has no types
     """Numba's name for `_FLOATS`."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ _lanes = _Lanes()
 
 
 @register_model(_Lanes)
-class _Model(models.PrimitiveModel):  # type: ignore[misc]
+class _Model(models.PrimitiveModel):  # type: ignore[misc]  # Numba has no types
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, _FLOATS)
 
@@ -204,12 +204,12 @@ transpose_bytes = _transposing(ir.IntType(8), _zipped)
 
 
 @infer_global(operator.add)
-class _Sum(ConcreteTemplate):  # type: ignore[misc]
+class _Sum(ConcreteTemplate):  # type: ignore[misc]  # Numba has no types
     cases: ClassVar[list[Any]] = [signature(_lanes, _lanes, _lanes)]
 
 
 @infer_global(operator.mul)
-class _Product(ConcreteTemplate):  # type: ignore[misc]
+class _Product(ConcreteTemplate):  # type: ignore[misc]  # Numba has no types
     cases: ClassVar[list[Any]] = [signature(_lanes, _lanes, _lanes)]
 
 

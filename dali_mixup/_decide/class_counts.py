@@ -65,9 +65,12 @@ def with_counts(owner: str, policy: MixPolicy | None, labels: np.ndarray, classe
     """
     if policy is None:
         return None
-    rules = {"remix": policy.remix, "unimix": policy.unimix}
-    found = {name: rule.counted(owner, labels, classes) for name, rule in rules.items() if rule is not None}
-    return replace(policy, **found) if found else policy  # type: ignore[arg-type]
+    remix, unimix = policy.remix, policy.unimix
+    return replace(
+        policy,
+        remix=None if remix is None else remix.counted(owner, labels, classes),
+        unimix=None if unimix is None else unimix.counted(owner, labels, classes),
+    )
 
 
 def _checked(owner: str, given: Sequence[int]) -> tuple[int, ...]:

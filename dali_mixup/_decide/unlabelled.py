@@ -36,6 +36,10 @@ class Unlabelled:
         if self.views is not None:
             object.__setattr__(self, "views", _several(self.views))
 
+    def describe(self) -> dict[str, Any]:
+        """The values that a resumed run must share, except the data, which the loader compares once opened."""
+        return {"batch_size": self.batch_size, "views": self.views}
+
 
 def _several(views: Any) -> tuple[Any, ...]:
     """The views, as far as they can be told here, where `View` is not known."""

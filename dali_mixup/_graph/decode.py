@@ -84,17 +84,6 @@ def given_content(encoded: DataNode) -> DataNode:
     return fn.reshape(encoded, src_dims=[0], name=_ENCODED)
 
 
-def parsed_first(encoded: DataNode) -> DataNode:
-    """The encoded images themselves, but no operator that takes them runs before the headers of all were parsed.
-
-    If one does not parse, `peek_image_shape` ends in an error, and a decoder kills the process
-    (docs/upstream/bad-file-crash.md). Every file was checked before, so this is for those that have changed since.
-    """
-    shape = fn.peek_image_shape(encoded, adjust_orientation=False)
-    one = fn.slice(shape, start=[0], shape=[1], axes=[0]) * 0 + 1
-    return fn.reshape(encoded, rel_shape=fn.cast(one, dtype=types.DALIDataType.FLOAT))
-
-
 def whole_image(encoded: DataNode, backend: Backend) -> DataNode:
     """(H, W, C) uint8 or uint16, HWC."""
     return fn.decoders.image(encoded, **backend.decoder_arguments)
@@ -113,19 +102,32 @@ class Stored:
 
     backend: Backend
     shape: DataNode
-    encoded: DataNode | None
+    encoded: DataNode | None = None
     decoded: DataNode | None = None
 
     @classmethod
     def of(cls, encoded: DataNode, backend: Backend, decoded: bool) -> Stored:
-        """The images of encoded files.
+        """The images of encoded files, none of which reaches a decoder before the headers of all were parsed.
+
+        If one does not parse, `peek_image_shape` ends in an error, and a decoder kills the process
+        (docs/upstream/bad-file-crash.md). Every file was checked before, so this is for those that have changed since.
 
         Args:
             decoded: decode them whole, once; else when a window is cut.
         """
         shape = fn.peek_image_shape(encoded, adjust_orientation=False, dtype=types.DALIDataType.INT64)
         size = fn.slice(shape, start=[0], shape=[2], axes=[0])
-        return cls(backend, size, encoded, whole_image(encoded, backend) if decoded else None)
+        one = fn.slice(size, start=[0], shape=[1], axes=[0]) * 0 + 1
+        parsed = fn.reshape(encoded, rel_shape=fn.cast(one, dtype=types.DALIDataType.FLOAT))
+        if decoded:
+            return cls(backend, size, decoded=whole_image(parsed, backend))
+        return cls(backend, size, parsed)
+
+    @property
+    def nodes(self) -> dict[str, DataNode]:
+        """The nodes that it has, by the names of its attributes."""
+        named = {"shape": self.shape, "encoded": self.encoded, "decoded": self.decoded}
+        return {name: node for name, node in named.items() if node is not None}
 
     def whole(self) -> DataNode:
         """(H, W, C) HWC, as `whole_image`."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from nvidia.dali import Pipeline, fn
 
-from dali_mixup._graph.decode import Backend, file_content, given_content, parsed_first
+from dali_mixup._graph.decode import Backend, file_content, given_content
 from dali_mixup._graph.feed import PlanFeed
 from dali_mixup._graph.options import MAX_PIXELS
 from dali_mixup._graph.stages import stage
@@ -105,7 +105,7 @@ def build(spec: PipelineSpec, batches: Batches, seeds: Iterator[int], checkpoint
             source=planned, num_outputs=1 + len(names), batch=True, batch_info=True, no_copy=not on_gpu
         )
         nodes = dict(zip(names, fed[1:], strict=True))
-        encoded = parsed_first(file_content(fed[0]) if batches.read_in_dali else given_content(fed[0]))
+        encoded = file_content(fed[0]) if batches.read_in_dali else given_content(fed[0])
         pipe.set_outputs(*made(spec.views, batches.feeds, encoded, spec.backend, seeds, nodes))
     pipe.build()
     return pipe

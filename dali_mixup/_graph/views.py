@@ -4,7 +4,7 @@ view has a policy, and its normalisation."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -113,17 +113,11 @@ def _of_part(
     """The images and nodes of the view's rows alone. What is the same for all rows has to be dealt too: a constant that
     is made later would have the rows of the whole batch."""
     size = types.Constant(np.array(view.transform.size, np.float32), device="cpu")
-    given = {"size": size, **nodes}
-    decoded = {} if stored.decoded is None else {"stored/decoded": stored.decoded}
-    encoded = (
-        {} if stored.decoded is not None or stored.encoded is None else {"stored/encoded": stored.encoded}
-    )
-    everything = {**given, **decoded, **encoded, "stored/shape": stored.shape}
-    here, _ = deal(everything, given.pop(HERE), everything, ())
-    part = Stored(
-        stored.backend, here["stored/shape"], here.get("stored/encoded"), here.get("stored/decoded")
-    )
-    return part, {name: here[name] for name in given}
+    images, _ = deal(stored.nodes, nodes[HERE], stored.nodes, ())
+    own = {"size": size, **nodes}
+    del own[HERE]
+    part, _ = deal(own, nodes[HERE], own, ())
+    return replace(stored, **images), part
 
 
 def _normalised(

@@ -18,7 +18,7 @@ def targets_of(batch: Batch, spec: LoaderSpec) -> Any:
     """(N,) int64 labels, `MixedTargets`, or (N, num_classes) float32, as `spec.targets` says; mixed vectors; or the
     maps of images with masks. With several views, of which one is mixed or has masks, one of these for each."""
     if spec.several_views and (batch.maps or spec.mixed_views):
-        return tuple([_of_view(batch, spec, view) for view in range(len(spec.policies))])
+        return tuple([_of_view(batch, spec, view) for view in range(spec.labelled_views)])
     return _of_view(batch, spec, 0)
 
 

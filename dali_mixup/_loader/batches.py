@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,8 +32,8 @@ class Batch:
         epoch, step: address; step counts from 0 in each epoch.
         indices: (N,) int64 samples of the source, in the batch's order; stand-ins for samples that were left out.
         labels: (N,) int64 the class ids to train on.
-        plans: the mixing plan of each view of the labelled samples; None without mixing.
-        further_plans: that of the unlabelled samples in each view that only they have.
+        plans: the mixing plan of each view of the pipeline, whose rows are the labelled samples, or in a view that
+            only they have the unlabelled ones; None without mixing.
         row_indices, row_labels: (R,) int64 samples and class ids of all R >= N rows from which partners come, -1 for
             unlabelled ones.
         unlabelled: (M,) int64 samples of the unlabelled stream that come with the batch.
@@ -47,7 +47,6 @@ class Batch:
     indices: np.ndarray
     labels: np.ndarray
     plans: tuple[MixPlan | None, ...]
-    further_plans: tuple[MixPlan | None, ...] = field(default=(), kw_only=True)
     row_indices: np.ndarray
     row_labels: np.ndarray
     unlabelled: np.ndarray
@@ -183,8 +182,7 @@ class BatchSource:
         reader = self._masks
         maps = made_of(masks, batch.reads, self.spec, reader, **address) if reader is not None else ()
         plans = [self._plan(batch, view, maps) for view in range(len(self.spec.pipeline.views))]
-        own = len(self.spec.policies)
-        return replace(batch, plans=tuple(plans[:own]), further_plans=tuple(plans[own:]), maps=maps)
+        return replace(batch, plans=tuple(plans), maps=maps)
 
     def _rows(self, number: int) -> Batch:
         """The samples of the walk's n-th batch, without a plan."""
@@ -215,7 +213,7 @@ class BatchSource:
         feed = feed_at(self.spec, view, batch.epoch, batch.step)
         if feed is None:
             return None
-        own = view < len(self.spec.policies)
+        own = view < self.spec.labelled_views
         rows = len(batch.indices if own else batch.unlabelled)
         return feed.policy.plan(
             rows,

@@ -48,7 +48,6 @@ class Companions:
         unlabelled: source of the unlabelled samples, or None.
         unlabelled_rows: unlabelled samples per step; 0 without a stream.
         unlabelled_bad: the unlabelled samples that are left out.
-        pooled: whether mixing partners come from the unlabelled samples too.
         neighbours: the law of the partners that are read beside every row, or None.
         neighbour_columns: partners read for every row; 0 without such a law.
     """
@@ -56,7 +55,6 @@ class Companions:
     unlabelled: Source | None = None
     unlabelled_rows: int = 0
     unlabelled_bad: BadFiles | None = None
-    pooled: bool = False
     neighbours: Sampler | None = None
     neighbour_columns: int = 0
 
@@ -152,7 +150,6 @@ def companions_of(
         unlabelled=unlabelled,
         unlabelled_rows=0 if stream is None else stream.batch_size or batch_size,
         unlabelled_bad=None if unlabelled is None else bad(unlabelled),
-        pooled=any(isinstance(policy.rule, Pool) for policy in mixing),
         neighbours=read[0][0].sampler(labels, vectors) if read else None,
         neighbour_columns=max((columns for _, columns in read), default=0),
     )

@@ -153,7 +153,7 @@ def train_loader(
             layout=layout,
             order=chosen,
             rank=process,
-            policies=tuple(with_counts(owner, each, trained, source.num_classes) for each in policies),
+            policies=tuple(with_counts(owner, each, trained, source.num_classes) for each in shown.policies),
             seed=seed,
             targets=form,
             num_classes=classes_of_targets(owner, num_classes, policies, source, vectors, form),
@@ -166,8 +166,8 @@ def train_loader(
             read_ahead=read_ahead(
                 owner, runtime, (source, companions.unlabelled), companions.rows(batch_size)
             ),
+            labelled_views=shown.labelled,
             unlabelled_views=shown.of_unlabelled,
-            further_policies=shown.further_policies,
             several_views=shown.several,
         )
     )

@@ -34,16 +34,15 @@ def form_of_targets(
     Raises:
         ValueError: a form that could not represent them, or arguments that do not belong to images with masks.
     """
+    policies = views.policies[: views.labelled]
     if isinstance(source, ImagesWithMasks):
         forms = {
             form_of_maps(owner, given, policy, labels, order, source.ignore_index, view.transform)
-            for policy, view in zip(
-                views.policies, views.specs, strict=False
-            )  # without those of unlabelled samples
+            for policy, view in zip(policies, views.specs[: views.labelled], strict=True)
         }
         return "dense" if "dense" in forms else "labels"
     forms = set()
-    for policy in views.policies:
+    for policy in policies:
         refuse_map_methods(owner, policy)
         forms.add(_form(owner, given, policy, labels))
     return "labels" if forms == {"labels"} else given or "dense"

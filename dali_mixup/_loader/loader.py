@@ -109,7 +109,7 @@ class MixLoader:
         """True if the next batch is mixed; False without a policy or if its schedule is off (timm's name)."""
         position = self._progress.position
         coming = position.here if self.mid_epoch else position.next
-        mixing = [policy for policy in self.spec.policies if policy is not None]
+        mixing = [policy for policy in self.spec.policies[: self.spec.labelled_views] if policy is not None]
         steps = len(self) or None
         return any(policy.schedules.active(coming.epoch, coming.step, steps) for policy in mixing)
 
@@ -138,7 +138,7 @@ class MixLoader:
         spec, rank = self.spec, self.spec.rank
         first = spec.pipeline.first
         size = " x ".join(map(str, (self.batch_size, len(first.mean), *self.image_size)))
-        further = f" and {len(spec.policies) - 1} further views" if spec.several_views else ""
+        further = f" and {spec.labelled_views - 1} further views" if spec.several_views else ""
         of_pixels = "" if spec.paired is None else " of pixels"
         coming = f"epoch {self.epoch} next"
         share = f", rank {rank.rank} of {rank.world_size}" if rank.world_size > 1 else ""

@@ -57,7 +57,7 @@ def made_of(
             sizes += reader.sizes(source, indices.tolist())
     table = np.array(sizes, np.int64).reshape(-1, 2)
     made = []
-    for number, view in enumerate(spec.pipeline.views[: len(spec.policies)]):
+    for number, view in enumerate(spec.pipeline.views[: spec.labelled_views]):
         ids, windows = view.transform.maps(
             of_rows,
             table,

@@ -44,7 +44,7 @@ class LastBatch:
         """The parts of a batch's decisions that training loops use."""
         indices, labels = torch.from_numpy(batch.indices), torch.from_numpy(batch.labels)
         plan = batch.plans[spec.mixed_view]
-        return cls(batch.epoch, batch.step, indices, labels, plan, batch.plans)
+        return cls(batch.epoch, batch.step, indices, labels, plan, batch.plans[: spec.labelled_views])
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,11 @@ class MixRecord:
         boxes: (N, 4) int64 y0, x0, y1, x1 of the pasted box.
         method: (N,) int64 index into the policy's methods, -1 where the row was left alone.
         unpartnered: number of rows for which a rule by class found no partner.
-        clean: (N, 3, H, W) the same augmented images before mixing, or None.
+        clean: (N, C, H, W) the same augmented images before mixing, or None.
         maps: (N, H, W) int64 class ids of the images before mixing, with views a tuple of them, or None without masks.
         plans: the mixing plan of each view; None where it is not mixed.
         unlabelled_plans: that of each view of the unlabelled samples, whose rows count from 0.
-        unlabelled: one (M, 3, H, W) tensor per view of the unlabelled samples.
+        unlabelled: one (M, C, H, W) tensor per view of the unlabelled samples.
         unlabelled_ids: (M,) int64 indices into the unlabelled data.
     """
 
@@ -115,7 +115,7 @@ class MixRecord:
 
 def record_of(batch: Batch, spec: LoaderSpec, images: Sequence[torch.Tensor]) -> MixRecord:
     """The record of a batch from its decisions and the images of all views, and those before mixing."""
-    n, m, own = len(batch.indices), len(batch.unlabelled), len(spec.policies)
+    n, m = len(batch.indices), len(batch.unlabelled)
     plan, views = batch.plans[spec.mixed_view], spec.pipeline.views
     labels = torch.from_numpy(batch.labels)
     maps = tuple(on_device(each.ids[:n], spec).long() for each in batch.maps)
@@ -146,9 +146,9 @@ def record_of(batch: Batch, spec: LoaderSpec, images: Sequence[torch.Tensor]) ->
         unlabelled=tuple(images[view][len(images[view]) - m :] for view in spec.unlabelled_views),
         unlabelled_ids=torch.from_numpy(batch.unlabelled),
         maps=None if not maps else maps if spec.several_views else maps[0],
-        plans=batch.plans,
+        plans=batch.plans[: spec.labelled_views],
         unlabelled_plans=tuple(
-            [(*(None,) * own, *batch.further_plans)[view] for view in spec.unlabelled_views]
+            [batch.plans[view] if view >= spec.labelled_views else None for view in spec.unlabelled_views]
         ),
     )
 
@@ -160,7 +160,7 @@ def item_of(batch: Batch, spec: LoaderSpec, images: list[torch.Tensor]) -> tuple
         images: of all views, and those before mixing, each with all of its rows.
     """
     n = len(batch.indices)
-    own: Any = tuple(images[view][:n] for view in range(len(spec.policies)))
+    own: Any = tuple(images[view][:n] for view in range(spec.labelled_views))
     with stage("targets", spec.pipeline.device_id is not None):
         targets: Any = targets_of(batch, spec)
     if not spec.several_views:

@@ -41,7 +41,7 @@ class LoaderSpec:
         pipeline: the processing of their pixels.
         layout: the division of an epoch among ranks and steps.
         rank: the rank of this process.
-        policies: the rules of mixing, for each view of the labelled samples; None: it is not mixed.
+        policies: the rules of mixing, for each view of the pipeline; None: it is not mixed.
         seed: seed of order, mixing and augmentation.
         order: the global order of every epoch.
         targets: "dense", "compact" or "labels" (int64 class ids).
@@ -53,8 +53,8 @@ class LoaderSpec:
         records: whether batches come with a `MixRecord`.
         elastic: whether a state of another number of ranks or batch size may be loaded.
         read_ahead: batches whose images are read before they are due.
+        labelled_views: how many of the views, the first ones, labelled samples have.
         unlabelled_views: the numbers of the views of the unlabelled samples.
-        further_policies: the rules of mixing, for each view that only unlabelled samples have.
         several_views: whether the images and mixed targets of a batch are tuples.
     """
 
@@ -74,18 +74,19 @@ class LoaderSpec:
     records: bool = False
     elastic: bool = False
     read_ahead: int = 0
+    labelled_views: int = 1
     unlabelled_views: tuple[int, ...] = ()
-    further_policies: tuple[MixPolicy | None, ...] = ()
     several_views: bool = False
 
     @cached_property
     def mixed_views(self) -> tuple[int, ...]:
-        """The numbers of the views that are mixed. Not found by a generator: Ctrl-C while one is dropped is lost."""
-        return tuple([k for k, policy in enumerate(self.policies) if policy is not None])
+        """The numbers of the views of labelled samples that are mixed. Not found by a generator: Ctrl-C while one is
+        dropped is lost."""
+        return tuple([k for k in range(self.labelled_views) if self.policies[k] is not None])
 
     @property
     def mixed_view(self) -> int:
-        """The number of the first view that is mixed, or 0."""
+        """The number of the first of these, or 0."""
         return self.mixed_views[0] if self.mixed_views else 0
 
     @property
@@ -153,10 +154,9 @@ class LoaderSpec:
     def feeds(self) -> tuple[PlanFeed | None, ...]:
         """The form in which plans enter the graph, for each view; None without mixing."""
         compiled = self.pipeline.backend.compiled
-        policies = self.policies + self.further_policies
         return tuple(
             None if policy is None else PlanFeed(policy, view.mean, view.std, *view.transform.size, compiled)
-            for policy, view in zip(policies, self.pipeline.views, strict=True)
+            for policy, view in zip(self.policies, self.pipeline.views, strict=True)
         )
 
     @cached_property
@@ -200,6 +200,6 @@ class LoaderSpec:
         ]
         return {
             "further": described(further),
-            "policies": described(self.policies[1:] + self.further_policies),
+            "policies": described(self.policies[1:]),
             "of_unlabelled": list(self.unlabelled_views),
         }

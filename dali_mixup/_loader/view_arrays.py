@@ -32,9 +32,9 @@ def arrays_of_view(spec: LoaderSpec, number: int, batch: Batch, rank: int, rows:
     view = spec.pipeline.views[number]
     made: tuple[Any, ...] = ()
     feed = feed_at(spec, number, batch.epoch, batch.step)
-    plan = (*batch.plans, *batch.further_plans)[number] if feed is not None else None
+    plan = batch.plans[number]
     if feed is not None and plan is not None:
-        first = 0 if number < len(spec.policies) else rows - len(batch.unlabelled)
+        first = 0 if number < spec.labelled_views else rows - len(batch.unlabelled)
         made += feed.arrays(extended(plan, rows, first), feed.pixel_names)
     if view.draws is not None:
         made += view.draws.arrays(rows, spec.seed_of(number), rank, batch.epoch, batch.step)
@@ -62,7 +62,7 @@ def _given_windows(spec: LoaderSpec, number: int) -> bool:
     """True if the view's windows are decided here, since masks follow them. A shared one is given once."""
     return (
         spec.paired is not None
-        and number < len(spec.policies)
+        and number < spec.labelled_views
         and spec.pipeline.views[number].window == number
     )
 
@@ -77,6 +77,6 @@ def _pictures(spec: LoaderSpec, rows: int) -> tuple[np.ndarray, np.ndarray]:
 def _here(spec: LoaderSpec, number: int, n: int, rows: int) -> np.ndarray:
     """(rows,) bool, the rows that a view shows: the batch's own, the unlabelled ones, or both."""
     here = np.zeros(rows, bool)
-    here[:n] = number < len(spec.policies)
+    here[:n] = number < spec.labelled_views
     here[rows - spec.companions.unlabelled_rows :] |= number in spec.unlabelled_views
     return here

@@ -21,22 +21,17 @@ class Views:
 
     Attributes:
         specs: all of them.
-        policies: one for each view of the labelled samples; None: it is not mixed.
-        further_policies: one for each view that only unlabelled samples have.
+        policies: one for each of them; None: it is not mixed.
+        labelled: how many of them labelled samples have.
         of_unlabelled: number of the view that each view of the unlabelled samples is.
         several: whether the labelled samples have a list of views, and batches have tuples.
     """
 
     specs: tuple[ViewSpec, ...]
     policies: tuple[MixPolicy | None, ...]
-    further_policies: tuple[MixPolicy | None, ...] = ()
+    labelled: int = 1
     of_unlabelled: tuple[int, ...] = ()
     several: bool = False
-
-    @property
-    def of_labelled(self) -> range:
-        """The numbers of the views of the labelled samples."""
-        return range(len(self.policies))
 
 
 @dataclass(frozen=True)
@@ -115,8 +110,8 @@ def resolved(
     _refuse_other_pixels(owner, specs)
     return Views(
         tuple(specs),
-        tuple(kind.policy for kind in own),
-        tuple(kind.policy for kind in alone),
+        tuple(kind.policy for kind in [*own, *alone]),
+        len(own),
         numbers,
         several,
     )

@@ -36,7 +36,7 @@ def random_window(
 def random_place(shape: DataNode, size: tuple[int, int], padding: int, seed: int) -> DataNode:
     """(y, x) int64 of a window of `size` in the image resized to a shorter side of max(size) and padded: torchvision's
     RandomCrop(size, padding), in which every position is equally likely."""
-    _, resized = shorter_side(shape, max(size))
+    resized = shorter_side(shape, max(size))
     positions = resized + 2 * padding + 1 - types.Constant(np.array(size, np.int64), device="cpu")
     chance = fn.random.uniform(range=[0.0, 1.0], shape=[2], seed=seed)
     return fn.cast(math.floor(chance * positions), dtype=INT64) - padding

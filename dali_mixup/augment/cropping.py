@@ -62,7 +62,7 @@ def cropped(transform: TrainTransform, stored: Stored, nodes: Mapping[str, DataN
     if keeps_ratio(transform.crop):
         whole = fn.cast(nodes["window_shape"], dtype=INT64)
     else:
-        _, whole = shorter_side(stored.shape, max(transform.size))
+        whole = shorter_side(stored.shape, max(transform.size))
     if transform.reflects and kernels_resize(stored.backend, transform.interpolation, transform.antialias):
         from dali_mixup._cpu.operators import resized_window
 

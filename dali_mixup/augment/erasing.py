@@ -87,10 +87,8 @@ class RandomErasing:
             shape = np.where(there[:, None], shape, 1).astype(np.int32)
             room = np.array([height, width]) - shape + 1
             start = np.floor(rng.random_sample((rows, 2)) * room).astype(np.int32)
-            shape_of_colours = (rows, channels)
-            colour = (
-                rng.standard_normal(shape_of_colours) if self.mode == "rand" else np.zeros(shape_of_colours)
-            )
+            normal = self.mode == "rand"
+            colour = rng.standard_normal((rows, channels)) if normal else np.zeros((rows, channels))
             made.append(Rectangles(there, start, shape, colour.astype(np.float32)))
         return made
 

@@ -79,13 +79,13 @@ def kernels_resize(backend: Backend, interpolation: str, antialias: bool) -> boo
     return backend.compiled and antialias and interpolation != "nearest"
 
 
-def shorter_side(before: DataNode, shorter: int) -> tuple[DataNode, DataNode]:
-    """((H, W), (h, w)) int64 on the CPU: an image's size as stored, and with a shorter side of `shorter` pixels.
+def shorter_side(before: DataNode, shorter: int) -> DataNode:
+    """(h, w) int64 on the CPU: the size that an image of `before` has with a shorter side of `shorter` pixels.
 
     torchvision truncates the longer side, int(shorter * longer / shorter before), where DALI's
     resize_shorter would round it: a pixel more for half of all photographs, and other pixels everywhere.
     """
-    return before, before * shorter // fn.reductions.min(before)
+    return before * shorter // fn.reductions.min(before)
 
 
 def resized_for_window(

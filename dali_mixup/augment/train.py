@@ -38,8 +38,7 @@ class TrainTransform:
 
     The order is that of the fields: crop, flips, auto_augment, color_jitter, photometric_distort, grayscale,
     gaussian_blur, solarize, lighting, jpeg, pixmix, cutout, random_erasing before mixing; then mixing and normalising;
-    then random_erasing after mixing.
-    An option that is off adds no operator.
+    then random_erasing after mixing. An option that is off adds no operator.
 
     Args:
         image_size: of the result in pixels, one number, (height, width), `SizeSchedule` or `MultiScale`.

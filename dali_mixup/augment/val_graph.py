@@ -21,7 +21,7 @@ def resized_and_centred(transform: ValTransform, stored: Stored) -> tuple[DataNo
     `fn.crop_mirror_normalize`, of which the crop is a part. With the compiled kernels the centre alone, and no
     arguments: a part is resized exactly as it is in the whole."""
     assert transform.resize_size is not None
-    before, shape = shorter_side(stored.shape, transform.resize_size)
+    shape = shorter_side(stored.shape, transform.resize_size)
     size = types.Constant(np.array(transform.size, np.int64), device="cpu")
     room = shape - size
     half = room // 2
@@ -34,7 +34,7 @@ def resized_and_centred(transform: ValTransform, stored: Stored) -> tuple[DataNo
         images = resized_window(images, transform.size, transform.interpolation, shape, start, None)
         return with_extras(images, transform.extra, "after_crop"), {}
     resize = {"interp_type": INTERPOLATIONS[transform.interpolation], "antialias": transform.antialias}
-    images, shape, start = resized_for_window(images, before, shape, start, size, resize)
+    images, shape, start = resized_for_window(images, stored.shape, shape, start, size, resize)
     # DALI multiplies by the room again and rounds.
     position = start / math.max(shape - size, 1)
     y, x = (fn.reshape(fn.slice(position, start=[i], shape=[1], axes=[0]), shape=[]) for i in (0, 1))

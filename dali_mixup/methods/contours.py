@@ -85,9 +85,8 @@ class Contours:
         return self.bits.__array__(dtype, copy)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            name: value for name, value in self.__dict__.items() if name != "bits"
-        }  # which takes more bytes
+        # The bits take more bytes than what they are worked out from.
+        return {name: value for name, value in self.__dict__.items() if name != "bits"}
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -79,9 +79,16 @@ def _with_total_epochs(content: Mapping[str, Any]) -> Mapping[str, Any]:
             return section
         return {**section, "policy": {**policy, "schedule": filled(policy["schedule"])}}
 
-    views = content.get("views")
-    listed_views = {"views": [with_policy(view) for view in views]} if isinstance(views, list) else {}
-    return with_policy({**content, **listed_views})
+    def with_policies(section: Any) -> Any:
+        views = section.get("views") if isinstance(section, Mapping) else None
+        if not isinstance(views, list):
+            return section
+        return {**section, "views": [with_policy(view) for view in views]}
+
+    if "unlabelled" in content:
+        content = {**content, "unlabelled": with_policies(content["unlabelled"])}
+    made: Mapping[str, Any] = with_policy(with_policies(content))
+    return made
 
 
 class _File(NamedTuple):

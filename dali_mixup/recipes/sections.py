@@ -76,7 +76,7 @@ class UnlabelledStream(Section):
         default=1, description="unlabelled samples for every labelled one of a batch"
     )
     views: Annotated[Sequence[View] | None, InFile()] = Field(
-        default=None, description="the images of each sample, without policies; null: one, by the transform"
+        default=None, description="the images of each sample; null: one, by the transform"
     )
 
 

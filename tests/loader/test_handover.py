@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dali_mixup import Neighbours, Output, Pool, Runtime, Unlabelled, View
+from dali_mixup import Neighbours, Output, Pool, Runtime, Unlabelled, View, open_source
 from dali_mixup._decide.alternation import Alternation
 from dali_mixup._decide.policy import GRANULARITIES, MixPolicy
 from dali_mixup._decide.relabel import CorruptLabels, LabelVectors
@@ -163,6 +163,25 @@ class TestUnlabelled:
             for given in (None, stream)
         )
         assert torch.equal(once[2].unlabelled[0], twice[2].unlabelled[0]) and len(once[2].unlabelled_ids) == 3
+
+    def test_a_pool_resumes_with_its_data_given_in_another_form_but_not_with_other_views(
+        self, files: Any
+    ) -> None:
+        def new(data: Any, **options: Any) -> Any:
+            policy = MixPolicy(MixUp(1.0), partners=Pool(Unlabelled(data, batch_size=3, **options)))
+            return loader(files[0], policy, targets="compact", handover=HandOver())
+
+        whole = new(files[1])
+        running = iter(whole)
+        next(running)
+        state, expected = whole.state_dict(), list(running)
+        resumed = new(open_source(files[1]))
+        resumed.load_state_dict(state)
+        for (images, _, record), (images_before, _, record_before) in zip(resumed, expected, strict=True):
+            assert torch.equal(images, images_before)
+            assert torch.equal(record.unlabelled[0], record_before.unlabelled[0])
+        with pytest.raises(ValueError, match="views"):
+            new(files[1], views=[View(PLAIN), View(size=8)]).load_state_dict(state)
 
 
 class TestNeighbours:

@@ -46,6 +46,14 @@ def test_views_are_read_with_everything_in_them(tmp_path: Path) -> None:
     assert isinstance(fourth.policy, MixPolicy) and fourth.policy.schedules.members[0].total_epochs == 90
 
 
+def test_views_of_unlabelled_samples_are_mixed_for_a_share_of_the_training(tmp_path: Path) -> None:
+    policy = {"methods": [{"method": "cutmix"}], "schedule": {"stop": 0.5, "unit": "fraction"}}
+    recipe = read(tmp_path, unlabelled={"views": [{}, {"policy": policy}]})
+    (_, view) = recipe.unlabelled("folder", batch_size=4).views or ()
+    assert view.mixing.schedules.members[0].total_epochs == 90
+    assert flat(recipe)["unlabelled.views[1].policy.schedule.total_epochs"] == 90
+
+
 def test_a_key_of_a_view_has_a_path(tmp_path: Path) -> None:
     recipe = read(tmp_path, views=[{}, {"size": 32}], unstated=["views[1].size", "views"])
     keys = flat(recipe)
