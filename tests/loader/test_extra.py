@@ -34,7 +34,7 @@ from tests.damaged import new as over_pictures
 from tests.damaged import run as run_of
 from tests.extras import Speckle
 from tests.loader.resuming import all_equal, maker, stopped
-from tests.masks import make_pairs, paired_loader
+from tests.masks import paired_loader
 
 Pictures = list[tuple[str, int]]
 
@@ -271,11 +271,6 @@ class TestViews:
         transform = TrainTransform(16, extra=[Extra(extras.fixed, "after_crop")])
         self.made(image_folder, View(transform, count=2), View(transform, 24)).peek()
         assert ["gives a seed" in record.message for record in caplog.records].count(True) == 1
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return make_pairs(tmp_path_factory.mktemp("pairs"))
 
 
 class TestMasks:

@@ -40,11 +40,6 @@ KINDS = {
 }
 
 
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return make_pairs(tmp_path_factory.mktemp("pairs"))
-
-
 @pytest.fixture
 def copied(tmp_path: Path) -> tuple[Path, Path]:
     """A copy that a test may damage."""
