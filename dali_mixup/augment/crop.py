@@ -50,11 +50,11 @@ def padded_window(
     extent: DataNode,
     resize: dict[str, Any],
 ) -> DataNode:
-    """(h, w, 3) uint8 HWC: the window of an image that is resized to `whole`; outside it is black. An image that
+    """(h, w, C) HWC, as decoded: the window of an image that is resized to `whole`; outside it is black. An image that
     already has this size is not resampled.
 
     Args:
-        images: (H, W, 3) uint8 HWC.
+        images: (H, W, C) HWC, as decoded.
         before: (2,) int64, height and width of the images.
         start, whole: (2,) int64, (y, x) of the window in the resized image, and the (h, w) of that.
         extent: (2,) int64 on the CPU, (h, w) of the window for every row.

@@ -49,8 +49,8 @@ def drawn_windows(
 
 
 def cropped(transform: TrainTransform, stored: Stored, nodes: Mapping[str, DataNode]) -> DataNode:
-    """(height, width, 3) uint8 HWC images; arguments as of `TrainTransform.graph`. Makes no constants that would have
-    the rows of the whole batch where `nodes` has "size"."""
+    """(height, width, C) HWC images, as decoded; arguments as of `TrainTransform.graph`. Makes no constants that would
+    have the rows of the whole batch where `nodes` has "size"."""
     flips, start = Flips(nodes.get("window_flipped"), nodes.get("window_upside_down")), nodes["window_start"]
     if transform.crop == "resized":
         images = with_extras(stored.window(start, nodes["window_shape"]), transform.extra, "after_decode")

@@ -10,53 +10,28 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from dali_mixup import Neighbours, Output, Pool, Runtime, Unlabelled, View, open_source
+from dali_mixup import Neighbours, Pool, Runtime, Unlabelled, View, open_source
 from dali_mixup._decide.alternation import Alternation
 from dali_mixup._decide.policy import GRANULARITIES, MixPolicy
 from dali_mixup._decide.relabel import CorruptLabels, LabelVectors
 from dali_mixup._loader.companions import HandOver
 from dali_mixup._loader.factory import train_loader
-from dali_mixup.augment import TrainTransform
 from dali_mixup.methods import CutMix, MixUp
+from tests.loader.pictures import RAW, WHOLE, Files, green, red
 
-PLAIN = TrainTransform(16, scale=(1.0, 1.0), ratio=(1.0, 1.0), hflip=0.0)
 BOTH = (MixUp(0.8), CutMix(1.0))
-Files = list[tuple[str, int]]
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Files, Files]:
-    """(12 labelled images of red 20 i, 7 unlabelled ones of green 30 i + 10)."""
-    folder = tmp_path_factory.mktemp("colours")
-    labelled, unlabelled = [], []
-    for i in range(12):
-        Image.new("RGB", (20, 20), (20 * i, 0, 0)).save(folder / f"l{i:02}.png")
-        labelled.append((str(folder / f"l{i:02}.png"), i % 4))
-    for i in range(7):
-        Image.new("RGB", (20, 20), (0, 30 * i + 10, 0)).save(folder / f"u{i}.png")
-        unlabelled.append((str(folder / f"u{i}.png"), 0))
-    return labelled, unlabelled
 
 
 def loader(data: Files, policy: MixPolicy | None, **arguments: Any) -> Any:
     fixed = {
         "batch_size": 4,
-        "transform": PLAIN,
-        "output": Output(mean=0, std=1),
+        "transform": WHOLE,
+        "output": RAW,
         "device": "cpu",
         "runtime": Runtime(num_threads=2),
     }
     return train_loader(data, policy=policy, **(fixed | arguments))
-
-
-def red(images: torch.Tensor) -> torch.Tensor:
-    return images[:, 0].double().mean((1, 2))
-
-
-def green(images: torch.Tensor) -> torch.Tensor:
-    return images[:, 1].double().mean((1, 2))
 
 
 class TestRecord:
@@ -181,7 +156,7 @@ class TestUnlabelled:
             assert torch.equal(images, images_before)
             assert torch.equal(record.unlabelled[0], record_before.unlabelled[0])
         with pytest.raises(ValueError, match="views"):
-            new(files[1], views=[View(PLAIN), View(size=8)]).load_state_dict(state)
+            new(files[1], views=[View(WHOLE), View(size=8)]).load_state_dict(state)
 
 
 class TestNeighbours:

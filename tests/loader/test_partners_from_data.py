@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from scipy import stats
 
 from dali_mixup import (
@@ -20,32 +18,27 @@ from dali_mixup import (
     LabelVectors,
     MixPolicy,
     MixUp,
-    Output,
     Runtime,
-    TrainTransform,
     UniMix,
     train_loader,
 )
+from tests.loader.pictures import RAW, WHOLE, Files, red
 
-PLAIN = TrainTransform(16, scale=(1.0, 1.0), ratio=(1.0, 1.0), hflip=0.0)
 CLASSES = np.array([0] * 8 + [1] * 3 + [2])
 VALUES = LabelVectors(np.linspace(0, 1.1, 12)[:, None])
-Files = list[tuple[str, int]]
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    folder: Path = tmp_path_factory.mktemp("long_tail")
-    for i in range(12):
-        Image.new("RGB", (20, 20), (20 * i, 0, 0)).save(folder / f"{i:02}.png")
-    return [(str(folder / f"{i:02}.png"), int(c)) for i, c in enumerate(CLASSES)]
+def files(files: tuple[Files, Files]) -> Files:
+    """The labelled images, with a long tail of classes."""
+    return [(path, int(c)) for (path, _), c in zip(files[0], CLASSES, strict=True)]
 
 
 def loader(files: Files, policy: MixPolicy, **arguments: Any) -> Any:
     fixed = {
         "batch_size": 4,
-        "transform": PLAIN,
-        "output": Output(mean=0, std=1),
+        "transform": WHOLE,
+        "output": RAW,
         "device": "cpu",
         "runtime": Runtime(num_threads=2),
         "handover": HandOver(),
@@ -56,8 +49,7 @@ def loader(files: Files, policy: MixPolicy, **arguments: Any) -> Any:
 def partners(images: torch.Tensor, record: Any) -> torch.Tensor:
     """(N,) the sample in each image beside its own, from the pixels."""
     lam = record.pixel_weights[:, 0].double()
-    red = images[:, 0].double().mean((1, 2))
-    return ((red - lam * 20 * record.sample_ids) / (1 - lam) / 20).round().long()
+    return ((red(images) - lam * 20 * record.sample_ids) / (1 - lam) / 20).round().long()
 
 
 @pytest.mark.parametrize("granularity", ["batch", "sample"])
