@@ -89,7 +89,7 @@ class Output:
                 f"{given}, which are for images in 0..1; pixels here are 0..{most}, expected "
                 f"{most} times as much: mean={_rounded(mean, most)}, std={_rounded(std, most)}"
             )
-        if self.bits != USUAL.bits and (mean == IMAGENET_MEAN or std == IMAGENET_STD):
+        if self.bits != USUAL.bits and (_of_eight_bits(mean) or _of_eight_bits(std)):
             raise ValueError(
                 f"{given}, which are for images in 0..255; pixels here are 0..{most}, expected the "
                 "mean and deviation of your data on that scale"
@@ -157,6 +157,14 @@ class Runtime:
         elif not (isinstance(self.roi_decoding, str) and self.roi_decoding == "auto"):
             raise ValueError(f"Runtime: roi_decoding={self.roi_decoding!r}, expected True, False or 'auto'")
         choice("Runtime", "cpu_kernels", self.cpu_kernels, ("auto", "numba", "dali"))
+
+
+def _of_eight_bits(values: Sequence[float]) -> bool:
+    """True for the numbers that are in common use for images in 0..255: ImageNet's, however rounded, and the middle."""
+    if all(value == 127.5 for value in values):
+        return True
+    known = (IMAGENET_MEAN, IMAGENET_STD) if len(values) == 3 else ()
+    return any(np.allclose(values, each, rtol=0.01) for each in known)
 
 
 def _rounded(values: Sequence[float], most: int) -> tuple[float, ...]:

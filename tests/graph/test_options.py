@@ -53,6 +53,21 @@ def test_one_number_for_each_channel(given: dict[str, Any], mean: Any, std: Any)
         ),
         ({"mean": FOUR, "std": FOUR, "channels": 5}, ValueError, "for 5 channels of 8 bits"),
         ({"bits": 16}, ValueError, r"for images in 0\.\.255; pixels here are 0\.\.65535"),
+        (
+            {"mean": (124, 117, 104), "std": (58, 57, 57), "bits": 16},
+            ValueError,
+            r"for images in 0\.\.255; pixels",
+        ),
+        (
+            {"mean": 127.5, "std": 127.5, "bits": 16, "channels": 4},
+            ValueError,
+            r"for images in 0\.\.255; pixels",
+        ),
+        (
+            {"mean": 300.0, "std": 127.5, "bits": 16, "channels": 1},
+            ValueError,
+            r"for images in 0\.\.255; pixels",
+        ),
         ({"mean": 0.5, "std": 0.25, "channels": 1}, ValueError, r"255 times as much: mean=\(127\.5,\)"),
         ({"mean": 0.5, "std": 0.25, "bits": 16}, ValueError, r"65535 times as much: mean=\(32767\.5,\)"),
         ({"mean": 5.0, "std": 0.0, "channels": 1}, ValueError, "every std > 0"),
@@ -64,6 +79,14 @@ def test_what_does_not_agree_is_refused_at_construction(
 ) -> None:
     with pytest.raises(error, match=message):
         Output(**given)
+
+
+@pytest.mark.parametrize(
+    ("mean", "std"), [((300.0, 310.0, 290.0), (120.0, 110.0, 100.0)), (200.0, 100.0), (32767.5, 32767.5)]
+)
+def test_dark_images_of_sixteen_bits_may_have_small_numbers(mean: Any, std: Any) -> None:
+    output = Output(mean, std, bits=16)
+    assert output.of_pixels("loader")[0][0] == np.atleast_1d(mean)[0]
 
 
 def test_a_kind_says_what_it_is() -> None:
