@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from dali_mixup._checks import called
-from dali_mixup._loader.batches import Batch
+from dali_mixup._loader.batch import Batch
 from dali_mixup._loader.spec import LoaderSpec
 from dali_mixup._seeding import Purpose, stream
 from dali_mixup.augment import Extra

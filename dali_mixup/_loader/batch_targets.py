@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from dali_mixup._decide.plan import MixPlan
-from dali_mixup._loader.batches import Batch
+from dali_mixup._loader.batch import Batch
 from dali_mixup._loader.segmentation import targets_of_maps
 from dali_mixup._loader.spec import LoaderSpec
 from dali_mixup.targets import MixedTargets

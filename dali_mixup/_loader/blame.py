@@ -13,7 +13,8 @@ from dali_mixup._graph.feed import PlanFeed
 from dali_mixup._graph.look import good_image
 from dali_mixup._graph.pipeline import Batches
 from dali_mixup._graph.probe import culprits, undecodable
-from dali_mixup._loader.batches import Batch, BatchSource
+from dali_mixup._loader.batch import Batch
+from dali_mixup._loader.batches import BatchSource
 from dali_mixup.sources.bad_files import BadFile, BadFiles
 
 Restored = Callable[[Batches, int], Pipeline]

@@ -8,7 +8,7 @@ from collections import deque
 from typing import Any
 
 from dali_mixup._loader.agreement import refuse_ranks_that_differ
-from dali_mixup._loader.batches import Batch
+from dali_mixup._loader.batch import Batch
 from dali_mixup._loader.cursor import Cursor, Position
 from dali_mixup._loader.record import LastBatch
 from dali_mixup._loader.run import PipelineRun

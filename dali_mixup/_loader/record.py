@@ -10,9 +10,9 @@ import torch
 
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._graph.stages import stage
+from dali_mixup._loader.batch import Batch
 from dali_mixup._loader.batch_extra import with_extras
 from dali_mixup._loader.batch_targets import targets_of
-from dali_mixup._loader.batches import Batch
 from dali_mixup._loader.segmentation import on_device
 from dali_mixup._loader.spec import LoaderSpec
 

@@ -20,7 +20,8 @@ from torch.utils.dlpack import from_dlpack
 from dali_mixup._graph.pipeline import Batches, batches_run, build
 from dali_mixup._graph.stages import stage
 from dali_mixup._graph.views import ViewSpec
-from dali_mixup._loader.batches import Batch, BatchSource
+from dali_mixup._loader.batch import Batch
+from dali_mixup._loader.batches import BatchSource
 from dali_mixup._loader.blame import unusable
 from dali_mixup._loader.cursor import Cursor, RunState
 from dali_mixup._loader.spec import LoaderSpec

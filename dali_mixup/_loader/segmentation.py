@@ -11,7 +11,7 @@ import torch
 from dali_mixup._checks import choice
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._epochs.orders import ClassGroups, Order
-from dali_mixup._loader.batches import Batch
+from dali_mixup._loader.batch import Batch
 from dali_mixup._loader.mixed_maps import averaging, mixed_ids, weighted_ids
 from dali_mixup._loader.spec import LoaderSpec
 from dali_mixup.augment.extra import refuse_moving_extras

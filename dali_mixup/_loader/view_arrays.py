@@ -10,10 +10,10 @@ import numpy as np
 from dali_mixup._decide.scatter import extended
 from dali_mixup._graph.feed import PlanFeed
 from dali_mixup._graph.view_names import HERE
+from dali_mixup._loader.batch import Batch
 from dali_mixup.augment.pixmix import PICTURES
 
 if TYPE_CHECKING:
-    from dali_mixup._loader.batches import Batch
     from dali_mixup._loader.spec import LoaderSpec  # which loads torch and DALI
 
 
