@@ -67,7 +67,10 @@ def _refuse_out_of_range(plan: MixPlan, height: int, width: int, rows: int) -> N
 def _refuse_inconsistent(plan: MixPlan, height: int, width: int) -> None:
     """Check the properties that are safe to violate: labels that do not add up, or that do not match the pixels."""
     for name, weights in (("weights", plan.weights), ("pixel_weights", plan.pixel_weights)):
-        wrong = ~np.isfinite(weights).all(1) | (weights < 0).any(1) | (abs(weights.sum(1) - 1) > TOLERANCE)
+        negative = (weights < 0).any(1)
+        if name in plan.extrapolates:
+            negative &= plan.form != Form.BLEND
+        wrong = ~np.isfinite(weights).all(1) | negative | (abs(weights.sum(1) - 1) > TOLERANCE)
         _refuse(wrong, plan, f"{name} that are negative or do not sum to 1")
     _refuse(plan.partners[:, 0] != np.arange(len(plan)), plan, "a first partner that is not the row itself")
     _refuse((plan.method < 0) & (plan.form != Form.NONE), plan, "pixels to mix, but no method")

@@ -53,6 +53,7 @@ def _refuse_remix(remix: Remix | None, rule: PartnerRule, methods: Sequence[Meth
         (isinstance(rule, Pool), "the unlabelled samples of a Pool have no class to count"),
         (rule.by_value, "the labels of LabelDistance are numbers, not classes to count"),
         (bool(mapped), f"{mapped} sets the label weights too"),
+        *_extrapolating("weights", methods, "has label weights outside [0, 1], Remix compares those inside"),
     )
     for refused, why in wrong:
         if refused:
@@ -70,6 +71,7 @@ def _refuse_unimix(policy: MixPolicy) -> None:
     wrong = (
         (bool(other), f"{other} does not blend two images by one lam"),
         (bool(decided), f"{decided} decides the weights of the rarer and the own image itself"),
+        *_extrapolating("pixel_weights", policy.all_methods, "decides the weights of the pixels itself"),
         (policy.remix is not None, "remix sets the label weights too"),
         (isinstance(policy.rule, Pool), "the unlabelled samples of a Pool have no class to count"),
         (policy.rule.by_value, "the labels of LabelDistance are numbers, not classes to count"),
@@ -90,11 +92,18 @@ def _refuse_union(
         (bool(smoothing), f"label_smoothing={smoothing:g} is of labels that sum to 1; smooth in the loss"),
         (remix is not None, "remix sets label weights, of which a union has none; leave one of them out"),
         (bool(mapped), f"{mapped} sets label weights, of which a union has none; leave out label_map"),
+        *_extrapolating("pixel_weights", methods, "subtracts images, which a union cannot express"),
         (isinstance(rule, Pool), "the unlabelled samples of a Pool have no labels to unite"),
     )
     for refused, why in wrong:
         if refused:
             raise ValueError(f"MixPolicy: label_mixing='union' is not possible: {why}")
+
+
+def _extrapolating(which: str, methods: Sequence[Method], why: str) -> list[tuple[bool, str]]:
+    """The reason to refuse methods with such weights outside [0, 1], if there are any."""
+    found = [method for method in methods if which in method.extrapolates]
+    return [(True, f"{found} {why}")] if found else []
 
 
 def refuse_compact(owner: str, label_mixing: str, targets: str) -> None:

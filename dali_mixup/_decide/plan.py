@@ -44,6 +44,7 @@ class MixPlan:
         size: (height, width) in pixels for which it was made; None: for rows of any shape, with methods that blend.
         forms: the forms of all of the policy's methods; a plan's rows may have fewer.
         averages: whether any of the policy's methods averages pixels instead of copying them.
+        extrapolates: which of "weights" and "pixel_weights" may be outside of [0, 1] in rows that blend.
         label_smoothing, label_mixing: the policy's.
 
     Example:
@@ -71,6 +72,7 @@ class MixPlan:
     size: tuple[int, int] | None = None
     forms: frozenset[Form] = frozenset(Form)
     averages: bool = True
+    extrapolates: frozenset[str] = frozenset()
     label_smoothing: float = 0.0
     label_mixing: str = "weighted"
 

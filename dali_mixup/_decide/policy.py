@@ -18,7 +18,7 @@ from dali_mixup._decide.partner_rule import PartnerRule
 from dali_mixup._decide.partners import Name, as_given, as_rule
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.remix import Remix
-from dali_mixup._decide.scatter import alone, settle, with_draws
+from dali_mixup._decide.scatter import alone, common_fields, settle, with_draws
 from dali_mixup._decide.schedule import Schedule, Schedules, odds
 from dali_mixup._decide.timm import methods_of_timm, refuse_other_labels
 from dali_mixup._decide.unimix import UniMix
@@ -214,13 +214,7 @@ class MixPolicy:
         size = size_of(self.all_methods, height, width)
         refuse_missing(self, labels, others)
         refuse_maps(self.all_methods, maps, rows, size)
-        common = {
-            "size": size,
-            "forms": frozenset(method.form for method in self.all_methods),
-            "averages": any(method.averages for method in self.all_methods),
-            "label_smoothing": self.label_smoothing,
-            "label_mixing": self.label_mixing,
-        }
+        common = common_fields(self, size)
         if not self.schedules.active(epoch, step, steps_per_epoch):
             return alone(rows, self.columns, "off", **common)
         if self.alternation and self.alternation.is_clean(seed=seed, rank=rank, epoch=epoch, step=step):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,12 +12,28 @@ from dali_mixup.methods import Bits, Contours, Draws, Form, Levels, Method, Sepa
 from dali_mixup.methods.base import two
 from dali_mixup.methods.contours import as_bits, as_levels
 
+if TYPE_CHECKING:
+    from dali_mixup._decide.policy import MixPolicy
+
 ROUNDED = 1e-6  # by which a mean in float32 may be off
+
+
+def common_fields(policy: MixPolicy, size: tuple[int, int] | None) -> dict[str, Any]:
+    """The fields that all plans of a policy share, by name."""
+    methods = policy.all_methods
+    return {
+        "size": size,
+        "forms": frozenset(method.form for method in methods),
+        "averages": any(method.averages for method in methods),
+        "extrapolates": frozenset().union(*(method.extrapolates for method in methods)),
+        "label_smoothing": policy.label_smoothing,
+        "label_mixing": policy.label_mixing,
+    }
 
 
 def alone(rows: int, k: int, regime: str, **common: Any) -> MixPlan:
     """Every row alone: the partner is the row itself, weights 1, 0, ...; `common` are fields that do not depend on
-    rows."""
+    rows, see `common_fields`."""
     weights = np.zeros((rows, k), dtype=np.float32)
     weights[:, 0] = 1
     return MixPlan(
@@ -143,6 +159,7 @@ def extended(plan: MixPlan, rows: int, first: int = 0) -> MixPlan:
         known = getattr(plan, name)
         if known is not None:
             fields[name] = _padded(None, known, mine, rows)
-    for name in ("masks", "curves", "size", "forms", "averages", "label_smoothing", "label_mixing"):
+    shared = ("size", "forms", "averages", "extrapolates", "label_smoothing", "label_mixing")
+    for name in ("masks", "curves", *shared):
         fields[name] = getattr(plan, name)
     return MixPlan(**fields)

@@ -18,7 +18,8 @@ def of_blends(
 ) -> dict[str, np.ndarray]:
     """sum_j w_j x_j = w_0 (x_0 + sum_j r_j x_j) with r_j = w_j / w_0, so the outer product with w_0 and the
     normalisation are one step: ((x_0 + sum r_j x_j) - mean / w_0) / (std / w_0)."""
-    own = np.maximum(plan.pixel_weights[:, :1], TINY)
+    own = plan.pixel_weights[:, :1]
+    own = np.where(abs(own) < TINY, TINY, own)
     made = {
         "is_blend": plan.form == Form.BLEND,
         "mean": np.asarray(mean, np.float32) / own,

@@ -14,6 +14,7 @@ from dali_mixup._epochs.orders import ClassGroups, Order
 from dali_mixup._loader.batch import Batch
 from dali_mixup._loader.mixed_maps import averaging, mixed_ids, weighted_ids
 from dali_mixup._loader.spec import LoaderSpec
+from dali_mixup._repr import short
 from dali_mixup.augment.extra import refuse_moving_extras
 from dali_mixup.methods import MapMethod
 from dali_mixup.sources.masks.pairs import ImagesWithMasks
@@ -47,6 +48,7 @@ def form_of_maps(
     refuse_moving_extras(owner, transform.extra, masks=True)
     by_label = policy is not None and (policy.needs_ids or policy.rule.by_value)
     union = policy is not None and policy.label_mixing == "union"
+    methods = policy.all_methods if policy is not None else ()
     for name, wrong in (
         ("labels=", labels is not None),
         ("order=ClassGroups(...)", isinstance(order, ClassGroups)),
@@ -57,12 +59,17 @@ def form_of_maps(
             raise ValueError(
                 f"{owner}: {name} needs one label per image, and these images have masks; leave it out"
             )
-    for method in policy.all_methods if policy is not None else ():
+    for method in methods:
+        if "weights" in method.extrapolates:
+            raise ValueError(
+                f"{owner}: {short(method)} gives labels negative weights, which would be all that is left of a pixel "
+                "that the other image's mask ignores; leave out extrapolate_labels"
+            )
         if isinstance(method, MapMethod) and method.ignore_index != ignore_index:
             raise ValueError(
                 f"{owner}: {method!r}, but the masks have ignore_index={ignore_index}; give the same to both"
             )
-    averages = averaging(policy.all_methods) if policy is not None else []
+    averages = averaging(methods)
     form = given if given is not None else ("dense" if averages else "labels")
     if form == "compact":
         raise ValueError(

@@ -76,7 +76,12 @@ def softmax_binary_cross_entropy(logits: Tensor, targets: Targets) -> Tensor:
     # F.binary_cross_entropy refuses to run inside autocast; here everything is float32 already.
     with torch.autocast(device_type=logits.device.type, enabled=False):
         p = F.softmax(widened(logits), dim=1)
-        return F.binary_cross_entropy(p, dense_targets(targets, logits.shape[1]).to(p.dtype))
+        y = dense_targets(targets, logits.shape[1]).to(p.dtype)
+        # It refuses extrapolated labels too, which are outside [0, 1]; but it is linear in the target.
+        of_ones, of_zeros = (
+            F.binary_cross_entropy(p, torch.full_like(p, value), reduction="none") for value in (1.0, 0.0)
+        )
+        return (y * of_ones + (1.0 - y) * of_zeros).mean()
 
 
 class SoftTargetBinaryCrossEntropy(nn.Module):

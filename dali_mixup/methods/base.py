@@ -30,7 +30,7 @@ class Draws:
     """n independent decisions of one method on images of one size. Column 0 is the row itself, 1..k-1 its partners.
 
     Attributes:
-        weights: (n, k) float64 label weights, rows sum to 1.
+        weights: (n, k) float64 label weights, rows sum to 1; in [0, 1], unless the method `extrapolates`.
         pixel_weights: (n, k) float64 share of each column in the pixels; None where it equals `weights`.
         boxes: (n, 4) int y0, x0, y1, x1 of the pasted box (end exclusive); None if the method pastes nothing.
         regions: (n, r, 7) int (column, source y, source x, target y, target x, height, width) of PASTE methods,
@@ -81,6 +81,11 @@ class Method(ABC):
     def averages(self) -> bool:
         """True if pixels of the result can be averages of two images' pixels. A resized image is not one of these."""
         return self.form in (Form.BLEND, Form.SEPARABLE) or (self.form == Form.MASK and not self.hard)
+
+    @property
+    def extrapolates(self) -> frozenset[str]:
+        """Which of the weights of a BLEND method can be outside of [0, 1]: "weights" and "pixel_weights"."""
+        return frozenset()
 
     @abstractmethod
     def draw(self, rng: np.random.RandomState, n: int, height: int, width: int) -> Draws:

@@ -44,6 +44,11 @@ def between_class(plan: MixPlan, sounds: Any, gains: Any, *, others: Any = None)
             f"{OWNER}: the plan has {plan.partners.shape[1]} sounds per row, mixed as {forms}; the formula is for "
             "blends of two, expected a plan of MixUp(...)"
         )
+    if plan.extrapolates:
+        raise ValueError(
+            f"{OWNER}: the plan extrapolates, and a sound cannot have a negative share of what is heard; expected a "
+            "plan of MixUp with extrapolate=0"
+        )
     levels = _levels(gains, len(plan) + (0 if others is None else len(others)))
     own, other = levels[plan.partners].T
     r = plan.pixel_weights[:, 0].astype(np.float64)

@@ -17,6 +17,8 @@ METHODS |= {
     "k images": MixUp(0.7, k=5),
     "soft": FMix(max_soft=0.2),
     "majority": MixUp(1.0, label_map="majority"),
+    "extrapolated": MixUp(0.5, extrapolate=0.5),
+    "extrapolated, labels too": MixUp(0.5, extrapolate=0.5, extrapolate_labels=True),
 }
 SIZES = [
     (1, 9, 13),
