@@ -14,11 +14,14 @@ class Perceptron(nn.Module):
     """Fully connected layers with ReLU; (N, 3, 8, 8) grey images to (N, 10) logits.
 
     Attributes:
-        blocks: one module per hidden layer; outputs are after the ReLU. The last one's are the embeddings.
+        blocks: one module per hidden layer, with ReLU and dropout, if any, at its end. The last one's outputs are the
+            embeddings.
         head: the linear classifier.
     """
 
-    def __init__(self, widths: tuple[int, ...], seed: int, batch_norm: bool = False) -> None:
+    def __init__(
+        self, widths: tuple[int, ...], seed: int, batch_norm: bool = False, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -27,6 +30,7 @@ class Perceptron(nn.Module):
                     nn.Linear(before, after),
                     *([nn.BatchNorm1d(after)] if batch_norm else []),
                     nn.ReLU(),
+                    *([nn.Dropout(dropout)] if dropout else []),
                 )
                 for before, after in pairwise((SIDE * SIDE, *widths))
             )

@@ -1,42 +1,119 @@
-"""A claim's result as a picture: one panel per metric, one row per arm, means with their intervals."""
+"""A claim's result as pictures: a panel per metric with a row per arm, and a panel per curve with a line per arm."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.claims.runner import Result
-from benchmarks.claims.statistics import CONFIDENCE
+from benchmarks.claims.statistics import CONFIDENCE, Interval, interval
 from dali_mixup._files import replacing
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes as Panel
 
-def plot(result: Result, path: Path) -> None:
-    """Write a PNG. Seeds are small grey dots, so that a mean of few is recognisable as such."""
+FAR = 4  # an arm this many widths of the others' middle half away is drawn at the edge, with its number
+
+
+def plot(result: Result, folder: Path) -> None:
+    """Write NAME.png, and NAME-curves.png for a claim with curves."""
+    _save(_means(result), folder / f"{result.claim.name}.png")
+    if result.claim.curves:
+        _save(_curves(result), folder / f"{result.claim.name}-curves.png")
+
+
+def limits(found: Sequence[Interval], bounded: bool) -> tuple[float, float]:
+    """The part of a metric's axis that shows all arms but those far from the others; bounded: within 0 and 100."""
+    means = np.array([x.mean for x in found])
+    halves = np.array([x.half or 0.0 for x in found])
+    low, high = np.quantile(means, [0.25, 0.75])
+    reach = FAR * max(high - low, float(np.median(halves)), 1e-9)
+    near = (means >= low - reach) & (means <= high + reach)
+    left, right = float((means - halves)[near].min()), float((means + halves)[near].max())
+    if bounded:
+        left, right = max(left, 0.0), min(right, 100.0)
+    room = 0.06 * (right - left) or 1.0
+    return left - room, right + room
+
+
+def _means(result: Result) -> Figure:
+    """Seeds are small grey dots, so that a mean of few is recognisable as such."""
     claim, arms = result.claim, list(result.summary)
     figure = Figure(figsize=(2.6 + 2.6 * len(claim.metrics), 1.5 + 0.27 * len(arms)), layout="constrained")
     panels = figure.subplots(1, len(claim.metrics), sharey=True, squeeze=False)[0]
-    rows = range(len(arms))
     for panel, (metric, unit) in zip(panels, claim.metrics.items(), strict=True):
-        found = [result.summary[arm][metric] for arm in arms]
+        rows = [row for row, arm in enumerate(arms) if metric in result.summary[arm]]
+        found = [result.summary[arms[row]][metric] for row in rows]
+        bounded = unit.startswith("%")
+        edges = limits(found, bounded)
         for seed in result.seeds:
-            panel.plot([seed[arm][metric] for arm in arms], rows, "o", color="0.75", markersize=3)
-        panel.errorbar(
-            [x.mean for x in found],
-            rows,
-            xerr=[x.half or 0.0 for x in found],
-            fmt="o",
-            capsize=3,
-            markersize=5,
-        )
+            panel.plot([seed.arms[arms[row]][metric] for row in rows], rows, "o", color="0.75", markersize=3)
+        for row, x in zip(rows, found, strict=True):
+            _mark(panel, row, x, edges, bounded)
+        panel.set_xlim(*edges)
         panel.set_title(metric, fontsize=10)
         panel.set_xlabel(unit, fontsize=8)
         panel.grid(axis="x", alpha=0.3)
-    panels[0].set_yticks(rows, arms, fontsize=8)
+    panels[0].set_yticks(range(len(arms)), arms, fontsize=8)
     panels[0].invert_yaxis()
-    figure.suptitle(
-        f"{claim.name}: {claim.source}\nmeans over {len(result.seeds)} seeds and {CONFIDENCE:.0%} intervals",
-        fontsize=9,
+    figure.suptitle(_title(result), fontsize=9)
+    return figure
+
+
+def _mark(panel: Panel, row: int, x: Interval, edges: tuple[float, float], bounded: bool) -> None:
+    """The mean and its whiskers; an arrow and the number at the edge for a mean beyond it."""
+    left, right = edges
+    if not left <= x.mean <= right:
+        edge, arrow = (left, "<") if x.mean < left else (right, ">")
+        side = "left" if x.mean < left else "right"
+        panel.plot([edge], [row], arrow, color="C0", markersize=6, clip_on=False)
+        panel.text(edge, row, f"  {x.mean:.3g}  ", fontsize=8, va="center", ha=side)
+        return
+    half = x.half or 0.0
+    low, high = x.mean - half, x.mean + half
+    if bounded:
+        low, high = max(low, 0.0), min(high, 100.0)
+    panel.errorbar(
+        [x.mean], [row], xerr=[[x.mean - low], [high - x.mean]], fmt="o", color="C0", capsize=3, markersize=5
     )
+
+
+def _curves(result: Result) -> Figure:
+    """A line per arm through the means, with bands of their intervals."""
+    claim = result.claim
+    figure = Figure(figsize=(1.0 + 4.6 * len(claim.curves), 4.2), layout="constrained")
+    panels = figure.subplots(1, len(claim.curves), squeeze=False)[0]
+    for panel, (name, axes) in zip(panels, claim.curves.items(), strict=True):
+        for place, (arm, curve) in enumerate(result.seeds[0].curves[name].items()):
+            points = [
+                interval(values)
+                for values in zip(*(seed.curves[name][arm].y for seed in result.seeds), strict=True)
+            ]
+            mean = np.array([point.mean for point in points])
+            half = np.array([point.half or 0.0 for point in points])
+            color, style = f"C{place % 10}", "-" if place < 10 else "--"
+            panel.plot(curve.x, mean, style, color=color, label=arm, linewidth=1.5)
+            panel.fill_between(curve.x, mean - half, mean + half, color=color, alpha=0.15, linewidth=0)
+        panel.set_title(name, fontsize=10)
+        panel.set_xlabel(axes.x, fontsize=9)
+        panel.set_ylabel(axes.y, fontsize=9)
+        panel.grid(alpha=0.3)
+        panel.legend(fontsize=7)
+    figure.suptitle(_title(result), fontsize=9)
+    return figure
+
+
+def _title(result: Result) -> str:
+    claim = result.claim
+    return (
+        f"{claim.name}: {claim.source}\nmeans over {len(result.seeds)} seeds and {CONFIDENCE:.0%} intervals"
+    )
+
+
+def _save(figure: Figure, path: Path) -> None:
     with replacing(path) as file:
         figure.savefig(file, format="png", dpi=110)

@@ -1,82 +1,90 @@
-"""Running a claim over its seeds, and the result."""
+"""Running claims over their seeds, side by side, and the result of each."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
+import logging
+import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any
 
-from benchmarks.claims.claim import Arms, Claim
+import torch
+
+from benchmarks.claims.claim import Claim, Measured
 from benchmarks.claims.digits import Digits
 from benchmarks.claims.directions import Verdict, judge
-from benchmarks.claims.statistics import CONFIDENCE, Interval, interval
-from dali_mixup._files import write_text
-from dali_mixup.bench.environment import environment
+from benchmarks.claims.statistics import Interval, interval
 
 
 @dataclass(frozen=True)
 class Result:
-    """A claim, the measurements of every seed, and the time they took.
+    """A claim and the measurements of its seeds 0, 1, ...
 
     Attributes:
-        seconds: wall time of all seeds together.
+        seconds: wall time of all seeds, added up.
     """
 
     claim: Claim
-    seeds: tuple[Arms, ...]
+    seeds: tuple[Measured, ...]
     seconds: float
 
     @property
     def summary(self) -> dict[str, dict[str, Interval]]:
         """Arm -> metric -> mean over the seeds."""
         return {
-            arm: {metric: interval([seed[arm][metric] for seed in self.seeds]) for metric in metrics}
-            for arm, metrics in self.seeds[0].items()
+            arm: {metric: interval([seed.arms[arm][metric] for seed in self.seeds]) for metric in metrics}
+            for arm, metrics in self.seeds[0].arms.items()
         }
 
     @property
     def verdicts(self) -> list[Verdict]:
-        return [judge(direction, self.seeds) for direction in self.claim.directions]
+        return judge(self.claim.directions, [seed.arms for seed in self.seeds])
 
 
-def run(claim: Claim, seeds: int, digits: Digits, advance: Callable[[], None]) -> Result:
-    """Run the claim with seeds 0, 1, ..., seeds - 1; `advance` is called `claim.ticks` times for each."""
+def run(
+    claims: Sequence[tuple[Claim, int]], digits: Digits, jobs: int, advance: Callable[[], None]
+) -> Iterator[Result]:
+    """Run each claim with its number of seeds, up to `jobs` seeds at a time, each in a process of its own with one
+    thread, and yield a claim's result as soon as its last seed has ended; `advance` is called after every seed."""
+    # Spawned, since neither DALI nor torch survives a fork once it has threads.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_quiet) as pool:
+        waiting: dict[Future[tuple[Measured, float]], tuple[int, int]] = {
+            pool.submit(measure, claim, seed, digits): (place, seed)
+            for place, (claim, seeds) in enumerate(claims)
+            for seed in range(seeds)
+        }
+        found: list[dict[int, tuple[Measured, float]]] = [{} for _ in claims]
+        try:
+            for future in as_completed(waiting):
+                place, seed = waiting[future]
+                found[place][seed] = future.result()
+                claim, seeds = claims[place]
+                advance()
+                if len(found[place]) == seeds:
+                    measured, seconds = zip(*(found[place][seed] for seed in range(seeds)), strict=True)
+                    yield Result(claim, measured, sum(seconds))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def measure(claim: Claim, seed: int, digits: Digits) -> tuple[Measured, float]:
+    """One seed, and its wall time in seconds."""
     start = time.perf_counter()
-    measured = tuple(claim.measure(seed, digits, advance) for seed in range(seeds))
-    return Result(claim, measured, time.perf_counter() - start)
+    measured = claim.measure(seed, digits)
+    return measured, time.perf_counter() - start
 
 
-def write(result: Result, path: Path, folder: Path) -> None:
-    """The result as JSON, with its environment; `folder` holds the images."""
-    claim = result.claim
-    found: dict[str, Any] = {
-        "claim": claim.name,
-        "source": claim.source,
-        "statement": claim.statement,
-        "settings": dataclasses.asdict(claim),  # type: ignore[call-overload]  # every claim is a dataclass
-        "seeds": list(range(len(result.seeds))),
-        "confidence": CONFIDENCE,
-        "metrics": dict(claim.metrics),
-        "mean": {
-            arm: {metric: dataclasses.asdict(found) for metric, found in metrics.items()}
-            for arm, metrics in result.summary.items()
-        },
-        "directions": [
-            {
-                "direction": str(verdict.direction),
-                "difference": dataclasses.asdict(verdict.difference),
-                "seen": verdict.seen,
-            }
-            for verdict in result.verdicts
-        ],
-        "each_seed": list(result.seeds),
-        "seconds": round(result.seconds, 1),
-        "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "environment": environment(str(folder)),
-    }
-    write_text(path, json.dumps(found, indent=1, allow_nan=False) + "\n")
+def _quiet() -> None:
+    """A worker's set-up: the networks are small, so a second thread would only wait; what a loader says of itself would
+    tear the progress display."""
+    torch.set_num_threads(1)
+    logging.getLogger("dali_mixup").setLevel(logging.ERROR)
+
+
+def settings(claim: Claim) -> dict[str, object]:
+    """The claim's fields."""
+    return dataclasses.asdict(claim)  # type: ignore[call-overload]  # every claim is a dataclass

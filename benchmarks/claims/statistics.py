@@ -1,4 +1,4 @@
-"""Means over seeds with their confidence intervals. Pure functions over plain numbers."""
+"""Means over seeds with their confidence intervals, and the tests of verdicts. Pure functions over plain numbers."""
 
 from __future__ import annotations
 
@@ -46,3 +46,17 @@ def difference(high: Sequence[float], low: Sequence[float]) -> Interval:
     if len(high) != len(low):
         raise ValueError(f"difference: {len(high)} and {len(low)} seeds; expected the same ones in both")
     return interval((np.asarray(high, dtype=np.float64) - np.asarray(low, dtype=np.float64)).tolist())
+
+
+def p_above(values: Sequence[float], bound: float) -> float:
+    """One-sided p value of Student's t test: small if the true mean is above the bound. Equal values have no spread to
+    test by: 0 above the bound, else 1."""
+    x = np.asarray(values, dtype=np.float64)
+    if np.ptp(x) == 0:
+        return 0.0 if x[0] > bound else 1.0
+    return float(stats.ttest_1samp(x, bound, alternative="greater").pvalue)
+
+
+def p_within(values: Sequence[float], margin: float) -> float:
+    """p value of two one-sided t tests (Schuirmann 1987): small if the true mean is between -margin and margin."""
+    return max(p_above(values, -margin), p_above([-x for x in values], -margin))

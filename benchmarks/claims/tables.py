@@ -15,20 +15,19 @@ def means(result: Result) -> Table:
     for metric in result.claim.metrics:
         table.add_column(metric, justify="right")
     for arm, metrics in result.summary.items():
-        table.add_row(arm, *(shown(metrics[metric]) for metric in result.claim.metrics))
+        cells = (shown(metrics[metric]) if metric in metrics else "" for metric in result.claim.metrics)
+        table.add_row(arm, *cells)
     return table
 
 
 def directions(result: Result) -> Table:
-    """One row per direction: the paired difference, and whether it was seen."""
+    """One row per direction: the paired difference with its interval, and the verdict."""
     table = Table(title="directions", title_justify="left")
-    for column in ("claimed", "difference over the seeds", "seen", "expected at this scale"):
+    for column in ("claimed", "difference over the seeds", "p (Holm)", "verdict"):
         table.add_column(column)
     for verdict in result.verdicts:
-        expected = "yes" if verdict.direction.reproduces else "no"
-        table.add_row(
-            str(verdict.direction), shown(verdict.difference), "yes" if verdict.seen else "NO", expected
-        )
+        p = "" if verdict.p is None else f"{verdict.p:.3g}"
+        table.add_row(str(verdict.direction), shown(verdict.difference), p, verdict.outcome)
     return table
 
 

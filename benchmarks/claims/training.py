@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from torch import nn
 
 from benchmarks.claims.arms import Arm, Loss, See, cross_entropy, sgd, train
-from benchmarks.claims.claim import Arms, Tick
+from benchmarks.claims.claim import Arms, Axes, Curve
 from benchmarks.claims.digits import Digits, split
 from benchmarks.claims.evaluation import ece, error, nll, outputs
 from benchmarks.claims.networks import Perceptron
 from dali_mixup._loader.loader import MixLoader
 
 SCORES = {"test error": "%", "NLL": "nats", "ECE": "of 1"}
+
+BY_EPOCH = "test error over epochs"
+ERROR_BY_EPOCH = {BY_EPOCH: Axes("epoch", "test error, %")}
+"""`Claim.curves` of claims that record `ErrorCurves`."""
+
+EachEpoch = Callable[[int], None]
+"""Called with the number of epochs passed, 1 after the first."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +62,12 @@ class Training:
             loss,
         )
 
-    def fit(self, loader: MixLoader, arms: Mapping[str, Arm], tick: Tick) -> None:
+    def fit(
+        self, loader: MixLoader, arms: Mapping[str, Arm], each_epoch: EachEpoch = lambda passed: None
+    ) -> None:
         """Train the arms of one stream to the end."""
-        for _ in train(loader, list(arms.values()), self.epochs):
-            tick()
+        for epoch in train(loader, list(arms.values()), self.epochs):
+            each_epoch(epoch + 1)
 
 
 def scores(arms: Mapping[str, Arm], digits: Digits, test: np.ndarray) -> Arms:
@@ -73,3 +82,26 @@ def scores(arms: Mapping[str, Arm], digits: Digits, test: np.ndarray) -> Arms:
             "ECE": ece(logits, labels),
         }
     return found
+
+
+class ErrorCurves:
+    """Records the test error of arms in training, as `Training.fit`'s `each_epoch`.
+
+    Args:
+        every: epochs between two points.
+
+    Attributes:
+        curves: arm -> (epochs, test error in %).
+    """
+
+    def __init__(self, arms: Mapping[str, Arm], digits: Digits, test: np.ndarray, every: int = 5) -> None:
+        self._arms, self._every = arms, every
+        self._images, self._labels = digits.images[test], digits.labels[test]
+        self.curves = {name: Curve([], []) for name in arms}
+
+    def __call__(self, passed: int) -> None:
+        if passed % self._every:
+            return
+        for name, arm in self._arms.items():
+            self.curves[name].x.append(passed)
+            self.curves[name].y.append(error(outputs(arm.model, self._images), self._labels))

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from benchmarks.claims.claim import Arms, Claim, Tick
+from benchmarks.claims.claim import Arms, Axes, Claim, Curve, Measured
 from benchmarks.claims.digits import Digits
 from benchmarks.claims.directions import Direction
-from benchmarks.claims.feature_noise import (
+from benchmarks.claims.zou.feature_noise import (
     CLASSES,
     Data,
     FeatureNoise,
@@ -23,7 +23,8 @@ from benchmarks.claims.feature_noise import (
 )
 from dali_mixup import MixUp
 
-TICK = 100  # steps
+POINT = 100  # steps between two points of a curve
+BY_STEP = "the rare feature over time"
 
 
 @dataclass(frozen=True)
@@ -54,31 +55,41 @@ class RareFeatures(Claim):
     statement: ClassVar[str] = "mixup learns rare features that ERM does not; stopped early it keeps them"
     metrics: ClassVar[Mapping[str, str]] = {
         "rare accuracy": "%, fresh samples with the rare feature",
-        "rare weight": "largest filter weight on a rare feature",
+        "rare margin": "by which a rare feature raises its class's output above the other's",
         "train accuracy": "%",
     }
-    seeds: ClassVar[int] = 4
+    curves: ClassVar[Mapping[str, Axes]] = {BY_STEP: Axes("step", "rare accuracy, %")}
 
     @property
     def directions(self) -> tuple[Direction, ...]:
-        stopped = (Direction("rare accuracy", f"mixup until {stop}", "ERM", 10.0) for stop in self.stops)
+        early = f"mixup until {min(self.stops)}"
         return (
-            Direction("rare accuracy", "mixup", "ERM", 15.0),
-            Direction("rare weight", "mixup", "ERM", 0.1),
-            *stopped,
+            Direction(
+                "rare accuracy", "mixup", "ERM", 15.0, says="mixup learns a rare feature that ERM does not"
+            ),
+            Direction("rare margin", "mixup", "ERM", 0.1),
+            Direction(
+                "rare accuracy",
+                early,
+                "ERM",
+                15.0,
+                says=f"so does mixup that is stopped after {min(self.stops) / self.steps:.0%} of the steps",
+            ),
+            *(
+                Direction("rare accuracy", f"mixup until {stop}", "ERM", 15.0)
+                for stop in sorted(self.stops)[1:]
+            ),
             Direction("rare accuracy", "uniform lam", "ERM", 10.0),
-            Direction("rare accuracy", "decoupled", "ERM", 10.0),
+            Direction(
+                "rare accuracy", "decoupled", "ERM", 10.0, says="so does mixup with another weight for labels"
+            ),
             Direction("rare accuracy", "mixup", "majority labels", 10.0),
             Direction("rare accuracy", "weak noise, ERM", "ERM", 15.0),
         )
 
-    @property
-    def ticks(self) -> int:
-        runs = 7 * self.steps + sum(self.steps - stop for stop in self.stops)
-        return runs // TICK
-
-    def measure(self, seed: int, digits: Digits, tick: Tick) -> Arms:
+    def measure(self, seed: int, digits: Digits) -> Measured:
         found: Arms = {}
+        curves: dict[str, Curve] = {}
         laws = {
             "ERM": None,
             "mixup": MixUp(lam=self.lam),
@@ -86,20 +97,24 @@ class RareFeatures(Claim):
             "decoupled": MixUp(lam=self.lam, label_map=("constant", self.label)),
             "majority labels": MixUp(lam=self.lam, label_map="majority"),
         }
-        run = Run(self.model, seed)
+        run = Run(self.model, seed, self.fresh)
         for name, law in laws.items():
-            for step, weights in run.descent(law, run.start, self.steps, tick):
-                if step == self.steps:
-                    found[name] = run.scores(weights, self.fresh)
-                elif name == "mixup" and step in self.stops:
-                    rest = run.descent(None, weights, self.steps - step, tick)
-                    *_, (_, ended) = rest
-                    found[f"mixup until {step}"] = run.scores(ended, self.fresh)
-        weak = Run(replace(self.model, noise=self.weak_noise), seed)
+            curves[name] = Curve([], [])
+            for step, weights in run.descent(law, run.start, self.steps):
+                run.add(curves[name], step, weights)
+                if name == "mixup" and step in self.stops:
+                    stopped = curves[f"mixup until {step}"] = Curve(
+                        list(curves[name].x), list(curves[name].y)
+                    )
+                    for later, ended in run.descent(None, weights, self.steps - step):
+                        run.add(stopped, step + later, ended)
+                    found[f"mixup until {step}"] = run.scores(ended)
+            found[name] = run.scores(weights)
+        weak = Run(replace(self.model, noise=self.weak_noise), seed, self.fresh)
         for name in ("ERM", "mixup"):
-            *_, (_, ended) = weak.descent(laws[name], weak.start, self.steps, tick)
-            found[f"weak noise, {name}"] = weak.scores(ended, self.fresh)
-        return found
+            *_, (_, ended) = weak.descent(laws[name], weak.start, self.steps)
+            found[f"weak noise, {name}"] = weak.scores(ended)
+        return Measured(found, {BY_STEP: curves})
 
 
 class Run:
@@ -109,16 +124,15 @@ class Run:
         start: (classes, m, d).
     """
 
-    def __init__(self, model: FeatureNoise, seed: int) -> None:
+    def __init__(self, model: FeatureNoise, seed: int, fresh: int) -> None:
         rng = np.random.RandomState(seed)
         self.model, self.seed = model, seed
+        self.unseen = draw(model, np.random.RandomState(seed + 10_000), fresh, fresh)
         self.data = draw(model, rng, model.samples, model.rare)
         self.start = first_weights(model, rng)
 
-    def descent(
-        self, law: MixUp | None, weights: np.ndarray, steps: int, tick: Tick
-    ) -> Iterator[tuple[int, np.ndarray]]:
-        """The weights after every `TICK` steps; law None: ERM."""
+    def descent(self, law: MixUp | None, weights: np.ndarray, steps: int) -> Iterator[tuple[int, np.ndarray]]:
+        """The weights after every `POINT` steps; law None: ERM."""
         rng = np.random.RandomState(self.seed)
         n = len(self.data.labels)
         mix = None if law is None else pair_weights(law, rng, n)
@@ -126,17 +140,27 @@ class Run:
             weights = descend(self.model, weights, self.data, mix)
             if law is not None and law.lam is None:
                 mix = pair_weights(law, rng, n)
-            if step % TICK == 0:
-                tick()
+            if step % POINT == 0:
                 yield step, weights
 
-    def scores(self, weights: np.ndarray, fresh: int) -> dict[str, float]:
-        unseen = draw(self.model, np.random.RandomState(self.seed + 10_000), fresh, fresh)
+    def add(self, curve: Curve, step: int, weights: np.ndarray) -> None:
+        """One more point."""
+        curve.x.append(step)
+        curve.y.append(accuracy(weights, self.unseen))
+
+    def scores(self, weights: np.ndarray) -> dict[str, float]:
         return {
-            "rare accuracy": accuracy(weights, unseen),
-            "rare weight": float(max(np.abs(weights[k, :, CLASSES + k]).max() for k in range(CLASSES))),
+            "rare accuracy": accuracy(weights, self.unseen),
+            "rare margin": margin(weights),
             "train accuracy": accuracy(weights, self.data),
         }
+
+
+def margin(weights: np.ndarray) -> float:
+    """F_k - F_other of a rare feature of class k alone, the smaller of the two classes'. All filters count: those of
+    the other class that have learned the feature too are subtracted."""
+    of_feature = np.square(weights[:, :, CLASSES : 2 * CLASSES]).sum(1)  # (class, feature)
+    return float(min(of_feature[k, k] - of_feature[1 - k, k] for k in range(CLASSES)))
 
 
 def pair_weights(law: MixUp, rng: np.random.RandomState, n: int) -> Weights:

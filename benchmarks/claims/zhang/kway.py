@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from benchmarks.claims.arms import as_mixed, unmixed
-from benchmarks.claims.claim import Arms, Claim, Tick
+from benchmarks.claims.claim import Arms, Axes, Claim, Curve, Measured
 from benchmarks.claims.digits import Digits
 from benchmarks.claims.directions import Direction
-from benchmarks.claims.training import SCORES, Training, scores
+from benchmarks.claims.training import BY_EPOCH, ERROR_BY_EPOCH, SCORES, ErrorCurves, Training, scores
 from dali_mixup import HandOver, MixPolicy, MixUp
 
 
@@ -29,20 +29,31 @@ class KWay(Claim):
     source: ClassVar[str] = "Zhang et al. 2018, arXiv 1710.09412, section 2"
     statement: ClassVar[str] = "mixing more than two images brings no further gain"
     metrics: ClassVar[Mapping[str, str]] = SCORES
-    seeds: ClassVar[int] = 3
+    curves: ClassVar[Mapping[str, Axes]] = ERROR_BY_EPOCH
+    seeds: ClassVar[int] = 20
 
     @property
     def directions(self) -> tuple[Direction, ...]:
-        more = [Direction("test error", f"k={k}", "k=2", -0.5) for k in self.ks if k > 2]
-        return (Direction("test error", "ERM", "k=2", 0.3), *more)
+        more = [
+            Direction(
+                "test error",
+                f"k={k}",
+                "k=2",
+                -0.5,
+                says=f"mixtures of {k} images bring no further gain over pairs",
+            )
+            for k in self.ks
+            if k > 2
+        ]
+        return (
+            Direction("test error", "ERM", "k=2", 0.3, says="mixup of pairs has a lower error than ERM"),
+            *more,
+        )
 
-    @property
-    def ticks(self) -> int:
-        return self.training.epochs * len(self.ks)
-
-    def measure(self, seed: int, digits: Digits, tick: Tick) -> Arms:
+    def measure(self, seed: int, digits: Digits) -> Measured:
         samples, test = self.training.split(seed)
         found: Arms = {}
+        curves: dict[str, Curve] = {}
         for k in self.ks:
             arms = {f"k={k}": self.training.arm(self.training.network(seed), as_mixed)}
             if k == 2:
@@ -51,6 +62,8 @@ class KWay(Claim):
             loader = digits.loader(
                 samples, policy, self.training.batch_size, seed, handover=HandOver(clean="ERM" in arms)
             )
-            self.training.fit(loader, arms, tick)
+            watched = ErrorCurves(arms, digits, test)
+            self.training.fit(loader, arms, watched)
             found |= scores(arms, digits, test)
-        return found
+            curves |= watched.curves
+        return Measured(found, {BY_EPOCH: curves})

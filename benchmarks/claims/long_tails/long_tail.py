@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import WeightedRandomSampler
 
 from benchmarks.claims.arms import Arm, See, as_mixed, through, unmixed
-from benchmarks.claims.claim import Arms, Claim, Tick
+from benchmarks.claims.claim import Arms, Claim, Measured
 from benchmarks.claims.digits import CLASSES, Digits, split
 from benchmarks.claims.directions import Direction
 from benchmarks.claims.evaluation import outputs
@@ -19,7 +19,6 @@ from benchmarks.claims.training import Training
 from dali_mixup import Balanced, CutMix, MixPolicy, MixUp, Remix, UniMix
 
 ALL = 1000  # digits that no test uses
-STREAMS = 6  # see `_streams`
 GROUPS = {"many": slice(0, 3), "medium": slice(3, 6), "few": slice(6, 10)}  # from the largest class on
 
 
@@ -57,23 +56,28 @@ class LongTail(Claim):
         "medium": "%, the next three",
         "few": "%, the four smallest",
     }
-    seeds: ClassVar[int] = 8
 
     @property
     def directions(self) -> tuple[Direction, ...]:
+        helps = "{} helps rare classes more than {}"
         return (
-            Direction("few", "CMO", "CutMix", 3.0),
-            Direction("few", "Balanced-MixUp", "mixup", 5.0),
+            Direction("few", "CMO", "CutMix", 3.0, says=helps.format("CMO", "CutMix")),
+            Direction("few", "Balanced-MixUp", "mixup", 5.0, says=helps.format("Balanced-MixUp", "mixup")),
             Direction("few", "Remix", "mixup", 3.0),
             Direction("few", "UniMix", "mixup", 3.0),
-            Direction("few", "CMO", "oversampling", 0.0, reproduces=False),
+            Direction("few", "Balanced-MixUp", "ERM", 3.0),
+            Direction("few", "CMO", "ERM", 3.0),
+            Direction(
+                "few",
+                "CMO",
+                "oversampling",
+                0.0,
+                says=helps.format("CMO", "balanced sampling without mixing"),
+            ),
+            Direction("few", "Balanced-MixUp", "oversampling", 0.0),
         )
 
-    @property
-    def ticks(self) -> int:
-        return self.training.epochs * STREAMS
-
-    def measure(self, seed: int, digits: Digits, tick: Tick) -> Arms:
+    def measure(self, seed: int, digits: Digits) -> Measured:
         rank = np.random.RandomState(seed).permutation(CLASSES)  # of each class, 0 the largest
         sizes = np.maximum(self.largest * self.imbalance ** (-rank / (CLASSES - 1)), 1).round().astype(int)
         order, test = split(seed, ALL)
@@ -84,9 +88,9 @@ class LongTail(Claim):
         for stream in self._streams(digits.labels[samples].numpy(), training.steps_per_epoch):
             arms = {name: training.arm(training.network(seed), see) for name, see in stream.arms.items()}
             loader = digits.loader(samples, stream.policy, training.batch_size, seed, order=stream.order)
-            training.fit(loader, arms, tick)
+            training.fit(loader, arms)
             found |= {name: _scores(arm, digits, test, rank) for name, arm in arms.items()}
-        return found
+        return Measured(found)
 
     def _streams(self, labels: np.ndarray, steps: int) -> tuple[Stream, ...]:
         counts = np.bincount(labels, minlength=CLASSES)

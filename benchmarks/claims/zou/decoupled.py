@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from benchmarks.claims.arms import through, unmixed
-from benchmarks.claims.claim import Arms, Claim, Tick
+from benchmarks.claims.claim import Claim, Measured
 from benchmarks.claims.digits import Digits
 from benchmarks.claims.directions import Direction
 from benchmarks.claims.training import SCORES, Training, scores
@@ -35,23 +35,21 @@ class Decoupled(Claim):
     source: ClassVar[str] = "Zou et al. 2023, arXiv 2303.08433"
     statement: ClassVar[str] = "labels mixed with other weights than the pixels train about as well"
     metrics: ClassVar[Mapping[str, str]] = SCORES
-    seeds: ClassVar[int] = 8
+    seeds: ClassVar[int] = 20
 
     @property
     def directions(self) -> tuple[Direction, ...]:
+        same = "label weights of {} are as good as the pixels' own"
         return (
-            Direction("test error", "lam^2", "lam", 1.0, near=True),
-            Direction("test error", "smoothstep", "lam", 1.0, near=True),
+            Direction("test error", "lam^2", "lam", 1.0, near=True, says=same.format("lam²")),
+            Direction("test error", "smoothstep", "lam", 1.0, near=True, says=same.format("smoothstep(lam)")),
             Direction("test error", "ERM", "lam", 0.3),
             Direction("test error", "independent draw", "lam", 0.5),
             Direction("test error", "1 - lam", "lam", 2.0),
+            Direction("ECE", "lam", "smoothstep", 0.02),
         )
 
-    @property
-    def ticks(self) -> int:
-        return self.training.epochs
-
-    def measure(self, seed: int, digits: Digits, tick: Tick) -> Arms:
+    def measure(self, seed: int, digits: Digits) -> Measured:
         samples, test = self.training.split(seed)
         policies = {
             name: MixPolicy([MixUp(1.0, label_map=label_map)], granularity="sample")
@@ -64,5 +62,5 @@ class Decoupled(Claim):
             for name, policy in policies.items()
         }
         arms = {"ERM": self.training.arm(self.training.network(seed), unmixed)} | arms
-        self.training.fit(digits.loader(samples, policies["lam"], self.training.batch_size, seed), arms, tick)
-        return scores(arms, digits, test)
+        self.training.fit(digits.loader(samples, policies["lam"], self.training.batch_size, seed), arms)
+        return Measured(scores(arms, digits, test))

@@ -1,0 +1,1 @@
+"""Claims of papers on data with long tails."""
