@@ -67,8 +67,8 @@ def to_grid(
     Args:
         images: (N, C, H, W) normalised floats, a tensor on any device or an array. One channel is drawn grey, of
             two the first, of more than three the first three as red, green and blue.
-        targets: of the batch: `MixedTargets`; (N, C) dense, of which the four largest weights are drawn; (N,) class
-            ids; or None for images only.
+        targets: of the batch: `MixedTargets`; (N, C) dense, of which the four largest weights, of any sign, are drawn;
+            (N,) class ids; or None for images only.
         classes: the name of every class id, such as `loader.classes`; None: show the ids.
         mean, std: (C,) of the normalisation, on the scale of the pixels: `loader.mean`, `loader.std`.
         bits: of the pixels, 8 or 16, as in `Output`. Of 16, the batch's largest value is drawn white: few sensors use
@@ -131,7 +131,7 @@ def shares_of(targets: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:
     array = _array(targets)
     if array.ndim == 1:
         return array[:, None].astype(np.int64), np.ones((len(array), 1), np.float32)
-    largest = np.argsort(-array, axis=1, kind="stable")[:, :4]
+    largest = np.argsort(-abs(array), axis=1, kind="stable")[:, :4]
     return largest, np.take_along_axis(array, largest, axis=1)
 
 
@@ -149,8 +149,8 @@ def contact_sheet(
     Args:
         images: (N, H, W, 3) uint8, N >= 1; drawn `tile` pixels wide, proportions kept.
         labels: (N, k) class ids; column 0 is the image's own class.
-        weights: (N, k) label weights, rows sum to 1. A bar as wide as the image is a weight of 1. Columns of the same
-            class are added up, columns of weight 0 left out.
+        weights: (N, k) label weights, rows sum to 1. A bar as wide as the image is a weight of 1 or more, and a
+            negative weight has none. Columns of the same class are added up, columns of weight 0 left out.
         class_names: the name of every class id; names that are too long are cut.
 
     Raises:
@@ -185,7 +185,7 @@ def class_shares(labels: np.ndarray, weights: np.ndarray) -> list[tuple[int, flo
     for j, (label, weight) in enumerate(zip(labels.tolist(), weights.tolist(), strict=True)):
         total[label] = total.get(label, 0.0) + weight
         column.setdefault(label, j)
-    return [(label, weight, column[label]) for label, weight in total.items() if weight > 0]
+    return [(label, weight, column[label]) for label, weight in total.items() if weight != 0]
 
 
 def draw_shares(
@@ -204,8 +204,9 @@ def draw_shares(
         draw.text((x, y), _shortened(draw, printable(class_names[label]), font, room), INK, font, anchor="la")
         top = y + TEXT
         draw.rectangle((x, top, x + width - 1, top + BAR - 1), TRACK)
-        length = max(1, round(weight * width))  # a weight above zero is never invisible
-        draw.rectangle((x, top, x + length - 1, top + BAR - 1), COLOURS[column % len(COLOURS)])
+        if weight > 0:
+            length = min(max(1, round(weight * width)), width)  # a weight above zero is never invisible
+            draw.rectangle((x, top, x + length - 1, top + BAR - 1), COLOURS[column % len(COLOURS)])
         y += LINE
 
 
@@ -215,6 +216,8 @@ def _percent(weight: float) -> str:
         return "<0.1%"
     if 0.9995 <= weight < 1:
         return ">99.9%"
+    if -0.0005 < weight < 0:
+        return ">-0.1%"
     return f"{100 * weight:.1f}%"
 
 

@@ -166,6 +166,18 @@ def test_binary_cross_entropy_on_softmax_is_the_published_form():
     assert abs(float(softmax_binary_cross_entropy(logits.double(), dense)) - total / (N * C)) < 1e-10
 
 
+@pytest.mark.parametrize("dense", [False, True])
+def test_extrapolated_labels_weigh_the_losses_of_their_classes(dense):
+    """Each loss is linear in the target, so also where a weight is negative: 1.3 of one label, less 0.3 of another."""
+    logits, targets = batch(k=2)
+    weights = torch.tensor([1.3, -0.3])
+    soft = MixedTargets(targets.labels, weights.expand(N, 2))
+    for loss in (soft_cross_entropy, soft_binary_cross_entropy, softmax_binary_cross_entropy):
+        each = [loss(logits, targets.labels[:, j]) for j in range(2)]
+        got = loss(logits, soft.dense(C) if dense else soft)
+        torch.testing.assert_close(got, 1.3 * each[0] - 0.3 * each[1], atol=1e-5, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("alpha", "stated"), [(0.1, 0.88), (0.2, 0.79), (0.4, 0.65), (0.8, 0.46), (1.0, 0.40)]
 )

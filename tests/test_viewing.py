@@ -18,10 +18,12 @@ from dali_mixup.viewing import (
     class_shares,
     contact_sheet,
     denormalise,
+    shares_of,
     to_grid,
 )
 
 TILE = 200
+DENSE = np.array([[1.25, -0.25, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0, 0.0]])
 NAMES = ["ant", "bee", "cat", "dog", "a name that goes on and on, far beyond what a tile can hold"]
 
 
@@ -74,6 +76,14 @@ def test_a_partner_keeps_its_colour_when_the_own_class_has_no_weight() -> None:
     assert length(bar(sheet_of([[0, 1]], [[0.0, 1.0]]), 0), COLOURS[1]) == TILE
 
 
+def test_extrapolated_labels_stay_under_their_own_images() -> None:
+    """1.25 of one label and -0.25 of another, beside a second image: a full bar, and an empty one."""
+    for targets in ([[0, 1], [2, 2]], [[1.25, -0.25], [0.5, 0.5]]), shares_of(DENSE, 2):
+        sheet = sheet_of(*(np.asarray(part).tolist() for part in targets))
+        assert length(bar(sheet, 0), COLOURS[0]) == TILE and length(bar(sheet, 1), TRACK) == TILE
+        assert (bar(sheet, 0, MARGIN + TILE)[:MARGIN] == 255).all()
+
+
 def test_class_shares_add_equal_classes_in_column_order() -> None:
     shares = class_shares(np.array([3, 1, 3, 0]), np.array([0.25, 0.5, 0.25, 0.0]))
     assert shares == [(3, 0.5, 0), (1, 0.5, 1)]
@@ -123,7 +133,16 @@ def test_text_stays_inside_its_tile(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("weight", "words"), [(0.25, "25.0%"), (0.0001, "<0.1%"), (0.9999, ">99.9%"), (1.0, "100.0%")]
+    ("weight", "words"),
+    [
+        (0.25, "25.0%"),
+        (0.0001, "<0.1%"),
+        (0.9999, ">99.9%"),
+        (1.0, "100.0%"),
+        (1.25, "125.0%"),
+        (-0.25, "-25.0%"),
+        (-0.0001, ">-0.1%"),
+    ],
 )
 def test_the_weight_is_printed(weight: float, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     printed = []

@@ -78,6 +78,11 @@ def test_k_images(k: int) -> None:
     assert loader_problems(trained(policy=MixPolicy([MixUp(k=k), *EVERY], granularity="sample"))) == []
 
 
+def test_beyond_the_images() -> None:
+    methods = [MixUp(extrapolate=0.5, extrapolate_labels=True), CutMix()]
+    assert loader_problems(trained(policy=MixPolicy(methods, granularity="sample"))) == []
+
+
 @pytest.mark.parametrize(
     "handover",
     [HandOver(clean=True), HandOver(unlabelled=Unlabelled(DATA, views=[View(), View(size=32)]))],

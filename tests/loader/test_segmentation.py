@@ -183,6 +183,10 @@ class TestRefused:
                 r"ClassMix\(ignore_index=0\), but the masks have ignore_index=255",
             ),
             (
+                {"policy": MixUp(extrapolate=0.5, extrapolate_labels=True)},
+                "extrapolate_labels=True.* gives labels negative weights",
+            ),
+            (
                 {"policy": MixPolicy(CutMix(), label_mixing="union")},
                 "label_mixing='union' needs one label per image",
             ),

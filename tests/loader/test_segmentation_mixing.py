@@ -39,7 +39,7 @@ HARD = (
     TokenMix(),
     ClassMix(),
 )
-SOFT = (MixUp(), GMix(), VHMixUp(), FMix(max_soft=0.3))
+SOFT = (MixUp(), MixUp(1.0, extrapolate=0.5), GMix(), VHMixUp(), FMix(max_soft=0.3))
 
 
 class TestMixing:
