@@ -11,7 +11,7 @@ from dali_mixup.latent.batchnorm import running_statistics_kept
 from dali_mixup.latent.dense_multimix import DenseMultiMix
 from dali_mixup.latent.distillation import SelfDistillation
 from dali_mixup.latent.draws import dirichlet, step_generator
-from dali_mixup.latent.gan import GanMixLoss
+from dali_mixup.latent.gan import GanMixLoss, ManifoldGanLoss
 from dali_mixup.latent.ict import InterpolationConsistency
 from dali_mixup.latent.linearity import LinearityProbe
 from dali_mixup.latent.manifold import ManifoldMixup
@@ -26,6 +26,7 @@ __all__ = [
     "GanMixLoss",
     "InterpolationConsistency",
     "LinearityProbe",
+    "ManifoldGanLoss",
     "ManifoldMixup",
     "MixMatchLoss",
     "MixMatchStep",

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dali_mixup._checks import choice, integer, number
+from dali_mixup.latent.batchnorm import running_statistics_kept
 from dali_mixup.latent.draws import beta, dirichlet, permutation
 from dali_mixup.latent.mixing import compute_dtype, mix_tuples
 
@@ -27,7 +28,8 @@ class InterpolationConsistency:
     - "logits" (the authors' code): one lam ~ Beta(alpha, alpha) per batch, partners a random permutation, target
       softmax(sum_j w_j g(u_{P_ij})) with g the teacher's logits;
     - "probs" (the code of MixMatch's authors): lam per sample, folded to max(lam, 1 - lam), partners the reversed
-      batch, target sum_j w_ij softmax(g(u_{P_ij})).
+      batch, target sum_j w_ij softmax(g(u_{P_ij})). The student's pass normalises by the mixed batch, but does not
+      move BatchNorm's running statistics; those are of the labelled batch alone.
 
     Chaudhry et al. (arXiv 2210.16413) mix more than two points; k > 2 is the first form with one w ~ Dir(alpha, ..,
     alpha) per batch and k - 1 random permutations. The paper leaves the law open; this is an interpretation.
@@ -68,16 +70,34 @@ class InterpolationConsistency:
         """The loss of one step, a 0-d tensor.
 
         Args:
-            student, teacher: from (B, ...) to logits (B, C). The teacher runs without gradient.
+            student: from (B, ...) to logits (B, C). With mode="probs" a module, bare or wrapped, because its BatchNorm
+                layers must be found.
+            teacher: likewise, any function. It runs without gradient.
             unlabelled: (B, ...), not mixed by the loader.
             generator: see `dali_mixup.latent.draws`.
+
+        Raises:
+            TypeError: a student that is no module, with mode="probs".
         """
         partners, weights = self.draw(len(unlabelled), device=unlabelled.device, generator=generator)
         with torch.no_grad():
             guess = teacher(unlabelled)
             target = self.target(guess.to(compute_dtype(guess)), partners, weights)
-        logits = student(mix_tuples(unlabelled, partners, weights))
-        return squared_error(logits, target)
+        return squared_error(self._answer(student, mix_tuples(unlabelled, partners, weights)), target)
+
+    def _answer(self, student: Callable[[Tensor], Tensor], mixed: Tensor) -> Tensor:
+        """The student's logits (B, C) at the mixed points."""
+        if self.mode == "logits":
+            return student(mixed)
+        if not isinstance(student, nn.Module):
+            raise TypeError(
+                f"InterpolationConsistency: student is a {type(student).__name__} with mode='probs', expected a "
+                "torch.nn.Module, whose running statistics this pass must not change; give the model itself, or make "
+                "a module of the function"
+            )
+        with running_statistics_kept(student):
+            logits: Tensor = student(mixed)
+        return logits
 
     def draw(
         self, batch: int, *, device: torch.device | str = "cpu", generator: torch.Generator | None = None

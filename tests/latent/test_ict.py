@@ -74,10 +74,16 @@ def test_the_gradient_reaches_the_student_only(mode):
     assert all(p.grad is not None for p in student.parameters())
     assert all(p.grad is None for p in teacher.parameters())
 
+    class Linear(nn.Module):
+        def __init__(self, weight: torch.Tensor) -> None:
+            super().__init__()
+            self.weight = weight
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return F.linear(x, self.weight)
+
     def loss(weight: torch.Tensor) -> torch.Tensor:
-        return InterpolationConsistency(mode=mode)(
-            lambda x: F.linear(x, weight), teacher, u, generator=gen(1)
-        )
+        return InterpolationConsistency(mode=mode)(Linear(weight), teacher, u, generator=gen(1))
 
     assert torch.autograd.gradcheck(loss, (torch.randn(C, D, dtype=torch.float64, requires_grad=True),))
 
