@@ -94,7 +94,7 @@ def words_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     8 words of half a second, 160 files by five voices to train on and 64 by two others.
     """
-    from tests.speech import write_words
+    from benchmarks.claims.zhang.words import write_words
 
     root = tmp_path_factory.mktemp("words")
     write_words(root / "train", ("en", "en+f2", "en+m3", "en+f4", "en+m7"))

@@ -21,12 +21,19 @@ def synthesiser() -> tuple[Any, int]:
     """The library, which can be initialised once in a process, and its samples per second."""
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     rate = library.espeak_Initialize(SYNCHRONOUS, 0, str(espeakng_loader.get_data_path()).encode(), 0)
-    assert rate > 0, "eSpeak NG did not start"
+    if rate <= 0:
+        raise RuntimeError(
+            f"eSpeak NG did not start: espeak_Initialize gave {rate}, expected samples per second"
+        )
     return library, rate
 
 
 def spoken(word: str, voice: str, words_per_minute: int, pitch: int) -> tuple[bytes, int]:
-    """16-bit samples of one channel, and how many there are in a second."""
+    """16-bit samples of one channel, and how many there are in a second.
+
+    Raises:
+        ValueError: a voice that eSpeak NG does not have.
+    """
     library, rate = synthesiser()
     heard: list[bytes] = []
 
@@ -37,7 +44,8 @@ def spoken(word: str, voice: str, words_per_minute: int, pitch: int) -> tuple[by
         return 0
 
     library.espeak_SetSynthCallback(hear)
-    assert library.espeak_SetVoiceByName(voice.encode()) == 0, voice
+    if library.espeak_SetVoiceByName(voice.encode()) != 0:
+        raise ValueError(f"spoken: voice={voice!r}, expected one of eSpeak NG's, such as 'en+f2'")
     library.espeak_SetParameter(RATE, words_per_minute, 0)
     library.espeak_SetParameter(PITCH, pitch, 0)
     text = word.encode()
