@@ -47,12 +47,14 @@ class Digits:
     ) -> MixLoader:
         """Batches of unaugmented digits in a new order every epoch, mixed by the policy, with a record that holds the
         unmixed images too; `options` go to `train_loader`."""
-        transform = TrainTransform(image_size=SIDE, crop="padded", padding=0, hflip=0.0)
+        usual = {
+            "transform": TrainTransform(image_size=SIDE, crop="padded", padding=0, hflip=0.0),
+            "handover": HandOver(clean=policy is not None),
+        }
         return train_loader(
             self.source(samples),
             policy=policy,
             batch_size=batch_size,
-            transform=transform,
             output=Output(MEAN, STD),
             device="cpu",
             seed=seed,
@@ -61,7 +63,7 @@ class Digits:
             targets="labels" if policy is None else "compact",
             drop_last=False,
             runtime=Runtime(num_threads=1),
-            **{"handover": HandOver(clean=policy is not None)} | options,
+            **usual | options,
         )
 
 
