@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from dali_mixup import latent
 
-Discriminator = Callable[[Tensor], Tensor]
-"""(B, D) samples to (B, 1) logits of being real."""
+Discriminator = nn.Sequential
+"""(B, D) samples to (B, 1) logits of being real; the first two modules are its first layer."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,17 @@ def games(alpha: float) -> Mapping[str, Game]:
     def against(d: Discriminator, real: Tensor, fake: Tensor, draws: torch.Generator) -> Tensor:
         return -mix(d, real, fake, generator=draws)
 
+    manifold = latent.ManifoldGanLoss(alpha)
+
+    def hidden(d: Discriminator, real: Tensor, fake: Tensor, draws: torch.Generator) -> Tensor:
+        return manifold([d[:2], d[2:]], real, fake, generator=draws)
+
     return {
         "minimax": Game(plain, saturating),
         "minimax, mixup": Game(mixed, against),
         "non-saturating": Game(plain, non_saturating),
         "non-saturating, mixup": Game(mixed, non_saturating),
+        "non-saturating, Manifold Mixup": Game(hidden, non_saturating),
     }
 
 
@@ -88,7 +94,7 @@ class Players:
         lr: learning rate of both.
     """
 
-    def __init__(self, game: Game, generator: nn.Module, discriminator: nn.Module, lr: float) -> None:
+    def __init__(self, game: Game, generator: nn.Module, discriminator: Discriminator, lr: float) -> None:
         self.game, self.generator, self.discriminator = game, generator, discriminator
         self.optimizers = [
             torch.optim.Adam(model.parameters(), lr=lr, betas=(0.5, 0.999))

@@ -17,6 +17,7 @@ from benchmarks.claims.directions import Direction
 from benchmarks.claims.training import Training
 from benchmarks.claims.zhang.games import Players, games, network
 from benchmarks.claims.zhang.generated import MODES, Ring, effective, frechet
+from dali_mixup import MixLoader
 
 NEAR, LOWEST, MODES_COVERED = "near a mode", "near a mode, lowest", "modes covered"
 FRECHET, HIGHEST, EFFECTIVE = "Fréchet distance", "Fréchet distance, highest", "classes"
@@ -37,7 +38,7 @@ class Gan(Claim):
         batch_size: real samples, and generated ones, of a step.
         lr: Adam's learning rate for both networks.
         widths: widths of the hidden layers of both networks.
-        noise: numbers that the generator starts from.
+        noises: numbers that the generator starts from, on the ring and for digits.
         drawn: generated samples of a measurement.
         training: of the classifier of digits, whose last hidden layer gives the features of the Fréchet distance; the
             GANs have the same digits to train on, and are compared with the others.
@@ -45,12 +46,12 @@ class Gan(Claim):
 
     ring: Ring = field(default_factory=Ring)
     alpha: float = 0.2
-    steps: int = 1500
+    steps: int = 2000
     every: int = 50
     batch_size: int = 100
     lr: float = 1e-3
     widths: tuple[int, ...] = (128, 128)
-    noise: int = 16
+    noises: tuple[int, int] = (2, 16)
     drawn: int = 1000
     training: Training = field(
         default_factory=lambda: Training(train=1000, epochs=30, batch_size=100, widths=(128, 64))
@@ -88,7 +89,18 @@ class Gan(Claim):
                 ),
                 Direction(HIGHEST, digits[0], digits[1], 0.0),
             ]
-        return tuple(found)
+        manifold = "non-saturating, Manifold Mixup"
+        return (
+            *found,
+            Direction(
+                NEAR,
+                f"{RING}: {manifold}",
+                f"{RING}: non-saturating",
+                0.0,
+                says="Manifold Mixup improves a non-saturating GAN: more samples near the modes of a ring",
+            ),
+            Direction(FRECHET, f"{DIGITS}: non-saturating", f"{DIGITS}: {manifold}", 0.0),
+        )
 
     def measure(self, seed: int, digits: Digits) -> Measured:
         arms: Arms = {}
@@ -111,17 +123,17 @@ class Gan(Claim):
         players = {
             arm: Players(
                 game,
-                nn.Sequential(network((self.noise, *self.widths, play.size), seed), play.last),
+                nn.Sequential(network((play.noise, *self.widths, play.size), seed), play.last),
                 network((play.size, *reversed(self.widths), 1), seed),
                 self.lr,
             )
             for arm, game in games(self.alpha).items()
         }
         generator = torch.Generator().manual_seed(seed)
-        fixed = torch.randn(self.drawn, self.noise, generator=generator)
+        fixed = torch.randn(self.drawn, play.noise, generator=generator)
         found: dict[str, list[Scores]] = {arm: [] for arm in players}
         for step, real in enumerate(play.real(), start=1):
-            noise = torch.randn(len(real), self.noise, generator=generator)
+            noise = torch.randn(len(real), play.noise, generator=generator)
             for arm, pair in players.items():
                 pair.step(real, noise, step, seed)
                 if step % self.every == 0:
@@ -138,10 +150,12 @@ class Play(ABC):
 
     Attributes:
         size: numbers of a sample.
+        noise: numbers that a generator starts from.
         last: the end of the generator.
     """
 
     size: int
+    noise: int
     last: nn.Module
 
     @abstractmethod
@@ -167,7 +181,8 @@ class OnRing(Play):
     size = 2
 
     def __init__(self, claim: Gan, seed: int) -> None:
-        self.claim, self.seed, self.last = claim, seed, nn.Identity()
+        self.claim, self.seed = claim, seed
+        self.noise, self.last = claim.noises[0], nn.Identity()
 
     def real(self) -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(self.seed)
@@ -191,7 +206,8 @@ class OnDigits(Play):
     size = SIDE * SIDE
 
     def __init__(self, claim: Gan, seed: int, digits: Digits) -> None:
-        self.claim, self.seed, self.digits, self.last = claim, seed, digits, InRange()
+        self.claim, self.seed, self.digits = claim, seed, digits
+        self.noise, self.last = claim.noises[1], InRange()
         self.samples, test = claim.training.split(seed)
         self.classifier = claim.training.network(seed)
         arm = claim.training.arm(self.classifier, unmixed)
@@ -200,7 +216,7 @@ class OnDigits(Play):
 
     def real(self) -> Iterator[Tensor]:
         step, epoch = 0, 0
-        with self._loader(self.claim.batch_size, drop_last=True) as loader:
+        with self._loader(self.claim.batch_size) as loader:
             while True:
                 loader.set_epoch(epoch)
                 for images, *_ in loader:
@@ -226,8 +242,8 @@ class OnDigits(Play):
     def _features(self, images: Tensor) -> Tensor:
         return self.classifier.embed(images)
 
-    def _loader(self, batch_size: int, **options: bool) -> object:
-        return self.digits.loader(self.samples, None, batch_size, self.seed, **options)
+    def _loader(self, batch_size: int) -> MixLoader:
+        return self.digits.loader(self.samples, None, batch_size, self.seed)
 
 
 class InRange(nn.Module):

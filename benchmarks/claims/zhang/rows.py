@@ -151,13 +151,19 @@ def mixed(
 ) -> tuple[Tensor, Tensor]:
     """Inputs and targets of the rows `batch` (n,), mixed as a loader would. Partners from the whole of the data, as
     those of `LabelDistance`, are drawn as the loader draws them."""
-    rule = policy.rule
+    rule, labels = policy.rule, rows.y.numpy()
     near = Companions()
     if isinstance(rule, FromData) and rule.beyond_batch:
-        values = rows.y.numpy()
-        near = Companions(neighbours=rule.sampler(values, values), neighbour_columns=policy.columns - 1)
+        near = Companions(neighbours=rule.sampler(labels, labels), neighbour_columns=policy.columns - 1)
     beyond = near.neighbour_indices(batch, seed, 0, epoch, step)
-    plan = policy.plan(len(batch), seed=seed, epoch=epoch, step=step, others=near.others(len(batch), rule))
+    plan = policy.plan(
+        len(batch),
+        seed=seed,
+        epoch=epoch,
+        step=step,
+        labels=labels[batch],
+        others=near.others(len(batch), rule),
+    )
     others = (rows.x[beyond], rows.y[beyond]) if len(beyond) else (None, None)
     inputs = plan.apply(rows.x[batch], others=others[0])
     targets = plan.targets(rows.y[batch], classes, others=others[1])

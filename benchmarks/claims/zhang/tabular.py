@@ -64,7 +64,6 @@ class Tabular(Claim):
                 0.0,
                 says=f"over {len(self.sets)} tables mixup lowers the mean error of networks stopped early",
             ),
-            *(Direction("last test error", named(one), named(one, alpha), 0.0) for one in self.sets),
             *(Direction("stopped test error", named(one), named(one, alpha), 0.0) for one in self.sets),
         )
 
