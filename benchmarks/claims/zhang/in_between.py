@@ -76,7 +76,7 @@ class InBetween(Claim):
             ),
             Direction("misses at 0.3", "ERM", ours, 1.0),
             Direction("misses of training pairs", "ERM", ours, 5.0),
-            Direction("misses at 0.5", smoothed_erm, ours, 5.0),
+            Direction("misses at 0.5", smoothed_erm, ours, 2.0),
             Direction("misses at 0.5", f"ERM, noise {self.noise:g}", ours, 2.0),
             Direction(
                 TOP,
@@ -99,7 +99,7 @@ class InBetween(Claim):
         curves: Curves = {name: {} for name in self.curves}
         for name, arm in arms.items():
             model = arm.model
-            half, third = pairs.at(model, 0.5), pairs.at(model, 0.3)
+            half, third = (pairs.at(model, lam) for lam in (0.5, 0.3))
             found[name] = {
                 "misses at 0.5": half[MISSES],
                 "misses at 0.3": third[MISSES],
