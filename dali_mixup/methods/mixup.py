@@ -25,8 +25,8 @@ class MixUp(Method):
 
     With `extrapolate` = e, pixels are mixed by w = lam + e (2 lam - 1) in [-e, 1 + e], so also beyond the two images on
     the line through them. A label is then mixed by w clipped to [0, 1]: as in mixup between the images, and beyond one
-    of them its label alone. Weights of lam would give an image a label of which it has no pixel. That law is
-    this library's; DeVries and Taylor 2017 (arXiv 1702.05538) extrapolate features within a class.
+    of them its label alone. Labels mixed by lam itself would give an image that is exactly x_i, at w = 1, a part of
+    y_j. That law is this library's; DeVries and Taylor 2017 (arXiv 1702.05538) extrapolate features within a class.
 
     Args:
         alpha: > 0, or (low, high): then uniform between them, drawn once per call of `draw`, that is, once per batch.
