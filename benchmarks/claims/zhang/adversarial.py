@@ -52,12 +52,12 @@ class Adversarial(Claim):
         white, black: the one of them at which the metrics of white and of black box are taken.
     """
 
-    training: Training = field(default_factory=lambda: Training(train=1000, epochs=40, widths=(256, 256)))
+    training: Training = field(default_factory=lambda: Training(train=1000, epochs=30, widths=(256, 256)))
     channels: tuple[int, ...] = (16, 32, 64)
     alphas: tuple[float, ...] = (0.2, 1.0, 8.0)
     smoothing: float = 0.1
     tuples: int = 1000
-    epsilons: tuple[float, ...] = (0.0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3)
+    epsilons: tuple[float, ...] = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3)
     white: float = 0.1
     black: float = 0.2
 
@@ -97,23 +97,40 @@ class Adversarial(Claim):
             self.training.fit(digits.loader(samples, policy, self.training.batch_size, seed), arms)
             networks |= {name: arm.model for name, arm in arms.items()}
         images, labels = digits.images[test], digits.labels[test]
-        targets = {name: network for name, network in networks.items() if SURROGATE not in name}
         found: Arms = {
-            name: {"test error": error(outputs(network, images), labels)} for name, network in targets.items()
+            name: {"test error": error(outputs(network, images), labels)}
+            for name, network in networks.items()
+            if SURROGATE not in name
         }
         curves: Curves = {attack: {} for attack in ATTACKS}
-        for attack, (method, maker) in ATTACKS.items():
-            for name, network in targets.items():
-                kind, _, how = name.partition(", ")
-                by = network if maker is None else networks[f"{kind}, {maker}, {SURROGATE}"]
-                wrong = {
-                    epsilon: error(outputs(network, method(by, images, labels, epsilon)), labels)
-                    for epsilon in self.epsilons
-                }
-                found[name][attack] = wrong[self.white if maker is None else self.black]
-                if how in DRAWN:
-                    curves[attack][name] = Curve(list(wrong), list(wrong.values()))
+        for attack, (_, maker) in ATTACKS.items():
+            for kind in KINDS:
+                for name, wrong in self._wrong(attack, kind, networks, images, labels).items():
+                    found[name][attack] = wrong[self.white if maker is None else self.black]
+                    if name.partition(", ")[2] in DRAWN:
+                        curves[attack][name] = Curve(list(wrong), list(wrong.values()))
         return Measured(found, curves)
+
+    def _wrong(
+        self, attack: str, kind: str, networks: Mapping[str, nn.Module], images: Tensor, labels: Tensor
+    ) -> dict[str, dict[float, float]]:
+        """Arm -> epsilon -> percent of the attack's images that it gets wrong, for all networks of the kind but the
+        surrogates."""
+        method, maker = ATTACKS[attack]
+        attacked = {
+            name: network
+            for name, network in networks.items()
+            if name.startswith(kind) and SURROGATE not in name
+        }
+        found: dict[str, dict[float, float]] = {name: {} for name in attacked}
+        for epsilon in self.epsilons:
+            common = None
+            if maker is not None:
+                common = method(networks[f"{kind}, {maker}, {SURROGATE}"], images, labels, epsilon)
+            for name, network in attacked.items():
+                changed = method(network, images, labels, epsilon) if common is None else common
+                found[name][epsilon] = error(outputs(network, changed), labels)
+        return found
 
     def _of_stream(self, alpha: float, seed: int) -> dict[str, Arm]:
         """The arms of both kinds that see the pixels mixed with this alpha; with alpha = 1, the unmixed ones too."""

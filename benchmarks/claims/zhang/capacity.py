@@ -17,6 +17,10 @@ from benchmarks.claims.training import Training
 from dali_mixup import HandOver, MixPolicy, MixUp
 
 LAYERS = 2
+UNDERFITS = "a large alpha underfits: in a short run a wide network's training error is above ERM's"
+LONGER = "longer runs gain more from mixup than short ones (middle width)"
+WIDER = "wide networks gain more from mixup than narrow ones (long runs)"
+GAP = "the generalisation gap falls with a large alpha (wide network, short run)"
 
 
 @dataclass(frozen=True)
@@ -55,49 +59,28 @@ class Capacity(Claim):
 
     @property
     def directions(self) -> tuple[Direction, ...]:
-        small, large = self.widths[0], self.widths[-1]
+        small, middle, large = self.widths[0], self.widths[len(self.widths) // 2], self.widths[-1]
         short, long = self.lengths[0], self.lengths[-1]
         most = self.alphas[-1]
-
-        def gain(width: int, length: int) -> str:
-            return named(1.0, width, length)
-
+        longer = [
+            Direction("gain", named(1.0, width, long), named(1.0, width, short), 1.0, says=says)
+            for width, says in ((small, ""), (middle, LONGER), (large, ""))
+        ]
+        wider = [
+            Direction("gain", named(1.0, large, length), named(1.0, small, length), 0.0, says=says)
+            for length, says in ((short, ""), (long, WIDER))
+        ]
         return (
-            Direction(
-                "train error",
-                named(most, large, short),
-                named(0, large, short),
-                3.0,
-                says="a large alpha underfits a short run",
-            ),
-            Direction("test error", named(most, large, short), named(1.0, large, short), 1.0),
+            Direction("train error", named(most, large, short), named(0, large, short), 1.0, says=UNDERFITS),
+            Direction("test error", named(most, large, short), named(1.0, large, short), 0.5),
             Direction("test error", named(most, small, long), named(1.0, small, long), 1.0),
-            Direction(
-                "gain",
-                gain(large, long),
-                gain(large, short),
-                1.0,
-                says="longer runs gain more from mixup than short ones",
-            ),
-            Direction("gain", gain(small, long), gain(small, short), 1.0),
-            Direction(
-                "gain",
-                gain(large, long),
-                gain(small, long),
-                0.0,
-                says="wide networks gain more from mixup than narrow ones",
-            ),
+            *longer,
+            *wider,
             Direction("train error", named(most, large, long), named(0, large, long), 0.1),
-            Direction("train error", named(most, small, long), named(0, small, long), 1.0),
-            Direction(
-                "gap",
-                named(0, large, long),
-                named(most, large, long),
-                0.0,
-                says="the generalisation gap falls with alpha (wide network, long run)",
-            ),
+            Direction("train error", named(most, small, long), named(0, small, long), 0.5),
+            Direction("gap", named(0, large, short), named(most, large, short), 1.0, says=GAP),
+            Direction("gap", named(0, large, long), named(most, large, long), 0.5),
             Direction("gap", named(0, small, long), named(most, small, long), 1.0),
-            Direction("gap", named(0, large, short), named(most, large, short), 0.0),
         )
 
     def measure(self, seed: int, digits: Digits) -> Measured:

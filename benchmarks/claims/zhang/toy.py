@@ -60,7 +60,7 @@ class Toy(Claim):
     name: ClassVar[str] = "toy"
     source: ClassVar[str] = "Zhang et al. 2018, arXiv 1710.09412, figure 1b"
     statement: ClassVar[str] = (
-        "mixup's decision surface is smoother between the classes and less sure away from them"
+        "between two classes in the plane mixup's decision surface is smoother than ERM's, and less of it is certain"
     )
     metrics: ClassVar[Mapping[str, str]] = {
         "test error": "%",
