@@ -191,7 +191,8 @@ class Plane:
 
         drawn = [rows(count, part) for part, count in enumerate((points, points, fresh))]
         mean, std = drawn[0][0].mean(0), drawn[0][0].std(0)
-        return cls(*(Rows((x - mean) / std, y) for x, y in drawn), mean, std)
+        train, validation, test = (Rows((x - mean) / std, y) for x, y in drawn)
+        return cls(train, validation, test, mean, std)
 
     def section(
         self, start: tuple[float, float], end: tuple[float, float], count: int

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -79,7 +81,7 @@ def test_fgsm_of_two_classes_moves_every_pixel_along_the_difference_of_the_weigh
 
 @pytest.mark.parametrize("attack", [fgsm, iterated_fgsm])
 def test_attacks_stay_near_and_in_the_range_and_raise_the_loss(
-    attack: type[fgsm], images: Tensor, labels: Tensor
+    attack: Callable[..., Tensor], images: Tensor, labels: Tensor
 ) -> None:
     model = Linear()
     found = attack(model, images, labels, 0.05)
