@@ -99,8 +99,8 @@ class Adversarial(Claim):
         images, labels = digits.images[test], digits.labels[test]
         found: Arms = {
             name: {"test error": error(outputs(network, images), labels)}
-            for name, network in networks.items()
-            if SURROGATE not in name
+            for kind in KINDS
+            for name, network in self._attacked(kind, networks).items()
         }
         curves: Curves = {attack: {} for attack in ATTACKS}
         for attack, (_, maker) in ATTACKS.items():
@@ -111,17 +111,18 @@ class Adversarial(Claim):
                         curves[attack][name] = Curve(list(wrong), list(wrong.values()))
         return Measured(found, curves)
 
+    def _attacked(self, kind: str, networks: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
+        """All networks of the kind but the surrogates, in the order of the table."""
+        mixed = (f"alpha={alpha:g}" for alpha in self.alphas)
+        names = (f"{kind}, {how}" for how in ("ERM", f"smoothing {self.smoothing:g}", *mixed, "MultiMix"))
+        return {name: networks[name] for name in names}
+
     def _wrong(
         self, attack: str, kind: str, networks: Mapping[str, nn.Module], images: Tensor, labels: Tensor
     ) -> dict[str, dict[float, float]]:
-        """Arm -> epsilon -> percent of the attack's images that it gets wrong, for all networks of the kind but the
-        surrogates."""
+        """Arm -> epsilon -> percent of the attack's images that it gets wrong, for the networks of one kind."""
         method, maker = ATTACKS[attack]
-        attacked = {
-            name: network
-            for name, network in networks.items()
-            if name.startswith(kind) and SURROGATE not in name
-        }
+        attacked = self._attacked(kind, networks)
         found: dict[str, dict[float, float]] = {name: {} for name in attacked}
         for epsilon in self.epsilons:
             common = None

@@ -1,4 +1,4 @@
-"""Zhang et al. 2018, sections 3.1 and 5: mixup's strength against the network's capacity and the length of training."""
+"""Zhang et al. 2018, section 3.1 and discussion: mixup's strength against the network's capacity and the length of training."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Capacity(Claim):
     lengths: tuple[int, ...] = (20, 200)
 
     name: ClassVar[str] = "capacity"
-    source: ClassVar[str] = "Zhang et al. 2018, arXiv 1710.09412, sections 3.1 and 5"
+    source: ClassVar[str] = "Zhang et al. 2018, arXiv 1710.09412, section 3.1 and discussion"
     statement: ClassVar[str] = (
         "a large alpha underfits; networks of larger capacity and longer runs gain most from mixup; the training error "
         "rises with alpha while the generalisation gap falls"
