@@ -1,4 +1,4 @@
-"""Zhang et al. 2018, section 3.1 and discussion: mixup's strength against the network's capacity and the length of training."""
+"""Zhang et al. 2018, section 3.1 and discussion: mixup's strength against capacity and the length of training."""
 
 from __future__ import annotations
 
