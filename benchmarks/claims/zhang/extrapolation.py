@@ -59,6 +59,7 @@ class Extrapolation(Claim):
                 1.0,
                 says="labels extrapolated as well raise the error of a training with cross-entropy",
             ),
+            *(Direction(metric, labels_too(e), pixels(e), 1.0) for e in self.extents[1:]),
             Direction(metric, "mixup" + BY_SQUARES, labels_too(first) + BY_SQUARES, -0.5),
         )
 
