@@ -11,6 +11,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from benchmarks.claims.claim import Claim, Measured
 from benchmarks.claims.digits import Digits
@@ -82,6 +83,7 @@ def _quiet() -> None:
     """A worker's set-up: the networks are small, so a second thread would only wait; what a loader says of itself would
     tear the progress display."""
     torch.set_num_threads(1)
+    threadpool_limits(1)  # NumPy's
     logging.getLogger("dali_mixup").setLevel(logging.ERROR)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
-from benchmarks.claims.feature_noise import CLASSES, FeatureNoise, Weights, descend, draw, first_weights
-from benchmarks.claims.feature_noise import outputs as closed_outputs
-from benchmarks.claims.rare_features import pair_weights
+from benchmarks.claims.zou.feature_noise import CLASSES, FeatureNoise, Weights, descend, draw, first_weights
+from benchmarks.claims.zou.feature_noise import outputs as closed_outputs
+from benchmarks.claims.zou.rare_features import margin, pair_weights
 from dali_mixup import MixUp
 
 MODEL = FeatureNoise(samples=12, rare=3, dimensions=20, scale=0.3)
@@ -65,3 +66,14 @@ def test_pair_weights_are_mixups() -> None:
     assert (constant.own == 0.6).all() and (constant.label == 0.75).all()
     majority = pair_weights(MixUp(lam=0.6, label_map="majority"), np.random.RandomState(0), 5)
     assert (majority.label == 1.0).all()
+
+
+def test_the_margin_of_a_feature_counts_the_filters_of_both_classes() -> None:
+    weights = first_weights(MODEL, np.random.RandomState(1))
+    margins = []
+    for k in range(CLASSES):
+        patches = np.zeros((1, 3, MODEL.dimensions))
+        patches[0, 0, CLASSES + k] = 1.0  # the rare feature of class k and nothing else
+        f = closed_outputs(weights, patches)[0]
+        margins.append(f[k] - f[1 - k])
+    assert margin(weights) == pytest.approx(min(margins))

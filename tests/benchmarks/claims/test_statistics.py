@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from scipy import stats
+from statsmodels.stats.weightstats import DescrStatsW
 
-from benchmarks.claims.statistics import difference, interval
+from benchmarks.claims.statistics import difference, interval, p_above, p_within
 
 A = [7.1, 6.4, 8.0, 7.7, 6.9]
 B = [5.2, 6.6, 6.1, 5.9, 6.0]
@@ -35,3 +36,14 @@ def test_nothing_and_unequal_numbers_of_seeds_are_refused() -> None:
         interval([])
     with pytest.raises(ValueError, match="5 and 1 seeds"):
         difference(A, [1.0])
+
+
+def test_two_one_sided_tests_are_those_of_statsmodels() -> None:
+    gaps = [a - b for a, b in zip(A, B, strict=True)]
+    expected = DescrStatsW(gaps).ttost_mean(-3.0, 3.0)[0]
+    assert p_within(gaps, 3.0) == pytest.approx(expected)
+
+
+def test_equal_values_are_above_a_bound_or_not() -> None:
+    assert p_above([2.0, 2.0], 1.0) == 0.0
+    assert p_above([2.0, 2.0], 2.0) == 1.0
