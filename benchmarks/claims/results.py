@@ -20,8 +20,8 @@ DIGITS = 5  # of a number in a curve
 NUMBERS = re.compile(r"\[\s+([-\d.e+,\s]+?)\s+\]")
 
 
-def write(result: Result, path: Path, folder: Path, jobs: int) -> None:
-    """The result with its environment; `folder` holds the images, `jobs` seeds ran at a time."""
+def write(result: Result, path: Path, folder: Path) -> None:
+    """The result with its environment; `folder` holds the images."""
     claim = result.claim
     found: dict[str, Any] = {
         "claim": claim.name,
@@ -65,8 +65,7 @@ def write(result: Result, path: Path, folder: Path, jobs: int) -> None:
             }
             for name, axes in claim.curves.items()
         },
-        "jobs": jobs,
-        "seconds": round(result.seconds, 1),
+        "cpu_seconds": round(result.cpu_seconds, 1),
         "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "environment": environment(str(folder)) | {"commit": _commit()},
     }

@@ -30,7 +30,7 @@ from dali_mixup._epochs.ranks import usable_cores
 
 
 def test_a_small_run_measures_what_the_claim_names(tiny_claim: Claim, all_digits: Digits) -> None:
-    measured, seconds = measure(tiny_claim, 1000, all_digits)
+    measured, cpu_seconds = measure(tiny_claim, 1000, all_digits)
     used = set()
     for metrics in measured.arms.values():
         used |= set(metrics)
@@ -41,7 +41,7 @@ def test_a_small_run_measures_what_the_claim_names(tiny_claim: Claim, all_digits
         assert curves
         for curve in curves.values():
             assert len(curve.x) == len(curve.y) > 0 and all(map(math.isfinite, curve.y))
-    verdicts = Result(tiny_claim, (measured, measured), seconds).verdicts
+    verdicts = Result(tiny_claim, (measured, measured), cpu_seconds).verdicts
     assert len(verdicts) == len(tiny_claim.directions)  # each names arms and metrics that there are
     assert tiny_claim.seeds >= 10 or not verdicts
 

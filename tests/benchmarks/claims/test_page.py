@@ -37,8 +37,7 @@ CLAIM: dict[str, Any] = {
         {"ERM": {"test error": 9.5}, "k=2": {"test error": 7.0}},
         {"ERM": {"test error": 8.5}, "k=2": {"test error": 6.9}},
     ],
-    "jobs": 2,
-    "seconds": 240.0,
+    "cpu_seconds": 120.0,
     "environment": {"cpu": "EPYC", "usable_cores": 2, "commit": "abc"},
 }
 
@@ -86,6 +85,11 @@ def test_an_arm_that_was_not_measured_is_named() -> None:
 
 def test_the_committed_page_is_the_rendering() -> None:
     assert page.PAGE.read_text() == page.page()
+
+
+def test_results_are_of_a_commit() -> None:
+    for name, claim in page.read().items():
+        assert re.fullmatch(r"[0-9a-f]{12}", claim["environment"]["commit"]), name
 
 
 def test_every_claim_has_its_section_and_its_picture() -> None:
