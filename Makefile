@@ -12,7 +12,7 @@ SMOKE := tests/test_public_names.py tests/conformance tests/recipes/test_in_file
 # The least that tells whether a version of Python will do: imports, types of settings, a loader's epochs and states.
 BRIEF := tests/test_public_names.py tests/recipes/test_in_file.py tests/conformance/test_torchdata.py
 
-.PHONY: demo test test-all smoke brief lint docs dist claims clean
+.PHONY: demo test test-all smoke brief lint docs dist claims equivalence clean
 
 demo: $(INSTALLED)  ## train a small network on mixed batches of real photographs, under a minute
 	$(BIN)/dali-mixup demo $(ARGS)
@@ -47,8 +47,11 @@ dist: $(INSTALLED)  ## the wheel and the source distribution, in dist/
 claims: $(INSTALLED)  ## the mixup papers' claims, tried small; `make claims ARGS="kway --seeds 8"` tries one of them
 	$(BIN)/python -m benchmarks.claims $(ARGS)
 
+equivalence: $(INSTALLED)  ## whether a network trained from this library's batches ends where others' batches take it
+	$(BIN)/python -m benchmarks.equivalence $(ARGS)
+
 clean:
-	rm -rf .venv .venv-3.* demo_output claims_output build dist site docs/api .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-3.* demo_output claims_output equivalence_output build dist site docs/api .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Runs again only when the dependencies may have changed. uv is fetched with the system's pip, because some
 # distributions ship a venv module that cannot install pip into what it makes.
