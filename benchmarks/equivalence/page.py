@@ -47,8 +47,8 @@ def section(found: Report) -> str:
             "",
             means(found),
             "",
-            f"The seed alone makes the accuracy vary with a standard deviation of {min(spread):.1f} to {max(spread):.1f} "
-            "points, depending on the pipeline.",
+            f"The seed alone makes the accuracy vary with a standard deviation of {min(spread):.1f} to "
+            f"{max(spread):.1f} points, depending on the pipeline.",
             "",
             comparisons(found),
             "",

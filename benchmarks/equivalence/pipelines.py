@@ -58,10 +58,10 @@ class MixedByTimm:
     """Batches of a loader without mixing, mixed on the device by `timm.data.Mixup`."""
 
     def __init__(self, loader: Any, settings: Settings) -> None:
-        from timm.data import Mixup
+        from timm.data.mixup import Mixup
 
         self.loader, self.device = loader, settings.device
-        self.mixup = Mixup(
+        self.mixup = Mixup(  # type: ignore[no-untyped-call]
             mixup_alpha=MIXUP_ALPHA,
             cutmix_alpha=CUTMIX_ALPHA,
             label_smoothing=SMOOTHING,
@@ -110,7 +110,7 @@ def resize_size(settings: Settings) -> int:
     return round(settings.size * 256 / 224)
 
 
-def _of_folder(split: str, transform: Any, settings: Settings, **options: bool) -> Any:
+def _of_folder(split: str, transform: Any, settings: Settings, **options: Any) -> Any:
     import torchvision
 
     workers = 0 if settings.workers == 1 else settings.workers

@@ -130,7 +130,7 @@ def _train(settings: Settings, seed: int, folder: Path, stop: int | None, connec
         losses = state["losses"]
     while len(losses) < steps:
         for images, targets in loader:
-            losses.append(learner.step(images, targets).item().hex())
+            losses.append(float(learner.step(images, targets)).hex())
             if len(losses) % checkpoint_every(steps) == 0:
                 with replacing(file) as out:
                     torch.save(
