@@ -47,7 +47,7 @@ class Digits:
     ) -> MixLoader:
         """Batches of unaugmented digits in a new order every epoch, mixed by the policy, with a record that holds the
         unmixed images too; `options` go to `train_loader`."""
-        usual = {
+        usual: dict[str, Any] = {
             "transform": TrainTransform(image_size=SIDE, crop="padded", padding=0, hflip=0.0),
             "handover": HandOver(clean=policy is not None),
         }
