@@ -28,6 +28,9 @@ CURVES = {"teacher": _STEPS, "student": _STEPS}
 Unsupervised = Callable[[nn.Module, nn.Module, Sequence[Tensor], torch.Generator], Tensor]
 """From student, teacher, the views (M, ...) of unlabelled points and the step's generator to a loss."""
 
+Weight = Callable[[int], float]
+"""From the epoch to the weight of an unsupervised loss."""
+
 
 @dataclass(frozen=True)
 class Pupil:
@@ -50,20 +53,14 @@ def pupil(
     return Pupil(arm, teacher)
 
 
-def consistent(unsupervised: Unsupervised, weight: float, ramp: float) -> Callable[[nn.Module], Loss]:
-    """Cross-entropy on the labelled digits plus the weighted unsupervised loss on the record's unlabelled ones.
-
-    Args:
-        weight: after the sigmoid ramp.
-        ramp: its length in epochs.
-    """
+def consistent(unsupervised: Unsupervised, weight: Weight) -> Callable[[nn.Module], Loss]:
+    """Cross-entropy on the labelled digits plus the weighted unsupervised loss on the record's unlabelled ones."""
 
     def bind(teacher: nn.Module) -> Loss:
         def loss(student: nn.Module, view: View) -> Tensor:
             record = view.record
             generator = latent.step_generator(record.seed, epoch=record.epoch, step=record.step)
-            now = weight * latent.sigmoid_ramp(record.epoch, ramp)
-            return cross_entropy(student, view) + now * unsupervised(
+            return cross_entropy(student, view) + weight(record.epoch) * unsupervised(
                 student, teacher, record.unlabelled, generator
             )
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from torch import Tensor, nn
 
-from benchmarks.claims.ablation import through_layers
 from benchmarks.claims.arms import Arm, Loss, View, through, unmixed
-from benchmarks.claims.claim import Arms, Claim, Tick
+from benchmarks.claims.claim import Arms, Axes, Claim, Curve, Measured
 from benchmarks.claims.digits import CLASSES, Digits
 from benchmarks.claims.directions import Direction
-from benchmarks.claims.evaluation import error, outputs, tightness, uniformity
+from benchmarks.claims.evaluation import tightness, uniformity
 from benchmarks.claims.networks import Perceptron
-from benchmarks.claims.training import Training
+from benchmarks.claims.training import SCORES, Training, scores
+from benchmarks.claims.zhang.ablation import through_layers
 from dali_mixup import Alternation, MixPolicy, MixUp, latent
 from dali_mixup.losses import soft_cross_entropy
+
+METRICS = SCORES | {"uniformity": "lower is more evenly spread", "tightness": "lower is tighter classes"}
 
 
 @dataclass(frozen=True)
@@ -38,33 +41,42 @@ class MultiMixEffects(Claim):
     name: ClassVar[str] = "multimix"
     source: ClassVar[str] = "Venkataramanan et al. 2023, arXiv 2206.14868"
     statement: ClassVar[str] = (
-        "interpolating whole batches many times in the embedding space improves accuracy and spreads the embeddings"
+        "interpolating whole batches many times in the embedding space improves accuracy and calibration, and gives "
+        "embeddings that are spread evenly and tight by class"
     )
-    metrics: ClassVar[Mapping[str, str]] = {
-        "test error": "%",
-        "uniformity": "lower is more evenly spread",
-        "tightness": "lower is tighter classes",
+    metrics: ClassVar[Mapping[str, str]] = METRICS
+    curves: ClassVar[Mapping[str, Axes]] = {
+        "rows": Axes("log10 of n, m = B", "test error, %"),
+        "samples": Axes("m, largest n", "test error, %"),
     }
-    seeds: ClassVar[int] = 3
 
     @property
     def directions(self) -> tuple[Direction, ...]:
         default = f"m=B n={self.n}"
         return (
-            Direction("test error", f"{default}, alone", default, 10.0),
-            Direction("test error", f"{default}, alone", f"m=2 n={self.n}, alone", 10.0),
+            Direction("test error", "ERM", default, 0.3, says="MultiMix has a lower test error than ERM"),
+            Direction("test error", "mixup", default, 0.3, says="MultiMix has a lower test error than mixup"),
+            Direction("test error", "last-layer pairs", default, 0.3),
+            Direction("NLL", "ERM", default, 0.02),
+            Direction("NLL", "mixup", default, 0.02),
+            Direction("ECE", "ERM", default, 0.01),
+            Direction("ECE", "mixup", default, 0.01, says="MultiMix is better calibrated than mixup"),
+            Direction(
+                "uniformity",
+                "mixup",
+                default,
+                0.05,
+                says="MultiMix spreads the embeddings more evenly than mixup does",
+            ),
             Direction("uniformity", "ERM", default, 0.05),
-            Direction("uniformity", "ERM", "last-layer pairs", 0.05),
-            Direction("test error", "ERM", default, 0.3, reproduces=False),
-            Direction("tightness", "ERM", default, 0.0, reproduces=False),
-            Direction("test error", f"m=B n={min(self.ns)}", default, 0.5, reproduces=False),
+            Direction("tightness", "ERM", default, 0.0),
+            Direction("tightness", "mixup", default, 0.0),
+            Direction("test error", f"m=B n={min(self.ns)}", default, 0.3),
+            *(Direction("test error", f"m={m} n={self.n}", default, 0.3) for m in self.ms),
+            Direction("test error", f"{default}, alone", default, 10.0),
         )
 
-    @property
-    def ticks(self) -> int:
-        return self.training.epochs
-
-    def measure(self, seed: int, digits: Digits, tick: Tick) -> Arms:
+    def measure(self, seed: int, digits: Digits) -> Measured:
         samples, test = self.training.split(seed)
         stream = MixPolicy([MixUp(1.0)], granularity="sample")
         alternating = MixPolicy([MixUp(1.0)], granularity="sample", alternation=Alternation(0.5))
@@ -85,18 +97,30 @@ class MultiMixEffects(Claim):
             f"m=2 n={self.n}, alone": arm(None, self.n, 2),
             f"m=B n={self.n}, alone": arm(None, self.n),
         }
-        self.training.fit(digits.loader(samples, stream, self.training.batch_size, seed), arms, tick)
-        found: Arms = {}
+        self.training.fit(digits.loader(samples, stream, self.training.batch_size, seed), arms)
+        found = scores(arms, digits, test)
         for name, trained in arms.items():
             assert isinstance(trained.model, Perceptron)
-            images, labels = digits.images[test], digits.labels[test]
-            embeddings = trained.model.eval().embed(images).detach()
-            found[name] = {
-                "test error": error(outputs(trained.model, images), labels),
+            embeddings = trained.model.eval().embed(digits.images[test]).detach()
+            found[name] |= {
                 "uniformity": uniformity(embeddings),
-                "tightness": tightness(embeddings, labels),
+                "tightness": tightness(embeddings, digits.labels[test]),
             }
-        return found
+        return Measured(found, self._curves(found))
+
+    def _curves(self, found: Arms) -> dict[str, dict[str, Curve]]:
+        """Test error by n and by m, beside the two arms that have neither."""
+        rows = {n: found[f"m=B n={n}"] for n in sorted({*self.ns, self.n})}
+        samples = {m: found[f"m={m} n={self.n}"] for m in self.ms}
+        samples |= {self.training.batch_size: found[f"m=B n={self.n}"]}
+        curves = {}
+        for name, arms in (("rows", rows), ("samples", dict(sorted(samples.items())))):
+            x = [math.log10(n) if name == "rows" else float(n) for n in arms]
+            curves[name] = {
+                "MultiMix": Curve(x, [scores["test error"] for scores in arms.values()]),
+                **{arm: Curve(x, [found[arm]["test error"]] * len(x)) for arm in ("ERM", "mixup")},
+            }
+        return curves
 
 
 def tuples(n: int, m: int | None) -> Loss:
