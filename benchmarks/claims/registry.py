@@ -27,7 +27,11 @@ CLASSES = {
     "rare_digits": "zou.rare_digits:RareDigits",
     "early_stopping": "zou.early_stopping:EarlyStopping",
     "linearity": "chaudhry.linearity:Linearity",
+    "consistency": "chaudhry.consistency:Consistency",
+    "two_moons": "chaudhry.two_moons:TwoMoons",
+    "mixmatch": "chaudhry.mixmatch:MixMatch",
     "multimix": "venkataramanan.multimix:MultiMixEffects",
+    "dense_multimix": "venkataramanan.dense_multimix:DenseMultiMixEffects",
     "long_tail": "long_tails.long_tail:LongTail",
 }
 """Name -> paper's package, module and class, in the order of docs/claims.md."""

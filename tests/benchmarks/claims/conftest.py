@@ -11,7 +11,7 @@ import pytest
 from benchmarks.claims.claim import Claim
 from benchmarks.claims.digits import Digits, digits
 from benchmarks.claims.registry import CLASSES, claim_named
-from tests.benchmarks.claims import tiny_zhang_a, tiny_zhang_b
+from tests.benchmarks.claims import tiny_chaudhry, tiny_multimix, tiny_zhang_a, tiny_zhang_b
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +29,8 @@ TINY: dict[str, Callable[[Any], Any]] = {
     "rare_features": lambda claim: replace(claim, steps=300, stops=(100, 200), fresh=100),
     **tiny_zhang_a.TINY,
     **tiny_zhang_b.TINY,
+    **tiny_chaudhry.TINY,
+    **tiny_multimix.TINY,
 }
 """Claims that do not have one `training` alone."""
 
