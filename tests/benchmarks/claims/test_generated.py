@@ -33,17 +33,17 @@ def test_the_plain_games_are_goodfellows() -> None:
     known = games(0.2)
     for name in ("minimax", "non-saturating"):
         found = known[name].discriminator(d, REAL, FAKE, draws())
-        assert float(found) == pytest.approx(-value / 2, rel=1e-5)
+        assert found.item() == pytest.approx(-value / 2, rel=1e-5)
     minimax, other = (known[name].generator(d, REAL, FAKE, draws()) for name in ("minimax", "non-saturating"))
-    assert float(minimax) == pytest.approx(likelihood(d(FAKE), 0.0), rel=1e-5)
-    assert float(other) == pytest.approx(-likelihood(d(FAKE), 1.0), rel=1e-5)
+    assert minimax.item() == pytest.approx(likelihood(d(FAKE), 0.0), rel=1e-5)
+    assert other.item() == pytest.approx(-likelihood(d(FAKE), 1.0), rel=1e-5)
 
 
 def test_mixups_players_want_the_opposite() -> None:
     d, game = network((2, 8, 1), 0), games(0.2)["minimax, mixup"]
     found = game.discriminator(d, REAL, FAKE, draws())
-    assert float(found) == float(latent.GanMixLoss(0.2)(d, REAL, FAKE, generator=draws()))
-    assert float(game.generator(d, REAL, FAKE, draws())) == -float(found)
+    assert found.item() == latent.GanMixLoss(0.2)(d, REAL, FAKE, generator=draws()).item()
+    assert game.generator(d, REAL, FAKE, draws()).item() == -found.item()
 
 
 def test_manifold_mixup_mixes_the_input_or_the_first_hidden_layer() -> None:
@@ -56,7 +56,7 @@ def test_manifold_mixup_mixes_the_input_or_the_first_hidden_layer() -> None:
         between = lam[:, None] * before(REAL) + (1 - lam[:, None]) * before(FAKE)
         expected = likelihood(d(REAL), 1.0) + likelihood(d(FAKE), 0.0) + likelihood(after(between), 0.0)
         found = game.discriminator(d, REAL, FAKE, torch.Generator().manual_seed(seed))
-        assert float(found) == pytest.approx(-expected, rel=1e-5)
+        assert found.item() == pytest.approx(-expected, rel=1e-5)
         chosen.add(k)
     assert chosen == {0, 1}
 
@@ -104,7 +104,7 @@ def test_the_ring_is_near_itself_and_covers_its_modes() -> None:
     points = ring.draw(8000, torch.Generator().manual_seed(0))
     near = ring.near(points)
     # Within three deviations in two dimensions: 1 - exp(-9 / 2). Five standard errors of 8000 draws are 0.006.
-    assert float(near.sum()) == pytest.approx(1 - math.exp(-4.5), abs=0.006)
+    assert near.sum().item() == pytest.approx(1 - math.exp(-4.5), abs=0.006)
     assert (near - 1 / MODES).abs().max() < 0.02
     torch.testing.assert_close(ring.means.norm(dim=1), torch.full((8,), 2.0))
     one = ring.near(ring.means[:1].expand(10, 2))
