@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.claims.registry import CLASSES
+from benchmarks.claims.registry import CLASSES, PACKAGES
 from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup._files import cache_folder, check_writable, make_folder
 from dali_mixup.cli.errors import usage_errors
@@ -35,7 +35,9 @@ def claims(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     with usage_errors():
-        _need("matplotlib", "psutil", "scipy", "sklearn", "statsmodels")
+        wanted = names or list(CLASSES)
+        special = [package for name, package in PACKAGES.items() if name in wanted]
+        _need("matplotlib", "psutil", "scipy", "sklearn", "statsmodels", *special)
         from benchmarks.claims.digits import digits
         from benchmarks.claims.plots import plot
         from benchmarks.claims.registry import claim_named
@@ -43,7 +45,7 @@ def claims(
         from benchmarks.claims.runner import run
         from benchmarks.claims.tables import directions, means
 
-        chosen = [claim_named(name) for name in names or CLASSES]
+        chosen = [claim_named(name) for name in wanted]
         make_folder(out)
         for claim in chosen:
             check_writable(out / f"{claim.name}.json")

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,11 @@ def render(template: str, results: Mapping[str, Found], latent: Found) -> str:
         if line.startswith("#"):
             name = line.removeprefix("### ")
             claim = results[name] if line.startswith("### ") else None
-        lines.append(PLACEHOLDER.sub(lambda found, claim=claim: _filled(found, claim, results, latent), line))
+        lines.append(PLACEHOLDER.sub(partial(_filled, claim=claim, results=results, latent=latent), line))
     return "\n".join(lines) + "\n"
 
 
-def _filled(found: re.Match[str], claim: Found | None, results: Mapping[str, Found], latent: Found) -> str:
+def _filled(found: re.Match[str], *, claim: Found | None, results: Mapping[str, Found], latent: Found) -> str:
     kind, words = found[1], [word.strip() for word in (found[2] or "").split("|")]
     if kind in WHOLE:
         return WHOLE[kind](results)
@@ -147,13 +148,17 @@ def _picture(claim: Found, suffix: str, what: str) -> str:
     return f"![{name}: {what}](../benchmarks/results/claims/{name}{suffix}.png)"
 
 
-PARTS = {
+PARTS: dict[str, Callable[[Found], str]] = {
     "table": table,
     "verdicts": verdicts,
     "figure": lambda claim: _picture(claim, "", "means and intervals of all arms"),
     "curves": lambda claim: _picture(claim, "-curves", "curves"),
 }
-WHOLE = {"summary": summary, "minutes": minutes, "where": where}
+WHOLE: dict[str, Callable[[Mapping[str, Found]], str]] = {
+    "summary": summary,
+    "minutes": minutes,
+    "where": where,
+}
 
 
 def read() -> dict[str, Found]:

@@ -36,6 +36,9 @@ CLASSES = {
 }
 """Name -> paper's package, module and class, in the order of docs/claims.md."""
 
+PACKAGES = {"speech": "espeakng_loader", "tabular": "river"}
+"""What a claim imports beyond the others' packages; river needs Python 3.11."""
+
 
 def claim_named(name: str) -> Claim:
     """The claim with its default settings. ValueError with the known names otherwise."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from benchmarks.claims.arms import through, unmixed
+from benchmarks.claims.arms import See, through, unmixed
 from benchmarks.claims.claim import Axes, Claim, Curve, Measured
 from benchmarks.claims.digits import Digits
 from benchmarks.claims.directions import Direction
@@ -67,7 +67,7 @@ class EarlyStopping(Claim):
             schedule = Schedule(stop=stop, unit="fraction", total_epochs=epochs)
             return MixPolicy([MixUp(1.0)], granularity="sample", schedule=schedule)
 
-        sees = {"ERM": unmixed}
+        sees: dict[str, See] = {"ERM": unmixed}
         sees |= {named(stop): through(policy(stop), steps) for stop in self.stops}
         sees["mixup"] = through(policy(None), steps)
         arms = {name: self.training.arm(self.training.network(seed), see) for name, see in sees.items()}

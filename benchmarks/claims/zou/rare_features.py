@@ -44,8 +44,8 @@ class RareFeatures(Claim):
 
     model: FeatureNoise = field(default_factory=FeatureNoise)
     weak_noise: float = 4.0
-    steps: int = 4000
-    stops: tuple[int, ...] = (1000, 2000)
+    steps: int = 6000
+    stops: tuple[int, ...] = (2000, 4000)
     lam: float = 0.6
     label: float = 0.75
     fresh: int = 2000
