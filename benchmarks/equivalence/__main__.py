@@ -87,9 +87,9 @@ def equivalence(
             first_seed=first_seed,
             pipelines=tuple(every if pipelines is None else pipelines.split(",")),
             margin=margin,
-            workers=workers or max(1, usable_cores() // at_a_time),
+            workers=max(1, usable_cores() // at_a_time) if workers is None else workers,
         )
-        network(model, 2, 0)
+        network(model, num_classes=2, seed=0)  # refuses a name that torchvision does not know
         steps = steps_per_epoch(settings)
         if resumed:
             if not on_cpu:
@@ -115,7 +115,7 @@ def equivalence(
     write(found, out / "equivalence.json")
     plot(found, out / "equivalence.png")
     console.print(verdicts(found), soft_wrap=True)
-    console.print(f"{found['seconds']:.0f} s; written to {out / 'equivalence'}.json and .png")
+    console.print(f"{found['seconds']:.0f} s; written to {out / 'equivalence'}.json and .png", soft_wrap=True)
     if resumption is not None and not resumption.identical:
         raise ended("the run that was killed and resumed differs from the one that was not", 1)
 
