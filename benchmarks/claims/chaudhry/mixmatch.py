@@ -44,14 +44,16 @@ class MixMatch(Claim):
         pool: labelled and unlabelled digits together.
         shift: greatest shift, in pixels.
         weight: every unsupervised loss's, after a linear ramp over the whole training.
+        noise: standard deviation of the mean teacher's noise on standardised pixels, in addition to the shifts.
         early: steps after which errors count as early.
         every: steps between the points of a curve.
     """
 
-    training: Training = field(default_factory=lambda: Training(train=100, epochs=600))
+    training: Training = field(default_factory=lambda: Training(train=100, epochs=480))
     pool: int = 1000
     shift: int = 1
     weight: float = 75.0
+    noise: float = 0.6
     early: int = 200
     every: int = 40
 
@@ -105,7 +107,7 @@ class MixMatch(Claim):
 
         return {
             "ERM": arm(),
-            "mean teacher": arm(consistent(agreement(), self._ramped)),
+            "mean teacher": arm(consistent(agreement(self.noise), self._ramped)),
             "ICT": arm(consistent(interpolation(2), self._ramped)),
             "MixMatch, unmixed": arm(consistent(guessed(), self._ramped)),
             "MixMatch": arm(lambda _: mixmatch(self._ramped)),

@@ -157,12 +157,13 @@ def followed(
     every: int,
     early: int,
 ) -> History:
-    """Train the pupils of one stream to the end, and measure them on the test images and labels every `every` steps."""
+    """Train the pupils of one stream to the end, and measure them on the test images and labels every `every` steps and
+    at the end."""
     history = History({name: (one.arm.model, one.teacher) for name, one in pupils.items()}, *test, early)
 
     def note(passed: int) -> None:
         steps = passed * training.steps_per_epoch
-        if steps % every == 0:
+        if steps % every == 0 or passed == training.epochs:
             history.note(steps)
 
     training.fit(loader, {name: one.arm for name, one in pupils.items()}, note)

@@ -46,9 +46,9 @@ class DenseMultiMixEffects(Claim):
         gamma: the labels' share in a distilled loss.
     """
 
-    training: Training = field(default_factory=lambda: Training(epochs=100))
+    training: Training = field(default_factory=lambda: Training(epochs=200))
     channels: tuple[int, ...] = (32, 64)
-    n: int = 100
+    n: int = 50
     decay: float = 0.99
     gamma: float = 0.5
 
