@@ -61,8 +61,7 @@ def claims(
         task = progress.add_task("seeds", total=sum(count for _, count in counted))
         for result in run(counted, images, at_once, lambda: progress.advance(task)):
             name = result.claim.name
-            write(result, out / f"{name}.json", folder)
-            plot(result, out)
+            plot(write(result, out / f"{name}.json", folder), out)
             console.print(means(result), directions(result))
             console.print(f"{result.cpu_seconds:.0f} s of CPU time; written to {out / name}.json and .png\n")
     console.print(f"{(time.perf_counter() - start) / 60:.0f} minutes in all, {at_once} seeds at a time")

@@ -1,4 +1,4 @@
-"""docs/claims.md, written from its template, page.md, and the results: no number on the page is typed.
+"""docs/claims.md, written from its template, page.md, and the results: no number on the page is typed; and the pictures.
 
     python -m benchmarks.claims.page
 
@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.claims.plots import Found, plot
 from benchmarks.claims.registry import CLASSES
 from benchmarks.claims.statistics import Interval, difference
 from benchmarks.claims.tables import shown
@@ -30,9 +31,6 @@ HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results" / "claims"
 PAGE = HERE.parents[1] / "docs" / "claims.md"
 PLACEHOLDER = re.compile(r"\{\{(\w+)(?:: ([^}]*))?\}\}")
-
-Found = Mapping[str, Any]
-"""A claim's JSON."""
 
 
 def render(template: str, results: Mapping[str, Found], latent: Found) -> str:
@@ -173,4 +171,6 @@ def page() -> str:
 
 
 if __name__ == "__main__":
+    for claim in read().values():
+        plot(claim, RESULTS)
     write_text(PAGE, page())

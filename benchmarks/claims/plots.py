@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.claims.runner import Result
 from benchmarks.claims.statistics import CONFIDENCE, Interval, interval
 from dali_mixup._files import replacing
 
@@ -17,13 +16,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes as Panel
 
 FAR = 4  # an arm this many widths of the others' middle half away is drawn at the edge, with its number
+ACROSS = 3  # panels side by side
+
+Found = Mapping[str, Any]
+"""A claim's JSON, see `results`."""
 
 
-def plot(result: Result, folder: Path) -> None:
+def plot(claim: Found, folder: Path) -> None:
     """Write NAME.png, and NAME-curves.png for a claim with curves."""
-    _save(_means(result), folder / f"{result.claim.name}.png")
-    if result.claim.curves:
-        _save(_curves(result), folder / f"{result.claim.name}-curves.png")
+    _save(_means(claim), folder / f"{claim['claim']}.png")
+    if claim["curves"]:
+        _save(_curves(claim), folder / f"{claim['claim']}-curves.png")
 
 
 def limits(found: Sequence[Interval], bounded: bool) -> tuple[float, float]:
@@ -40,27 +43,26 @@ def limits(found: Sequence[Interval], bounded: bool) -> tuple[float, float]:
     return left - room, right + room
 
 
-def _means(result: Result) -> Figure:
+def _means(claim: Found) -> Figure:
     """Seeds are small grey dots, so that a mean of few is recognisable as such."""
-    claim, arms = result.claim, list(result.summary)
-    figure = Figure(figsize=(2.6 + 2.6 * len(claim.metrics), 1.5 + 0.27 * len(arms)), layout="constrained")
-    panels = figure.subplots(1, len(claim.metrics), sharey=True, squeeze=False)[0]
-    for panel, (metric, unit) in zip(panels, claim.metrics.items(), strict=True):
-        rows = [row for row, arm in enumerate(arms) if metric in result.summary[arm]]
-        found = [result.summary[arms[row]][metric] for row in rows]
+    arms, metrics = list(claim["mean"]), claim["metrics"]
+    figure, panels = _panels(claim, len(metrics), 2.8, 1.3 + 0.24 * len(arms))
+    for place, (panel, (metric, unit)) in enumerate(zip(panels, metrics.items(), strict=True)):
+        rows = [row for row, arm in enumerate(arms) if metric in claim["mean"][arm]]
+        found = [Interval(**claim["mean"][arms[row]][metric]) for row in rows]
         bounded = unit.startswith("%")
         edges = limits(found, bounded)
-        for seed in result.seeds:
-            panel.plot([seed.arms[arms[row]][metric] for row in rows], rows, "o", color="0.75", markersize=3)
+        for seed in claim["each_seed"]:
+            panel.plot([seed[arms[row]][metric] for row in rows], rows, "o", color="0.75", markersize=3)
         for row, x in zip(rows, found, strict=True):
             _mark(panel, row, x, edges, bounded)
         panel.set_xlim(*edges)
+        panel.set_ylim(len(arms) - 0.5, -0.5)
+        panel.set_yticks(range(len(arms)), arms, fontsize=8)
         panel.set_title(metric, fontsize=10)
         panel.set_xlabel(unit, fontsize=8)
         panel.grid(axis="x", alpha=0.3)
-    panels[0].set_yticks(range(len(arms)), arms, fontsize=8)
-    panels[0].invert_yaxis()
-    figure.suptitle(_title(result), fontsize=9)
+        panel.tick_params(labelleft=place % ACROSS == 0)
     return figure
 
 
@@ -82,36 +84,39 @@ def _mark(panel: Panel, row: int, x: Interval, edges: tuple[float, float], bound
     )
 
 
-def _curves(result: Result) -> Figure:
+def _curves(claim: Found) -> Figure:
     """A line per arm through the means, with bands of their intervals."""
-    claim = result.claim
-    figure = Figure(figsize=(1.0 + 4.6 * len(claim.curves), 4.2), layout="constrained")
-    panels = figure.subplots(1, len(claim.curves), squeeze=False)[0]
-    for panel, (name, axes) in zip(panels, claim.curves.items(), strict=True):
-        for place, (arm, curve) in enumerate(result.seeds[0].curves[name].items()):
-            points = [
-                interval(values)
-                for values in zip(*(seed.curves[name][arm].y for seed in result.seeds), strict=True)
-            ]
+    figure, panels = _panels(claim, len(claim["curves"]), 4.4, 4.0)
+    for panel, (name, axes) in zip(panels, claim["curves"].items(), strict=True):
+        for place, (arm, curve) in enumerate(axes["arms"].items()):
+            points = [interval(values) for values in zip(*curve["each_seed"], strict=True)]
             mean = np.array([point.mean for point in points])
             half = np.array([point.half or 0.0 for point in points])
             color, style = f"C{place % 10}", "-" if place < 10 else "--"
-            panel.plot(curve.x, mean, style, color=color, label=arm, linewidth=1.5)
-            panel.fill_between(curve.x, mean - half, mean + half, color=color, alpha=0.15, linewidth=0)
+            panel.plot(curve["x"], mean, style, color=color, label=arm, linewidth=1.5)
+            panel.fill_between(curve["x"], mean - half, mean + half, color=color, alpha=0.15, linewidth=0)
         panel.set_title(name, fontsize=10)
-        panel.set_xlabel(axes.x, fontsize=9)
-        panel.set_ylabel(axes.y, fontsize=9)
+        panel.set_xlabel(axes["x"], fontsize=9)
+        panel.set_ylabel(axes["y"], fontsize=9)
         panel.grid(alpha=0.3)
         panel.legend(fontsize=7)
-    figure.suptitle(_title(result), fontsize=9)
     return figure
 
 
-def _title(result: Result) -> str:
-    claim = result.claim
-    return (
-        f"{claim.name}: {claim.source}\nmeans over {len(result.seeds)} seeds and {CONFIDENCE:.0%} intervals"
+def _panels(claim: Found, count: int, width: float, height: float) -> tuple[Figure, list[Panel]]:
+    """A figure with rows of up to `ACROSS` panels of that size in inches."""
+    across = min(count, ACROSS)
+    down = -(-count // across)
+    figure = Figure(figsize=(1.2 + width * across, 0.5 + height * down), layout="constrained")
+    panels = figure.subplots(down, across, squeeze=False).flatten().tolist()
+    for panel in panels[count:]:
+        panel.remove()
+    seeds = len(claim["each_seed"])
+    figure.suptitle(
+        f"{claim['claim']}: {claim['source']}\nmeans over {seeds} seeds and {CONFIDENCE:.0%} intervals",
+        fontsize=9,
     )
+    return figure, panels[:count]
 
 
 def _save(figure: Figure, path: Path) -> None:

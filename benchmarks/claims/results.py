@@ -20,8 +20,8 @@ DIGITS = 5  # of a number in a curve
 NUMBERS = re.compile(r"\[\s+([-\d.e+,\s]+?)\s+\]")
 
 
-def write(result: Result, path: Path, folder: Path) -> None:
-    """The result with its environment; `folder` holds the images."""
+def write(result: Result, path: Path, folder: Path) -> dict[str, Any]:
+    """Write the result with its environment, and return what was written; `folder` holds the images."""
     claim = result.claim
     found: dict[str, Any] = {
         "claim": claim.name,
@@ -72,6 +72,7 @@ def write(result: Result, path: Path, folder: Path) -> None:
     text = json.dumps(found, indent=1, allow_nan=False)
     one_line = NUMBERS.sub(lambda match: f"[{' '.join(match[1].split())}]", text)
     write_text(path, one_line + "\n")
+    return found
 
 
 def _commit() -> str | None:
