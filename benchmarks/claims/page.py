@@ -1,4 +1,4 @@
-"""docs/claims.md, written from its template, page.md, and the results: no number on the page is typed; and the pictures.
+"""docs/claims.md, written from its template, page.md, and the results: no number on the page is typed. Pictures too.
 
     python -m benchmarks.claims.page
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.claims.statistics import CONFIDENCE, Interval, interval
 from dali_mixup._files import replacing
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 FAR = 4  # an arm this many widths of the others' middle half away is drawn at the edge, with its number
 ACROSS = 3  # panels side by side
+STEEP = 8  # curves whose largest value is more times the smallest have a logarithmic axis
 
 Found = Mapping[str, Any]
 """A claim's JSON, see `results`."""
@@ -88,6 +90,7 @@ def _curves(claim: Found) -> Figure:
     """A line per arm through the means, with bands of their intervals."""
     figure, panels = _panels(claim, len(claim["curves"]), 4.4, 4.0)
     for panel, (name, axes) in zip(panels, claim["curves"].items(), strict=True):
+        lowest, highest = np.inf, -np.inf
         for place, (arm, curve) in enumerate(axes["arms"].items()):
             points = [interval(values) for values in zip(*curve["each_seed"], strict=True)]
             mean = np.array([point.mean for point in points])
@@ -95,6 +98,13 @@ def _curves(claim: Found) -> Figure:
             color, style = f"C{place % 10}", "-" if place < 10 else "--"
             panel.plot(curve["x"], mean, style, color=color, label=arm, linewidth=1.5)
             panel.fill_between(curve["x"], mean - half, mean + half, color=color, alpha=0.15, linewidth=0)
+            lowest, highest = min(lowest, float(mean.min())), max(highest, float(mean.max()))
+        if lowest > 0 and highest > STEEP * lowest:
+            panel.set_yscale("log")
+            panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            panel.yaxis.set_major_formatter("{x:g}")
+            panel.yaxis.set_minor_formatter(NullFormatter())
+            panel.set_ylim(0.8 * lowest, 1.2 * highest)
         panel.set_title(name, fontsize=10)
         panel.set_xlabel(axes["x"], fontsize=9)
         panel.set_ylabel(axes["y"], fontsize=9)
