@@ -41,8 +41,8 @@ class Consistency(Claim):
         pool: labelled and unlabelled digits together.
         unlabelled_batch: unlabelled digits per step.
         weight: the unsupervised loss's, after a ramp of a quarter of the epochs.
-        noise: standard deviation of the mean teacher's noise on standardised pixels; on other seeds 0.6 was better than 0.3
-            and as good as 1.0.
+        noise: standard deviation of the mean teacher's noise on standardised pixels; on other seeds 0.6 was
+            better than 0.3 and as good as 1.0.
         ks: numbers of unlabelled digits in a mixture.
         early: steps after which errors count as early.
         every: steps between the points of a curve.
