@@ -58,7 +58,7 @@ def test_attention_follows_its_query() -> None:
         found = ATTENTIONS[name](maps, LABELS, model.head.weight)
         assert found is not None
         for i in range(6):
-            scores = [max(float(z @ queries[i]), 0.0) for z in maps[i].flatten(1).t()]
+            scores = [max(float((z @ queries[i]).detach()), 0.0) for z in maps[i].flatten(1).t()]
             total = sum(scores) or 1.0
             assert found[i].tolist() == pytest.approx([s / total for s in scores], abs=1e-5)
 
