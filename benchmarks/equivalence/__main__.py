@@ -32,7 +32,7 @@ def equivalence(
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 0.1,
     weight_decay: Annotated[float, typer.Option(help="Of all weights.")] = 5e-4,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
-    seeds: Annotated[int, typer.Option(help="Runs of every pipeline.")] = 16,
+    seeds: Annotated[int, typer.Option(help="Runs of every pipeline.")] = 20,
     first_seed: Annotated[int, typer.Option(help="The first of the seeds.")] = 0,
     pipelines: Annotated[
         str | None, typer.Option(help=f"Default: {','.join(TITLES)}; on a GPU without {OURS_BY_DALI}.")

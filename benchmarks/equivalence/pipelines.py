@@ -20,6 +20,7 @@ from benchmarks.equivalence.settings import (
     RATIO,
     SMOOTHING,
     STD,
+    TITLES,
     TORCHVISION,
     Settings,
 )
@@ -37,17 +38,24 @@ class Loader(Protocol):
 
 
 def opened(name: str, settings: Settings, seed: int) -> Loader:
-    """The pipeline of that name; the seed is that of its order, crops, flips and mixing.
+    """The pipeline of that name, whose order, crops, flips and mixing follow from the seed.
 
     timm and torchvision draw from the global generators of NumPy and torch, which are seeded for them.
     """
-    np.random.seed(seed)
-    torch.manual_seed(seed)
+    own = own_seed(name, seed)
+    np.random.seed(own)
+    torch.manual_seed(own)
     if name == TORCHVISION:
         return MixedByTimm(torchvision_loader(settings), settings)
     if name == DALI:
-        return MixedByTimm(DaliLoader(settings, seed), settings)
-    return our_loader(settings, seed, compiled=name == OURS)
+        return MixedByTimm(DaliLoader(settings, own), settings)
+    return our_loader(settings, own, compiled=name == OURS)
+
+
+def own_seed(name: str, seed: int) -> int:
+    """A seed in 0..2^31 - 1 of the pipeline's own: with the same one, two pipelines with the same mixing code would mix
+    alike, and their results would not be independent."""
+    return int(np.random.SeedSequence((list(TITLES).index(name), seed)).generate_state(1)[0] >> 1)
 
 
 def num_classes(settings: Settings) -> int:

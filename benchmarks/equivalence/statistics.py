@@ -1,8 +1,8 @@
 """Tests of equivalence and of difference between pipelines. Pure functions over plain numbers.
 
-A pipeline's seeds share nothing with another's but the first weights: order, crops and mixing differ by nature. So the
-samples are treated as independent, with variances of their own (Welch 1947); if the weights did make them alike, that
-would only cost power.
+Runs of one seed have their first weights in common and nothing else: each pipeline has seeds of its own for order,
+crops and mixing. So the samples are treated as independent, with variances of their own (Welch 1947); if the weights
+did make the results alike, that would only cost power.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from benchmarks.equivalence import __main__ as command
 from benchmarks.equivalence import page
+from benchmarks.equivalence.photographs import PHOTOGRAPHS, SIDES, TEST_PER_CLASS, TRAIN_PER_CLASS
 from benchmarks.equivalence.settings import LOSS_MARGIN, MARGIN, PAIRS, TITLES, Settings
 from benchmarks.equivalence.statistics import compared
 from dali_mixup.bench.markers import replaced
@@ -121,6 +122,14 @@ def test_the_page_shows_the_committed_result() -> None:
     text = page.PAGE.read_text()
     inside = page.section(json.loads(page.RESULT.read_text())) if page.RESULT.exists() else ""
     assert text == replaced(text, page.BEGIN, page.END, inside), "run `python -m benchmarks.equivalence.page`"
+
+
+def test_the_page_names_the_margins_and_the_images() -> None:
+    text = " ".join(page.PAGE.read_text().split())
+    assert f"{MARGIN:g} points of test accuracy and {LOSS_MARGIN:g} nats of training loss" in text
+    images = len(PHOTOGRAPHS) * TRAIN_PER_CLASS, len(PHOTOGRAPHS) * TEST_PER_CLASS
+    assert "{} training and {} test crops".format(*images) in text
+    assert f"{SIDES[0]} to {SIDES[1]} pixels wide and high, of {len(PHOTOGRAPHS)} photographs" in text
 
 
 def test_the_committed_result_has_the_margins_of_the_code() -> None:

@@ -12,7 +12,7 @@ from timm.data import Mixup
 from torch import Tensor
 
 from benchmarks.equivalence.networks import network
-from benchmarks.equivalence.pipelines import num_classes, opened, torchvision_test_loader
+from benchmarks.equivalence.pipelines import num_classes, opened, own_seed, torchvision_test_loader
 from benchmarks.equivalence.settings import CUTMIX_ALPHA, MEAN, MIXUP_ALPHA, SMOOTHING, STD, TITLES, Settings
 from benchmarks.equivalence.training import our_test_loader, steps_per_epoch
 
@@ -112,6 +112,11 @@ def test_pipelines_of_one_seed_repeat_and_seeds_differ(black_and_white: Settings
         first, again, other = (next(iter(opened(name, black_and_white, seed)))[0] for seed in (5, 5, 6))
         assert torch.equal(first, again), name
         assert not torch.equal(first, other), name
+
+
+def test_each_pipeline_has_seeds_of_its_own() -> None:
+    seeds = {own_seed(name, seed) for name in TITLES for seed in range(100)}
+    assert len(seeds) == 400 and all(0 <= seed < 2**31 for seed in seeds)
 
 
 def test_first_weights_are_the_seeds(black_and_white: Settings) -> None:
