@@ -114,7 +114,7 @@ def settings(found: Any) -> Iterator[str]:
 
 
 def test_numbers_that_are_typed_are_settings() -> None:
-    """In a section's prose without placeholders, sources and code only settings, constants of the module and small whole
+    """In a section's prose without placeholders, sources and code only settings, constants and small whole
     numbers are left."""
     template = (page.HERE / "page.md").read_text()
     parts = re.split(r"^### (\w+)$", template, flags=re.M)[1:]
