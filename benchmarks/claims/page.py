@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.claims.plots import Found, plot
-from benchmarks.claims.registry import CLASSES
+from benchmarks.claims.registry import CLASSES, claim_named
 from benchmarks.claims.statistics import Interval, difference
 from benchmarks.claims.tables import shown
 from dali_mixup._files import write_text
@@ -160,8 +160,13 @@ WHOLE: dict[str, Callable[[Mapping[str, Found]], str]] = {
 
 
 def read() -> dict[str, Found]:
-    """The committed results, in the order of the registry."""
-    return {name: json.loads((RESULTS / f"{name}.json").read_text()) for name in CLASSES}
+    """The committed results, in the order of the registry, with the sentences that the code has now."""
+    results = {name: json.loads((RESULTS / f"{name}.json").read_text()) for name in CLASSES}
+    for name, result in results.items():
+        says = {str(direction): direction.says for direction in claim_named(name).directions}
+        for direction in result["directions"]:
+            direction["says"] = says[direction["direction"]]
+    return results
 
 
 def page() -> str:

@@ -46,7 +46,7 @@ class Gan(Claim):
 
     ring: Ring = field(default_factory=Ring)
     alpha: float = 0.2
-    steps: int = 1500
+    steps: int = 1000
     every: int = 50
     batch_size: int = 100
     lr: float = 1e-3

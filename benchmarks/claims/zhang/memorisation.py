@@ -94,7 +94,7 @@ class Memorisation(Claim):
                 named(f, None, dropped(max(self.dropouts))),
                 named(f, large),
                 0.0,
-                says=f"and has a lower test error than dropout of {max(self.dropouts):g}",
+                says=f"mixup (alpha = {large:g}) has a lower test error than dropout of {max(self.dropouts):g}",
             ),
             Direction("last test error", named(f, middle), both, 0.0),
             Direction("best test error", named(f), named(f, large), 0.5),
@@ -104,7 +104,7 @@ class Memorisation(Claim):
                 ours,
                 erm,
                 20.0,
-                says="the same with Adam, no decay, one lam a batch and 200 epochs",
+                says="the first holds with Adam, no decay and one lam a batch, too",
             ),
         )
 

@@ -50,7 +50,13 @@ class RareDigits(Claim):
             Direction(
                 "rare error", "ERM", "mixup", 1.0, says="mixup learns rare kinds of digits better than ERM"
             ),
-            Direction("rare error", "ERM", "mixup, stopped", 1.0, says="so does mixup of the first half"),
+            Direction(
+                "rare error",
+                "ERM",
+                "mixup, stopped",
+                1.0,
+                says="mixup of the first half learns them better than ERM",
+            ),
         )
 
     def measure(self, seed: int, digits: Digits) -> Measured:

@@ -73,7 +73,7 @@ class RareFeatures(Claim):
                 early,
                 "ERM",
                 15.0,
-                says=f"so does mixup that is stopped after {min(self.stops) / self.steps:.0%} of the steps",
+                says=f"mixup stopped after {min(self.stops) / self.steps:.0%} of the steps has learned it",
             ),
             *(
                 Direction("rare accuracy", f"mixup until {stop}", "ERM", 15.0)
@@ -81,7 +81,11 @@ class RareFeatures(Claim):
             ),
             Direction("rare accuracy", "uniform lam", "ERM", 10.0),
             Direction(
-                "rare accuracy", "decoupled", "ERM", 10.0, says="so does mixup with another weight for labels"
+                "rare accuracy",
+                "decoupled",
+                "ERM",
+                10.0,
+                says="mixup with another weight for labels learns it too",
             ),
             Direction("rare accuracy", "mixup", "majority labels", 10.0),
             Direction("rare accuracy", "weak noise, ERM", "ERM", 15.0),
