@@ -55,7 +55,7 @@ class RareDigits(Claim):
                 "ERM",
                 "mixup, stopped",
                 1.0,
-                says="mixup of the first half learns them better than ERM",
+                says="mixup of the first half does so",
             ),
         )
 
