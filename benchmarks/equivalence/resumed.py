@@ -48,23 +48,30 @@ class Resumption:
 
 
 def kill_steps(steps: int, per_epoch: int) -> tuple[int, ...]:
-    """Steps of a run after which it is killed: the middles of five equal parts, none at the end of an epoch.
+    """Steps of a run after which it is killed: the middles of five equal parts, or the next steps that are neither the
+    last of an epoch nor just saved.
 
     Raises:
         ValueError: fewer steps than that needs.
     """
-    if per_epoch < 2 or steps < 3 * KILLS:
+    if per_epoch < 2 or steps < 4 * KILLS:
         raise ValueError(
             f"equivalence: {steps} steps, {per_epoch} of them an epoch, are too few to kill a run {KILLS} times in the "
             "middle of an epoch; give a smaller batch_size or more epochs"
         )
-    middles = [(2 * i + 1) * steps // (2 * KILLS) for i in range(KILLS)]
-    return tuple(step + (step % per_epoch == 0) for step in middles)
+    every = checkpoint_every(steps)
+    kills = []
+    for i in range(KILLS):
+        step = (2 * i + 1) * steps // (2 * KILLS)
+        while step % per_epoch == 0 or step % every == 0:
+            step += 1
+        kills.append(step)
+    return tuple(kills)
 
 
 def checkpoint_every(steps: int) -> int:
-    """Steps between checkpoints, so that some are lost with most kills."""
-    return max(2, steps // 40)
+    """Steps between checkpoints, about forty in a run; odd, so that kills lose unequal numbers of steps."""
+    return max(3, steps // 40 | 1)
 
 
 def killed_and_resumed(

@@ -84,7 +84,7 @@ def test_a_small_run_writes_numbers_and_a_picture(black_and_white: Settings, tmp
     done = subprocess.run(
         [
             *(sys.executable, "-m", "benchmarks.equivalence", "--data", str(black_and_white.data)),
-            *("--epochs", "4", "--batch-size", "4", "--size", "16", "--jobs", "2", "--resumed"),
+            *("--epochs", "5", "--batch-size", "4", "--size", "16", "--jobs", "2", "--resumed"),
             *("--seeds", "2", "--first-seed", "1000", "--out", str(tmp_path)),
         ],
         cwd=ROOT,
@@ -96,7 +96,7 @@ def test_a_small_run_writes_numbers_and_a_picture(black_and_white: Settings, tmp
     assert [(run["pipeline"], run["seed"]) for run in found["runs"]] == [
         (name, seed) for seed in (1000, 1001) for name in TITLES
     ]
-    assert all(len(run["losses"]) == 4 and 0 <= run["accuracy"] <= 100 for run in found["runs"])
+    assert all(len(run["losses"]) == 5 and 0 <= run["accuracy"] <= 100 for run in found["runs"])
     assert found["margins"] == {
         "test accuracy": MARGIN,
         "final training loss": LOSS_MARGIN,
