@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes as Panel
 
 FAR = 4  # an arm this many widths of the others' middle half away is drawn at the edge, with its number
-ACROSS = 3  # panels side by side
+ACROSS = 3  # panels side by side, at most
 STEEP = 8  # curves whose largest value is more times the smallest have a logarithmic axis
 
 Found = Mapping[str, Any]
@@ -49,7 +49,7 @@ def _means(claim: Found) -> Figure:
     """Seeds are small grey dots, so that a mean of few is recognisable as such."""
     arms, metrics = list(claim["mean"]), claim["metrics"]
     figure, panels = _panels(claim, len(metrics), 2.8, 1.3 + 0.24 * len(arms))
-    for place, (panel, (metric, unit)) in enumerate(zip(panels, metrics.items(), strict=True)):
+    for panel, (metric, unit) in zip(panels, metrics.items(), strict=True):
         rows = [row for row, arm in enumerate(arms) if metric in claim["mean"][arm]]
         found = [Interval(**claim["mean"][arms[row]][metric]) for row in rows]
         bounded = unit.startswith("%")
@@ -64,7 +64,7 @@ def _means(claim: Found) -> Figure:
         panel.set_title(metric, fontsize=10)
         panel.set_xlabel(unit, fontsize=8)
         panel.grid(axis="x", alpha=0.3)
-        panel.tick_params(labelleft=place % ACROSS == 0)
+        panel.tick_params(labelleft=panel.get_subplotspec().is_first_col())
     return figure
 
 
@@ -115,8 +115,8 @@ def _curves(claim: Found) -> Figure:
 
 def _panels(claim: Found, count: int, width: float, height: float) -> tuple[Figure, list[Panel]]:
     """A figure with rows of up to `ACROSS` panels of that size in inches."""
-    across = min(count, ACROSS)
-    down = -(-count // across)
+    down = -(-count // ACROSS)
+    across = -(-count // down)
     figure = Figure(figsize=(1.2 + width * across, 0.5 + height * down), layout="constrained")
     panels = figure.subplots(down, across, squeeze=False).flatten().tolist()
     for panel in panels[count:]:
