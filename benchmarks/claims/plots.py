@@ -45,11 +45,16 @@ def limits(found: Sequence[Interval], bounded: bool) -> tuple[float, float]:
     return left - room, right + room
 
 
+def across(count: int) -> int:
+    """Panels in a row: as few rows as possible, of the same length."""
+    return -(-count // -(-count // ACROSS))
+
+
 def _means(claim: Found) -> Figure:
     """Seeds are small grey dots, so that a mean of few is recognisable as such."""
     arms, metrics = list(claim["mean"]), claim["metrics"]
     figure, panels = _panels(claim, len(metrics), 2.8, 1.3 + 0.24 * len(arms))
-    for panel, (metric, unit) in zip(panels, metrics.items(), strict=True):
+    for place, (panel, (metric, unit)) in enumerate(zip(panels, metrics.items(), strict=True)):
         rows = [row for row, arm in enumerate(arms) if metric in claim["mean"][arm]]
         found = [Interval(**claim["mean"][arms[row]][metric]) for row in rows]
         bounded = unit.startswith("%")
@@ -64,7 +69,7 @@ def _means(claim: Found) -> Figure:
         panel.set_title(metric, fontsize=10)
         panel.set_xlabel(unit, fontsize=8)
         panel.grid(axis="x", alpha=0.3)
-        panel.tick_params(labelleft=panel.get_subplotspec().is_first_col())
+        panel.tick_params(labelleft=place % across(len(metrics)) == 0)
     return figure
 
 
@@ -115,10 +120,10 @@ def _curves(claim: Found) -> Figure:
 
 def _panels(claim: Found, count: int, width: float, height: float) -> tuple[Figure, list[Panel]]:
     """A figure with rows of up to `ACROSS` panels of that size in inches."""
-    down = -(-count // ACROSS)
-    across = -(-count // down)
-    figure = Figure(figsize=(1.2 + width * across, 0.5 + height * down), layout="constrained")
-    panels = figure.subplots(down, across, squeeze=False).flatten().tolist()
+    wide = across(count)
+    down = -(-count // wide)
+    figure = Figure(figsize=(1.2 + width * wide, 0.5 + height * down), layout="constrained")
+    panels = figure.subplots(down, wide, squeeze=False).flatten().tolist()
     for panel in panels[count:]:
         panel.remove()
     seeds = len(claim["each_seed"])
