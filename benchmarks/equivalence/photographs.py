@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-import io
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from dali_mixup._files import make_folder, replacing
+from dali_mixup._files import make_folder
+from dali_mixup.bench.photographs import PHOTOGRAPHS, open_photograph, write_crop
 
-# Class -> (package, file). All of them ship inside the packages' wheels.
-PHOTOGRAPHS = {
-    "admiral": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
-    "astronaut": ("skimage", "data/astronaut.png"),
-    "brick": ("skimage", "data/brick.png"),
-    "cameraman": ("skimage", "data/camera.png"),
-    "cat": ("skimage", "data/chelsea.png"),
-    "cell": ("skimage", "data/cell.png"),
-    "clock": ("skimage", "data/clock_motion.png"),
-    "coffee": ("skimage", "data/coffee.png"),
-    "coins": ("skimage", "data/coins.png"),
-    "dahlia": ("sklearn", "datasets/images/flower.jpg"),
-    "galaxies": ("skimage", "data/hubble_deep_field.jpg"),
-    "grass": ("skimage", "data/grass.png"),
-    "gravel": ("skimage", "data/gravel.png"),
-    "moon": ("skimage", "data/moon.png"),
-    "motorcycle": ("skimage", "data/motorcycle_left.png"),
-    "pagoda": ("sklearn", "datasets/images/china.jpg"),
-    "page": ("skimage", "data/page.png"),
-    "retina": ("skimage", "data/retina.jpg"),
-    "rocket": ("skimage", "data/rocket.jpg"),
-    "tissue": ("skimage", "data/ihc.png"),
-}
 SHORTER = 384  # all photographs are brought to this shorter side, so that a crop shows about as much of each
 STRIPS = 5  # most strips side by side of a photograph, for training and for testing by turns
 SIDES = (96, 128)  # least and greatest width and height of a crop, pixels
@@ -54,7 +30,7 @@ def write_photographs(
     """
     counts = {"train": train_per_class, "val": test_per_class}
     for number, name in enumerate(PHOTOGRAPHS):
-        photograph = _photograph(name)
+        photograph = _at_shorter_side(open_photograph(name))
         rng = np.random.RandomState(number)
         for split, areas in strips(photograph.width).items():
             folder = make_folder(root / split / name)
@@ -63,10 +39,7 @@ def write_photographs(
                 width = rng.randint(SIDES[0], min(SIDES[1], right - left) + 1)
                 height = rng.randint(SIDES[0], SIDES[1] + 1)
                 x, y = rng.randint(left, right - width + 1), rng.randint(0, photograph.height - height + 1)
-                encoded = io.BytesIO()
-                photograph.crop((x, y, x + width, y + height)).save(encoded, "JPEG", quality=90)
-                with replacing(folder / f"{name}_{i}.JPEG") as file:
-                    file.write(encoded.getbuffer())
+                write_crop(photograph, (x, y, x + width, y + height), folder / f"{name}_{i}.JPEG")
 
 
 def strips(width: int) -> dict[str, list[tuple[int, int]]]:
@@ -78,9 +51,6 @@ def strips(width: int) -> dict[str, list[tuple[int, int]]]:
     return {"train": areas[::2], "val": areas[1::2]}
 
 
-def _photograph(name: str) -> Image.Image:
-    package, file = PHOTOGRAPHS[name]
-    with files(package).joinpath(*file.split("/")).open("rb") as stream:
-        image = Image.open(stream).convert("RGB")
+def _at_shorter_side(image: Image.Image) -> Image.Image:
     factor = SHORTER / min(image.size)
     return image.resize((round(image.width * factor), round(image.height * factor)), Image.Resampling.LANCZOS)

@@ -11,19 +11,44 @@ from PIL import Image
 
 from dali_mixup._files import make_folder, replacing
 
-# Name -> (package, file). All of them ship inside the packages' wheels. In the demo each photograph is a class.
 PHOTOGRAPHS = {
+    "admiral": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
     "astronaut": ("skimage", "data/astronaut.png"),
     "brick": ("skimage", "data/brick.png"),
+    "cameraman": ("skimage", "data/camera.png"),
     "cat": ("skimage", "data/chelsea.png"),
+    "cell": ("skimage", "data/cell.png"),
+    "clock": ("skimage", "data/clock_motion.png"),
     "coffee": ("skimage", "data/coffee.png"),
+    "coins": ("skimage", "data/coins.png"),
     "dahlia": ("sklearn", "datasets/images/flower.jpg"),
     "galaxies": ("skimage", "data/hubble_deep_field.jpg"),
     "grass": ("skimage", "data/grass.png"),
+    "gravel": ("skimage", "data/gravel.png"),
+    "moon": ("skimage", "data/moon.png"),
     "motorcycle": ("skimage", "data/motorcycle_left.png"),
     "pagoda": ("sklearn", "datasets/images/china.jpg"),
+    "page": ("skimage", "data/page.png"),
+    "retina": ("skimage", "data/retina.jpg"),
     "rocket": ("skimage", "data/rocket.jpg"),
+    "tissue": ("skimage", "data/ihc.png"),
 }
+"""Name -> (package, file). All of them ship inside the packages' wheels."""
+
+CLASSES = (
+    "astronaut",
+    "brick",
+    "cat",
+    "coffee",
+    "dahlia",
+    "galaxies",
+    "grass",
+    "motorcycle",
+    "pagoda",
+    "rocket",
+)
+"""The photographs of the demo, each of which is a class; the `demo` extra has their packages."""
+
 HEIGHT = 320  # all photographs are brought to this height, so that a crop shows about as much of each
 TRAIN_SHARE = 0.62  # of the width; the rest is for validation, so no pixel is in both
 
@@ -37,7 +62,7 @@ def write_photographs(root: Path, *, train_per_class: int = 64, val_per_class: i
     Raises:
         ModuleNotFoundError: scikit-image or scikit-learn is not installed; both come with the `demo` extra.
     """
-    for number, name in enumerate(PHOTOGRAPHS):
+    for number, name in enumerate(CLASSES):
         photograph = _at_height(open_photograph(name))
         border = round(photograph.width * TRAIN_SHARE)
         areas = {"train": (0, border, train_per_class), "val": (border, photograph.width, val_per_class)}
@@ -47,27 +72,30 @@ def write_photographs(root: Path, *, train_per_class: int = 64, val_per_class: i
             for i in range(count):
                 width, height = rng.randint(96, min(160, right - left) + 1, size=2)
                 x, y = rng.randint(left, right - width + 1), rng.randint(0, photograph.height - height + 1)
-                crop = photograph.crop((x, y, x + width, y + height))
-                encoded = (
-                    io.BytesIO()
-                )  # written by Pillow itself, a full disk would be an error of its encoder
-                crop.save(encoded, "JPEG", quality=90)
-                with replacing(folder / f"{name}_{i}.JPEG") as file:
-                    file.write(encoded.getbuffer())
+                write_crop(photograph, (x, y, x + width, y + height), folder / f"{name}_{i}.JPEG")
+
+
+def write_crop(photograph: Image.Image, box: tuple[int, int, int, int], path: Path) -> None:
+    """Write a part of a photograph, (left, top, right, bottom) in pixels, as a JPEG of quality 90."""
+    encoded = io.BytesIO()  # written by Pillow itself, a full disk would be an error of its encoder
+    photograph.crop(box).save(encoded, "JPEG", quality=90)
+    with replacing(path) as file:
+        file.write(encoded.getbuffer())
 
 
 def open_photograph(name: str) -> Image.Image:
     """One of `PHOTOGRAPHS`, RGB, as large as it is.
 
     Raises:
-        ModuleNotFoundError: scikit-image or scikit-learn is not installed; both come with the `demo` extra.
+        ModuleNotFoundError: the package that carries it is not installed.
     """
     package, file = PHOTOGRAPHS[name]
     try:
         source = files(package).joinpath(*file.split("/"))
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"the photographs are in {package}, which is not installed; pip install 'dali-mixup[demo]'"
+            f"the photographs are in {package}, which is not installed; pip install 'dali-mixup[bench]', or "
+            "'dali-mixup[demo]' for those of the demo"
         ) from error
     with source.open("rb") as stream:
         return Image.open(stream).convert("RGB")

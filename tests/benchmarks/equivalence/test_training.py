@@ -12,11 +12,12 @@ import pytest
 import torch
 
 from benchmarks.equivalence import photographs
-from benchmarks.equivalence.photographs import PHOTOGRAPHS, SIDES, strips, write_photographs
+from benchmarks.equivalence.photographs import SIDES, strips, write_photographs
 from benchmarks.equivalence.pipelines import opened
 from benchmarks.equivalence.resumed import KILLS, PROCESSES, checkpoint_every, kill_steps, killed_and_resumed
 from benchmarks.equivalence.settings import OURS, Settings
 from benchmarks.equivalence.training import Learner, Run, learning_rate
+from dali_mixup.bench.photographs import PHOTOGRAPHS
 
 
 def test_the_learning_rate_is_torchs_cosine_after_a_linear_rise() -> None:
