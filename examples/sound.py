@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
     method = {"mixup": MixUp(0.2), "cutmix": CutMix(1.0), "specmix": SpecMix(0.3)}[args.method]
     policy = MixPolicy(method, granularity="sample", schedule=Schedule(start=args.warm_up))
     training = iterator(
-        mixed(args.train, policy, classes, steps, batch_size=args.batch_size), LastBatchPolicy.DROP
+        mixed(args.train, policy, classes, steps, 0, batch_size=args.batch_size), LastBatchPolicy.DROP
     )
     validation = iterator(unmixed(args.val, batch_size=args.batch_size), LastBatchPolicy.PARTIAL)
 
@@ -65,11 +65,14 @@ def main(arguments: Sequence[str] | None = None) -> float:
     return accuracy
 
 
-def spectrograms(folder: str, shuffled: bool) -> tuple[DataNode, DataNode]:
-    """(BANDS, TIMES) float32 decibels, and the number of the class's folder in alphabetical order."""
-    encoded, labels = fn.readers.file(
-        file_root=folder, random_shuffle=shuffled, seed=1, pad_last_batch=not shuffled, name="reader"
-    )
+def spectrograms(folder: str, seed: int | None) -> tuple[DataNode, DataNode]:
+    """(BANDS, TIMES) float32 decibels, and the number of the class's folder in alphabetical order.
+
+    Args:
+        seed: of the order; None: as the files are.
+    """
+    shuffle = {} if seed is None else {"random_shuffle": True, "seed": seed + 1}  # DALI draws a seed below 1
+    encoded, labels = fn.readers.file(file_root=folder, pad_last_batch=seed is None, name="reader", **shuffle)
     sound, _ = fn.decoders.audio(encoded, sample_rate=RATE, downmix=True, dtype=types.DALIDataType.FLOAT)
     second = fn.slice(sound, 0, RATE, axes=[0], out_of_bounds_policy="pad")
     power = fn.spectrogram(second, nfft=512, window_length=400, window_step=STEP)
@@ -78,8 +81,8 @@ def spectrograms(folder: str, shuffled: bool) -> tuple[DataNode, DataNode]:
 
 
 @pipeline_def(num_threads=2, device_id=None)
-def mixed(folder: str, policy: MixPolicy, classes: int, steps: int) -> Any:
-    decibels, labels = spectrograms(folder, shuffled=True)
+def mixed(folder: str, policy: MixPolicy, classes: int, steps: int, seed: int) -> Any:
+    decibels, labels = spectrograms(folder, seed)
     return mix(
         decibels,
         labels,
@@ -89,13 +92,13 @@ def mixed(folder: str, policy: MixPolicy, classes: int, steps: int) -> Any:
         num_classes=classes,
         steps_per_epoch=steps,
         output=Output(mean=MEAN, std=STD),
-        seed=0,
+        seed=seed,
     )
 
 
 @pipeline_def(num_threads=2, device_id=None)
 def unmixed(folder: str) -> Any:
-    decibels, labels = spectrograms(folder, shuffled=False)
+    decibels, labels = spectrograms(folder, None)
     return (decibels - MEAN) / STD, labels
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.claims.digits import SIDE
-from dali_mixup import MixedTargets, MixLoader, MixPolicy
+from dali_mixup import MixedTargets, MixLoader, MixPolicy, latent
 from dali_mixup._loader.record import MixRecord
 from dali_mixup.losses import Targets, soft_cross_entropy
 
@@ -28,6 +28,11 @@ class View:
     targets: Targets
     mixed: bool
     record: MixRecord
+
+    @property
+    def generator(self) -> torch.Generator:
+        """Random numbers of this step, the same for every arm."""
+        return latent.step_generator(self.record.seed, epoch=self.record.epoch, step=self.record.step)
 
 
 See = Callable[[Tensor, Targets, MixRecord], View]

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 BINS = 15
+EMBEDDINGS = {"uniformity": "lower is more evenly spread", "tightness": "lower is tighter classes"}
 
 
 @torch.no_grad()
@@ -51,3 +52,8 @@ def tightness(embeddings: Tensor, labels: Tensor) -> float:
     z = F.normalize(embeddings.double(), dim=1)
     inside = [torch.pdist(z[labels == c]).square() for c in labels.unique()]
     return float(torch.cat(inside).mean())
+
+
+def embedding_scores(embeddings: Tensor, labels: Tensor) -> dict[str, float]:
+    """The metrics of `EMBEDDINGS`."""
+    return {"uniformity": uniformity(embeddings), "tightness": tightness(embeddings, labels)}

@@ -1,7 +1,8 @@
-"""The networks of the claims: perceptrons on the 64 pixels of a digit."""
+"""The networks that several claims have."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -50,3 +51,40 @@ class Perceptron(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.head(self.embed(images))
+
+
+class Convolutional(nn.Module):
+    """3x3 convolutions with BatchNorm and ReLU, all but the first with stride 2, the mean over the positions and a
+    linear classifier; (N, 3, 8, 8) grey images to (N, 10) logits."""
+
+    def __init__(self, channels: tuple[int, ...], seed: int) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            layers = [
+                nn.Sequential(
+                    nn.Conv2d(before, after, 3, stride=1 if before == 1 else 2, padding=1, bias=False),
+                    nn.BatchNorm2d(after),
+                    nn.ReLU(),
+                )
+                for before, after in pairwise((1, *channels))
+            ]
+            self.features = nn.Sequential(*layers)
+            self.head = nn.Linear(channels[-1], CLASSES)
+
+    def forward(self, images: Tensor) -> Tensor:
+        # The three channels of a grey image are equal.
+        return self.head(self.features(images[:, :1]).mean((2, 3)))
+
+
+def fully_connected(
+    widths: Sequence[int], seed: int, activation: Callable[[], nn.Module] = nn.ReLU
+) -> nn.Sequential:
+    """Linear layers from each width to the next with the activation between them, (N, widths[0]) to (N, widths[-1]);
+    the seed gives the first weights."""
+    layers: list[nn.Module] = []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for before, after in pairwise(widths):
+            layers += [nn.Linear(before, after), activation()]
+    return nn.Sequential(*layers[:-1])

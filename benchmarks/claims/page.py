@@ -4,7 +4,7 @@
 
 Lines of the template may hold, in a claim's section (`### NAME`):
 
-    {{table}} {{figure}} {{curves}} {{verdicts}}    on lines of their own
+    {{run}} {{table}} {{figure}} {{curves}} {{verdicts}}    on lines of their own
     {{mean: ARM | METRIC}}                          a mean with half of its interval, 7.05 ± 0.42
     {{gap: ARM | ARM | METRIC}}                     the paired difference with its interval, 1.86 (0.46 to 3.26)
     {{latent: KEY}}                                 a number of the benchmark of latent mixing, keys joined by dots
@@ -82,24 +82,30 @@ def between(found: Interval) -> str:
     return f"{found.mean:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
+def run(claim: Found) -> str:
+    """How often and how long it ran, and the command."""
+    seeds, minutes = len(claim["each_seed"]), claim["cpu_seconds"] / 60
+    return f"`make claims ARGS={claim['claim']}`: {seeds} seeds, {minutes:.1f} minutes of CPU time."
+
+
 def table(claim: Found) -> str:
-    """The means of all arms."""
+    """The means of all arms, folded."""
     metrics = list(claim["metrics"])
     rows = [["", *metrics]]
     for arm, means in claim["mean"].items():
         rows.append([arm, *(shown(Interval(**means[m])) if m in means else "" for m in metrics)])
-    return markdown(rows)
+    return folded("Means of all arms", rows)
 
 
 def verdicts(claim: Found) -> str:
-    """Every direction with the paired difference and its verdict."""
+    """Every direction with the paired difference and its verdict, folded."""
     rows = [["Direction", "Difference", "p (Holm)", "Verdict"]]
     for direction in claim["directions"]:
         p = "" if direction["p"] is None else "< 0.001" if direction["p"] < 0.001 else f"{direction['p']:.2g}"
         rows.append(
             [direction["direction"], between(Interval(**direction["difference"])), p, direction["outcome"]]
         )
-    return markdown(rows)
+    return folded("All directions and their verdicts", rows)
 
 
 def summary(results: Mapping[str, Found]) -> str:
@@ -120,6 +126,11 @@ def summary(results: Mapping[str, Found]) -> str:
                 ]
             )
     return markdown(rows)
+
+
+def folded(title: str, rows: list[list[str]]) -> str:
+    """A table that opens at a click."""
+    return f"<details><summary>{title}</summary>\n\n{markdown(rows)}\n\n</details>"
 
 
 def markdown(rows: list[list[str]]) -> str:
@@ -147,6 +158,7 @@ def _picture(claim: Found, suffix: str, what: str) -> str:
 
 
 PARTS: dict[str, Callable[[Found], str]] = {
+    "run": run,
     "table": table,
     "verdicts": verdicts,
     "figure": lambda claim: _picture(claim, "", "means and intervals of all arms"),
@@ -160,10 +172,12 @@ WHOLE: dict[str, Callable[[Mapping[str, Found]], str]] = {
 
 
 def read() -> dict[str, Found]:
-    """The committed results, in the order of the registry, with the sentences that the code has now."""
+    """The committed results, in the order of the registry, with the words that the code has now."""
     results = {name: json.loads((RESULTS / f"{name}.json").read_text()) for name in CLASSES}
     for name, result in results.items():
-        says = {str(direction): direction.says for direction in claim_named(name).directions}
+        claim = claim_named(name)
+        result["source"] = claim.source
+        says = {str(direction): direction.says for direction in claim.directions}
         for direction in result["directions"]:
             direction["says"] = says[direction["direction"]]
     return results

@@ -123,10 +123,9 @@ def mixmatch(weight: Weight) -> Loss:
     step = latent.MixMatchStep(CLASSES, interleave=False)
 
     def loss(model: nn.Module, view: View) -> Tensor:
-        record = view.record
-        generator = latent.step_generator(record.seed, epoch=record.epoch, step=record.step)
-        found = step(model, view.images, view.targets, record.unlabelled, generator=generator)
-        return found.supervised + weight(record.epoch) * found.unsupervised
+        unlabelled, epoch = view.record.unlabelled, view.record.epoch
+        found = step(model, view.images, view.targets, unlabelled, generator=view.generator)
+        return found.supervised + weight(epoch) * found.unsupervised
 
     return loss
 

@@ -58,11 +58,8 @@ def consistent(unsupervised: Unsupervised, weight: Weight) -> Callable[[nn.Modul
 
     def bind(teacher: nn.Module) -> Loss:
         def loss(student: nn.Module, view: View) -> Tensor:
-            record = view.record
-            generator = latent.step_generator(record.seed, epoch=record.epoch, step=record.step)
-            return cross_entropy(student, view) + weight(record.epoch) * unsupervised(
-                student, teacher, record.unlabelled, generator
-            )
+            found = unsupervised(student, teacher, view.record.unlabelled, view.generator)
+            return cross_entropy(student, view) + weight(view.record.epoch) * found
 
         return loss
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain, pairwise
 from typing import ClassVar
 
 import numpy as np
 import torch
 from sklearn.datasets import make_moons
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks.claims.arms import adam
@@ -26,6 +25,7 @@ from benchmarks.claims.chaudhry.pupils import (
 from benchmarks.claims.claim import Axes, Claim, Measured
 from benchmarks.claims.digits import Digits
 from benchmarks.claims.directions import Direction
+from benchmarks.claims.networks import fully_connected
 from dali_mixup import MixPolicy, MixUp, latent
 from dali_mixup.losses import soft_cross_entropy
 
@@ -93,7 +93,8 @@ class TwoMoons(Claim):
 
     def measure(self, seed: int, digits: Digits) -> Measured:
         x, y, others, shown = self._points(seed)
-        students = {name: self._network(seed) for name in ("ERM", "mixup", "mean teacher", *self._mixing)}
+        names = ("ERM", "mixup", "mean teacher", *self._mixing)
+        students = {name: fully_connected((2, *self.widths, 2), seed) for name in names}
         teachers = {name: latent.EMATeacher(student) for name, student in students.items()}
         history = History(
             {name: (student, teachers[name]) for name, student in students.items()}, *shown, self.early
@@ -126,12 +127,6 @@ class TwoMoons(Claim):
     @property
     def _mixing(self) -> dict[str, Unsupervised]:
         return {f"ICT, k={k}": interpolation(k, self.alpha) for k in self.ks}
-
-    def _network(self, seed: int) -> nn.Sequential:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            layers = [(nn.Linear(a, b), nn.ReLU()) for a, b in pairwise((2, *self.widths))]
-            return nn.Sequential(*chain.from_iterable(layers), nn.Linear(self.widths[-1], 2))
 
     def _points(self, seed: int) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor]]:
         """Labelled points, their classes, unlabelled points, and test points with their classes."""

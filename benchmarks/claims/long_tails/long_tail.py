@@ -47,7 +47,7 @@ class LongTail(Claim):
 
     name: ClassVar[str] = "long_tail"
     source: ClassVar[str] = (
-        "CMO, Balanced-MixUp, Remix, UniMix: arXiv 2112.00412, 2109.09850, 2007.03943, 2111.03874"
+        "Park et al. 2022 and others, arXiv 2112.00412, 2109.09850, 2007.03943, 2111.03874"
     )
     statement: ClassVar[str] = "balanced partners, and labels in favour of the rarer class, help rare classes"
     metrics: ClassVar[Mapping[str, str]] = {

@@ -13,17 +13,16 @@ from benchmarks.claims.arms import Arm, Loss, See, View, cross_entropy, through,
 from benchmarks.claims.claim import Claim, Measured
 from benchmarks.claims.digits import CLASSES, Digits
 from benchmarks.claims.directions import Direction
-from benchmarks.claims.evaluation import tightness, uniformity
-from benchmarks.claims.training import Training, scores
-from benchmarks.claims.venkataramanan.multimix import METRICS
-from benchmarks.claims.zhang.convolutional import Convolutional
+from benchmarks.claims.evaluation import EMBEDDINGS, embedding_scores
+from benchmarks.claims.networks import Convolutional
+from benchmarks.claims.training import SCORES, Training, scores
 from dali_mixup import Alternation, MixPolicy, MixUp, latent
 from dali_mixup.losses import Targets, soft_cross_entropy
 
 Attention = Callable[[Tensor, Targets, Tensor], Tensor | None]
 """From maps (B, d, H, W), targets and the classifier's rows (C, d) to (B, H * W), or None for none."""
 
-Way = Callable[[nn.Module, View, torch.Generator], latent.MixedTuples]
+Way = Callable[[nn.Module, View], latent.MixedTuples]
 """From network and unmixed batch to interpolated logits, targets and weights."""
 
 ATTENTIONS: dict[str, Attention] = {
@@ -57,7 +56,7 @@ class DenseMultiMixEffects(Claim):
     statement: ClassVar[str] = (
         "interpolating at every position, weighted by attention, and with a teacher's targets, improves on MultiMix"
     )
-    metrics: ClassVar[Mapping[str, str]] = METRICS
+    metrics: ClassVar[Mapping[str, str]] = SCORES | EMBEDDINGS
 
     @property
     def directions(self) -> tuple[Direction, ...]:
@@ -112,10 +111,7 @@ class DenseMultiMixEffects(Claim):
             assert isinstance(trained.model, Convolutional)
             with torch.no_grad():
                 embeddings = maps_of(trained.model.eval(), digits.images[test]).mean((2, 3))
-            found[name] |= {
-                "uniformity": uniformity(embeddings),
-                "tightness": tightness(embeddings, digits.labels[test]),
-            }
+            found[name] |= embedding_scores(embeddings, digits.labels[test])
         return Measured(found)
 
     def _network(self, seed: int) -> Convolutional:
@@ -139,8 +135,8 @@ def pooled(n: int) -> Way:
     """MultiMix on the logits, which is that on the pooled embeddings."""
     multimix = latent.MultiMix(CLASSES, n=n)
 
-    def interpolate(model: nn.Module, view: View, generator: torch.Generator) -> latent.MixedTuples:
-        return multimix(model(view.images), view.targets, mixed=False, generator=generator)
+    def interpolate(model: nn.Module, view: View) -> latent.MixedTuples:
+        return multimix(model(view.images), view.targets, mixed=False, generator=view.generator)
 
     return interpolate
 
@@ -149,12 +145,12 @@ def dense(n: int, attention: Attention) -> Way:
     """Dense MultiMix on the logits of each position, which is that on its features."""
     multimix = latent.DenseMultiMix(CLASSES, n=n)
 
-    def interpolate(model: nn.Module, view: View, generator: torch.Generator) -> latent.MixedTuples:
+    def interpolate(model: nn.Module, view: View) -> latent.MixedTuples:
         assert isinstance(model, Convolutional)
         maps = maps_of(model, view.images)
         logits = model.head(maps.flatten(2).mT).mT
         weights = attention(maps, view.targets, model.head.weight)
-        return multimix(logits, view.targets, attention=weights, mixed=False, generator=generator)
+        return multimix(logits, view.targets, attention=weights, mixed=False, generator=view.generator)
 
     return interpolate
 
@@ -167,9 +163,7 @@ def interpolated(
     def loss(model: nn.Module, view: View) -> Tensor:
         if view.mixed:
             return cross_entropy(model, view)
-        record = view.record
-        generator = latent.step_generator(record.seed, epoch=record.epoch, step=record.step)
-        logits, targets, weights = way(model, view, generator)
+        logits, targets, weights = way(model, view)
         if distil is None or teacher is None:
             return soft_cross_entropy(logits, targets)
         return distil(logits, targets, teacher(view.images), weights)

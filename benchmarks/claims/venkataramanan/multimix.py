@@ -7,20 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from torch import Tensor, nn
-
-from benchmarks.claims.arms import Arm, Loss, View, through, unmixed
+from benchmarks.claims.arms import Arm, through, unmixed
 from benchmarks.claims.claim import Arms, Axes, Claim, Curve, Measured
-from benchmarks.claims.digits import CLASSES, Digits
+from benchmarks.claims.digits import Digits
 from benchmarks.claims.directions import Direction
-from benchmarks.claims.evaluation import tightness, uniformity
+from benchmarks.claims.evaluation import EMBEDDINGS, embedding_scores
+from benchmarks.claims.losses import through_layers, tuples
 from benchmarks.claims.networks import Perceptron
 from benchmarks.claims.training import SCORES, Training, scores
-from benchmarks.claims.zhang.ablation import through_layers
 from dali_mixup import Alternation, MixPolicy, MixUp, latent
-from dali_mixup.losses import soft_cross_entropy
-
-METRICS = SCORES | {"uniformity": "lower is more evenly spread", "tightness": "lower is tighter classes"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +39,7 @@ class MultiMixEffects(Claim):
         "interpolating whole batches many times in the embedding space improves accuracy and calibration, and gives "
         "embeddings that are spread evenly and tight by class"
     )
-    metrics: ClassVar[Mapping[str, str]] = METRICS
+    metrics: ClassVar[Mapping[str, str]] = SCORES | EMBEDDINGS
     curves: ClassVar[Mapping[str, Axes]] = {
         "rows": Axes("log10 of n, m = B", "test error, %"),
         "samples": Axes("m, largest n", "test error, %"),
@@ -102,10 +97,7 @@ class MultiMixEffects(Claim):
         for name, trained in arms.items():
             assert isinstance(trained.model, Perceptron)
             embeddings = trained.model.eval().embed(digits.images[test]).detach()
-            found[name] |= {
-                "uniformity": uniformity(embeddings),
-                "tightness": tightness(embeddings, digits.labels[test]),
-            }
+            found[name] |= embedding_scores(embeddings, digits.labels[test])
         return Measured(found, self._curves(found))
 
     def _curves(self, found: Arms) -> dict[str, dict[str, Curve]]:
@@ -121,16 +113,3 @@ class MultiMixEffects(Claim):
                 **{arm: Curve(x, [found[arm]["test error"]] * len(x)) for arm in ("ERM", "mixup")},
             }
         return curves
-
-
-def tuples(n: int, m: int | None) -> Loss:
-    """Cross-entropy of MultiMix on the logits, which is that on the embeddings; batches mixed already pass through."""
-    multimix = latent.MultiMix(CLASSES, n=n, m=m)
-
-    def loss(model: nn.Module, view: View) -> Tensor:
-        record = view.record
-        generator = latent.step_generator(record.seed, epoch=record.epoch, step=record.step)
-        logits, targets, _ = multimix(model(view.images), view.targets, mixed=view.mixed, generator=generator)
-        return soft_cross_entropy(logits, targets)
-
-    return loss

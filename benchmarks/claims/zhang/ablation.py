@@ -8,17 +8,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmarks.claims.arms import Arm, Loss, See, View, as_mixed, cross_entropy, unmixed
 from benchmarks.claims.claim import Claim, Measured
 from benchmarks.claims.digits import RANGE, Digits
 from benchmarks.claims.directions import Direction
-from benchmarks.claims.networks import Perceptron
+from benchmarks.claims.losses import noisy, smoothed, through_layers
 from benchmarks.claims.training import SCORES, Training, scores
 from dali_mixup import HandOver, MixPolicy, MixUp, Neighbours, latent
 from dali_mixup._loader.record import MixRecord
-from dali_mixup.losses import Targets, soft_cross_entropy
+from dali_mixup.losses import Targets
 from dali_mixup.targets import MixedTargets
 
 
@@ -143,40 +143,3 @@ def neighbour_table(images: Tensor, count: int, groups: Tensor | None = None) ->
         distance[groups[:, None] != groups] = torch.inf
         count = min(count, int(groups.bincount().min()) - 1)
     return distance.argsort(dim=1)[:, :count].numpy().astype(np.int32)
-
-
-def smoothed(epsilon: float) -> Loss:
-    """Cross-entropy with smoothed labels: epsilon / C off, 1 - epsilon + epsilon / C on."""
-
-    def loss(model: nn.Module, view: View) -> Tensor:
-        assert isinstance(view.targets, Tensor)
-        ones = torch.ones(len(view.targets), 1)
-        return soft_cross_entropy(
-            model(view.images), MixedTargets(view.targets[:, None], ones, label_smoothing=epsilon)
-        )
-
-    return loss
-
-
-def noisy(deviation: float) -> Loss:
-    """Cross-entropy on images with Gaussian noise."""
-
-    def loss(model: nn.Module, view: View) -> Tensor:
-        record = view.record
-        generator = latent.step_generator(record.seed, epoch=record.epoch, step=record.step)
-        noise = deviation * torch.randn(view.images.shape, generator=generator)
-        return soft_cross_entropy(model(view.images + noise), view.targets)
-
-    return loss
-
-
-def through_layers(mixup: latent.ManifoldMixup) -> Loss:
-    """Cross-entropy with the hidden states of a layer mixed."""
-
-    def loss(model: nn.Module, view: View) -> Tensor:
-        assert isinstance(model, Perceptron)
-        record = view.record
-        generator = latent.step_generator(record.seed, epoch=record.epoch, step=record.step)
-        return soft_cross_entropy(*mixup(model, view.images, view.targets, generator=generator))
-
-    return loss

@@ -13,12 +13,10 @@ from benchmarks.claims.claim import Arms, Axes, Claim, Curve, Curves, Measured
 from benchmarks.claims.digits import Digits
 from benchmarks.claims.directions import Direction
 from benchmarks.claims.evaluation import error, outputs
-from benchmarks.claims.networks import Perceptron
+from benchmarks.claims.losses import smoothed, tuples
+from benchmarks.claims.networks import Convolutional, Perceptron
 from benchmarks.claims.training import Training
-from benchmarks.claims.venkataramanan.multimix import tuples
-from benchmarks.claims.zhang.ablation import smoothed
 from benchmarks.claims.zhang.attacks import fgsm, iterated_fgsm
-from benchmarks.claims.zhang.convolutional import Convolutional
 from dali_mixup import Alternation, MixPolicy, MixUp
 
 KINDS = ("MLP", "CNN")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks.claims.networks import fully_connected
 from dali_mixup import latent
 
 Discriminator = nn.Sequential
@@ -75,13 +75,8 @@ def games(alpha: float) -> Mapping[str, Game]:
 
 
 def network(widths: tuple[int, ...], seed: int) -> nn.Sequential:
-    """Fully connected layers with leaky ReLU between them; the seed gives the first weights."""
-    layers: list[nn.Module] = []
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for before, after in pairwise(widths):
-            layers += [nn.Linear(before, after), nn.LeakyReLU(0.2)]
-    return nn.Sequential(*layers[:-1])
+    """Fully connected layers with leaky ReLU between them, as is usual for GANs."""
+    return fully_connected(widths, seed, lambda: nn.LeakyReLU(0.2))
 
 
 class Players:

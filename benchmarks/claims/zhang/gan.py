@@ -79,14 +79,15 @@ class Gan(Claim):
     def directions(self) -> tuple[Direction, ...]:
         found = []
         for form in ("minimax", "non-saturating"):
-            said = f"mixup improves a {form} GAN"
+            nearer, better = "", ""
+            if form == "minimax":
+                nearer = "mixup improves a minimax GAN: more samples near the modes of a ring"
+                better = "mixup improves a minimax GAN: generated digits nearer to real ones"
             ring, digits = ((f"{task}: {form}", f"{task}: {form}, mixup") for task in (RING, DIGITS))
             found += [
-                Direction(NEAR, ring[1], ring[0], 0.0, says=f"{said}: more samples near the modes of a ring"),
+                Direction(NEAR, ring[1], ring[0], 0.0, says=nearer),
                 Direction(LOWEST, ring[1], ring[0], 0.0),
-                Direction(
-                    FRECHET, digits[0], digits[1], 0.0, says=f"{said}: generated digits nearer to real ones"
-                ),
+                Direction(FRECHET, digits[0], digits[1], 0.0, says=better),
                 Direction(HIGHEST, digits[0], digits[1], 0.0),
             ]
         manifold = "non-saturating, Manifold Mixup"

@@ -15,8 +15,8 @@ from benchmarks.claims.claim import Arms, Axes, Claim, Curve, Curves, Measured
 from benchmarks.claims.digits import CLASSES, RANGE, Digits
 from benchmarks.claims.directions import Direction
 from benchmarks.claims.evaluation import error, outputs
+from benchmarks.claims.losses import noisy, smoothed
 from benchmarks.claims.training import Training
-from benchmarks.claims.zhang.ablation import noisy, smoothed
 from benchmarks.claims.zhang.gradients import input_gradients, loss_against, norms, top_logit
 from dali_mixup import MixPolicy, MixUp
 

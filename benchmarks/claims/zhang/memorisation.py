@@ -104,7 +104,7 @@ class Memorisation(Claim):
                 ours,
                 erm,
                 20.0,
-                says="the first holds with Adam, no decay and one lam a batch, too",
+                says="with Adam, no decay and one lam a batch, mixup leaves more wrong labels unlearned, too",
             ),
         )
 

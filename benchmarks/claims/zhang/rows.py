@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.claims.evaluation import outputs
+from benchmarks.claims.networks import fully_connected
 from dali_mixup import MixPolicy
 from dali_mixup._decide.from_data import FromData
 from dali_mixup._loader.companions import Companions
@@ -108,30 +108,32 @@ class Fit:
 
     def network(self, inputs: int, outputs: int, seed: int) -> nn.Sequential:
         """(N, inputs) to (N, outputs); the seed gives the first weights."""
-        layers: list[nn.Module] = []
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            for before, after in pairwise((inputs, *self.widths)):
-                layers += [nn.Linear(before, after), nn.ReLU()]
-            return nn.Sequential(*layers, nn.Linear(self.widths[-1], outputs))
+        return fully_connected((inputs, *self.widths, outputs), seed)
 
     def __call__(
         self, data: Parts, task: Task, policy: MixPolicy | None, seed: int, weight_decay: float = 0.0
     ) -> History:
-        """Train on the first part and look at the other two after every epoch. Rows come in the same order and networks
-        start alike whatever the policy, which is None for ERM; the weight decay is decoupled (AdamW)."""
-        model = self.network(data.train.x.shape[1], task.outputs, seed)
-        optimizer = torch.optim.AdamW(model.parameters(), lr=self.lr, weight_decay=weight_decay)
+        """Train on the first part and look at the other two after every epoch; arguments as in `networks`."""
         chosen_by, scores = [], []
+        for model in self.networks(data.train, task, policy, seed, weight_decay):
+            chosen_by.append(task.chosen_by(outputs(model, data.validation.x), data.validation.y))
+            scores.append(task.score(outputs(model, data.test.x), data.test.y))
+        return History(chosen_by, scores)
+
+    def networks(
+        self, rows: Rows, task: Task, policy: MixPolicy | None, seed: int, weight_decay: float = 0.0
+    ) -> Iterator[nn.Module]:
+        """Train, and yield the network, always the same object, after every epoch. Rows come in the same order and
+        networks start alike whatever the policy, which is None for ERM; the weight decay is decoupled (AdamW)."""
+        model = self.network(rows.x.shape[1], task.outputs, seed)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=self.lr, weight_decay=weight_decay)
         for epoch in range(self.epochs):
-            for inputs, targets in self.batches(data.train, task, policy, seed, epoch):
+            for inputs, targets in self.batches(rows, task, policy, seed, epoch):
                 loss = task.loss(model(inputs), targets)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 optimizer.step()
-            chosen_by.append(task.chosen_by(outputs(model, data.validation.x), data.validation.y))
-            scores.append(task.score(outputs(model, data.test.x), data.test.y))
-        return History(chosen_by, scores)
+            yield model
 
     def batches(
         self, rows: Rows, task: Task, policy: MixPolicy | None, seed: int, epoch: int

@@ -6,13 +6,11 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
-from nvidia.dali import fn, pipeline_def, types
-from nvidia.dali.data_node import DataNode
-from nvidia.dali.plugin.pytorch import DALIGenericIterator, LastBatchPolicy
+from nvidia.dali.plugin.pytorch import LastBatchPolicy
 from torch import Tensor, nn
 
 from benchmarks.claims.claim import Arms, Axes, Claim, Curve, Measured
@@ -20,22 +18,18 @@ from benchmarks.claims.digits import Digits
 from benchmarks.claims.directions import Direction
 from benchmarks.claims.evaluation import error, outputs
 from benchmarks.claims.zhang.words import WORDS, write_words
-from dali_mixup import MixPolicy, MixUp, Output, Schedule
-from dali_mixup.fn import mix
+from dali_mixup import MixPolicy, MixUp, Schedule
 from dali_mixup.losses import soft_cross_entropy
+from examples.sound import iterator, mixed, network, unmixed
 
-RATE = 16_000  # samples per second, and per word
-STEP = 160  # samples from one window to the next: 10 ms
-BANDS, TIMES = 64, RATE // STEP + 1
-MEAN, STD = -40.0, 20.0  # decibels below the loudest, from -80 to 0
 VOICES = ("en", *(f"en+f{i}" for i in range(1, 5)), *(f"en+m{i}" for i in range(1, 8)))
 
 
 @dataclass(frozen=True)
 class Speech(Claim):
     """Eight words by voices of the synthesiser eSpeak NG, as log-mel spectrograms that `fn.mix` mixes inside a DALI
-    pipeline; a small convolutional network with Adam, lam per sample. Synthetic words say nothing about the paper's
-    65 000 recordings, so there are no directions.
+    pipeline, lam per sample; graphs and network are those of examples/sound.py. Synthetic words say nothing about the
+    paper's recordings, so there are no directions.
 
     Args:
         alpha: mixup's alpha, one of the paper's.
@@ -44,7 +38,6 @@ class Speech(Claim):
         voices: of twelve, drawn by the seed: so many to train on, so many others to test on; each says every word four
             times, at two speeds and two pitches.
         words: the classes.
-        channels: of the network's layers.
     """
 
     alpha: float = 0.2
@@ -54,7 +47,6 @@ class Speech(Claim):
     lr: float = 1e-3
     voices: int = 5
     words: tuple[str, ...] = WORDS
-    channels: tuple[int, ...] = (16, 32, 64)
 
     name: ClassVar[str] = "speech"
     source: ClassVar[str] = "Zhang et al. 2018, arXiv 1710.09412, section 3.3"
@@ -80,7 +72,7 @@ class Speech(Claim):
             }
             each = {arm: self._errors(train, start, test, seed) for arm, start in starts.items()}
         found: Arms = {
-            arm: {"test error": errors[-1], "mixed": mixed} for arm, (errors, mixed) in each.items()
+            arm: {"test error": errors[-1], "mixed": share} for arm, (errors, share) in each.items()
         }
         epochs = [float(epoch + 1) for epoch in range(self.epochs)]
         curves = {arm: Curve(epochs, errors) for arm, (errors, _) in each.items()}
@@ -100,9 +92,9 @@ class Speech(Claim):
             steps,
             seed,
             batch_size=self.batch_size,
-            prefetch_queue_depth=1,
+            num_threads=1,
         )
-        model = network(self.channels, len(self.words), seed)
+        model = first_network(len(self.words), seed)
         optimizer = torch.optim.Adam(model.parameters(), lr=self.lr)
         errors, batches = [], 0
         training = iterator(pipeline, LastBatchPolicy.DROP)
@@ -117,60 +109,16 @@ class Speech(Claim):
         return errors, 100.0 * batches / (steps * self.epochs)
 
 
-def spectrograms(folder: str, seed: int | None) -> tuple[DataNode, DataNode]:
-    """(BANDS, TIMES) float32 decibels, and the number of the word in alphabetical order; shuffled by the seed, in order
-    if it is None."""
-    shuffle = {} if seed is None else {"random_shuffle": True, "seed": seed + 1}  # DALI draws a seed below 1
-    encoded, labels = fn.readers.file(file_root=folder, pad_last_batch=seed is None, name="reader", **shuffle)
-    sound, _ = fn.decoders.audio(encoded, sample_rate=RATE, downmix=True, dtype=types.DALIDataType.FLOAT)
-    second = fn.slice(sound, 0, RATE, axes=[0], out_of_bounds_policy="pad")
-    power = fn.spectrogram(second, nfft=512, window_length=400, window_step=STEP)
-    mel = fn.mel_filter_bank(power, sample_rate=RATE, nfilter=BANDS)
-    return fn.to_decibels(mel, multiplier=10.0, cutoff_db=-80.0), labels
-
-
-@pipeline_def(num_threads=1, device_id=None)
-def mixed(folder: str, policy: MixPolicy, classes: int, steps: int, seed: int) -> Any:
-    decibels, labels = spectrograms(folder, seed)
-    return mix(
-        decibels,
-        labels,
-        policy,
-        layout="HW",  # frequency and time
-        image_size=(BANDS, TIMES),
-        num_classes=classes,
-        steps_per_epoch=steps,
-        output=Output(mean=MEAN, std=STD),
-        seed=seed,
-    )
-
-
-@pipeline_def(num_threads=1, device_id=None)
-def unmixed(folder: str) -> Any:
-    decibels, labels = spectrograms(folder, None)
-    return (decibels - MEAN) / STD, labels
-
-
-def iterator(pipeline: Any, last: LastBatchPolicy) -> DALIGenericIterator:
-    return DALIGenericIterator(
-        pipeline, ["spectrograms", "targets"], reader_name="reader", last_batch_policy=last, auto_reset=True
-    )
-
-
 def read(folder: Path, batch_size: int) -> tuple[Tensor, Tensor]:
-    """All words of a folder: (N, 1, BANDS, TIMES) standardised decibels and (N,) int64 labels."""
-    pipeline = unmixed(str(folder), batch_size=batch_size)
+    """All words of a folder: (N, 1, bands, times) standardised decibels and (N,) int64 labels."""
+    pipeline = unmixed(str(folder), batch_size=batch_size, num_threads=1)
     batches = [batch for (batch,) in iterator(pipeline, LastBatchPolicy.PARTIAL)]
     spectra = torch.cat([batch["spectrograms"] for batch in batches])
     return spectra[:, None], torch.cat([batch["targets"][:, 0] for batch in batches]).long()
 
 
-def network(channels: tuple[int, ...], classes: int, seed: int) -> nn.Module:
-    """Convolutions of stride 2 with batch normalisation; the seed gives the first weights."""
-    layers: list[nn.Module] = []
+def first_network(classes: int, seed: int) -> nn.Module:
+    """The example's; the seed gives the first weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for before, after in zip((1, *channels[:-1]), channels, strict=True):
-            layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.BatchNorm2d(after), nn.ReLU()]
-        head = nn.Linear(4 * channels[-1], classes)
-        return nn.Sequential(*layers, nn.AdaptiveAvgPool2d((1, 4)), nn.Flatten(), head)
+        return network(classes)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -23,9 +24,7 @@ from dali_mixup.losses import soft_cross_entropy
 
 SHAPES = ("moons", "rings")
 CONFIDENT = 0.95
-EDGE = (
-    2.5  # half the side of the square whose area is measured, in standard deviations of the training points
-)
+EDGE = 2.5  # half the side of the square that is measured, in standard deviations of the training points
 SECTIONS = {"moons": ((0.0, 1.5), (1.0, -1.0)), "rings": ((0.0, 0.0), (1.5, 0.0))}
 """Where the curves run, in the shapes' own coordinates: across both moons; from the centre of the rings outwards."""
 TASK = Task(2, 2, soft_cross_entropy, nll, error)
@@ -124,10 +123,9 @@ class Toy(Claim):
         return Measured(found, curves)
 
     def _trained(self, plane: Plane, seed: int) -> dict[str, nn.Module]:
-        mixup = MixPolicy(MixUp(self.alpha), granularity="sample")
-        smooth = self._fitted(plane, None, seed, self.smoothing)
-        plain = self._fitted(plane, None, seed)
-        mixed = self._fitted(plane, mixup, seed)
+        plain = self._fitted(plane, seed)
+        smooth = self._fitted(plane, seed, replace(TASK, loss=partial(smoothed, self.smoothing)))
+        mixed = self._fitted(plane, seed, policy=MixPolicy(MixUp(self.alpha), granularity="sample"))
         return {
             "ERM": plain.last,
             "ERM, stopped": plain.stopped,
@@ -135,24 +133,19 @@ class Toy(Claim):
             "mixup": mixed.last,
         }
 
-    def _fitted(self, plane: Plane, policy: MixPolicy | None, seed: int, smoothing: float = 0.0) -> Fitted:
-        """All arms see the points in the same order and start with the same weights."""
-        model = self.fit.network(2, 2, seed)
-        optimizer = torch.optim.Adam(model.parameters(), lr=self.fit.lr)
-        least, stopped = float("inf"), model
-        for epoch in range(self.fit.epochs):
-            for x, targets in self.fit.batches(plane.train, TASK, policy, seed, epoch):
-                if smoothing:
-                    loss = F.cross_entropy(model(x), targets, label_smoothing=smoothing)
-                else:
-                    loss = soft_cross_entropy(model(x), targets)
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                optimizer.step()
+    def _fitted(self, plane: Plane, seed: int, task: Task = TASK, policy: MixPolicy | None = None) -> Fitted:
+        least, stopped, model = float("inf"), None, None
+        for model in self.fit.networks(plane.train, task, policy, seed):
             now = nll(outputs(model, plane.validation.x), plane.validation.y)
             if now < least:
                 least, stopped = now, copy.deepcopy(model)
+        assert model is not None and stopped is not None
         return Fitted(model, stopped)
+
+
+def smoothed(epsilon: float, logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy with smoothed labels."""
+    return F.cross_entropy(logits, labels, label_smoothing=epsilon)
 
 
 class Fitted(NamedTuple):

@@ -55,7 +55,7 @@ class RareDigits(Claim):
                 "ERM",
                 "mixup, stopped",
                 1.0,
-                says="mixup of the first half does so",
+                says="mixup of the first half learns rare kinds better than ERM",
             ),
         )
 

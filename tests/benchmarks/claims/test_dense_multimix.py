@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from benchmarks.claims.arms import View, cross_entropy
+from benchmarks.claims.networks import Convolutional
 from benchmarks.claims.venkataramanan.dense_multimix import (
     ATTENTIONS,
     dense,
@@ -16,7 +17,6 @@ from benchmarks.claims.venkataramanan.dense_multimix import (
     maps_of,
     pooled,
 )
-from benchmarks.claims.zhang.convolutional import Convolutional
 from dali_mixup import latent
 
 IMAGES = torch.randn(6, 1, 8, 8, generator=torch.Generator().manual_seed(0)).repeat(1, 3, 1, 1)
@@ -33,14 +33,10 @@ def network() -> Convolutional:
     return Convolutional((4, 8), 0).eval()
 
 
-def step() -> torch.Generator:
-    return latent.step_generator(0, epoch=1, step=2)
-
-
 @pytest.mark.parametrize("name", ATTENTIONS)
 def test_mixed_logits_are_the_logits_of_mixed_features(name: str) -> None:
     model = network()
-    logits, targets, weights = dense(N, ATTENTIONS[name])(model, view(), step())
+    logits, targets, weights = dense(N, ATTENTIONS[name])(model, view())
     maps = maps_of(model, IMAGES).flatten(2)
     assert maps.shape == (6, 8, 16) and weights.shape == (16, N, 6)
     for j in range(16):
@@ -65,14 +61,14 @@ def test_attention_follows_its_query() -> None:
 
 def test_pooled_tuples_are_of_the_networks_logits() -> None:
     model = network()
-    logits, _, weights = pooled(N)(model, view(), step())
+    logits, _, weights = pooled(N)(model, view())
     torch.testing.assert_close(logits, weights @ model(IMAGES))
 
 
 def test_a_distilled_loss_is_half_the_labels_and_half_the_teachers() -> None:
     model, teacher = network(), Convolutional((4, 8), 1).eval()
     loss = interpolated(pooled(N), latent.SelfDistillation(0.5), teacher)(model, view())
-    logits, targets, weights = pooled(N)(model, view(), step())
+    logits, targets, weights = pooled(N)(model, view())
     soft = weights @ teacher(IMAGES).softmax(1)
     both = -((targets + soft) / 2 * logits.log_softmax(1)).sum(1).mean()
     torch.testing.assert_close(loss, both)

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.claims.digits import BLACK, CLASSES, RANGE, WHITE
+from benchmarks.claims.networks import Convolutional
 from benchmarks.claims.zhang.attacks import fgsm, iterated_fgsm
-from benchmarks.claims.zhang.convolutional import Convolutional
 from benchmarks.claims.zhang.gradients import input_gradients, loss_against, norms, top_logit
 
 PIXELS = 3 * 8 * 8

@@ -59,7 +59,8 @@ def test_numbers_come_from_the_result() -> None:
 
 
 def test_tables_show_what_was_measured() -> None:
-    text = rendered("{{summary}}", "### kway", "{{table}}", "{{verdicts}}")
+    text = rendered("{{summary}}", "### kway", "{{run}}", "{{table}}", "{{verdicts}}")
+    assert "`make claims ARGS=kway`: 2 seeds, 2.0 minutes of CPU time." in text
     assert "| ERM | 9.00 ± 0.50 |  |" in text
     assert "| test error: ERM above k=2 | 2.00 (1.90 to 2.10) | < 0.001 | seen |" in text
     assert (
@@ -99,7 +100,7 @@ def test_every_claim_has_its_section_and_its_picture() -> None:
     assert list(sections) == list(CLASSES)
     for name, text in sections.items():
         curves = bool(json.loads((page.RESULTS / f"{name}.json").read_text())["curves"])
-        assert text.count("{{table}}") == text.count("{{figure}}") == 1
+        assert text.count("{{run}}") == text.count("{{table}}") == text.count("{{figure}}") == 1
         assert text.count("{{curves}}") == curves
 
 

@@ -32,9 +32,7 @@ def gan(claim: Any) -> Claim:
 
 
 def speech(claim: Any) -> Claim:
-    small: Claim = replace(
-        claim, warm_up=1, epochs=2, batch_size=4, voices=1, words=("go", "stop"), channels=(4,)
-    )
+    small: Claim = replace(claim, warm_up=1, epochs=2, batch_size=4, voices=1, words=("go", "stop"))
     return small
 
 
