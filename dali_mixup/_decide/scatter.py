@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,22 +13,17 @@ from dali_mixup.methods import Bits, Contours, Draws, Form, Levels, Method, Sepa
 from dali_mixup.methods.base import two
 from dali_mixup.methods.contours import as_bits, as_levels
 
-if TYPE_CHECKING:
-    from dali_mixup._decide.policy import MixPolicy
-
 ROUNDED = 1e-6  # by which a mean in float32 may be off
 
 
-def common_fields(policy: MixPolicy, size: tuple[int, int] | None) -> dict[str, Any]:
-    """The fields that all plans of a policy share, by name."""
-    methods = policy.all_methods
+def common_fields(methods: Sequence[Method], size: tuple[int, int] | None, **labels: Any) -> dict[str, Any]:
+    """The fields that all plans of a policy share, by name; `labels` are label_smoothing and label_mixing."""
     return {
         "size": size,
         "forms": frozenset(method.form for method in methods),
         "averages": any(method.averages for method in methods),
         "extrapolates": frozenset().union(*(method.extrapolates for method in methods)),
-        "label_smoothing": policy.label_smoothing,
-        "label_mixing": policy.label_mixing,
+        **labels,
     }
 
 
