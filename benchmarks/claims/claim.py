@@ -15,10 +15,12 @@ Arms = dict[str, dict[str, float]]
 
 
 class Axes(NamedTuple):
-    """What a curve shows: labels with units, such as ("epoch", "test error, %")."""
+    """What a curve shows: labels with units, such as ("epoch", "test error, %"); log: y is drawn on a logarithmic axis,
+    as errors that fall steeply at first."""
 
     x: str
     y: str
+    log: bool = False
 
 
 class Curve(NamedTuple):

@@ -178,6 +178,8 @@ def read() -> dict[str, Found]:
         claim = claim_named(name)
         result["source"] = claim.source
         says = {str(direction): direction.says for direction in claim.directions}
+        for name_of_curve, axes in claim.curves.items():
+            result["curves"][name_of_curve] |= axes._asdict()
         for direction in result["directions"]:
             direction["says"] = says[direction["direction"]]
     return results

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 FAR = 4  # an arm this many widths of the others' middle half away is drawn at the edge, with its number
 ACROSS = 3  # panels side by side, at most
-STEEP = 8  # curves whose largest value is more times the smallest have a logarithmic axis
 
 Found = Mapping[str, Any]
 """A claim's JSON, see `results`."""
@@ -52,24 +51,30 @@ def across(count: int) -> int:
 
 def _means(claim: Found) -> Figure:
     """Seeds are small grey dots, so that a mean of few is recognisable as such."""
-    arms, metrics = list(claim["mean"]), claim["metrics"]
-    figure, panels = _panels(claim, len(metrics), 2.8, 1.3 + 0.24 * len(arms))
+    metrics = claim["metrics"]
+    arms = {metric: [arm for arm, means in claim["mean"].items() if metric in means] for metric in metrics}
+    height = 1.3 + 0.24 * max(map(len, arms.values()))
+    figure, panels = _panels(
+        claim, len(metrics), 2.8, height, margin=0.4 + 0.07 * max(map(len, claim["mean"]))
+    )
     for place, (panel, (metric, unit)) in enumerate(zip(panels, metrics.items(), strict=True)):
-        rows = [row for row, arm in enumerate(arms) if metric in claim["mean"][arm]]
-        found = [Interval(**claim["mean"][arms[row]][metric]) for row in rows]
-        bounded = unit.startswith("%")
+        named, bounded = arms[metric], unit.startswith("%")
+        found = [Interval(**claim["mean"][arm][metric]) for arm in named]
         edges = limits(found, bounded)
         for seed in claim["each_seed"]:
-            panel.plot([seed[arms[row]][metric] for row in rows], rows, "o", color="0.75", markersize=3)
-        for row, x in zip(rows, found, strict=True):
+            panel.plot(
+                [seed[arm][metric] for arm in named], range(len(named)), "o", color="0.75", markersize=3
+            )
+        for row, x in enumerate(found):
             _mark(panel, row, x, edges, bounded)
         panel.set_xlim(*edges)
-        panel.set_ylim(len(arms) - 0.5, -0.5)
-        panel.set_yticks(range(len(arms)), arms, fontsize=8)
+        panel.set_ylim(len(named) - 0.5, -0.5)
+        panel.set_yticks(range(len(named)), named, fontsize=8)
         panel.set_title(metric, fontsize=10)
         panel.set_xlabel(unit, fontsize=8)
         panel.grid(axis="x", alpha=0.3)
-        panel.tick_params(labelleft=place % across(len(metrics)) == 0)
+        first = place % across(len(metrics)) == 0
+        panel.tick_params(labelleft=first or named != arms[list(metrics)[place - 1]])
     return figure
 
 
@@ -93,8 +98,9 @@ def _mark(panel: Panel, row: int, x: Interval, edges: tuple[float, float], bound
 
 def _curves(claim: Found) -> Figure:
     """A line per arm through the means, with bands of their intervals."""
-    figure, panels = _panels(claim, len(claim["curves"]), 4.4, 4.0)
-    for panel, (name, axes) in zip(panels, claim["curves"].items(), strict=True):
+    curves = claim["curves"]
+    figure, panels = _panels(claim, len(curves), 4.4, 4.0, margin=0.6)
+    for panel, (name, axes) in zip(panels, curves.items(), strict=True):
         lowest, highest = np.inf, -np.inf
         for place, (arm, curve) in enumerate(axes["arms"].items()):
             points = [interval(values) for values in zip(*curve["each_seed"], strict=True)]
@@ -104,7 +110,7 @@ def _curves(claim: Found) -> Figure:
             panel.plot(curve["x"], mean, style, color=color, label=arm, linewidth=1.5)
             panel.fill_between(curve["x"], mean - half, mean + half, color=color, alpha=0.15, linewidth=0)
             lowest, highest = min(lowest, float(mean.min())), max(highest, float(mean.max()))
-        if lowest > 0 and highest > STEEP * lowest:
+        if axes["log"] and lowest > 0:
             panel.set_yscale("log")
             panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             panel.yaxis.set_major_formatter("{x:g}")
@@ -114,15 +120,22 @@ def _curves(claim: Found) -> Figure:
         panel.set_xlabel(axes["x"], fontsize=9)
         panel.set_ylabel(axes["y"], fontsize=9)
         panel.grid(alpha=0.3)
-        panel.legend(fontsize=7)
+    alike = len({tuple(axes["arms"]) for axes in curves.values()}) == 1
+    if alike:  # one legend beside the panels, which hides no curve
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
+    else:
+        for panel in panels:
+            panel.legend(fontsize=7)
     return figure
 
 
-def _panels(claim: Found, count: int, width: float, height: float) -> tuple[Figure, list[Panel]]:
-    """A figure with rows of up to `ACROSS` panels of that size in inches."""
+def _panels(
+    claim: Found, count: int, width: float, height: float, margin: float
+) -> tuple[Figure, list[Panel]]:
+    """A figure with rows of up to `ACROSS` panels of that size, beside a margin; in inches."""
     wide = across(count)
     down = -(-count // wide)
-    figure = Figure(figsize=(1.2 + width * wide, 0.5 + height * down), layout="constrained")
+    figure = Figure(figsize=(max(margin + width * wide, 5.5), 0.5 + height * down), layout="constrained")
     panels = figure.subplots(down, wide, squeeze=False).flatten().tolist()
     for panel in panels[count:]:
         panel.remove()
@@ -130,6 +143,7 @@ def _panels(claim: Found, count: int, width: float, height: float) -> tuple[Figu
     figure.suptitle(
         f"{claim['claim']}: {claim['source']}\nmeans over {seeds} seeds and {CONFIDENCE:.0%} intervals",
         fontsize=9,
+        wrap=True,
     )
     return figure, panels[:count]
 

@@ -55,6 +55,7 @@ def write(result: Result, path: Path, folder: Path) -> dict[str, Any]:
             name: {
                 "x": axes.x,
                 "y": axes.y,
+                "log": axes.log,
                 "arms": {
                     arm: {
                         "x": _short(curve.x),

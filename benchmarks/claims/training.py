@@ -18,7 +18,7 @@ from dali_mixup._loader.loader import MixLoader
 SCORES = {"test error": "%", "NLL": "nats", "ECE": "of 1"}
 
 BY_EPOCH = "test error over epochs"
-ERROR_BY_EPOCH = {BY_EPOCH: Axes("epoch", "test error, %")}
+ERROR_BY_EPOCH = {BY_EPOCH: Axes("epoch", "test error, %", log=True)}
 """`Claim.curves` of claims that record `ErrorCurves`."""
 
 EachEpoch = Callable[[int], None]

@@ -22,7 +22,7 @@ SCORES = {
     "early teacher error": "%",
     "early student error": "%",
 }
-_STEPS = Axes("steps of the optimiser", "test error, %")
+_STEPS = Axes("steps of the optimiser", "test error, %", log=True)
 CURVES = {"teacher": _STEPS, "student": _STEPS}
 
 Unsupervised = Callable[[nn.Module, nn.Module, Sequence[Tensor], torch.Generator], Tensor]

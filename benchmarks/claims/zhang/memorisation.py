@@ -70,7 +70,7 @@ class Memorisation(Claim):
         "missed": "% of right labels not predicted",
     }
     curves: ClassVar[Mapping[str, Axes]] = {
-        BY_EPOCH: Axes("epoch", "test error, %, half of the labels random")
+        BY_EPOCH: Axes("epoch", "test error, %, half of the labels random", log=True)
     }
 
     @property
