@@ -214,8 +214,8 @@ class MixPolicy:
         size = size_of(self.all_methods, height, width)
         refuse_missing(self, labels, others)
         refuse_maps(self.all_methods, maps, rows, size)
-        labels = {"label_smoothing": self.label_smoothing, "label_mixing": self.label_mixing}
-        common = common_fields(self.all_methods, size, **labels)
+        rule_of_labels = {"label_smoothing": self.label_smoothing, "label_mixing": self.label_mixing}
+        common = common_fields(self.all_methods, size, **rule_of_labels)
         if not self.schedules.active(epoch, step, steps_per_epoch):
             return alone(rows, self.columns, "off", **common)
         if self.alternation and self.alternation.is_clean(seed=seed, rank=rank, epoch=epoch, step=step):
