@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
@@ -29,6 +30,22 @@ def called(what: str, function: Callable[..., T], *arguments: Any) -> T:
         if hasattr(error, "add_note"):
             error.add_note(f"raised by {what}, a function given to dali_mixup")
         raise
+
+
+def takes(what: str, function: Callable[..., Any], *arguments: str, expected: str) -> None:
+    """Refuse, with a TypeError that says what was expected, a function that cannot be called with so many arguments.
+
+    Functions written in C may have no signature; nothing is known of them before they are called.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*arguments)
+    except TypeError as error:
+        given = "1 argument" if len(arguments) == 1 else f"{len(arguments)} arguments"
+        raise TypeError(f"{what} cannot be called with {given} ({error}); {expected}") from None
 
 
 def number(

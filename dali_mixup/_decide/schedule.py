@@ -10,13 +10,15 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from dali_mixup._checks import called, choice, number
+from dali_mixup._checks import called, choice, number, takes
 from dali_mixup.methods import Method
 
 Unit = Literal["epoch", "step", "fraction"]
 
 Curve = float | Sequence[tuple[float, float]] | Callable[[float], float]
 """A number; knots ((epoch, value), ...) joined by straight lines and constant outside; or a function of the epoch."""
+
+_FORMS = "expected a number, ((epoch, value), ...) or a function of the epoch"
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,8 @@ def with_alpha(method: Any, alpha: Curve | None, epoch: int, name: str) -> Any:
 
 def _curve(field: str, curve: Any) -> Any:
     """The curve with plain numbers in tuples; TypeError or ValueError for anything else."""
+    if callable(curve):
+        takes(f"Schedule: {field}={curve!r}", curve, "epoch", expected=_FORMS)
     if curve is None or callable(curve):
         return curve
     if isinstance(curve, Real) and not isinstance(curve, bool):
@@ -209,10 +213,7 @@ def _curve(field: str, curve: Any) -> Any:
             for epoch, height in curve
         )
     except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"Schedule: {field}={curve!r} is not a curve; expected a number, ((epoch, value), ...) or a function of "
-            "the epoch"
-        ) from error
+        raise type(error)(f"Schedule: {field}={curve!r} is not a curve; {_FORMS}") from error
     at = [epoch for epoch, _ in knots]
     if not at or at != sorted(at):
         raise ValueError(

@@ -3,13 +3,12 @@ has the nodes, `_loader/batch_extra` the call on the batch."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from dali_mixup._checks import boolean, choice
+from dali_mixup._checks import boolean, choice, takes
 from dali_mixup.augment.told import name_of, told
 
 Place = Literal["after_decode", "after_crop", "before_mix", "after_mix", "batch"]
@@ -68,14 +67,7 @@ class Extra:
                 f"Extra: function={self.function!r} has no name by which a saved state could know it; {expected} that "
                 "is defined with def"
             )
-        try:
-            inspect.signature(self.function).bind(*given)
-        except TypeError as error:
-            raise TypeError(
-                f"Extra: function={self.name} cannot be called with {len(given)} arguments ({error}); {expected}"
-            ) from None
-        except ValueError:  # functions written in C may have no signature
-            pass
+        takes(f"Extra: function={self.name}", self.function, *given, expected=expected)
 
     @property
     def name(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from torch import nn
 
-from dali_mixup._checks import did_you_mean
+from dali_mixup._checks import called, did_you_mean, takes
 
 Layers = Sequence[str] | Callable[[nn.Module], Sequence[nn.Module]]
 
@@ -28,8 +28,15 @@ def resolve_layers(owner: str, model: nn.Module, layers: Layers) -> dict[str, nn
         )
     named = {name: module for name, module in model.named_modules() if name}
     if callable(layers):
+        what = f"{owner}: layers={layers!r}"
+        takes(
+            what,
+            layers,
+            "model",
+            expected="expected names, or a function from the model to its modules",
+        )
         by_module = {id(module): name for name, module in named.items()}
-        names = [by_module.get(id(module), "") for module in layers(model)]
+        names = [by_module.get(id(module), "") for module in called(what, layers, model)]
         if "" in names:
             raise ValueError(f"{owner}: layers() returned something that is not a submodule of the model")
     else:

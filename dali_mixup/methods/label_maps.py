@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from dali_mixup._checks import called, concentration, number
+from dali_mixup._checks import called, concentration, number, takes
 
 LabelMap = str | tuple[str | float, ...] | Callable[[np.ndarray], np.ndarray]
 
@@ -38,6 +38,7 @@ def checked(owner: str, given: Any) -> LabelMap:
             function of an array, or not of lam alone.
     """
     if callable(given):
+        takes(f"{owner}: label_map={given!r}", given, "lam", expected=f"expected one of {_FORMS}")
         if not np.array_equal(_of_function(owner, given, _GRID), _of_function(owner, given, _GRID)):
             raise ValueError(
                 f"{owner}: label_map={given!r} gave two results for the same lam; expected a function of lam alone; "

@@ -251,7 +251,7 @@ class TestRefused:
             ((3, "batch"), TypeError, r"function=3 is not callable; expected a function \(images, targets\)"),
             ((lambda images: images, "after_mix"), TypeError, "no name by which a saved state could know it"),
             ((partial(lambda images, x: images, x=1), "after_mix"), TypeError, "no name by which"),
-            ((extras.keep, "after_crop"), TypeError, r"keep cannot be called with 1 arguments"),
+            ((extras.keep, "after_crop"), TypeError, r"keep cannot be called with 1 argument "),
             ((extras.invert, "batch"), TypeError, r"invert cannot be called with 2 arguments"),
             ((extras.invert, "after_mix", 1), TypeError, "moves_pixels=1 is a int"),
         ],

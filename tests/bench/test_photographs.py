@@ -10,7 +10,7 @@ from PIL import Image
 from torchvision.datasets import ImageFolder
 
 from dali_mixup.bench import photographs
-from dali_mixup.bench.photographs import PHOTOGRAPHS, write_photographs
+from dali_mixup.bench.photographs import CLASSES, write_photographs
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def crops(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_torchvision_reads_it_as_an_image_folder(crops: Path) -> None:
     train, val = ImageFolder(crops / "train"), ImageFolder(crops / "val")
-    assert train.classes == val.classes == sorted(PHOTOGRAPHS)
+    assert train.classes == val.classes == sorted(CLASSES)
     np.testing.assert_array_equal(np.bincount(train.targets), np.full(10, 6))
     np.testing.assert_array_equal(np.bincount(val.targets), np.full(10, 3))
     assert all(image.mode == "RGB" and min(image.size) >= 96 for image, _ in train)

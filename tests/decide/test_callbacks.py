@@ -15,8 +15,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dali_mixup import CutMix, MixPolicy, MixUp, Schedule
+from dali_mixup import CorruptLabels, CutMix, MixPolicy, MixUp, Schedule
+from dali_mixup.latent.layers import resolve_layers
 from dali_mixup.methods import REGISTRY, label_maps
+from dali_mixup.sources import Masks
 
 ODD: list[Any] = [
     None,
@@ -247,3 +249,22 @@ def test_the_ends_of_alpha_are_sound(name: str, alpha: float) -> None:
         64, 16, 16, seed=0, epoch=0, step=0
     )
     assert is_sound(plan)
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda function: MixUp(label_map=function), "MixUp: label_map="),
+        (lambda function: Schedule(prob=function), "Schedule: prob="),
+        (lambda function: Schedule(weights=(function,)), "Schedule: weights"),
+        (lambda function: Schedule(alpha=(1.0, function)), "Schedule: alpha"),
+        (Masks, "Masks: files="),
+        (lambda function: resolve_layers("Owner", torch.nn.Linear(1, 1), function), "Owner: layers="),
+    ],
+)
+@pytest.mark.parametrize("function", [lambda: 0.5, lambda one, two: 0.5, CorruptLabels(0.5)])
+def test_a_function_of_other_arguments_is_refused_when_it_is_given(
+    make: Callable[[Any], Any], named: str, function: Any
+) -> None:
+    with pytest.raises(TypeError, match=rf"{named}.*cannot be called with 1 argument .*; expected"):
+        make(function)

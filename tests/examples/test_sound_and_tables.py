@@ -42,7 +42,7 @@ def test_spectrograms_are_mixed_after_the_warm_up_as_the_plan_says(words_root: P
 
     made = example("sound.py")
     policy = MixPolicy(MixUp(1.0), granularity="sample", partners="roll", schedule=Schedule(start=1))
-    pipeline = made["mixed"](str(words_root / "train"), policy, 8, 20, batch_size=8)
+    pipeline = made["mixed"](str(words_root / "train"), policy, 8, 20, 0, batch_size=8)
     batches = made["iterator"](pipeline, LastBatchPolicy.DROP)
     for epoch in range(2):
         for step, (batch,) in enumerate(batches):

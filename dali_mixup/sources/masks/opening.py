@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dali_mixup._checks import called
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
 from dali_mixup.sources.files import FileList
@@ -40,9 +41,10 @@ def with_masks(data: Any, masks: Masks, root: str | None, opened: Callable[[Any]
     if isinstance(images, ImagesWithMasks):
         raise ValueError("open_source: the data have masks already; leave masks= out")
     if callable(masks.files):
-        keys = map(images.key, range(len(images)))
-        return ImagesWithMasks(images, _files([path_text(masks.files(key)) for key in keys]), masks)
-    if isinstance(masks.files, (list, tuple)):
+        what, keys = f"Masks: files={masks.files!r}", map(images.key, range(len(images)))
+        paths = [path_text(called(what, masks.files, key)) for key in keys]
+        return ImagesWithMasks(images, _files(paths), masks)
+    if isinstance(masks.files, tuple):
         if len(masks.files) != len(images):
             raise ValueError(
                 f"open_source: {len(images)} images and masks= of {len(masks.files)} paths; expected one per image"

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from dali_mixup._checks import integer
+from dali_mixup._checks import integer, takes
 
 MOST_IDS = 256
 """Class ids are uint8; one of them may be the ignore index."""
@@ -45,11 +45,13 @@ class Masks:
     ids: Mapping[int, int] | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.files, (str, os.PathLike, list, tuple)) and not callable(self.files):
-            raise TypeError(
-                f"Masks: files={self.files!r}, expected a folder, a list of paths, or a function from the key of an "
-                "image to the path of its mask"
-            )
+        expected = "expected a folder, a list of paths, or a function from the key of an image to the path of its mask"
+        if isinstance(self.files, list):
+            object.__setattr__(self, "files", tuple(self.files))
+        elif callable(self.files):
+            takes(f"Masks: files={self.files!r}", self.files, "key", expected=expected)
+        elif not isinstance(self.files, (str, os.PathLike, tuple)):
+            raise TypeError(f"Masks: files={self.files!r}, {expected}")
         ignored = integer("Masks", "ignore_index", self.ignore_index, at_least=0, at_most=MOST_IDS - 1)
         object.__setattr__(self, "ignore_index", ignored)
         if self.ids is not None:

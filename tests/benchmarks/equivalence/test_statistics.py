@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -77,8 +79,11 @@ def test_samples_without_spread_are_undecided() -> None:
     assert (one.low, one.high, one.verdict) == (0.0, 0.0, "undecided")
 
 
-def test_pipelines_that_differ_by_the_margin_are_seldom_called_equivalent() -> None:
+def test_pipelines_that_differ_by_the_margin_are_seldom_called_equivalent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The error that the test bounds: at most 5%, also with three comparisons of which all are false."""
+    monkeypatch.setattr(gc, "collect", lambda: 0)  # statsmodels collects garbage in every correction
     rng = np.random.RandomState(0)
     pairs = [("b", "a"), ("c", "a"), ("d", "a")]
     wrong = 0
