@@ -22,6 +22,7 @@ UINT8, INT32, INT64, FLOAT = (
 # Kept as long as the process lives: DALI holds only their addresses.
 _resize_entry = cache(resizing.resize_entry)
 _window_entry = cache(resizing.window_entry)
+_centre_entry = cache(resizing.centre_entry)
 _normalise_entry = cache(finishing.normalise_entry)
 _finish_entry = cache(finishing.finish_entry)
 _addresses_entry = cache(finishing.addresses_entry)
@@ -81,6 +82,15 @@ def resized_window(
         UINT8,
         3,
     )
+    return fn.reshape(node, layout="HWC")
+
+
+def resized_centre(images: DataNode, size: tuple[int, int], interpolation: str, shorter: int) -> DataNode:
+    """(h, w, 3) uint8 HWC: the centre of what `resized` gives of an image with a shorter side of `shorter` pixels, at
+    least the larger of `size`; at the cost of the centre."""
+    side = types.Constant(np.int32(shorter), device="cpu")
+    inputs = [(images, UINT8, 3), (_sized(size), UINT8, 3), (side, INT32, 0)]
+    node = _node(_centre_entry(interpolation), _setup_size(), inputs, UINT8, 3)
     return fn.reshape(node, layout="HWC")
 
 

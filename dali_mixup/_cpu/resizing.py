@@ -244,6 +244,41 @@ def window_entry(interpolation: str) -> Any:
     return entry_point(RUN, run)
 
 
+@compiled
+def centred(room: int) -> int:
+    """The start of a window that leaves `room` beside it: half of it, rounded to the even neighbour, as Python and
+    torchvision do."""
+    half = room // 2
+    return half + (room & half & 1)
+
+
+def centre_entry(interpolation: str) -> Any:
+    """(image (H, W, 3) uint8, nothing of shape (h, w, 0), shorter () int32) -> (h, w, 3) uint8: the centre of the image
+    resized to that shorter side; the longer one is rounded down, as by torchvision."""
+    radius = RADIUS[interpolation]
+
+    def run(
+        outs: int,
+        out_shapes: int,
+        out_dims: int,
+        out_count: int,
+        ins: int,
+        in_shapes: int,
+        in_dims: int,
+        in_count: int,
+    ) -> None:
+        before, after = shape_of(in_shapes, 0, 3), shape_of(out_shapes, 0, 3)
+        image = numba.carray(pointer_to(ins, 0), (before[0], before[1], 3), np.uint8)
+        shorter = np.int64(numba.carray(pointer_to(ins, 2), (1,), np.int32)[0])
+        least = min(before[0], before[1])
+        high, wide = before[0] * shorter // least, before[1] * shorter // least
+        start = (centred(high - after[0]), centred(wide - after[1]))
+        out = numba.carray(pointer_to(outs, 0), (after[0], after[1], 3), np.uint8)
+        resize(image, 0, out, radius, (high, wide), start)
+
+    return entry_point(RUN, run)
+
+
 def setup_size() -> Any:
     """Outputs of (h, w, 3), where the second input is (h, w, anything)."""
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from nvidia.dali import fn, types
+from nvidia.dali import fn, math, types
 from nvidia.dali.data_node import DataNode
 
 from dali_mixup._graph.pixel_kind import USUAL, PixelKind
@@ -107,21 +107,16 @@ class Stored:
 
     @classmethod
     def of(cls, encoded: DataNode, backend: Backend, decoded: bool) -> Stored:
-        """The images of encoded files, none of which reaches a decoder before the headers of all were parsed.
-
-        If one does not parse, `peek_image_shape` ends in an error, and a decoder kills the process
-        (docs/upstream/bad-file-crash.md). Every file was checked before, so this is for those that have changed since.
+        """The images of encoded files.
 
         Args:
             decoded: decode them whole, once; else when a window is cut.
         """
         shape = fn.peek_image_shape(encoded, adjust_orientation=False, dtype=types.DALIDataType.INT64)
         size = fn.slice(shape, start=[0], shape=[2], axes=[0])
-        one = fn.slice(size, start=[0], shape=[1], axes=[0]) * 0 + 1
-        parsed = fn.reshape(encoded, rel_shape=fn.cast(one, dtype=types.DALIDataType.FLOAT))
         if decoded:
-            return cls(backend, size, decoded=whole_image(parsed, backend))
-        return cls(backend, size, parsed)
+            return cls(backend, size, decoded=whole_image(_parsed(encoded, size), backend))
+        return cls(backend, size, encoded)
 
     @property
     def nodes(self) -> dict[str, DataNode]:
@@ -134,13 +129,13 @@ class Stored:
         if self.decoded is not None:
             return self.decoded
         assert self.encoded is not None
-        return whole_image(self.encoded, self.backend)
+        return whole_image(_parsed(self.encoded, self.shape), self.backend)
 
     def window(self, start: DataNode, shape: DataNode) -> DataNode:
         """(h, w, C) HWC, as `whole_image`, a window inside the image.
 
         Args:
-            start, shape: (y, x), on the CPU.
+            start, shape: (y, x), on the CPU; made from this object's `shape`, because `_parsed` is left out.
         """
         if self.decoded is None and self.backend.roi:
             arguments = self.backend.decoder_arguments
@@ -148,6 +143,16 @@ class Stored:
                 self.encoded, start=start, shape=shape, axis_names="HW", **arguments
             )
         return fn.slice(self.whole(), start=start, shape=shape, axis_names="HW")
+
+
+def _parsed(encoded: DataNode, size: DataNode) -> DataNode:
+    """The files, unchanged, once the headers of all were parsed for `size`.
+
+    If one does not parse, `peek_image_shape` ends in an error, and a decoder kills the process
+    (docs/upstream/bad-file-crash.md). Every file was checked before, so this is for those that have changed since.
+    """
+    one = math.clamp(fn.slice(size, start=[0], shape=[1], axes=[0]), 1.0, 1.0)
+    return fn.reshape(encoded, rel_shape=one)
 
 
 def middle(encoded: DataNode, backend: Backend) -> DataNode:

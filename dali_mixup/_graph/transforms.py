@@ -71,7 +71,8 @@ class Transform(Protocol):
     def windows(
         self, shape: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode]
     ) -> dict[str, DataNode]:
-        """The nodes of the windows and flips of a batch, drawn in the graph unless `nodes` has them."""
+        """The nodes of the windows and flips of a batch, drawn in the graph unless `nodes` has them. Those by which
+        `Stored.window` cuts are made from `shape`."""
 
     def graph(
         self,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from nvidia.dali import fn, types
+from nvidia.dali import fn, math, types
 from nvidia.dali.data_node import DataNode
 
 from dali_mixup._graph.decode import INTERPOLATIONS, Stored
@@ -30,7 +30,10 @@ def drawn_windows(
 ) -> dict[str, DataNode]:
     """The nodes of windows and flips; arguments as of `TrainTransform.windows`."""
     if "window_start" in nodes:
-        return {name: nodes[name] for name in transform.window_names}
+        given = {name: nodes[name] for name in transform.window_names}
+        if transform.crop == "resized":  # the images' headers are parsed before their windows are decoded
+            given["window_start"] = given["window_start"] + math.clamp(shape, 0, 0)
+        return given
     drawn: dict[str, DataNode] = {}
     window_seed = next(seeds)
     for name, prob in (("window_flipped", transform.hflip), ("window_upside_down", transform.vflip)):

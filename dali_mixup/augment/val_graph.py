@@ -21,18 +21,18 @@ def resized_and_centred(transform: ValTransform, stored: Stored) -> tuple[DataNo
     `fn.crop_mirror_normalize`, of which the crop is a part. With the compiled kernels the centre alone, and no
     arguments: a part is resized exactly as it is in the whole."""
     assert transform.resize_size is not None
+    images = with_extras(stored.whole(), transform.extra, "after_decode")
+    if kernels_resize(stored.backend, transform.interpolation, transform.antialias):
+        from dali_mixup._cpu.operators import resized_centre
+
+        images = resized_centre(images, transform.size, transform.interpolation, transform.resize_size)
+        return with_extras(images, transform.extra, "after_crop"), {}
     shape = shorter_side(stored.shape, transform.resize_size)
     size = types.Constant(np.array(transform.size, np.int64), device="cpu")
     room = shape - size
     half = room // 2
     # torchvision rounds room / 2 to the even neighbour, DALI a half upwards.
     start = half + (room & half & 1)
-    images = with_extras(stored.whole(), transform.extra, "after_decode")
-    if kernels_resize(stored.backend, transform.interpolation, transform.antialias):
-        from dali_mixup._cpu.operators import resized_window
-
-        images = resized_window(images, transform.size, transform.interpolation, shape, start, None)
-        return with_extras(images, transform.extra, "after_crop"), {}
     resize = {"interp_type": INTERPOLATIONS[transform.interpolation], "antialias": transform.antialias}
     images, shape, start = resized_for_window(images, stored.shape, shape, start, size, resize)
     # DALI multiplies by the room again and rounds.

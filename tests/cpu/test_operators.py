@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from nvidia.dali import Pipeline, fn, types
 from PIL import Image
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.functional import center_crop, resize
 
 from dali_mixup._graph.feed_kernels import normalising
 from dali_mixup.methods import Form
@@ -121,6 +123,15 @@ def test_a_window_of_a_resized_image_is_the_part_of_the_whole_flipped_or_not() -
         np.testing.assert_array_equal(one, part)
         part = part[:, ::-1] if flip & 1 else part
         np.testing.assert_array_equal(other, part[::-1] if flip & 2 else part)
+
+
+@pytest.mark.parametrize("shorter", [32, 33, 36, 47, 90])
+def test_the_centre_is_that_of_torchvisions_resize_and_crop(shorter: int) -> None:
+    (got,) = ran(lambda x: [operators.resized_centre(x, (24, 32), "bilinear", shorter)], WINDOWS)
+    for window, centre in zip(WINDOWS, got, strict=True):
+        resized = resize(Image.fromarray(window), [shorter], InterpolationMode.BILINEAR)
+        expected = np.asarray(center_crop(resized, [24, 32])).astype(int)
+        assert np.abs(centre - expected).max() <= 1  # Pillow's weights are fixed-point numbers
 
 
 def test_it_is_what_dali_normalises_and_float16_is_that_rounded() -> None:
