@@ -38,7 +38,7 @@ def shared_out(tasks: Iterable[T], size: int, do: Callable[[ChildProcess, T, thr
                 return
             do(child, task, stop)
 
-    with ThreadPoolExecutor(size, "dali-mixup-pack") as threads, _crew(size) as children:
+    with _crew(size) as children, ThreadPoolExecutor(size, "dali-mixup-pack") as threads:
         try:
             futures = [threads.submit(work, child) for child in children]
             # In short waits, because Ctrl-C and other signals are noticed between them only.
@@ -46,6 +46,9 @@ def shared_out(tasks: Iterable[T], size: int, do: Callable[[ChildProcess, T, thr
                 pass
         finally:
             stop.set()
+            # A thread may be waiting for its process, or sending to it: the connections stay open until it has left.
+            for child in children:
+                child.process.kill()
     for future in futures:
         future.result()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -147,6 +148,7 @@ def test_make_equivalence_runs_this_command() -> None:
     printed = subprocess.run(
         ["make", "--no-print-directory", "-n", "equivalence", "ARGS=--help"],
         cwd=ROOT,
+        env={key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "VENV"))},
         check=True,
         capture_output=True,
         text=True,
