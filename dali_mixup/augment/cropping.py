@@ -32,7 +32,7 @@ def drawn_windows(
     if "window_start" in nodes:
         given = {name: nodes[name] for name in transform.window_names}
         if transform.crop == "resized":  # the images' headers are parsed before their windows are decoded
-            given["window_start"] = given["window_start"] + math.clamp(shape, 0, 0)
+            given["window_start"] = fn.cast(given["window_start"] + math.clamp(shape, 0, 0), dtype=INT32)
         return given
     drawn: dict[str, DataNode] = {}
     window_seed = next(seeds)
