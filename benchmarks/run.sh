@@ -3,6 +3,8 @@
 # `benchmarks/run.sh gpu` (one GPU, 16 cores). `benchmarks/run.sh lists` measures lists of up to 100 million names (12 GB of
 # disk). PYTHON and DALI_MIXUP name other executables than those on the path.
 set -eu
+# Where Python writes no bytecode every process would compile its imports, and the first batches come late.
+unset PYTHONDONTWRITEBYTECODE
 cd "$(dirname "$0")/.."
 command=${DALI_MIXUP:-dali-mixup}
 results=benchmarks/results

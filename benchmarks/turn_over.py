@@ -2,10 +2,10 @@
 
     python -m benchmarks.turn_over               # 640 drawn JPEGs: about a minute on two cores
 
-The kernels are on disk already, as they are after the first run on a machine, and the files in the page cache. "first"
-is counted from the call of train_loader, with everything imported ("imported") and with nothing ("fresh": as a script
-that begins with it). "turn_over" is the wait for the first batch of the second and later epochs, "batch" the median
-wait for all others.
+The kernels and Python's bytecode are on disk already, as they are after the first run on a machine, and the files in
+the page cache. "first" is counted from the call of train_loader, with everything imported ("imported") and with nothing
+("fresh": as a script that begins with it). "turn_over" is the wait for the first batch of the second and later epochs,
+"batch" the median wait for all others.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 import json
 import statistics
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -60,6 +61,11 @@ def main(
     repeats: Annotated[int, typer.Option(help="Processes of each kind, at least 5.", min=5)] = 7,
     out: Annotated[Path, typer.Option(help="Report to write.")] = HERE / "results" / "turn_over.json",
 ) -> None:
+    if sys.dont_write_bytecode:
+        raise SystemExit(
+            "PYTHONDONTWRITEBYTECODE is set, so every process would compile its imports, which a user's does once; "
+            "unset it (PYTHONPYCACHEPREFIX=FOLDER keeps the bytecode elsewhere)"
+        )
     folder = Path(synthetic_folder(images))
     isolated(waits, folder, False, limit=300)  # compiles what was never compiled here
     found: dict[bool, list[dict[str, float]]] = {False: [], True: []}
