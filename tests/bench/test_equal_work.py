@@ -42,7 +42,7 @@ def eagerly(contender: Contender, work: Work, folder: Path) -> Facts:
 
 
 def found_in(name: str, folder: Path, how: Callable[[Contender, Work, Path], Facts]) -> list[str]:
-    """Those with worker processes in a process of their own, as the benchmark does it: workers that are forked beside the
+    """Those with worker processes in a process of their own, as the benchmark does it: workers forked beside the
     threads of other tests may die of them."""
     contender = CONTENDERS[name]
     if contender.missing("cpu"):
