@@ -6,16 +6,21 @@
 One core runs the loader and another one the server (`slow_objects.py`), so that neither takes the other's time. The
 local files are in the page cache. Loaders take turns, each in a process of its own. "DALI's reader" is the same loader
 with the objects read inside DALI (`fn.io.file.read` of s3://) and without the check of headers before it, which needs
-the bytes here; its threads wait for one object each.
+the bytes here; its threads wait for one object each. "request_us" is the CPU time of requests without a loader: this
+package's client beside the one of Python's standard library, from as many threads.
 """
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,8 +36,17 @@ from dali_mixup.bench.statistics import ratio, spread
 from dali_mixup.bench.synthetic import synthetic_folder
 
 BATCH_SIZE = 64
+REQUESTS, CONNECTIONS = 4000, 64
 WARM_UP, BATCHES = 4, 20
 DALI_THREADS = (8, 32)
+
+
+def enter(core: int, endpoint: str | None) -> None:
+    """This process onto one core, with the server as its object store."""
+    os.sched_setaffinity(0, {core})
+    if endpoint is not None:
+        keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
+        os.environ.update(keys, AWS_ENDPOINT_URL=endpoint)
 
 
 def run(folder: str, endpoint: str | None, dali_threads: int | None, core: int) -> tuple[float, float]:
@@ -43,10 +57,7 @@ def run(folder: str, endpoint: str | None, dali_threads: int | None, core: int) 
         dali_threads: threads of DALI, which reads the objects; None: they are fetched here, and DALI has the
             loader's usual number of threads.
     """
-    os.sched_setaffinity(0, {core})
-    if endpoint is not None:
-        keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
-        os.environ.update(keys, AWS_ENDPOINT_URL=endpoint)
+    enter(core, endpoint)
     from dali_mixup import CutMix, MixPolicy, MixUp, Runtime, open_source, train_loader
     from dali_mixup._graph.gate import Gate
 
@@ -68,6 +79,42 @@ def run(folder: str, endpoint: str | None, dali_threads: int | None, core: int) 
         runtime=Runtime(num_threads=dali_threads),
     )
     return timed(loader, WARM_UP, BATCHES, BATCH_SIZE)
+
+
+def by_this_package(url: str) -> int:
+    from dali_mixup.sources.remote.requests import read
+
+    return len(read(url).content)
+
+
+def by_the_standard_library(url: str) -> int:
+    connection = getattr(_of_thread, "connection", None)
+    if connection is None:
+        endpoint = os.environ["AWS_ENDPOINT_URL"].removeprefix("http://")
+        connection = _of_thread.connection = http.client.HTTPConnection(endpoint)
+    connection.request("GET", "/" + url.removeprefix("s3://"))
+    return len(connection.getresponse().read())
+
+
+_of_thread = threading.local()
+CLIENTS: dict[str, Callable[[str], int]] = {
+    "this package": by_this_package,
+    "http.client": by_the_standard_library,
+}
+
+
+def request_cost(folder: str, endpoint: str, client: str, core: int) -> float:
+    """Microseconds of CPU time per object read, in a fresh process."""
+    enter(core, endpoint)
+    from dali_mixup import open_source
+
+    files = open_source(folder)
+    urls = [f"s3://bucket/{files.key(i % len(files))}" for i in range(REQUESTS)]
+    with ThreadPoolExecutor(CONNECTIONS) as threads:
+        list(threads.map(CLIENTS[client], urls[: 4 * CONNECTIONS]))
+        start = time.process_time()
+        list(threads.map(CLIENTS[client], urls))
+        return 1e6 * (time.process_time() - start) / REQUESTS
 
 
 @contextmanager
@@ -112,6 +159,16 @@ def measured(folder: str, delays: list[float], repeats: int, cores: list[int]) -
     }
 
 
+def request_costs(folder: str, delay: float, repeats: int, cores: list[int]) -> dict[str, Any]:
+    """Every client, `repeats` times in turn."""
+    found: dict[str, list[float]] = {client: [] for client in CLIENTS}
+    for _ in range(repeats):
+        for client, costs in found.items():
+            with served(folder, delay, cores[1]) as (endpoint, _):
+                costs.append(isolated(request_cost, folder, endpoint, client, cores[0], limit=600))
+    return {client: spread(costs).rounded(0) for client, costs in found.items()}
+
+
 def main(
     delays: Annotated[str, typer.Option(help="Milliseconds before every answer, with commas.")] = "5,20,50",
     repeats: Annotated[int, typer.Option(help="Runs of each loader, at least 5.")] = 5,
@@ -121,7 +178,8 @@ def main(
     if len(cores) < 2:
         raise SystemExit("two cores are needed: one for the loader, one for the server")
     folder = str(synthetic_folder(2000))
-    results = measured(folder, [float(delay) for delay in delays.split(",")], repeats, cores)
+    milliseconds = [float(delay) for delay in delays.split(",")]
+    results = measured(folder, milliseconds, repeats, cores)
     report = {
         "environment": environment(folder),
         "batch_size": BATCH_SIZE,
@@ -129,6 +187,7 @@ def main(
         "repeats": repeats,
         "cores": "one for the loader, one for the server",
         "results": results,
+        "request_us": request_costs(folder, milliseconds[len(milliseconds) // 2], repeats, cores),
     }
     for name, row in results.items():
         rate, times = row["images_a_second"], row["times_local"]

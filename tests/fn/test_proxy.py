@@ -43,7 +43,12 @@ def graph():  # type: ignore[no-untyped-def]
 def batches(workers: int, deterministic: bool, epochs: int = 2) -> Iterator[list[torch.Tensor]]:
     with proxy.DALIServer(graph(), deterministic=deterministic) as server:
         loader = proxy.DataLoader(
-            server, Rows(server.proxy), batch_size=MOST, num_workers=workers, timeout=60
+            server,
+            Rows(server.proxy),
+            batch_size=MOST,
+            num_workers=workers,
+            multiprocessing_context="fork",  # the proxy cannot be pickled, as Python 3.14's workers need it
+            timeout=60,
         )
         for _ in range(epochs):
             for numbers, (images, targets) in loader:
