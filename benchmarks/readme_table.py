@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from dali_mixup.bench import tables
-from dali_mixup.bench.described import code, workers
+from dali_mixup.bench.described import in_a_sentence
 from dali_mixup.bench.markers import replaced
 from dali_mixup.bench.plots import plots
 from dali_mixup.bench.summary import Report
@@ -25,15 +25,8 @@ BEGIN, END = "<!-- benchmark:begin -->", "<!-- benchmark:end -->"
 
 def section(report: Report, scale: dict[str, Any] | None, plot: str) -> str:
     """The Markdown between the markers; all of it was measured."""
-    machine, settings, data = report["environment"], report["settings"], report["data"]
-    where = f"{machine['cpu']}, {machine['usable_cores']} cores" + (
-        f", {machine['gpu']}" if machine["gpu"] else ""
-    )
     lines = [
-        f"{code(report)}, measured on {where}: {workers(report)}; batches of "
-        f"{settings['batch_sizes'][0]}, {data['width_mean']:.0f}x{data['height_mean']:.0f} JPEGs of "
-        f"{data['bytes_mean'] / 1000:.0f} kB on average, page cache {report['cache']}, medians of "
-        f"{settings['repeats']} interleaved repeats with the interval that holds the median with at least 90%.",
+        in_a_sentence(report),
         "",
         tables.markdown(tables.throughput(report)),
         "",
@@ -43,7 +36,7 @@ def section(report: Report, scale: dict[str, Any] | None, plot: str) -> str:
     ]
     if scale is not None:
         lines += ["", *_scale(scale)]
-    if machine["gpu"] is None:
+    if report["environment"]["gpu"] is None:
         lines += ["", "Not run on a GPU. One command does: `benchmarks/run.sh gpu`."]
     return "\n".join(lines)
 

@@ -20,6 +20,20 @@ def described(report: Report) -> list[str]:
     ]
 
 
+def in_a_sentence(report: Report) -> str:
+    """What was measured, where and how, above a table on a page."""
+    machine, settings, data = report["environment"], report["settings"], report["data"]
+    where = f"{machine['cpu']}, {machine['usable_cores']} cores" + (
+        f", {machine['gpu']}" if machine["gpu"] else ""
+    )
+    return (
+        f"{code(report)}, measured on {where}: {workers(report)}; batches of "
+        f"{settings['batch_sizes'][0]}, {data['width_mean']:.0f}x{data['height_mean']:.0f} JPEGs of "
+        f"{data['bytes_mean'] / 1000:.0f} kB on average, page cache {report['cache']}, medians of "
+        f"{settings['repeats']} interleaved repeats with the interval that holds the median with at least 90%."
+    )
+
+
 def code(report: Report) -> str:
     """The version of this package and the commit that were measured."""
     machine = report["environment"]
