@@ -58,7 +58,11 @@ def test_the_readme_names_the_commit_that_was_measured() -> None:
 
 @pytest.mark.parametrize(
     ("script_name", "name", "line"),
-    [("methods_table.py", "methods.md", "| gmix |"), ("long_lists_table.py", "scale.md", "| 14,000,000 |")],
+    [
+        ("methods_table.py", "methods.md", "| gmix |"),
+        ("long_lists_table.py", "scale.md", "| 14,000,000 |"),
+        ("packed_table.py", "benchmarking.md", "| dali-mixup |"),
+    ],
 )
 def test_a_page_shows_what_was_measured(script_name: str, name: str, line: str, tmp_path: Path) -> None:
     made = script(script_name)
