@@ -12,10 +12,7 @@ TESTED := env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX=$(abspath $(VENV))/
 SMOKE := tests/test_public_names.py tests/conformance tests/recipes/test_in_file.py tests/cli/test_app.py \
 	tests/loader/test_factory.py tests/loader/test_forks.py
 
-# The least that tells whether a version of Python will do: imports, types of settings, a loader's epochs and states.
-BRIEF := tests/test_public_names.py tests/recipes/test_in_file.py tests/conformance/test_torchdata.py
-
-.PHONY: demo test test-all smoke brief lint docs dist claims equivalence clean
+.PHONY: demo test test-all smoke lint docs dist claims equivalence clean
 
 demo: $(INSTALLED)  ## train a small network on mixed batches of real photographs, under a minute
 	$(BIN)/dali-mixup demo $(ARGS)
@@ -30,9 +27,6 @@ test-all:  ## the tests on every Python of the machine (see .ci/pythons), each i
 
 smoke: $(INSTALLED)  ## a minute's selection of the tests, for a second Python
 	$(TESTED) $(SMOKE) $(ARGS)
-
-brief: $(INSTALLED)  ## half a minute's selection, for every further Python
-	$(TESTED) $(BRIEF) $(ARGS)
 
 lint: $(INSTALLED)  ## style, formatting, types, workflows, and the conventions of repositories
 	$(BIN)/ruff check
