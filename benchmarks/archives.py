@@ -1,6 +1,6 @@
 """What it costs to open an archive for the first time, to open it again, and to read one of its images at random.
 
-    python benchmarks/archives.py                     # 20,000 samples of 20 kB per kind: about 3 minutes, 3 GB of disk
+    python -m benchmarks.archives                     # 20,000 samples of 20 kB per kind: a minute, 3 GB of disk
 
 Every kind takes its turn in every repeat, with the files in the page cache. The class folder beside them is opened by
 listing it, and an image of it is read by opening its file.
@@ -20,7 +20,8 @@ import numpy as np
 import typer
 
 from dali_mixup.bench.environment import environment
-from dali_mixup.bench.statistics import Spread, spread
+from dali_mixup.bench.markers import up_to_date
+from dali_mixup.bench.statistics import spread
 from dali_mixup.sources import Source, open_source
 from tests.archives import imagenet_example, write_lmdb, write_rec, write_tfrecord
 from tests.protos import datum
@@ -28,6 +29,7 @@ from tests.tars import write_tar
 
 HERE = Path(__file__).parent
 CLASSES = 100
+BEGIN, END = "<!-- archives:begin -->", "<!-- archives:end -->"
 MEASURES = ("first open", "open again", "read")
 
 
@@ -105,11 +107,23 @@ def _timed(do: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def main(
-    samples: Annotated[int, typer.Option(help="samples of every kind")] = 20_000,
-    size: Annotated[int, typer.Option(help="bytes of an image")] = 20_000,
-    repeats: Annotated[int, typer.Option(help="turns of every kind")] = 7,
-    output: Annotated[Path, typer.Option(help="folder for archives.json")] = HERE / "results" / "archives",
+    samples: Annotated[int, typer.Option(help="Samples of every kind.")] = 20_000,
+    size: Annotated[int, typer.Option(help="Bytes of an image.")] = 20_000,
+    repeats: Annotated[
+        int, typer.Option(help="Turns of every kind; 0 writes the page from the report of before.")
+    ] = 7,
+    out: Annotated[Path, typer.Option(help="Report to write.")] = HERE / "results" / "archives.json",
+    page: Annotated[Path, typer.Option(help="Page to write its table to.")] = HERE.parent
+    / "docs"
+    / "data.md",
 ) -> None:
+    if repeats:
+        out.write_text(json.dumps(in_turn(samples, size, repeats), indent=1) + "\n")
+    up_to_date(page, BEGIN, END, section(json.loads(out.read_text())))
+
+
+def in_turn(samples: int, size: int, repeats: int) -> dict[str, Any]:
+    """The report."""
     found: dict[str, dict[str, list[float]]] = {kind: {measure: [] for measure in MEASURES} for kind in KINDS}
     with tempfile.TemporaryDirectory() as place:
         paths = {kind: write(Path(place), samples, size) for kind, write in KINDS.items()}
@@ -119,17 +133,32 @@ def main(
                 for measure, value in measured(paths[kind], samples, min(samples, 5000)).items():
                     found[kind][measure].append(value)
         machine = environment(place)
-    print(f"microseconds per sample, {samples} samples of {size} bytes, median of {repeats} [90% interval]")
-    print(f"{'':14}" + "".join(f"{measure:>24}" for measure in MEASURES))
-    for kind, values in found.items():
-        print(f"{kind:14}" + "".join(f"{_text(spread(values[measure])):>24}" for measure in MEASURES))
-    output.mkdir(parents=True, exist_ok=True)
-    report = {"environment": machine, "samples": samples, "size": size, "microseconds": found}
-    (output / "archives.json").write_text(json.dumps(report, indent=1) + "\n")
+    return {
+        "environment": machine,
+        "samples": samples,
+        "size": size,
+        "repeats": repeats,
+        "microseconds_a_sample": {
+            kind: {measure: spread(times).rounded(1) for measure, times in rows.items()}
+            for kind, rows in found.items()
+        },
+    }
 
 
-def _text(value: Spread) -> str:
-    return f"{value.median:.1f} [{value.low:.1f}, {value.high:.1f}]"
+def section(report: dict[str, Any]) -> str:
+    """The part of docs/data.md between the markers; all of it was measured."""
+    lines = [
+        f"Microseconds per sample, {report['samples']:,} samples of {report['size'] / 1000:.0f} kB in the page cache, on "
+        f"{report['environment']['cpu']}: medians of {report['repeats']} interleaved repeats, with the interval that "
+        "holds the median with at least 90%.",
+        "",
+        "| | first opened | opened again | read at random |",
+        "|---|---|---|---|",
+    ]
+    for kind, rows in report["microseconds_a_sample"].items():
+        cells = (f"{row['median']:.1f} ({row['low']:.1f} to {row['high']:.1f})" for row in rows.values())
+        lines.append(f"| {kind} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
