@@ -1,4 +1,4 @@
-"""docs/data.md shows what benchmarks/objects.py measured, and nothing else."""
+"""docs/data.md shows what benchmarks/objects.py and archives.py measured, and nothing else."""
 
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ import pytest
 CHECKOUT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def objects() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("objects", CHECKOUT / "benchmarks" / "objects.py")
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, CHECKOUT / "benchmarks" / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def test_the_page_shows_the_report(objects: ModuleType) -> None:
-    page, report = CHECKOUT / "docs" / "data.md", CHECKOUT / "benchmarks" / "results" / "objects.json"
-    text = page.read_text()
-    shown = text.partition(objects.BEGIN)[2].partition(objects.END)[0].strip()
-    assert shown == (objects.section(json.loads(report.read_text())) if report.exists() else "")
-    assert objects.up_to_date(page, objects.BEGIN, objects.END, shown, check=True) or not shown
+@pytest.fixture(scope="module")
+def objects() -> ModuleType:
+    return script("objects")
+
+
+@pytest.mark.parametrize("name", ["objects", "archives"])
+def test_the_page_shows_the_report(name: str) -> None:
+    made, page = script(name), CHECKOUT / "docs" / "data.md"
+    report = json.loads((CHECKOUT / "benchmarks" / "results" / f"{name}.json").read_text())
+    shown = page.read_text().partition(made.BEGIN)[2].partition(made.END)[0].strip()
+    assert shown == made.section(report)
 
 
 def test_every_form_holds_the_same_images(objects: ModuleType, image_folder: Path, tmp_path: Path) -> None:
