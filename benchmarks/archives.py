@@ -149,8 +149,8 @@ def section(report: dict[str, Any]) -> str:
     """The part of docs/data.md between the markers; all of it was measured."""
     lines = [
         f"Microseconds per sample, {report['samples']:,} samples of {report['size'] / 1000:.0f} kB in the page cache, "
-        f"on {report['environment']['cpu']}: medians of {report['repeats']} interleaved repeats, with the interval that "
-        "holds the median with at least 90%.",
+        f"on {report['environment']['cpu']}: medians of {report['repeats']} interleaved repeats, with the interval "
+        "that holds the median with at least 90%.",
         "",
         "| | first opened | opened again | read at random |",
         "|---|---|---|---|",
