@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # Tests start hundreds of processes. Each would compile its imports anew where the environment has Python write no
 # bytecode, so for tests it is kept inside the virtual environment.
-TESTED := env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX=$(abspath $(VENV))/bytecode $(BIN)/python -m pytest -q -n auto
+PYTEST := env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX=$(abspath $(VENV))/bytecode $(BIN)/python -m pytest -q -n auto
 # What depends on the version of Python most, and a loader from end to end.
 SMOKE := tests/test_public_names.py tests/conformance tests/recipes/test_in_file.py tests/cli/test_app.py \
 	tests/loader/test_factory.py tests/loader/test_forks.py
@@ -18,7 +18,7 @@ demo: $(INSTALLED)  ## train a small network on mixed batches of real photograph
 	$(BIN)/dali-mixup demo $(ARGS)
 
 test: $(INSTALLED)  ## every test but the slow ones, on every core; `make test ARGS="-m slow"` runs those
-	$(TESTED) $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-all:  ## the tests on every Python of the machine (see .ci/pythons), each in an environment of its own, .venv-3.X
 	.ci/pythons | while read -r version python; do \
@@ -26,7 +26,7 @@ test-all:  ## the tests on every Python of the machine (see .ci/pythons), each i
 	done
 
 smoke: $(INSTALLED)  ## a minute's selection of the tests, for a second Python
-	$(TESTED) $(SMOKE) $(ARGS)
+	$(PYTEST) $(SMOKE) $(ARGS)
 
 lint: $(INSTALLED)  ## style, formatting, types, workflows, and the conventions of repositories
 	$(BIN)/ruff check

@@ -68,7 +68,7 @@ def run(folder: str, endpoint: str | None, dali_threads: int | None, core: int) 
     source = files if endpoint is None else open_source(urls)
     if dali_threads is not None:
         source.read_in_dali, source.remote = True, False
-        Gate.refused = lambda *_, **__: []  # type: ignore[method-assign, assignment]  # replaced on purpose
+        Gate.refused = lambda *_, **__: []  # type: ignore[method-assign]  # replaced on purpose
     loader = train_loader(
         source,
         policy=MixPolicy([MixUp(0.8), CutMix(1.0)]),

@@ -18,7 +18,7 @@ cpu)
     $command bench --synthetic 2000 --device cpu --threads 2 --batch-sizes 16 --batches 6 --warmup 4 --repeats 5 \
         --modes training,replay,synthetic,loader --model squeezenet1_1 --only dali-mixup,torchvision-tensor \
         --out $results/cpu-training
-    drawn=$("${PYTHON:-python}" -c 'from dali_mixup.bench.synthetic import *; print(synthetic_folder(2000))')
+    drawn=$("${PYTHON:-python}" -c 'from dali_mixup.bench.synthetic import synthetic_folder as made; print(made(2000))')
     packed=$(mktemp -d)
     $command pack "$drawn" "$packed" --folder --shorter-side 256
     $command bench "$packed" --device cpu --threads 2 --batch-sizes 64 --batches 48 --warmup 24 --repeats 5 \

@@ -88,7 +88,7 @@ def resized_window(
 def resized_centre(images: DataNode, size: tuple[int, int], interpolation: str, shorter: int) -> DataNode:
     """(h, w, 3) uint8 HWC: the centre of what `resized` gives of an image with a shorter side of `shorter` pixels, at
     least the larger of `size`; at the cost of the centre."""
-    side = types.Constant(np.int32(shorter), device="cpu")
+    side = types.Constant(np.int32(shorter), device="cpu")  # DALI makes int32 of int64
     inputs = [(images, UINT8, 3), (_sized(size), UINT8, 3), (side, INT32, 0)]
     node = _node(_centre_entry(interpolation), _setup_size(), inputs, UINT8, 3)
     return fn.reshape(node, layout="HWC")

@@ -51,7 +51,7 @@ class ValTransform:
         given = self.resize_size
         resize_size = round(max(self.size) * 256 / 224)
         if given is not None:
-            resize_size = integer(owner, "resize_size", given, at_least=1)
+            resize_size = integer(owner, "resize_size", given, at_least=1, at_most=2**31 - 1)
         object.__setattr__(self, "resize_size", resize_size)
         if resize_size < max(self.size):
             raise ValueError(

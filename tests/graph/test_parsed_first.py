@@ -35,7 +35,7 @@ def with_compiled_kernels() -> Iterator[Pipeline]:
     yield built(val_loader(DATA, batch_size=8, device="cpu"))
 
 
-def undecided(pipeline: Pipeline) -> tuple[int, list[str]]:
+def early_decoders(pipeline: Pipeline) -> tuple[int, list[str]]:
     """The number of a graph's decoders, and the names of those that do not wait for the parser."""
     pipeline._build_graph()
     after: set[str] = set()  # outputs that need the parser's
@@ -52,6 +52,6 @@ def undecided(pipeline: Pipeline) -> tuple[int, list[str]]:
 
 
 def test_every_decoder_of_every_loader_waits_for_the_parser() -> None:
-    seen = [undecided(pipeline) for pipeline in (*of_loaders(), *with_compiled_kernels())]
+    seen = [early_decoders(pipeline) for pipeline in (*of_loaders(), *with_compiled_kernels())]
     assert len(seen) > 60 and all(decoders for decoders, _ in seen)
     assert [early for _, early in seen if early] == []
