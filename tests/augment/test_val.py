@@ -204,6 +204,7 @@ def test_fixres_sizes_through_the_loader_from_jpeg_files(jpegs: dict[str, Path])
     ("arguments", "message"),
     [
         ({"image_size": 224, "resize_size": 200}, "smaller than image_size"),
+        ({"resize_size": 2**31}, "resize_size=2147483648.*2147483647"),
         ({"image_size": 0}, "image_size=0, expected an integer >= 1"),
         ({"interpolation": "cubic"}, "interpolation='cubic', expected one of"),
     ],
