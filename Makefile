@@ -5,28 +5,17 @@ ARGS ?=
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# Tests start hundreds of processes. Each would compile its imports anew where the environment has Python write no
-# bytecode, so for tests it is kept inside the virtual environment.
-PYTEST := env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX=$(abspath $(VENV))/bytecode $(BIN)/python -m pytest -q -n auto
-# What depends on the version of Python most, and a loader from end to end.
-SMOKE := tests/test_public_names.py tests/conformance tests/recipes/test_in_file.py tests/cli/test_app.py \
-	tests/loader/test_factory.py tests/loader/test_forks.py
 
-.PHONY: demo test test-all smoke lint docs dist claims equivalence clean
+.PHONY: demo test lint docs dist claims equivalence clean
 
 demo: $(INSTALLED)  ## train a small network on mixed batches of real photographs, under a minute
 	$(BIN)/dali-mixup demo $(ARGS)
 
+# Tests start hundreds of processes. Each would compile its imports anew where the environment has Python write no
+# bytecode, so for tests it is kept inside the virtual environment.
 test: $(INSTALLED)  ## every test but the slow ones, on every core; `make test ARGS="-m slow"` runs those
-	$(PYTEST) $(ARGS)
-
-test-all:  ## the tests on every Python of the machine (see .ci/pythons), each in an environment of its own, .venv-3.X
-	.ci/pythons | while read -r version python; do \
-		$(MAKE) test VENV=.venv-$$version PYTHON=$$python < /dev/null || exit 1; \
-	done
-
-smoke: $(INSTALLED)  ## a minute's selection of the tests, for a second Python
-	$(PYTEST) $(SMOKE) $(ARGS)
+	env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX=$(abspath $(VENV))/bytecode \
+		$(BIN)/python -m pytest -q -n auto $(ARGS)
 
 lint: $(INSTALLED)  ## style, formatting, types, workflows, and the conventions of repositories
 	$(BIN)/ruff check

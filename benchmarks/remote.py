@@ -36,7 +36,7 @@ from dali_mixup.bench.statistics import ratio, spread
 from dali_mixup.bench.synthetic import synthetic_folder
 
 BATCH_SIZE = 64
-REQUESTS, CONNECTIONS = 4000, 64
+REQUESTS, CONNECTIONS = 8000, 32
 WARM_UP, BATCHES = 4, 20
 DALI_THREADS = (8, 32)
 
@@ -111,7 +111,8 @@ def request_cost(folder: str, endpoint: str, client: str, core: int) -> float:
     files = open_source(folder)
     urls = [f"s3://bucket/{files.key(i % len(files))}" for i in range(REQUESTS)]
     with ThreadPoolExecutor(CONNECTIONS) as threads:
-        list(threads.map(CLIENTS[client], urls[: 4 * CONNECTIONS]))
+        list(threads.map(CLIENTS[client], urls[: REQUESTS // 4]))
+        time.sleep(0.5)  # the threads of numerical libraries spin for a while after they are imported
         start = time.process_time()
         list(threads.map(CLIENTS[client], urls))
         return 1e6 * (time.process_time() - start) / REQUESTS
