@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -16,6 +15,11 @@ from dali_mixup.methods.tiles import chosen, enlarged
 ASPECT = 0.3  # rectangles of tokens have height / width in [0.3, 1 / 0.3]
 TRIES = 10  # attempts at placing a rectangle before the mask stays as it is
 
+FIRST = np.array([0xFF00 >> k & 0xFF for k in range(9)], np.uint8)
+"""(9,): bytes whose first k bits, the highest ones, are 1."""
+ONES = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(1, dtype=np.int64)
+"""(256,) int64: the number of 1 bits in a byte."""
+
 
 @dataclass(frozen=True)
 class TokenMix(Method):
@@ -23,7 +27,7 @@ class TokenMix(Method):
 
     The masks of Liu et al. 2022 (arXiv 2207.08409), as in the authors' code: lam0 fixed at 1/2, and rectangles of
     random area and shape put down until the count is reached. The paper weights labels by a teacher's attention;
-    without a network, lam is the exact share of own pixels. Rectangles are placed one by one, for every mask.
+    without a network, lam is the exact share of own pixels.
 
     Args:
         lam: in [0, 1], or None: lam0 ~ Beta(alpha, alpha), as OpenMixup does.
@@ -68,44 +72,53 @@ class TokenMix(Method):
         if self.shape == "random":
             partner = chosen(rng, counts, total).reshape(n, rows, columns)
         else:
-            partner = np.stack([rectangles(rng, int(count), rows, columns) for count in counts])
+            partner = rectangles(rng, counts, rows, columns)
         row_of, column_of = np.arange(height) * rows // height, np.arange(width) * columns // width
         masks, own = enlarged(~partner, row_of, column_of)
         return Draws(weights=two(own), masks=masks)
 
 
-def rectangles(rng: np.random.RandomState, count: int, rows: int, columns: int) -> np.ndarray:
-    """(rows, columns) bool with at most `count` True: a union of rectangles, none of which takes more new tokens than
-    are still missing. Fewer than `count` if `TRIES` attempts in a row found no place for one."""
-    # One bit per token: for grids so small, Python's integers are several times as fast as arrays.
-    mask, missing, below = 0, count, _first_column(rows, columns)
-    while missing > 0:
-        for _ in range(TRIES):
-            top, left, h, w = _rectangle(rng, missing, rows, columns)
-            tokens = ((1 << w) - 1) * below[h] << columns * top + left
-            new = h * w - (mask & tokens).bit_count()
-            if 0 < new <= missing:
-                mask |= tokens
-                missing -= new
-                break
-        else:
-            break
-    packed = np.frombuffer(mask.to_bytes(-(-rows * columns // 8), "little"), np.uint8)
-    return np.unpackbits(packed, count=rows * columns, bitorder="little").reshape(rows, columns).astype(bool)
+def rectangles(rng: np.random.RandomState, counts: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """(n, rows, columns) bool with at most counts[i] True in the i-th: a union of rectangles, none of which takes more
+    new tokens than are still missing. Fewer than counts[i] if `TRIES` attempts in a row found no place for one."""
+    # All masks at once, one attempt of each after the other; eight tokens of a line are a byte, as NumPy packs them.
+    masks = np.zeros((len(counts), rows, -(-columns // 8)), np.uint8)
+    missing, failed = counts.copy(), np.zeros(len(counts), np.int64)
+    while (open_ := np.flatnonzero((missing > 0) & (failed < TRIES))).size:
+        top, left, h, w = _rectangles(rng, missing[open_], rows, columns)
+        taken = masks[open_]
+        tokens = _packed(top, left, h, w, taken.shape)
+        new = h * w - ONES[taken & tokens].sum((1, 2))
+        placed = (new > 0) & (new <= missing[open_])
+        failed[open_] = np.where(placed, 0, failed[open_] + 1)
+        masks[open_[placed]] |= tokens[placed]
+        missing[open_[placed]] -= new[placed]
+    return np.unpackbits(masks, axis=2, count=columns).astype(bool)
 
 
-@lru_cache(maxsize=64)
-def _first_column(rows: int, columns: int) -> list[int]:
-    """The bits of the first token of each of the first h rows, by h."""
-    return [sum(1 << columns * row for row in range(h)) for h in range(rows + 1)]
+def _rectangles(
+    rng: np.random.RandomState, most: np.ndarray, rows: int, columns: int
+) -> tuple[np.ndarray, ...]:
+    """(n,) int64 each: top, left, height and width of a rectangle for every mask; empty if the one drawn does not fit
+    in the grid.
 
-
-def _rectangle(rng: np.random.RandomState, most: int, rows: int, columns: int) -> tuple[int, int, int, int]:
-    """(top, left, height, width); height 0 if the rectangle drawn does not fit in the grid."""
-    area, log_aspect, down, across = rng.random_sample(4).tolist()
+    Args:
+        most: (n,) the largest areas.
+    """
+    area, log_aspect, down, across = rng.random_sample((len(most), 4)).T
     area = 1.0 + area * (most - 1)
-    aspect = math.exp(math.log(ASPECT) * (1.0 - 2.0 * log_aspect))
-    h, w = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
-    if h >= rows or w >= columns:
-        return 0, 0, 0, 0
-    return int(down * (rows - h + 1)), int(across * (columns - w + 1)), h, w
+    aspect = np.exp(math.log(ASPECT) * (1.0 - 2.0 * log_aspect))
+    h, w = (np.rint(np.sqrt(side)).astype(np.int64) for side in (area * aspect, area / aspect))
+    fits = (h < rows) & (w < columns)
+    h, w = h * fits, w * fits
+    return (down * (rows - h + 1)).astype(np.int64), (across * (columns - w + 1)).astype(np.int64), h, w
+
+
+def _packed(
+    top: np.ndarray, left: np.ndarray, h: np.ndarray, w: np.ndarray, shape: tuple[int, int, int]
+) -> np.ndarray:
+    """Rectangles as masks (n, rows, bytes)."""
+    row, first = np.arange(shape[1]), 8 * np.arange(shape[2])
+    inside = (row >= top[:, None]) & (row < (top + h)[:, None])
+    before, until = (FIRST[np.clip(edge[:, None] - first, 0, 8)] for edge in (left, left + w))
+    return inside[:, :, None] * (until & ~before)[:, None]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dali_mixup.methods import TokenMix
-from dali_mixup.methods.tokenmix import rectangles
+from dali_mixup.methods.tokenmix import _packed, rectangles
 
 
 def published_count(rng, lam, start=14, side=14):
@@ -40,7 +40,7 @@ def test_rectangles_cover_as_much_as_the_published_loop(same_mean, lam):
     theirs, ours = np.random.RandomState(1), np.random.RandomState(2)
     wanted = min(196, int((1 - lam) * 196) + 14)
     same_mean(
-        np.array([rectangles(ours, wanted, 14, 14).sum() for _ in range(1500)]),
+        rectangles(ours, np.full(1500, wanted), 14, 14).sum((1, 2)),
         np.array([published_count(theirs, lam) for _ in range(1500)]),
     )
 
@@ -90,9 +90,27 @@ def test_any_arguments_are_lawful(lawful, lam, tokens, minimum, shape, height, w
     lawful(TokenMix(lam, tokens=tokens, minimum=minimum, shape=shape), 2, height, width, seed)
 
 
-@given(count=st.integers(0, 196), seed=st.integers(0, 2**32 - 1))
-def test_rectangles_never_cover_more_than_asked(count, seed):
-    assert rectangles(np.random.RandomState(seed), count, 14, 14).sum() <= count
+@given(
+    counts=st.lists(st.integers(0, 400), min_size=1, max_size=5),
+    rows=st.integers(1, 20),
+    columns=st.integers(1, 20),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_rectangles_never_cover_more_than_asked(counts, rows, columns, seed):
+    made = rectangles(np.random.RandomState(seed), np.array(counts), rows, columns)
+    assert made.shape == (len(counts), rows, columns)
+    assert (made.sum((1, 2)) <= counts).all()
+
+
+def test_a_rectangle_covers_its_tokens_and_no_others():
+    """One rectangle each, put down anywhere on a grid of lines longer than a byte."""
+    top, left = np.mgrid[0:3, 0:19].reshape(2, -1)
+    h, w = np.minimum(2, 3 - top), np.minimum(11, 19 - left)
+    made = np.unpackbits(_packed(top, left, h, w, (len(top), 3, 3)), axis=2, count=19)
+    for grid, y, x, height, width in zip(made, top, left, h, w, strict=True):
+        expected = np.zeros((3, 19), np.uint8)
+        expected[y : y + height, x : x + width] = 1
+        np.testing.assert_array_equal(grid, expected)
 
 
 @pytest.mark.parametrize(
