@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,21 +67,24 @@ def check(
             source = source.subset(Part.parse(part).piece(len(source)))
         _check_targets(source, manifest, exclude)
     report = Report.of(source, _scan(source, threads, max_pixels, kind), whole=part is None)
+    # Written first: printing fails if nobody reads on, as behind `| head`.
+    written = _written(source, report, manifest, exclude)
     for line in [json.dumps(as_dict(report), indent=1)] if as_json else summary(report):
         typer.echo(line)
-    _write(source, report, manifest, exclude, err=as_json)
+    for line in written:
+        typer.echo(line, err=as_json)  # stdout is JSON
     raise typer.Exit(0 if report.fit else 1)
 
 
 def _open(data: str, masks: str | None) -> Source:
     from dali_mixup.sources import image_folder, open_source
+    from dali_mixup.sources.path_kinds import is_class_folders
+    from dali_mixup.sources.paths import home_expanded
 
-    if masks is not None:
-        return open_source(data, masks=masks)
     # An empty class folder is a finding to report here, not a reason to stop.
-    return (
-        image_folder(data, allow_empty=True) if os.path.isdir(os.path.expanduser(data)) else open_source(data)
-    )
+    if masks is None and is_class_folders(home_expanded(data)):
+        return image_folder(data, allow_empty=True)
+    return open_source(data, masks=masks)
 
 
 def _check_targets(source: Source, manifest: Path | None, exclude: Path | None) -> None:
@@ -119,17 +121,17 @@ def _scan(source: Source, threads: int | None, max_pixels: int | None, kind: Pix
         return scan(source, threads=threads, max_pixels=limit, kind=kind, progress=advance)
 
 
-def _write(source: Source, report: Report, manifest: Path | None, exclude: Path | None, err: bool) -> None:
-    """Write the files; `err`: the lines about them go to stderr, since stdout is JSON."""
+def _written(source: Source, report: Report, manifest: Path | None, exclude: Path | None) -> list[str]:
+    """Write the files; lines about them."""
     from dali_mixup.sources import write_exclude_list, write_manifest
 
+    lines = []
     if exclude is not None:
         write_exclude_list(exclude, ((finding.key, finding.problem.value) for finding in report.findings))
-        typer.echo(f"wrote {escaped(str(exclude))}: {len(report.findings)} unfit files", err=err)
-    if manifest is None:
-        return
-    if len(report.findings) == len(source):
-        typer.echo("wrote no manifest: no file is fit", err=err)
-        return
-    write_manifest(manifest, source.exclude(finding.index for finding in report.findings), report.sizes)
-    typer.echo(f"wrote {escaped(str(manifest))}: {len(report.sizes)} fit files", err=err)
+        lines.append(f"wrote {escaped(str(exclude))}: {len(report.findings)} unfit files")
+    if manifest is not None and len(report.findings) == len(source):
+        lines.append("wrote no manifest: no file is fit")
+    elif manifest is not None:
+        write_manifest(manifest, source.exclude(finding.index for finding in report.findings), report.sizes)
+        lines.append(f"wrote {escaped(str(manifest))}: {len(report.sizes)} fit files")
+    return lines

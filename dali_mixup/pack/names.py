@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+
 from dali_mixup.pack.images import PackedImage
 from dali_mixup.sources import IMAGE_EXTENSIONS, Source
 from dali_mixup.sources.paths import climbs
+
+_log = logging.getLogger("dali_mixup")
 
 _FOR_JPEG = (".jpg", ".jpeg")
 
@@ -51,3 +58,20 @@ def check_file_names(source: Source) -> None:
     for path in seen:
         if not path.lower().endswith(_FOR_JPEG) and f"{path}.jpg" in seen:
             raise ValueError(f"{path!r} and '{path}.jpg' could become one file; pack shards instead of files")
+
+
+def warn_of_other_labels(source: Source) -> None:
+    """Say where numbering class folders in the order of their names, as torchvision does, gives other labels."""
+    used = [source.classes[label] for label in np.unique(source.labels).tolist()]
+    if list(source.classes) != sorted(used):
+        _log.warning(
+            "torchvision's ImageFolder numbers class folders in the order of their names, which gives other labels than "
+            "these data have (such as %r, %d); this library reads the labels in pack.jsonl",
+            *_first_difference(source.classes, sorted(used)),
+        )
+
+
+def _first_difference(classes: Sequence[str], found: Sequence[str]) -> tuple[str, int]:
+    """A class that has another place in `found`, or none, and its label."""
+    at = next(i for i, name in enumerate(classes) if i >= len(found) or found[i] != name)
+    return classes[at], at

@@ -221,6 +221,8 @@ class Source(ABC):
         """
         wanted = class_map(classes)
         rest = copy.copy(self)
+        if self.classes_named and self.class_map == wanted:
+            return rest
         if self.classes_named:
             labels = wanted.relabelled(self.labels, self.classes, repr(self.root))
         else:

@@ -42,16 +42,19 @@ class ClassMap:
         return cls(names, labels)
 
     def label(self, name: str) -> int | None:
-        """The label of a name; None if it has none.
+        """The label of a name, or of several that share a label, joined as in `names`; None if it has none.
 
         Raises:
             ValueError: the name has several labels.
         """
         label = self.labels.get(name)
-        if label is None and self.names.count(name) > 1:
-            places = [at for at, other in enumerate(self.names) if other == name]
+        if label is not None:
+            return label
+        places = [at for at, other in enumerate(self.names) if other == name]
+        if len(places) > 1:
             raise ValueError(f"classes: the name {name!r} has the labels {places}; expected different names")
-        return label
+        # Data to which this map was applied before have the joined names of those that share a label.
+        return places[0] if places and places[0] in self.labels.values() else None
 
     def relabelled(self, labels: np.ndarray, own: Sequence[str], where: str) -> np.ndarray:
         """Labels of the `own` class names, converted to labels of this map.
@@ -91,7 +94,7 @@ def class_map(classes: Classes) -> ClassMap:
             one of these as `class_to_idx` or `classes`, itself or in its `dataset`.
 
     Raises:
-        TypeError: none of these.
+        TypeError: none of these; a set, which has no order.
         FileNotFoundError: a file that does not exist.
         ValueError: no class, or a label outside [0, 10 000 000).
     """
@@ -106,6 +109,10 @@ def class_map(classes: Classes) -> ClassMap:
         given = getattr(classes, attribute, None)
         if given is not None and given is not classes:
             return class_map(given)
+    if isinstance(classes, (set, frozenset)):
+        raise TypeError(
+            f"classes must have an order, which gives the labels, got a {type(classes).__name__}; give sorted(...)"
+        )
     if not isinstance(classes, Iterable):
         raise TypeError(
             "classes must be a list of names, a mapping from name to label, a file of these, or an object with "

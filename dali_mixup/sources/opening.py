@@ -29,6 +29,7 @@ from dali_mixup.sources.objects.datasets import (
     is_concatenation,
     is_sample_dataset,
     is_subset,
+    refuse_own_items,
 )
 from dali_mixup.sources.objects.items import holds_pixels
 from dali_mixup.sources.objects.map_style import DatasetSource, is_torch_dataset
@@ -69,12 +70,12 @@ OBJECTS = (
     Kind(
         "a torch Subset of these",
         is_subset,
-        lambda wish: from_subset(wish.data, open_source(wish.data.dataset)),
+        lambda wish: _from_subset(wish),
     ),
     Kind(
         "a torch ConcatDataset of these",
         is_concatenation,
-        lambda wish: joined([open_source(part, classes=wish.classes) for part in wish.data.datasets]),
+        lambda wish: _from_concatenation(wish),
     ),
     Kind(
         "any other torch Dataset of (image, label)",
@@ -180,6 +181,16 @@ def _opened(kinds: Sequence[Kind], wish: Wish) -> Source | None:
                 )
             return kind.opened(wish)
     return None
+
+
+def _from_subset(wish: Wish) -> Source:
+    refuse_own_items(wish.data)
+    return from_subset(wish.data, open_source(wish.data.dataset, classes=wish.classes))
+
+
+def _from_concatenation(wish: Wish) -> Source:
+    refuse_own_items(wish.data)
+    return joined([open_source(part, classes=wish.classes) for part in wish.data.datasets])
 
 
 def _from_path(wish: Wish) -> Source:

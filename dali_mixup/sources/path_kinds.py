@@ -21,6 +21,13 @@ _SUFFIXES = (*MANIFEST_SUFFIXES, CSV_SUFFIX, *TABLE_SUFFIXES, JSON_SUFFIX, *LIST
 """Endings of URLs that are not folders."""
 
 
+_CLASS_FOLDERS = Kind(
+    "a folder of class folders",
+    lambda path: os.path.isdir(path) and not is_lmdb(path),
+    lambda wish: image_folder(wish.data, allow_empty=wish.classes is not None),
+    takes_url=lambda url: not (url.lower().endswith(_SUFFIXES) or is_archive_url(url)),
+)
+
 PATHS = (
     Kind(
         "a folder written by dali-mixup pack, or its pack.jsonl",
@@ -33,12 +40,7 @@ PATHS = (
         is_saved,
         lambda wish: from_table(Table(wish.data), wish.root, wish.classes),
     ),
-    Kind(
-        "a folder of class folders",
-        lambda path: os.path.isdir(path) and not is_lmdb(path),
-        lambda wish: image_folder(wish.data, allow_empty=wish.classes is not None),
-        takes_url=lambda url: not (url.lower().endswith(_SUFFIXES) or is_archive_url(url)),
-    ),
+    _CLASS_FOLDERS,
     Kind(
         f"a manifest ({' or '.join(MANIFEST_SUFFIXES)})",
         lambda path: os.path.isfile(path) and is_manifest(path),
@@ -81,3 +83,8 @@ PATHS = (
     *ARCHIVES,
 )
 """The kinds that a path can lead to; the first one that takes it opens it."""
+
+
+def is_class_folders(path: str) -> bool:
+    """True if a path of this machine leads to a folder of class folders."""
+    return next((kind for kind in PATHS if kind.takes(path)), None) is _CLASS_FOLDERS

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from dali_mixup.cli import app
+from dali_mixup.pack import Options, Packing
 from dali_mixup.sources import open_source, read_manifest
 from tests.odd_images import COMPLAINED, DAMAGED, ROTATED, SOUND, make_odd_images, picture
 
@@ -54,6 +58,44 @@ def test_manifest_and_exclude_list_leave_the_same_files(damaged: Path, tmp_path:
     assert len(read_manifest(manifest)) == len(SOUND) + 4
     again = check(manifest)
     assert again.exit_code == 0, again.output
+
+
+@pytest.mark.parametrize("layout", ["files", "shards"])
+def test_packed_folders_are_checked_as_they_are_loaded(tmp_path: Path, layout: str) -> None:
+    """Class folders named 0 to 11 sort as 0, 1, 10, 11, 2; the labels are in pack.jsonl."""
+    (tmp_path / "im").mkdir()
+    for number in range(12):
+        picture().save(tmp_path / "im" / f"{number}.jpg")
+    pairs = [(str(tmp_path / "im" / f"{number}.jpg"), number) for number in range(12)]
+    Packing(open_source(pairs), tmp_path / "packed", Options(layout=layout)).run()
+    manifest = tmp_path / "m.jsonl"
+    result = check(tmp_path / "packed", *(["--manifest", manifest] if layout == "files" else []))
+    assert result.exit_code == 0, result.output
+    if layout == "files":
+        read = open_source(manifest)
+        labels = {Path(read.name(i)).stem: int(read.classes[label]) for i, label in enumerate(read.targets)}
+        assert labels == {str(number): number for number in range(12)}
+        assert read.targets == [int(Path(read.name(i)).stem) for i in range(12)]
+
+
+def test_what_is_written_does_not_depend_on_a_reader_of_the_summary(damaged: Path, tmp_path: Path) -> None:
+    manifest, exclude = tmp_path / "fit.jsonl", tmp_path / "unfit.jsonl"
+    command = [
+        sys.executable,
+        "-m",
+        "dali_mixup",
+        "check",
+        damaged,
+        "--manifest",
+        manifest,
+        "--exclude",
+        exclude,
+    ]
+    reading, writing = os.pipe()
+    os.close(reading)
+    subprocess.run(command, stdout=writing, stderr=subprocess.DEVNULL, timeout=300)
+    os.close(writing)
+    assert open_source(manifest).fingerprint() == open_source(damaged, exclude=exclude).fingerprint()
 
 
 def test_an_empty_class_folder_is_not_fit(image_folder: Path, tmp_path: Path) -> None:

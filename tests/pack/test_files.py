@@ -86,3 +86,25 @@ def test_a_run_that_was_killed_leaves_nothing_among_the_images(image_folder: Pat
         *sorted(open_source(image_folder).classes),
         "pack.jsonl",
     ]
+
+
+def test_labels_that_torchvision_would_not_give_are_said(
+    image_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    images = [path for path, _ in ImageFolder(image_folder).samples[:12]]
+    run(list(zip(images, range(12), strict=True)), tmp_path / "numbers", layout="files")
+    assert "such as '2', 2" in caplog.text
+
+    def label_of(samples: list[tuple[str, int]]) -> dict[str, int]:
+        return {Path(path).name: label for path, label in samples}
+
+    original = label_of(list(zip(images, range(12), strict=True)))
+    assert label_of(open_source(tmp_path / "numbers").samples) == original
+    assert label_of(ImageFolder(tmp_path / "numbers").samples) != original
+    caplog.clear()
+    run(list(zip(images, [0, 2, 3] * 4, strict=True)), tmp_path / "gap", layout="files")
+    assert "such as '1', 1" in caplog.text
+    caplog.clear()
+    run(list(zip(images, [0, 1, 2] * 4, strict=True)), tmp_path / "sorted", layout="files")
+    run(list(zip(images, [0, 2, 3] * 4, strict=True)), tmp_path / "shards")
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]

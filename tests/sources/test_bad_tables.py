@@ -36,7 +36,13 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
         ),
         ("path,label\na.jpg,0,1\n", "line 2: expected 2 cells"),
         ("path,label\na.jpg,\n", "line 2: the column 'label' is empty"),
+        ("path,label\na.jpg,  \n", "line 2: the column 'label' is empty"),
         ("path,label\na.jpg,0\n,0\n", "line 3: the column 'path' is empty"),
+        (
+            "path,label\na.jpg,0\nb.jpg,0.5\n",
+            r"row 1: expected a whole number or a class name, got 0\.5; .*LabelVectors.* classes=",
+        ),
+        ("path,label\na.jpg,0\nb.jpg,123456789012345678901\n", "row 1: expected a whole number"),
         ('path,label\n"a.jpg,0\n', "cannot be read as CSV"),
         ('path,label\n"a"b.jpg,0\n', "line 2: cannot be read as CSV"),
         ("path,label\n../a.jpg,0\n", r"row 0: expected a path without `\.\.`, got '\.\./a\.jpg'; .* root="),
@@ -101,6 +107,8 @@ def test_what_is_nearly_a_table_is_pointed_out(tmp_path: Path) -> None:
 
 
 def test_a_frame_that_arrow_cannot_hold(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"paths as text, frame\['path'\]\.astype\(str\)"):
+        open_source(pandas.DataFrame({"path": [Path("a.jpg")], "label": [0]}))
     frame = pandas.DataFrame({"path": ["a.jpg", "b.jpg"], "label": [0, 1], "odd": [1, "x"]})
     with pytest.raises(
         ValueError, match=r"the DataFrame cannot be converted to Arrow: .* give only its two columns"

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.utils.data import ConcatDataset, Subset
 from torchvision.datasets import ImageFolder
 
 from dali_mixup.sources import FileList, TarShards, open_source, write_manifest
@@ -147,6 +148,8 @@ def test_a_source_given_with_classes_is_not_changed(train: Path) -> None:
         ({"a": -1}, ValueError, r"label of 'a' must be in \[0, 10000000\), got -1"),
         ({"a": 10**9}, ValueError, "got 1000000000"),
         ({1: 0}, TypeError, "name 0 must be text, got 1"),
+        ({"a", "b", "c"}, TypeError, r"must have an order.*, got a set; give sorted\(...\)"),
+        (frozenset("abc"), TypeError, "got a frozenset"),
     ],
 )
 def test_what_is_no_classes_is_refused(
@@ -162,3 +165,27 @@ def test_the_same_classes_change_nothing(train: Path, caplog: pytest.LogCaptureF
         assert open_source(train, classes=source).fingerprint() == source.fingerprint()
     assert not caplog.records
     assert isinstance(source, FileList)
+
+
+def test_names_that_share_a_label_are_known_wherever_they_were_joined(tmp_path: Path, train: Path) -> None:
+    shared = {"a": 0, "b": 0, "c": 1}
+    source = open_source(train, classes=shared)
+    assert source.labels.tolist() == [0, 0, 0, 0, 1, 1]
+    for given in (source, ConcatDataset([source, source]), ConcatDataset([ImageFolder(str(train))] * 2)):
+        again = open_source(given, classes=shared)
+        assert again.labels.tolist() == [0, 0, 0, 0, 1, 1] * (len(again) // 6)
+        assert open_source(train, classes=again).labels.tolist() == source.labels.tolist()
+    both = open_source(ConcatDataset([source, source]))
+    assert both.class_to_idx == shared and open_source(train, classes=both).targets == source.targets
+    # The name of a label that no class has is its number, which is no class.
+    gap = open_source(train, classes={"a": 0, "b": 1, "c": 3})
+    assert gap.classes == ("a", "b", "2", "c")
+    with pytest.raises(ValueError, match="not in classes=: '2'"):
+        open_source(tree(tmp_path / "val", "a2"), classes=gap)
+
+
+def test_classes_with_repeated_names_can_be_stated_twice(train: Path) -> None:
+    numbers = FileList([f"{i}.jpg" for i in range(3)], [0, 1, 2], root=train)
+    named = open_source(numbers, classes=["crane", "dog", "crane"])
+    assert open_source(named, classes=["crane", "dog", "crane"]).targets == [0, 1, 2]
+    assert open_source(Subset(numbers, [2, 0]), classes=["crane", "dog", "crane"]).targets == [2, 0]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from torch.utils.data import Subset
+from PIL import Image
+from torch.utils.data import ConcatDataset, Dataset, Subset
 from torchvision.datasets import DatasetFolder, ImageFolder
+from torchvision.datasets.folder import default_loader, pil_loader
 
-from dali_mixup.sources import open_source
+from dali_mixup.sources import DatasetSource, open_source
 
 
 def test_an_image_folder_is_its_folder(image_folder: Path) -> None:
@@ -73,5 +77,69 @@ def test_what_would_be_lost_is_refused_or_said(image_folder: Path, caplog: pytes
 
 
 def test_a_dataset_folder(image_folder: Path) -> None:
-    given = DatasetFolder(str(image_folder), loader=lambda path: path, extensions=(".jpeg",))
+    given = DatasetFolder(str(image_folder), loader=default_loader, extensions=(".jpeg",))
     assert open_source(given).samples == given.samples
+
+
+def test_loaders_of_ones_own_are_refused(image_folder: Path) -> None:
+    for given in (
+        ImageFolder(str(image_folder), loader=lambda path: Image.new("L", (5, 5), 7)),
+        DatasetFolder(str(image_folder), loader=np.load, extensions=(".jpeg",)),
+        ImageFolder(str(image_folder), loader=partial(default_loader)),
+    ):
+        with pytest.raises(TypeError, match=r"has its own loader.* DatasetSource\(dataset\)"):
+            open_source(given)
+    assert len(open_source(ImageFolder(str(image_folder), loader=pil_loader))) == 24
+
+
+class Backwards(Subset):
+    def __getitem__(self, index: Any) -> Any:
+        image, label = super().__getitem__(index)
+        return image, 3 - label
+
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        return [self[index] for index in indices]
+
+
+class Twice(ConcatDataset):
+    def __len__(self) -> int:
+        return 2 * super().__len__()
+
+
+class Fold(Dataset):
+    """Looks like a Subset, and is none."""
+
+    def __init__(self, dataset: Any, indices: list[int]) -> None:
+        self.dataset, self.indices = dataset, indices
+
+    def __len__(self) -> int:
+        return 2 * len(self.indices)
+
+    def __getitem__(self, index: int) -> Any:
+        image, label = self.dataset[self.indices[index // 2]]
+        return image, 3 - label
+
+
+def test_subsets_that_change_their_items_are_not_bypassed(image_folder: Path) -> None:
+    whole = ImageFolder(str(image_folder))
+    with pytest.raises(TypeError, match="Backwards has its own __getitem__, which would not be called"):
+        open_source(Backwards(whole, [0, 1]))
+    with pytest.raises(TypeError, match="Twice has its own __len__"):
+        open_source(Twice([whole, whole]))
+    called = open_source(Fold(whole, [0, 23]))
+    assert isinstance(called, DatasetSource) and called.targets == [3, 3, 0, 0]
+    assert isinstance(open_source(DatasetSource(Backwards(whole, [0, 1]))), DatasetSource)
+
+
+def test_parts_of_several_data_sets_take_the_stated_classes(tmp_path: Path) -> None:
+    folders = [("a", ("cat", "dog")), ("b", ("cow", "dog"))]
+    for folder, names in folders:
+        for name in names:
+            (tmp_path / folder / name).mkdir(parents=True)
+            Image.new("RGB", (8, 8)).save(tmp_path / folder / name / "1.png")
+    both = ConcatDataset([ImageFolder(str(tmp_path / folder)) for folder, _ in folders])
+    classes = ["cat", "cow", "dog"]
+    assert open_source(both, classes=classes).targets == [0, 2, 1, 2]
+    assert open_source(Subset(both, [3, 2, 0]), classes=classes).targets == [2, 1, 0]
+    with pytest.raises(ValueError, match="state them for all with classes="):
+        open_source(Subset(both, [3, 2, 0]))

@@ -129,6 +129,8 @@ def test_labels_by_key(tmp_path: Path) -> None:
         "t.lmdb/a/1 %25.jpg": 2,
     }
     assert contents(source) == [JPEG + b"B", JPEG + b"A"]
+    same = LMDB(path, labels={key.encode(): label for key, label in labels.items()})
+    assert same.fingerprint() == source.fingerprint()
     assert "keys that labels= does not have are left out: 2" in source.remarks[0].text
     with pytest.raises(TypeError, match="labels is a list, expected a mapping"):
         LMDB(path, labels=[0, 1])  # type: ignore[arg-type]

@@ -4,12 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.datasets import ImageFolder
 
-from dali_mixup.sources import open_source, write_manifest
+from dali_mixup.sources import Table, open_source, write_manifest
+from tests.tars import pair, write_tar
 
 
 def test_the_same_data_have_one_fingerprint_however_they_are_given(
@@ -38,6 +40,22 @@ def test_lists_take_paths_with_blanks_relative_to_themselves(tmp_path: Path) -> 
     assert source.labels.tolist() == [1, 0, 2] and source.classes == ("0", "1", "2")
     (tmp_path / "list.tsv").write_text("ends with blank .jpg\t1\n")
     assert open_source(str(tmp_path / "list.tsv")).name(0) == f"{tmp_path}/ends with blank .jpg"
+
+
+def test_a_list_with_a_header_is_pointed_out(tmp_path: Path) -> None:
+    (tmp_path / "list.tsv").write_text("path\tlabel\na.jpg\tcat\n")
+    for classes in (None, ["cat"]):
+        with pytest.raises(ValueError, match=r"line 1: .*a file with a header is read by Table\(path\)"):
+            open_source(tmp_path / "list.tsv", classes=classes)
+    assert open_source(Table(tmp_path / "list.tsv")).classes == ("cat",)
+
+
+def test_paths_of_numpy_are_paths(image_folder: Path, tmp_path: Path) -> None:
+    source = open_source(image_folder)
+    paths, labels = np.array([source.name(i) for i in range(24)]), np.array(source.targets)
+    assert open_source(list(zip(paths, labels, strict=True))).samples == source.samples
+    shard = write_tar(tmp_path / "t.tar", pair(1))
+    assert len(open_source([np.str_(shard)])) == 1
 
 
 @pytest.mark.parametrize("text", ["a.jpg\n", "a.jpg one\n", "b.jpg 0\na.jpg 1.0\n", "1\n"])

@@ -89,6 +89,8 @@ def test_parts_of_frames_keep_their_rows() -> None:
         ([2.0, 0.0, 1.0], [2, 0, 1], ("0", "1", "2")),
         (["2", "0", "1"], [2, 0, 1], ("0", "1", "2")),
         (["10", "9", "b"], [0, 1, 2], ("10", "9", "b")),
+        (["2.0", "1e1", "+0."], [2, 10, 0], tuple(map(str, range(11)))),
+        (["1.5", "nan", "inf"], [0, 2, 1], ("1.5", "inf", "nan")),
         ([True, False, True], [1, 0, 1], ("0", "1")),
         (
             pandas.Categorical(["b", "a", "b"], categories=["b", "unused", "a"]),
@@ -107,6 +109,44 @@ def test_an_enum_of_polars_has_its_order() -> None:
     column = polars.Series(["low", "high", "low"], dtype=polars.Enum(["low", "mid", "high"]))
     source = open_source(polars.DataFrame({"path": PATHS, "label": column}), root="/")
     assert source.classes == ("low", "mid", "high") and source.targets == [0, 2, 0]
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_classes_without_a_declared_order_are_sorted_in_every_part(tmp_path: Path, stored: bool) -> None:
+    """polars' categories and Arrow's dictionaries are in the order of the rows, which differs between parts."""
+    names = ["dog", "cat", "ant", "cat", "dog", "ant"]
+    frame = polars.DataFrame({"path": [f"{i}.png" for i in range(6)], "label": names}).with_columns(
+        polars.col("label").cast(polars.Categorical)
+    )
+    table = pyarrow.table(
+        {"path": frame["path"].to_list(), "label": pyarrow.array(names).dictionary_encode()}
+    )
+    for part in (frame, frame[3:], frame[::-1], table, table.slice(3)):
+        given: Any = part
+        if stored:
+            given = tmp_path / "part.parquet"
+            if isinstance(part, polars.DataFrame):
+                part.write_parquet(given)
+            else:
+                parquet.write_table(part, given)
+        source = open_source(given, root=tmp_path)
+        assert source.classes == ("ant", "cat", "dog")
+        assert [source.classes[t] for t in source.targets] == pyarrow.table(part)["label"].to_pylist()
+
+
+def test_pandas_categories_keep_their_order_in_parquet(tmp_path: Path) -> None:
+    column = pandas.Categorical(["b", "a", "b"], categories=["b", "unused", "a"])
+    pandas.DataFrame({"path": PATHS, "label": column}).to_parquet(tmp_path / "t.parquet")
+    source = open_source(tmp_path / "t.parquet")
+    assert source.classes == ("b", "unused", "a") and source.targets == [0, 2, 0]
+
+
+def test_a_frame_and_its_csv_file_have_the_same_labels(tmp_path: Path) -> None:
+    for labels in ([float(i) for i in range(12)], list(range(12)), [f"c{i}" for i in range(12)]):
+        frame = pandas.DataFrame({"path": [f"{i}.png" for i in range(12)], "label": labels})
+        frame.to_csv(tmp_path / "t.csv", index=False)
+        first, second = open_source(frame, root=tmp_path), open_source(tmp_path / "t.csv")
+        assert first.targets == second.targets and first.classes == second.classes
 
 
 def test_stated_classes_and_numbers_that_are_names(tmp_path: Path) -> None:

@@ -184,7 +184,10 @@ def _row(read: Pieces, value: Value) -> tuple[int, ...]:
 def _labelled(index: ArchiveIndex, labels: Mapping[str, int]) -> tuple[ArchiveIndex, int]:
     """The entries that have a label, with it, and the number of those that have none."""
     names = index.name_texts()
-    by_name = {quote_from_bytes(name_bytes(key), safe=_READABLE): label for key, label in labels.items()}
+    by_name = {
+        quote_from_bytes(key if isinstance(key, bytes) else name_bytes(key), safe=_READABLE): label
+        for key, label in labels.items()
+    }
     rows = [row for row, name in enumerate(names) if name in by_name]
     ids = whole_numbers([by_name[names[row]] for row in rows] or np.zeros(0, np.int64))
     return replace(index.take(rows), labels=ids.astype(np.int64)), len(names) - len(rows)

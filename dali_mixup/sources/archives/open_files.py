@@ -20,7 +20,7 @@ class OpenFiles:
 
     Args:
         paths: the files.
-        states: what `Input.state` was, which must be unchanged when a file is opened.
+        states: what `Input.state` was, which must be unchanged whenever a file is read.
 
     Attributes:
         paths: as given.
@@ -76,7 +76,9 @@ class OpenFiles:
                 "image"
             )
         with self._lock:
-            content = os.pread(self._descriptor(file), size, offset)
+            descriptor = self._descriptor(file)
+            content = os.pread(descriptor, size, offset)
+            self._refuse_changed(file, descriptor)
         if len(content) != size:
             raise ValueError(f"{self.paths[file]!r} ends before byte {offset + size}: has the file changed?")
         return np.frombuffer(content, dtype=np.uint8)
@@ -88,12 +90,16 @@ class OpenFiles:
         if len(self._open) >= self.MOST:
             os.close(self._open.popitem(last=False)[1])
         descriptor = os.open(self.paths[file], os.O_RDONLY | os.O_CLOEXEC)
-        status = os.fstat(descriptor)
-        if (status.st_size, status.st_mtime_ns) != self._states[file]:
-            os.close(descriptor)
-            raise self._changed(file)
         self._open[file] = descriptor
         return descriptor
+
+    def _refuse_changed(self, file: int, descriptor: int) -> None:
+        """After every read, because a file can be written to while it is open."""
+        status = os.fstat(descriptor)
+        if (status.st_size, status.st_mtime_ns) != self._states[file]:
+            del self._open[file]
+            os.close(descriptor)
+            raise self._changed(file)
 
     def _changed(self, file: int) -> ValueError:
         return ValueError(f"{self.paths[file]!r} has changed since it was indexed; open the data again")

@@ -237,9 +237,17 @@ def _named(label: str, classes: ClassMap | None, where: str) -> int:
     if classes is None:
         raise ValueError(
             f"{where}: expected a path and a label that is a whole number, got the label {label!r}; for names, "
-            "give the label of each with classes=[...]"
+            f"give the label of each with classes=[...]{_header(label)}"
         )
     found = classes.label(label)
     if found is None:
-        raise ValueError(f"{where}: the label {label!r} is not in classes=: {few(classes.names)}")
+        raise ValueError(
+            f"{where}: the label {label!r} is not in classes=: {few(classes.names)}{_header(label)}"
+        )
     return found
+
+
+def _header(label: str) -> str:
+    """What to do if a label looks like the name of a column."""
+    header = label.strip().lower() in ("label", "class", "target")
+    return "; a file with a header is read by Table(path), from dali_mixup.sources" if header else ""

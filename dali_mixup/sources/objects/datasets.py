@@ -22,21 +22,26 @@ def is_sample_dataset(data: Any) -> bool:
 
 
 def is_subset(data: Any) -> bool:
-    """True if the object is part of another dataset, as `torch.utils.data.Subset`."""
-    return hasattr(data, "dataset") and hasattr(data, "indices")
+    """True if the object is a `torch.utils.data.Subset`."""
+    return _is_of_torch(data, "Subset")
 
 
 def is_concatenation(data: Any) -> bool:
-    """True if the object is several datasets in a row, as `torch.utils.data.ConcatDataset`."""
-    return hasattr(data, "datasets") and hasattr(data, "cumulative_sizes")
+    """True if the object is a `torch.utils.data.ConcatDataset`."""
+    return _is_of_torch(data, "ConcatDataset")
+
+
+def _is_of_torch(data: Any, name: str) -> bool:
+    """Others may look alike, but number their items in another way."""
+    return any(kind.__name__ == name and kind.__module__.startswith("torch.") for kind in type(data).__mro__)
 
 
 def from_dataset(data: Any) -> Source:
     """The files, labels and classes of a torchvision `DatasetFolder` or `ImageFolder`; its transform is not used.
 
     Raises:
-        TypeError: the dataset changes its items in Python (a `target_transform`, a `__getitem__` of its own), which
-            would be lost.
+        TypeError: the dataset makes or changes its items in Python (a `loader`, a `target_transform` or a
+            `__getitem__` of its own), which would be lost.
     """
     kind = type(data).__name__
     if getattr(data, "target_transform", None) is not None:
@@ -44,11 +49,10 @@ def from_dataset(data: Any) -> Source:
             f"data: the {kind} has a target_transform, which would not be applied; give (path, label) pairs, or "
             "DatasetSource(dataset) from dali_mixup.sources, which calls the dataset for every image"
         )
-    if not getattr(type(data).__getitem__, "__module__", "").startswith("torchvision."):
-        raise TypeError(
-            f"data: {kind} has its own __getitem__, which would not be called; give its `samples` if they are "
-            "the complete data, or DatasetSource(dataset) from dali_mixup.sources, which calls it for every image"
-        )
+    if not _is_from("torchvision.", type(data).__getitem__):
+        raise TypeError(_replaced(kind, "__getitem__"))
+    if hasattr(data, "loader") and not _is_from("torchvision.", data.loader):
+        raise TypeError(_replaced(kind, "loader"))
     remarks = []
     if getattr(data, "transform", None) is not None:
         remarks.append(Remark(f"the transform of the {kind} is not used: the loader's transform= is"))
@@ -57,6 +61,28 @@ def from_dataset(data: Any) -> Source:
     below = all(path.startswith(root) for path in paths)
     keys = [path[len(root) :] for path in paths] if below else paths
     return FileList(keys, labels, root=root if below else None, remarks=remarks).with_classes(class_map(data))
+
+
+def _replaced(kind: str, name: str) -> str:
+    return (
+        f"data: the {kind} has its own {name}, which would not be called; give its `samples` if DALI can read these "
+        "files and they are the complete data, or DatasetSource(dataset) from dali_mixup.sources, which calls it for "
+        "every image"
+    )
+
+
+def _is_from(package: str, function: Any) -> bool:
+    return (getattr(function, "__module__", None) or "").startswith(package)
+
+
+def refuse_own_items(data: Any) -> None:
+    """Raise TypeError for a Subset or ConcatDataset whose class changes its items or their number."""
+    for name in ("__getitem__", "__getitems__", "__len__"):
+        if hasattr(type(data), name) and not _is_from("torch.", getattr(type(data), name)):
+            raise TypeError(
+                f"data: the {type(data).__name__} has its own {name}, which would not be called; give "
+                "DatasetSource(dataset) from dali_mixup.sources, which calls it for every image"
+            )
 
 
 def from_subset(data: Any, whole: Source) -> Source:

@@ -48,6 +48,8 @@ def encoded_item(item: Any) -> np.ndarray:
 
 def holds_pixels(item: Any) -> bool:
     """True for a Pillow image, and for an array or tensor."""
+    if isinstance(item, (str, bytes)):  # NumPy's texts have the methods of arrays too
+        return False
     return hasattr(item, "tobytes") or hasattr(item, "detach")
 
 

@@ -53,6 +53,8 @@ class Joined(Source):
             ]
         labels = np.concatenate([part.labels for part in parts])
         super().__init__(names, labels, first.classes if named else None, root)
+        if named and all(part.class_map == first.class_map for part in parts):
+            self.class_map = first.class_map
 
     def feed(self, indices: np.ndarray) -> list[np.ndarray]:
         return self._gathered(indices, lambda part, rows: part.feed(rows))

@@ -39,7 +39,7 @@ class ArrowColumns(Columns):
         except (pyarrow.ArrowException, TypeError, ValueError) as error:
             raise ValueError(
                 f"{self.where} cannot be converted to Arrow: {str(error).splitlines()[0]}; give only its two columns, "
-                "such as frame[['path', 'label']]"
+                "such as frame[['path', 'label']], and paths as text, frame['path'].astype(str)"
             ) from None
         self.holds = {field.name: holds(field.type) for field in self._table.schema}
 
@@ -51,11 +51,11 @@ class ArrowColumns(Columns):
 
     def labels(self, name: str, known: ClassMap | None) -> Labelled:
         column = self._filled(name)
-        if self.holds[name] is Holds.CLASSES:
+        if self.holds[name] is Holds.CLASSES and self._declared(name):
             codes = column.unify_dictionaries().combine_chunks()
             return Labelled(np.asarray(codes.indices, dtype=np.int64), tuple(codes.dictionary.to_pylist()))
-        if self.holds[name] is Holds.TEXT:
-            return of_texts(self.texts(name), known)
+        if self.holds[name] in (Holds.CLASSES, Holds.TEXT):
+            return of_texts(self.texts(name), known, self.where)
         if self.holds[name] is Holds.NUMBERS:
             return of_numbers(column.to_numpy(), known, self.where)
         raise ValueError(
@@ -65,6 +65,13 @@ class ArrowColumns(Columns):
     def images(self, name: str) -> Callable[[list[int]], Sequence[Any]]:
         column = self._table[name]
         return lambda rows: [column[row].as_py() for row in rows]
+
+    def _declared(self, name: str) -> bool:
+        """Whether the classes of a column are declared, as pandas' categories and polars' enumerations. Others, such as
+        polars' categories, are in the order in which rows had them, which differs between parts of a table."""
+        described = (self._table.schema.pandas_metadata or {}).get("columns", [])
+        categories = {column["field_name"] for column in described if column["pandas_type"] == "categorical"}
+        return name in categories or self._table.schema.field(name).type.ordered
 
     def _filled(self, name: str) -> Any:
         """A column without missing values."""

@@ -51,15 +51,17 @@ class CsvColumns(Columns):
         return len(self._lines)
 
     def texts(self, name: str) -> list[str]:
-        cells = self._cells[name]
+        return self._filled(name, self._cells[name])
+
+    def labels(self, name: str, known: ClassMap | None) -> Labelled:
+        return of_texts(self._filled(name, [cell.strip() for cell in self._cells[name]]), known, self.where)
+
+    def _filled(self, name: str, cells: list[str]) -> list[str]:
         if not all(cells):
             raise ValueError(
                 f"{self.where}, line {self._lines[cells.index('')]}: the column {name!r} is empty"
             )
         return cells
-
-    def labels(self, name: str, known: ClassMap | None) -> Labelled:
-        return of_texts([text.strip() for text in self.texts(name)], known)
 
     def images(self, name: str) -> Callable[[list[int]], Sequence[Any]]:
         raise AssertionError("a CSV file holds no images")
