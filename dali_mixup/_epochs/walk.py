@@ -45,6 +45,11 @@ class Walk:
         """Number of batches of this rank in an epoch."""
         return self.layout_of(epoch).steps_of(self.rank)
 
+    def before(self, epoch: int) -> int:
+        """Steps of the whole epoch, laid out as now, that were consumed under another number of ranks or batch size.
+        Decisions and schedules count steps from there on; the samples of a step that was consumed in part are left."""
+        return self.offset // (self.layout.batch_size * self.layout.world_size) if epoch == self.epoch else 0
+
     def address(self, batch: int) -> tuple[int, int]:
         """(epoch, step) of the walk's n-th batch."""
         first = self.step + batch

@@ -17,7 +17,7 @@ class Batch:
     """One batch's address and decisions.
 
     Attributes:
-        epoch, step: address; step counts from 0 in each epoch.
+        epoch, step: address; step counts from 0 in each epoch, and goes on where an elastic resume continues one.
         indices: (N,) int64 samples of the source, in the batch's order; stand-ins for samples that were left out.
         labels: (N,) int64 the class ids to train on.
         plans: the mixing plan of each view of the pipeline, whose rows are the labelled samples, or in a view that

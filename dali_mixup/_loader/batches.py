@@ -160,6 +160,7 @@ class BatchSource:
         spec, rank = self.spec, self.walk.rank
         epoch, step = self.walk.address(number)
         indices = self._order_of(epoch)[self.walk.positions(epoch, step)].astype(np.int64)
+        step += self.walk.before(epoch)
         indices = self.bad.replaced(indices)
         labels = spec.labels[indices].astype(np.int64)
         companions = spec.companions

@@ -110,8 +110,8 @@ class MixLoader:
         position = self._progress.position
         coming = position.here if self.mid_epoch else position.next
         mixing = [policy for policy in self.spec.policies[: self.spec.labelled_views] if policy is not None]
-        steps = len(self) or None
-        return any(policy.schedules.active(coming.epoch, coming.step, steps) for policy in mixing)
+        step = coming.step + self.spec.walk(coming).before(coming.epoch)
+        return any(policy.schedules.active(coming.epoch, step, len(self) or None) for policy in mixing)
 
     @mixup_enabled.setter
     def mixup_enabled(self, wanted: bool) -> None:

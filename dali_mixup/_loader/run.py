@@ -208,7 +208,8 @@ class PipelineRun:
         """A seed for every random operator of the graph; different for other ranks and for runs that start
         elsewhere."""
         walk = self.walk
-        rng = stream(Purpose.AUGMENT, self.spec.seed, rank=walk.rank, epoch=walk.epoch, step=walk.step)
+        step = walk.step + walk.before(walk.epoch)
+        rng = stream(Purpose.AUGMENT, self.spec.seed, rank=walk.rank, epoch=walk.epoch, step=step)
         while True:
             yield int(rng.randint(0, 2**31 - 1))
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 
-from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._epochs.ranks import Rank
 from dali_mixup._loader.loader import MixLoader
 from dali_mixup.augment.sizes import ImageSize, SizeSchedule, size_of
 from dali_mixup.recipes import Recipe
 from dali_mixup.train.options import TrainOptions, find_data
+from dali_mixup.train.stretching import stretched_policy, stretched_size
 
 
 def refuse_other_steps(name: str, recipe: Recipe) -> None:
@@ -52,12 +52,13 @@ def loaders(
         "runtime": replace(recipe.runtime, **options.runtime),
         "output": replace(recipe.output, channels_last=channels_last(options, recipe)),
     }
+    stretch = (options.epochs or recipe.training.epochs) / recipe.training.epochs
+    image_size: ImageSize | None = options.image_size
+    if image_size is None and isinstance(recipe.transform.image_size, SizeSchedule):
+        image_size = stretched_size(recipe.transform.image_size, stretch)
+    policy = None if recipe.policy is None else stretched_policy(recipe.policy, stretch)
     train_loader = recipe.train_loader(
-        train_data,
-        seed=options.seed,
-        policy=_stretched(recipe.policy, options.epochs),
-        image_size=options.image_size,
-        **common,
+        train_data, seed=options.seed, policy=policy, image_size=image_size, **common
     )
     _refuse_another_number(train_loader, options.num_classes)
     val_loader = recipe.val_loader(
@@ -82,17 +83,6 @@ def batch_size(options: TrainOptions, recipe: Recipe, world_size: int) -> int:
             f"{options.accumulate}; give batch_size, the samples per process and forward pass"
         )
     return whole // parts
-
-
-def _stretched(policy: MixPolicy | None, epochs: int | None) -> MixPolicy | None:
-    """The policy, with schedules in fractions of a training run of that length; None: the recipe's."""
-    if policy is None or epochs is None:
-        return policy
-    schedules = [
-        replace(schedule, total_epochs=epochs) if schedule.unit == "fraction" else schedule
-        for schedule in policy.schedules.members
-    ]
-    return replace(policy, schedule=tuple(schedules) or None)
 
 
 def _val_size(train_size: int | None, recipe: Recipe) -> int | None:

@@ -60,3 +60,11 @@ def test_an_offset_counts_for_its_own_epoch_only() -> None:
 def test_a_step_outside_the_epoch_is_refused() -> None:
     with pytest.raises(ValueError, match="step 6 is outside epoch 1 of 5 steps"):
         Walk(EpochLayout(20, 4), rank=0, epoch=1, step=6)
+
+
+@given(walks())
+def test_steps_that_go_on_stay_inside_the_epoch(walk: Walk) -> None:
+    for epoch in (walk.epoch, walk.epoch + 1):
+        assert 0 <= walk.before(epoch) <= walk.offset // walk.layout.world_size
+        assert walk.before(epoch) + walk.steps(epoch) <= walk.layout.steps_of(walk.rank)
+    assert walk.before(walk.epoch + 1) == 0

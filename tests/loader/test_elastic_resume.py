@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dali_mixup import MixPolicy, MixUp, Schedule
 from tests.loader.resuming import all_equal, maker, stopped
 
 Shape = tuple[int, int]  # world size, batch size
@@ -86,6 +87,39 @@ def test_an_exact_resume_after_an_elastic_one(new: Callable[..., Any]) -> None:
     next(iterator)
     second.load_state_dict(json.loads(json.dumps(first.state_dict())))
     assert all_equal([*second, *second], [*iterator, *first])
+
+
+def test_schedules_go_on_where_an_elastic_resume_continues_an_epoch(new: Callable[..., Any]) -> None:
+    """Mixing is on for half of the first epoch, in whatever batches."""
+    policy = MixPolicy(MixUp(1.0), schedule=Schedule(stop=0.5))
+    for taken, mixed in ((2, [True, False, False]), (3, [False, False])):
+        _, state = consumed(new, (2, 2), None, taken, policy=policy)  # 8 or 12 samples
+        resumed = new(rank=0, world_size=1, batch_size=5, elastic=True, policy=policy)
+        resumed.load_state_dict(state)
+        assert resumed.mixup_enabled == mixed[0]
+        got = [bool((resumed.last_batch.plan.method >= 0).any()) for _ in resumed]
+        assert got == mixed
+
+
+@pytest.mark.parametrize("shape", [(1, 4), (1, 2), (1, 3)])
+def test_decisions_of_an_epoch_do_not_come_again_after_an_elastic_resume(
+    new: Callable[..., Any], shape: Shape
+) -> None:
+    world, batch = shape
+    policy = MixPolicy(MixUp(1.0), granularity="sample")
+    old = new(rank=0, world_size=2, batch_size=2, elastic=True, policy=policy)
+    iterator, before = iter(old), []
+    for _ in range(2):
+        next(iterator)
+        before += old.last_batch.plan.weights[:, 0].tolist()
+    resumed = new(rank=0, world_size=world, batch_size=batch, elastic=True, policy=policy)
+    resumed.load_state_dict(old.state_dict())
+    steps = []
+    for _ in resumed:
+        drawn = set(resumed.last_batch.plan.weights[:, 0].tolist())
+        assert drawn & set(before) <= {1.0}  # rows that are their own partners
+        steps.append(resumed.last_batch.step)
+    assert steps[0] == 8 // batch and steps == list(range(steps[0], steps[0] + len(steps)))
 
 
 def test_an_elastic_resume_that_would_lose_samples_is_refused(new: Callable[..., Any]) -> None:

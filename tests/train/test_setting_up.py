@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from dali_mixup import MixLoader, ValTransform
+from dali_mixup import MixLoader, MixPolicy, MixUp, Schedule, ValTransform
 from dali_mixup._epochs.ranks import Rank
+from dali_mixup.augment import SizeSchedule
 from dali_mixup.recipes import load_recipe
 from dali_mixup.train import TrainOptions
 from dali_mixup.train.setting_up import loaders
+from dali_mixup.train.stretching import stretched_policy
 
 CHANGES = """
 extends: small.yaml
@@ -63,3 +65,24 @@ def test_a_schedule_in_fractions_stretches_with_the_run(
     (schedule,) = policy.schedules.members
     on = [schedule.active(epoch, 0, None) for epoch in range(epochs)]
     assert on == [epoch < 0.8 * epochs for epoch in range(epochs)]
+
+
+def test_sizes_stretch_with_the_run(made: Any) -> None:
+    sizes = [made(epochs=epochs)[0].spec.pipeline.first.transform.image_size for epochs in (5, 10)]
+    assert sizes == [SizeSchedule(((0, 32), (4, 64))), SizeSchedule(((0, 32), (8, 64)))]
+
+
+def test_schedules_in_epochs_and_steps_stretch_with_the_run() -> None:
+    ramp = Schedule(1, 4, alpha=[((0, 0.2), (4, 1.0))], prob=((0, 0.5), (2, 1.0)), weights=[1.0])
+    policy = MixPolicy(MixUp(0.2), schedule=(ramp, Schedule(stop=100, unit="step")))
+    twice, half = (stretched_policy(policy, factor).schedules.members for factor in (2, 0.5))
+    assert twice == (
+        Schedule(2, 8, alpha=[((0, 0.2), (8, 1.0))], prob=((0, 0.5), (4, 1.0)), weights=[1.0]),
+        Schedule(stop=200, unit="step"),
+    )
+    assert half[0].stop == 2 and half[1].stop == 50
+    assert stretched_policy(policy, 1) == policy
+    called = MixPolicy(MixUp(0.2), schedule=Schedule(prob=lambda epoch: 0.5))
+    with pytest.raises(ValueError, match=r"epochs= stretches the recipe's schedules, but .* is a function"):
+        stretched_policy(called, 2)
+    assert stretched_policy(called, 1) is called
