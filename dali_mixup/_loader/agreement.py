@@ -63,5 +63,6 @@ def _compare(own: int, mine: Mapping[str, Any], other: int, theirs: Mapping[str,
         )
         raise ValueError(
             f"the loader of rank {own} is not that of rank {other} ({listed}); expected the same data, seed and "
-            "arguments on every rank, or some samples would be repeated and others missed"
+            "arguments on every rank, or some samples would be repeated and others missed. Loaders are compared in the "
+            "order in which ranks begin them: one that only some ranks use needs rank=0, world_size=1"
         )

@@ -47,4 +47,6 @@ def test_ranks_that_disagree_are_told_what_differs(image_folder: Path) -> None:
     for (difference, words), (said, _) in zip(REFUSED.items(), others, strict=True):
         refused = [line for line in said if line != "agreed"]
         assert refused, f"{difference}: {said}"
+        alone = "one that only some ranks use needs rank=0, world_size=1"
+        assert all(alone in line for line in refused) == (difference != "same rank twice")
         assert all(word in line for line in refused for word in words), said
