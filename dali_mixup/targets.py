@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -75,6 +76,17 @@ class MixedTargets:
     def __len__(self) -> int:
         return self.labels.shape[0]
 
-    def __getitem__(self, rows: slice | torch.Tensor) -> MixedTargets:
-        """The targets of some rows, selected by a slice or by an index or mask tensor."""
-        return replace(self, labels=self.labels[rows], weights=self.weights[rows])
+    def __getitem__(self, rows: slice | Sequence[int] | torch.Tensor) -> MixedTargets:
+        """The targets of some rows, selected by a slice, a list of indices, or an index or mask tensor.
+
+        Raises:
+            TypeError: a single index, as iteration gives it: a row alone is not (N, k).
+        """
+        labels = self.labels[rows]
+        if labels.dim() != 2:
+            raise TypeError(
+                f"MixedTargets: targets[{rows!r}] would have labels of shape {tuple(labels.shape)}, expected (N, k); "
+                "select rows by a slice, a list of indices, or an index or mask tensor, such as targets[i:j] or "
+                "targets[[i]], or take targets.dense(num_classes)[i]"
+            )
+        return replace(self, labels=labels, weights=self.weights[rows])

@@ -71,6 +71,42 @@ def test_to_moves_both_tensors_and_keeps_the_smoothing():
     assert moved.label_smoothing == 0.1 and len(moved) == 1
 
 
+THREE = MixedTargets(
+    torch.tensor([[0, 1], [2, 3], [4, 5]]), torch.tensor([[0.5, 0.5], [0.2, 0.8], [1, 0]]), 0.1
+)
+
+
+@pytest.mark.parametrize(
+    ("rows", "chosen"),
+    [
+        (slice(1, 3), [1, 2]),
+        (slice(-1, None), [2]),
+        ([2, 0], [2, 0]),
+        ([-1], [2]),
+        (torch.tensor([1]), [1]),
+        (torch.tensor([True, False, True]), [0, 2]),
+        (slice(0, 0), []),
+    ],
+    ids=str,
+)
+def test_some_rows(rows, chosen):
+    some = THREE[rows]
+    assert torch.equal(some.dense(6), THREE.dense(6)[chosen]) and some.label_smoothing == 0.1
+
+
+@pytest.mark.parametrize(
+    "rows", [0, -1, torch.tensor(1), (slice(None), 0), torch.ones(3, 2, dtype=torch.bool), None]
+)
+def test_one_row_alone_is_refused(rows):
+    with pytest.raises(TypeError, match=r"expected \(N, k\).*targets\[i:j\].*\.dense\(num_classes\)\[i\]"):
+        THREE[rows]
+
+
+def test_they_are_no_iterable_of_rows():
+    with pytest.raises(TypeError, match=r"targets\[0\] would have labels of shape \(2,\)"):
+        list(THREE)
+
+
 @pytest.mark.gpu
 def test_pinned_targets_reach_the_device():
     t = MixedTargets(torch.tensor([[0, 1]]), torch.tensor([[0.25, 0.75]]), 0.1)

@@ -115,7 +115,7 @@ def _of_tensors(plan: MixPlan, labels: Any, num_classes: int | None, others: Any
 
     if others is not None:
         labels = torch.cat([labels, others])
-    partners, weights = (torch.as_tensor(array).to(labels.device) for array in (plan.partners, plan.weights))
+    partners, weights = (torch.from_numpy(array).to(labels.device) for array in (plan.partners, plan.weights))
     found = labels[partners.long()]
     union = plan.label_mixing == "union"
     if union:

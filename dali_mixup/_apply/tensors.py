@@ -87,7 +87,7 @@ def _height_and_width_first(tensor: Tensor, axes: tuple[int, ...]) -> Tensor:
 
 
 def _on(x: Tensor, array: np.ndarray) -> Tensor:
-    return torch.as_tensor(array).to(x.device, non_blocking=True)
+    return torch.as_tensor(array, device="cpu").to(x.device, non_blocking=True)
 
 
 def _column(x: Tensor, array: np.ndarray) -> Tensor:

@@ -35,13 +35,13 @@ class Schedule:
             loaders know it.
         total_epochs: > 0, only with unit="fraction".
         prob: curve in [0, 1] that replaces the policy's prob.
-        weights: one curve >= 0 per method, replacing the policy's weights.
+        weights: one curve >= 0 per method, replacing the policy's weights; never all zero.
         alpha: one curve > 0 (or None) per method, replacing that method's alpha.
     Curves are evaluated at whole epoch numbers, so their value is constant within an epoch.
 
     Raises:
-        TypeError, ValueError: at construction; for a function that returns a value out of range, in the epoch where it
-            does.
+        TypeError, ValueError: at construction, or at that of the policy whose methods the curves do not fit; for a
+            function that returns a value out of range, in the epoch where it does.
     """
 
     start: float = 0.0
@@ -95,7 +95,8 @@ class Schedule:
         if self.unit == "fraction":
             assert self.total_epochs is not None
             boundary *= self.total_epochs
-        if self.unit != "step" and float(boundary).is_integer():
+        boundary = _without_rounding_error(boundary)
+        if self.unit != "step" and boundary.is_integer():
             return epoch >= boundary
         if boundary == 0:
             return True
@@ -104,8 +105,8 @@ class Schedule:
                 f"Schedule: the boundary {boundary:g} ({self.unit}) lies inside an epoch; give steps_per_epoch"
             )
         steps = boundary if self.unit == "step" else boundary * steps_per_epoch
-        # A boundary between two batches belongs to the later one; the tolerance absorbs 0.1 * 30 = 3.0000000000000004.
-        return epoch * steps_per_epoch + step >= math.ceil(steps - 1e-9)
+        # A boundary between two batches belongs to the later one.
+        return epoch * steps_per_epoch + step >= math.ceil(_without_rounding_error(steps))
 
 
 @dataclass(frozen=True)
@@ -161,11 +162,10 @@ class Schedules:
                         f"MixPolicy: schedule.{field} has {len(given)} curves for {len(methods)} methods; "
                         "expected one per method"
                     )
-            for method, curve in zip(methods, member.alpha or (), strict=member.alpha is not None):
-                if curve is not None and not hasattr(method, "alpha"):
-                    raise ValueError(
-                        f"MixPolicy: schedule.alpha is set for {method.name!r}, which has no alpha; give None there"
-                    )
+            if member.alpha is not None:
+                _check_alphas(methods, member.alpha)
+            if member.weights is not None:
+                _check_weights(member.weights)
 
 
 def odds(name: str, given: Sequence[float], methods: int) -> tuple[float, ...]:
@@ -177,6 +177,37 @@ def odds(name: str, given: Sequence[float], methods: int) -> tuple[float, ...]:
     return odds
 
 
+def _check_alphas(methods: Sequence[Method], curves: Sequence[Curve | None]) -> None:
+    """Raise ValueError unless every method has an alpha where a curve is given, and takes its values."""
+    for i, (method, curve) in enumerate(zip(methods, curves, strict=True)):
+        if curve is None:
+            continue
+        if not hasattr(method, "alpha"):
+            raise ValueError(
+                f"MixPolicy: schedule.alpha is set for {method.name!r}, which has no alpha; give None there"
+            )
+        for _, height in () if callable(curve) else _knots(curve):
+            try:
+                with_alpha(method, height, 0, f"alpha[{i}]")
+            except ValueError as error:
+                raise ValueError(f"MixPolicy: schedule.alpha[{i}]={curve!r}: {error}") from error
+
+
+def _check_weights(curves: Sequence[Curve]) -> None:
+    """Raise ValueError if the weights are all zero in some epoch."""
+    known = [_knots(curve) for curve in curves if not callable(curve)]
+    if len(known) < len(curves):
+        return  # a function's values are known in the epoch that asks for them
+    # Lines between knots that are >= 0 add up to zero only where they do at a knot too.
+    epochs = np.unique([epoch for knots in known for epoch, _ in knots])
+    nothing = np.sum([_between(knots, epochs) for knots in known], axis=0) == 0
+    if nothing.any():
+        raise ValueError(
+            f"MixPolicy: schedule.weights={curves!r} are all zero in epoch {epochs[nothing][0]:g}; expected at least "
+            "one > 0 in every epoch"
+        )
+
+
 def value(curve: Curve, epoch: int, name: str) -> float:
     """The curve's value in an epoch. TypeError, ValueError where a function gives anything but a number >= 0."""
     if callable(curve):
@@ -185,10 +216,7 @@ def value(curve: Curve, epoch: int, name: str) -> float:
         if getattr(given, "ndim", None) == 0:
             given = given.item()  # an array or tensor of one number
         return number("MixPolicy", what, given, at_least=0)
-    if isinstance(curve, Sequence):
-        at, values = zip(*curve, strict=True)
-        return float(np.interp(epoch, at, values))
-    return float(curve)
+    return float(_between(_knots(curve), epoch))
 
 
 def with_alpha(method: Any, alpha: Curve | None, epoch: int, name: str) -> Any:
@@ -196,24 +224,43 @@ def with_alpha(method: Any, alpha: Curve | None, epoch: int, name: str) -> Any:
     return method if alpha is None else replace(method, alpha=value(alpha, epoch, name))
 
 
+def _knots(curve: float | Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    """The knots of a curve that is no function; a number is a single one."""
+    return curve if isinstance(curve, Sequence) else ((0.0, curve),)
+
+
+def _between(knots: Sequence[tuple[float, float]], epochs: Any) -> Any:
+    """The heights at some epochs of the straight lines between knots."""
+    at, heights = zip(*knots, strict=True)
+    return np.interp(epochs, at, heights)
+
+
+def _without_rounding_error(position: float) -> float:
+    """The whole number that a product has missed, as 0.29 * 100 = 28.999999999999996 has; any other as it is."""
+    whole = float(round(position))
+    return whole if math.isclose(position, whole, rel_tol=1e-9, abs_tol=1e-9) else position
+
+
 def _curve(field: str, curve: Any) -> Any:
     """The curve with plain numbers in tuples; TypeError or ValueError for anything else."""
+    most = 1 if field == "prob" else None
     if callable(curve):
         takes(f"Schedule: {field}={curve!r}", curve, "epoch", expected=_FORMS)
     if curve is None or callable(curve):
         return curve
     if isinstance(curve, Real) and not isinstance(curve, bool):
-        return number("Schedule", field, curve, at_least=0)
+        return number("Schedule", field, curve, at_least=0, at_most=most)
     try:
-        knots = tuple(
-            (
-                number("Schedule", "epoch of a knot", epoch, at_least=0),
-                number("Schedule", "value of a knot", height, at_least=0),
-            )
-            for epoch, height in curve
-        )
+        pairs = [(epoch, height) for epoch, height in curve]
     except (TypeError, ValueError) as error:
         raise type(error)(f"Schedule: {field}={curve!r} is not a curve; {_FORMS}") from error
+    knots = tuple(
+        (
+            number("Schedule", f"{field}: epoch of a knot", epoch, at_least=0),
+            number("Schedule", f"{field}: value of a knot", height, at_least=0, at_most=most),
+        )
+        for epoch, height in pairs
+    )
     at = [epoch for epoch, _ in knots]
     if not at or at != sorted(at):
         raise ValueError(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -24,16 +24,18 @@ class FromSampler(Order):
     A sampler with `set_epoch` is told the epoch; one with a `generator` (Random-, SubsetRandom- and
     WeightedRandomSampler) is given one seeded with (seed, epoch). While it runs, Python's, NumPy's and torch's global
     generators are seeded with (seed, epoch) too, and restored afterwards, so a sampler that draws from them gives the
-    same order on every rank and after a resume. The loader divides the order among the ranks, so do not pass a
-    DistributedSampler.
+    same order on every rank and after a resume; and torch's default device is the CPU. The loader divides the order
+    among the ranks, so do not pass a DistributedSampler. The length is the sampler's at construction, since the layout
+    of every epoch depends on it.
 
     Raises:
         TypeError: a sampler without a length, or indices that are not integers.
         ValueError: an empty sampler; a DistributedSampler; at the loader: indices outside [0, samples), more or fewer
-            than `len(sampler)`, or another order when asked for the same epoch again.
+            than `len(sampler)` was at construction, or another order when asked for the same epoch again.
     """
 
     sampler: Any
+    _length: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         sampler = self.sampler
@@ -45,7 +47,8 @@ class FromSampler(Order):
             raise ValueError(
                 f"order={sampler!r} gives one rank's share; give the order of all samples, which the loader divides"
             )
-        if len(sampler) == 0:
+        object.__setattr__(self, "_length", len(sampler))
+        if self._length == 0:
             raise ValueError(f"order={sampler!r} is empty; expected at least one sample index")
 
     @cached_property
@@ -54,7 +57,7 @@ class FromSampler(Order):
         return []
 
     def length(self, samples: int, world_size: int) -> int:
-        return len(self.sampler)
+        return self._length
 
     def check(self, labels: np.ndarray, batch_size: int) -> None:
         first, again = self.indices(0, 0, labels), self.indices(0, 0, labels)
@@ -67,7 +70,7 @@ class FromSampler(Order):
         self._first[:] = [digest(first)]
 
     def indices(self, seed: int, epoch: int, labels: np.ndarray) -> np.ndarray:
-        samples, length = len(labels), len(self.sampler)
+        samples = len(labels)
         drawn = int(stream(Purpose.ORDER, seed, epoch=epoch).randint(0, 2**63 - 1, dtype=np.int64))
         if hasattr(self.sampler, "set_epoch"):
             self.sampler.set_epoch(epoch)
@@ -77,19 +80,26 @@ class FromSampler(Order):
             self.sampler.generator = torch.Generator().manual_seed(drawn)
         with _global_generators(drawn):
             indices = _integers(self.sampler)
-        outside = indices[(indices < 0) | (indices >= samples)]
-        if len(indices) != length or len(outside):
-            what = f"index {outside[0]} outside [0, {samples})" if len(outside) else f"{len(indices)} indices"
-            raise ValueError(
-                f"the sampler given as order= gave {what} in epoch {epoch}; expected {length} of [0, {samples})"
-            )
+        self._refuse_what_does_not_fit(indices, samples, epoch)
         return indices
+
+    def _refuse_what_does_not_fit(self, indices: np.ndarray, samples: int, epoch: int) -> None:
+        owner, outside = "the sampler given as order=", indices[(indices < 0) | (indices >= samples)]
+        if len(outside):
+            raise ValueError(
+                f"{owner} gave index {outside[0]} outside [0, {samples}) in epoch {epoch}; expected indices of samples"
+            )
+        if len(indices) != self._length:
+            raise ValueError(
+                f"{owner} gave {len(indices)} indices in epoch {epoch}; expected {self._length}, its length when the "
+                "loader was built, on which every epoch's layout depends; build a new loader for another length"
+            )
 
     def describe(self) -> dict[str, Any]:
         """The values that a resumed run and the other ranks must share, JSON-able."""
         return {
             "is": type(self.sampler).__qualname__,
-            "length": len(self.sampler),
+            "length": self._length,
             "first epoch": self._first,
         }
 
@@ -124,7 +134,8 @@ def _integers(sampler: Iterable[Any]) -> np.ndarray:
 
 @contextmanager
 def _global_generators(seed: int) -> Iterator[None]:
-    """Seed Python's, NumPy's and torch's global generators, and restore them afterwards."""
+    """Seed Python's, NumPy's and torch's global generators, and restore them afterwards. Only torch's generator of the
+    CPU is seeded, so meanwhile that is torch's default device."""
     torch = sys.modules.get("torch")  # a sampler cannot draw from it unless it is imported
     python, numpy = random.getstate(), np.random.get_state()
     of_torch = None if torch is None else torch.random.get_rng_state()
@@ -133,7 +144,8 @@ def _global_generators(seed: int) -> Iterator[None]:
     if torch is not None:
         torch.random.default_generator.manual_seed(seed)
     try:
-        yield
+        with nullcontext() if torch is None else torch.device("cpu"):
+            yield
     finally:
         random.setstate(python)
         np.random.set_state(numpy)

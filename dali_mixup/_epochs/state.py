@@ -16,21 +16,21 @@ from dali_mixup._epochs.layout import EpochLayout
 
 VERSION = 1
 
-ELASTIC = ("batch_size", "world_size")
-"""Differences that an elastic resume allows."""
+ELASTIC = ("batch_size", "world_size", "epoch_samples")
+"""Differences that an elastic resume allows. The last may follow from the number of ranks, as with `Repeated`."""
 
 _POSITION = ("epoch", "step", "offset")
 _STATE = ("version", *_POSITION, "rank", "run", "skipped", "fingerprint", "digest")
 _LONG = 300  # a value with more characters of JSON is saved as its digest, so that a state stays small
 
 
-def refuse_unless_fits(saved: Mapping[str, Any], mine: Mapping[str, Any], elastic: bool) -> bool:
+def refuse_unless_fits(saved: Mapping[str, Any], mine: Mapping[str, Any], elastic: bool | None) -> bool:
     """True if the state needs an elastic resume; False if it continues exactly.
 
     Args:
         saved: the state given to `load_state_dict`.
         mine: the loader's own fingerprint.
-        elastic: whether another number of ranks or batch size is allowed.
+        elastic: whether another number of ranks or batch size is allowed; None: never, since the loader validates.
 
     Raises:
         TypeError, ValueError: not a loader's state, another state version, or other data, seed, policy, ...; the
@@ -41,14 +41,17 @@ def refuse_unless_fits(saved: Mapping[str, Any], mine: Mapping[str, Any], elasti
     refused = [(key, values) for key, values in different if not (elastic and key in ELASTIC)]
     if refused:
         listed = "; ".join(f"{key}: saved {before!r}, now {now!r}" for key, (before, now) in refused)
-        only_elastic = all(key in ELASTIC for key, _ in refused)
-        advice = (
-            "build the loader with elastic=True to continue the epoch's remaining samples anyway"
-            if only_elastic
-            else "build the loader as it was, or start a new run without the state"
-        )
+        advice = _advice(elastic, only_elastic=all(key in ELASTIC for key, _ in refused))
         raise ValueError(f"load_state_dict: the state belongs to another run ({listed}); {advice}")
     return bool(different)
+
+
+def _advice(elastic: bool | None, only_elastic: bool) -> str:
+    if not only_elastic:
+        return "build the loader as it was, or start a new run without the state"
+    if elastic is None:
+        return "begin the validation anew, without the state"
+    return "build the loader with elastic=True to continue the epoch's remaining samples anyway"
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[tuple[str, tuple[Any, Any]]]:
@@ -72,17 +75,21 @@ def dealt_anew(saved: Mapping[str, Any], layout: EpochLayout) -> tuple[int, int]
 
     Every sample that the saved run had consumed stays consumed; the rest of the epoch, from `offset` in its global
     order on, is laid out by `layout`. If the rest is too small for a step and remainders are dropped, or if nothing is
-    left, that is the beginning of the next epoch.
+    left, that is the beginning of the next epoch. So it is if more was consumed than the epoch has on these ranks.
 
     Raises:
         ValueError: samples are left that the ranks cannot share in equal steps, and remainders are not dropped.
     """
-    epoch, before = saved["epoch"], saved["offset"]
-    theirs = {key: saved["fingerprint"][key] for key in ELASTIC}
-    old = replace(layout, **theirs, samples=layout.samples - before)
+    epoch, before, theirs = saved["epoch"], saved["offset"], saved["fingerprint"]
+    old = replace(
+        layout,
+        batch_size=theirs["batch_size"],
+        world_size=theirs["world_size"],
+        samples=theirs["epoch_samples"] - before,
+    )
     offset = before + old.consumed(saved["step"])
     left = layout.samples - offset
-    if left == 0:
+    if left <= 0:
         return epoch + 1, 0
     if layout.drop_last and left < layout.batch_size * layout.world_size:
         return epoch + 1, 0

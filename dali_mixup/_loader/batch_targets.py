@@ -37,7 +37,7 @@ def _of_view(batch: Batch, spec: LoaderSpec, view: int) -> torch.Tensor | MixedT
         return labels.to(spec.device, non_blocking=True)
     union = plan is not None and plan.label_mixing == "union"
     if plan is None or policy is None:
-        compact = MixedTargets(labels[:, None], torch.ones(len(labels), 1))
+        compact = MixedTargets(labels[:, None], torch.ones_like(labels[:, None], dtype=torch.float32))
     else:
         compact = MixedTargets(
             torch.from_numpy(batch.row_labels[plan.partners]),

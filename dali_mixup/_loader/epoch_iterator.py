@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from dali_mixup._loader.progress import Progress
 from dali_mixup._loader.record import item_of
@@ -15,9 +15,10 @@ from dali_mixup._loader.run import PipelineRun
 class EpochIterator(Iterator[tuple[Any, ...]]):
     """Owns its pipeline from the first `next()` to the last batch."""
 
+    _run: PipelineRun | None = None  # here, so that an object whose construction failed can be dropped
+
     def __init__(self, progress: Progress):
         self._progress = progress
-        self._run: PipelineRun | None = None
         # A ragged layout may give a rank no batch at all.
         self._over = progress.spec.layout.steps_of(progress.spec.rank.rank) == 0
         self._taken = 0
@@ -62,6 +63,12 @@ class EpochIterator(Iterator[tuple[Any, ...]]):
         """End the pipeline."""
         if self._run is not None:
             self._run.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "an iterator of a MixLoader cannot be pickled or copied: it may own a DALI pipeline, which lives in one "
+            "process and has one owner. Save the loader's state_dict(), and load it into another loader"
+        )
 
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         # At interpreter exit DALI has shut its pipelines down already, and this module's names may be gone.

@@ -88,7 +88,7 @@ def train_loader(
         rank, world_size: None: those of an initialised process group, else of torchrun's environment, else one process.
         drop_last: leave out the last, smaller step; False: every sample exactly once.
         order: `Shuffled()`, `Sequential()`, `ClassGroups(2)`, `Repeated(3)`, or a `torch.utils.data.Sampler` over all
-            samples, which the loader divides among the ranks; None: `Shuffled()`.
+            samples, of one length in every epoch, which the loader divides among the ranks; None: `Shuffled()`.
         labels: replaces the data's class ids: `CorruptLabels(...)` or `LabelVectors(array)`.
         output: mean, std, dtype and memory format of the images.
         runtime: threads, prefetching and decoder settings; they change no batch's content.

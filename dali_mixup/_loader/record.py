@@ -120,9 +120,11 @@ def record_of(batch: Batch, spec: LoaderSpec, images: Sequence[torch.Tensor]) ->
     labels = torch.from_numpy(batch.labels)
     maps = tuple(on_device(each.ids[:n], spec).long() for each in batch.maps)
     if plan is None:
-        partners = torch.arange(n)[:, None]
-        weights = pixel_weights = torch.ones(n, 1)
-        boxes, method = torch.zeros(n, 4, dtype=torch.int64), torch.full((n,), -1)
+        # Neither torch's default device nor its default dtype.
+        partners = torch.arange(n, device="cpu")[:, None]
+        weights = pixel_weights = torch.ones(n, 1, dtype=torch.float32, device="cpu")
+        boxes = torch.zeros(n, 4, dtype=torch.int64, device="cpu")
+        method = torch.full((n,), -1, dtype=torch.int64, device="cpu")
     else:
         partners = torch.from_numpy(plan.partners).long()
         weights, pixel_weights = torch.from_numpy(plan.weights), torch.from_numpy(plan.pixel_weights)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dali_mixup._epochs.walk import Walk
-
 if TYPE_CHECKING:
+    from dali_mixup._epochs.walk import Walk
     from dali_mixup._loader.loader import MixLoader
 
 
 class BatchSampler:
     """The sample indices of every batch that this rank yields in the loader's next epoch, as the loader decides
-    them."""
+    them: of an epoch that is resumed half-way those that are left, on any number of ranks."""
 
     def __init__(self, loader: MixLoader):
         self._loader = loader
@@ -34,14 +34,13 @@ class BatchSampler:
         self._loader.set_epoch(epoch)
 
     def __len__(self) -> int:
-        return len(self._loader)
+        return len(_coming(self._loader)[1])
 
     def __iter__(self) -> Iterator[list[int]]:
-        spec, epoch = self._loader.spec, self._loader.epoch
-        walk = Walk(spec.layout, spec.rank.rank, epoch=epoch, interleaved=spec.order.interleaved)
-        indices = spec.indices(epoch)
-        for step in range(walk.steps(epoch)):
-            yield indices[walk.positions(epoch, step)].tolist()
+        walk, steps = _coming(self._loader)
+        indices = self._loader.spec.indices(walk.epoch)
+        for step in steps:
+            yield indices[walk.positions(walk.epoch, step)].tolist()
 
 
 class EpochSampler:
@@ -54,10 +53,15 @@ class EpochSampler:
         self._loader.set_epoch(epoch)
 
     def __len__(self) -> int:
-        spec, loader = self._loader.spec, self._loader
-        walk = Walk(spec.layout, spec.rank.rank)
-        return sum(stop - start for start, stop in (walk.span(0, step) for step in range(len(loader))))
+        walk, steps = _coming(self._loader)
+        return sum(stop - start for start, stop in (walk.span(walk.epoch, step) for step in steps))
 
     def __iter__(self) -> Iterator[int]:
         for batch in self._loader.batch_sampler:
             yield from batch
+
+
+def _coming(loader: MixLoader) -> tuple[Walk, range]:
+    """The walk that begins where the loader's next `iter()` does, and the steps of the epoch that are left."""
+    walk = loader.spec.walk(replace(loader._progress.position.next, run=None))
+    return walk, range(walk.step, walk.steps(walk.epoch))

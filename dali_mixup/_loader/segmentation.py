@@ -146,7 +146,8 @@ def soft_maps(
         parts: class ids (N, H, W) uint8 and weights that broadcast to them.
     """
     first = parts[0][0]
-    soft = torch.zeros((len(first), num_classes, *first.shape[1:]), device=first.device)
+    shape = (len(first), num_classes, *first.shape[1:])
+    soft = torch.zeros(shape, dtype=torch.float32, device=first.device)
     for ids, weights in parts:
         known = ids != ignore_index
         places = torch.where(known, ids, 0).long()[:, None]

@@ -51,7 +51,7 @@ class LoaderSpec:
         skip: leave out samples that cannot be decoded; None: they are errors.
         companions: rows that accompany every batch.
         records: whether batches come with a `MixRecord`.
-        elastic: whether a state of another number of ranks or batch size may be loaded.
+        elastic: whether a state of another number of ranks or batch size may be loaded; None: never, for validation.
         read_ahead: batches whose images are read before they are due.
         labelled_views: how many of the views, the first ones, labelled samples have.
         unlabelled_views: the numbers of the views of the unlabelled samples.
@@ -72,7 +72,7 @@ class LoaderSpec:
     skip: Skip | None = None
     companions: Companions = field(default_factory=Companions)
     records: bool = False
-    elastic: bool = False
+    elastic: bool | None = None
     read_ahead: int = 0
     labelled_views: int = 1
     unlabelled_views: tuple[int, ...] = ()
@@ -169,6 +169,7 @@ class LoaderSpec:
             "dali": nvidia.dali.__version__,
             "data": self.source.fingerprint(),
             "samples": len(self.source),
+            "epoch_samples": self.layout.samples,
             "seed": self.seed,
             "order": described(self.order),
             "batch_size": self.layout.batch_size,

@@ -9,9 +9,10 @@ from typing import Any
 from accelerate.state import GradientState
 
 from dali_mixup._loader.loader import MixLoader
+from dali_mixup.integrations._adapter import Adapter
 
 
-class AccelerateLoader:
+class AccelerateLoader(Adapter):
     """A loader that tells Accelerate when its last batch is out, so that the last, shorter window of accumulated
     gradients is applied; `gather_for_metrics` then removes nothing, because no sample is repeated.
 
@@ -27,11 +28,8 @@ class AccelerateLoader:
     end_of_dataloader = False
 
     def __init__(self, loader: MixLoader):
-        self.loader = loader
+        super().__init__(loader)
         self.gradient_state = GradientState()
-
-    def __len__(self) -> int:
-        return len(self.loader)
 
     def __iter__(self) -> Iterator[Any]:
         self.end_of_dataloader = False
@@ -43,9 +41,6 @@ class AccelerateLoader:
         finally:
             self.end_of_dataloader = False
             self.gradient_state._remove_dataloader(self)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.loader, name)
 
     def state_dict(self) -> dict[str, Any]:
         """The state of the loader, as `MixLoader.state_dict` gives it."""

@@ -83,7 +83,7 @@ class Mixer:
         self.axes = _checked_axes(axes)
         self.last_plan: MixPlan | None = None
         # (epoch, first step, number of the call of set_epoch), which living workers must see too.
-        self._start = torch.zeros(3, dtype=torch.int64).share_memory_()
+        self._start = torch.zeros(3, dtype=torch.int64, device="cpu").share_memory_()
         self._calls = _Calls(0)
 
     def set_epoch(self, epoch: int, step: int = 0) -> None:
@@ -94,7 +94,7 @@ class Mixer:
         """
         integer("Mixer.set_epoch", "epoch", epoch, at_least=0)
         integer("Mixer.set_epoch", "step", step, at_least=0)
-        self._start.copy_(torch.tensor([epoch, step, int(self._start[2]) + 1]))
+        self._start.copy_(torch.tensor([epoch, step, int(self._start[2]) + 1], device="cpu"))
 
     @property
     def epoch(self) -> int:

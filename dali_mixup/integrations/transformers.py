@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 
-from dali_mixup._loader.loader import MixLoader
+from dali_mixup.integrations._adapter import Adapter
 
 
-class NamedBatches:
+class NamedBatches(Adapter):
     """A loader whose batches are {"pixel_values": images, "labels": targets}, as the models of transformers expect.
 
     Args:
@@ -18,15 +17,6 @@ class NamedBatches:
             this one, including `set_epoch`, which the Trainer calls.
     """
 
-    def __init__(self, loader: MixLoader):
-        self.loader = loader
-
-    def __len__(self) -> int:
-        return len(self.loader)
-
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
         for images, targets in self.loader:
             yield {"pixel_values": images, "labels": targets}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.loader, name)

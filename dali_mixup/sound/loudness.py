@@ -72,7 +72,8 @@ def _a_weighted(signal: torch.Tensor, rate: float, length: int) -> torch.Tensor:
         center=False,
         return_complex=True,
     )
-    decibels = a_weighting(torch.linspace(0, rate / 2, length // 2 + 1, dtype=torch.float64))
+    frequencies = torch.linspace(0, rate / 2, length // 2 + 1, dtype=torch.float64, device="cpu")
+    decibels = a_weighting(frequencies)
     factors = (10 ** (decibels / 10)).to(signal)
     return torch.einsum("sfw,f->sw", spectrum.abs().square(), factors).unflatten(0, (sounds, channels))
 
@@ -98,6 +99,6 @@ def _channels_and_time(sounds: Any, axis: int) -> torch.Tensor:
     place = integer("gain", "axis", axis, at_least=-rank, at_most=rank - 1) % rank
     if place == 0:
         raise ValueError(f"gain: axis={axis}, expected the axis of time; 0 is that of the sounds")
-    tensor = torch.as_tensor(np.ascontiguousarray(sounds) if isinstance(sounds, np.ndarray) else sounds)
+    tensor = torch.from_numpy(np.ascontiguousarray(sounds)) if isinstance(sounds, np.ndarray) else sounds
     wide = tensor.double() if tensor.dtype == torch.float64 else tensor.float()
     return wide.movedim(place, -1).reshape(len(wide), -1, wide.shape[place])

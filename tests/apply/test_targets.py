@@ -115,6 +115,14 @@ def test_the_smoothing_of_vectors_is_refused() -> None:
         plan_of(6, label_smoothing=0.1).targets(np.zeros((6, 3)))
 
 
+def test_torchs_default_device_does_not_matter() -> None:
+    plan, ids, values = plan_of(6), torch.arange(6), torch.rand(6, 3)
+    expected = plan.targets(ids, 6), plan.targets(values)
+    with torch.device("meta"):
+        found = plan.targets(ids, 6), plan.targets(values)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
 @pytest.mark.gpu
 def test_targets_are_on_the_labels_device() -> None:
     plan, labels = plan_of(6, label_smoothing=0.1), torch.arange(6)

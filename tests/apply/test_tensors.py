@@ -114,6 +114,16 @@ def test_no_gradient_is_followed_where_none_is_wanted() -> None:
         assert not plan_of(EVERY, 5).apply(x).requires_grad
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_torchs_default_device_does_not_matter(name: str) -> None:
+    """Also where a gradient is followed, so that torch's arithmetic is used."""
+    plan, x = plan_of(policies(name)[0], 6), unlike_numpy(noise(6))
+    expected = plan.apply(x)
+    with torch.device("meta"):
+        found = plan.apply(x)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
 def counting(graphs: list[Any]) -> Any:
     """A backend that runs a graph as it is and notes that there was another one."""
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import gc
+import importlib
 import json
 import os
 import pickle
+import sys
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -31,6 +33,43 @@ def test_no_attribute_that_a_framework_resets(new_ours: New) -> None:
 def test_pickling_and_copying_are_refused_with_the_way_out(new_ours: New, attempt: Any) -> None:
     with pytest.raises(TypeError, match="state_dict"):
         attempt(new_ours())
+
+
+@pytest.mark.parametrize("taken", [0, 1])
+@pytest.mark.parametrize("attempt", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_so_are_those_of_an_iterator_which_continues(
+    new_ours: New, attempt: Any, taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ignored: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    loader = new_ours()
+    iterator = iter(loader)
+    for _ in range(taken):
+        next(iterator)
+    with pytest.raises(TypeError, match=r"iterator of a MixLoader .* state_dict"):
+        attempt(iterator)
+    with pytest.raises(TypeError):
+        type(iterator)()
+    gc.collect()
+    assert len(list(iterator)) == len(loader) - taken and not ignored
+
+
+@pytest.mark.parametrize(
+    "name", ["accelerate.AccelerateLoader", "transformers.NamedBatches"], ids=["accelerate", "transformers"]
+)
+def test_an_adapter_is_copied_with_its_loader_or_refused(new_ours: New, name: str) -> None:
+    module, kind = name.split(".")
+    pytest.importorskip(module)
+    loader = new_ours()
+    adapter = getattr(importlib.import_module(f"dali_mixup.integrations.{module}"), kind)(loader)
+    assert (adapter.num_classes, len(adapter)) == (loader.num_classes, len(loader))
+    assert copy.copy(adapter).loader is loader
+    for attempt in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError, match="a MixLoader cannot be pickled or copied"):
+            attempt(adapter)
+    for missing in ("__fspath__", "nothing"):
+        with pytest.raises(AttributeError, match=missing):
+            getattr(adapter, missing)
 
 
 def test_nothing_is_built_before_the_first_batch(new_ours: New) -> None:

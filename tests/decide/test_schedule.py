@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dali_mixup._decide.alternation import Alternation
@@ -50,6 +52,34 @@ class TestSchedules:
         half = Schedule(stop=0.5, unit="fraction", total_epochs=10)
         assert half.active(4, 99, None) and not half.active(5, 0, None)
 
+    @given(hundredths=st.integers(0, 100), epochs=st.integers(1, 600))
+    @example(hundredths=29, epochs=100)
+    @example(hundredths=7, epochs=100)  # 7.000000000000001
+    def test_a_whole_epoch_needs_no_steps_per_epoch(self, hundredths: int, epochs: int) -> None:
+        """Though 0.29 * 100 is 28.999999999999996."""
+        schedule = Schedule(start=hundredths / 100, unit="fraction", total_epochs=epochs)
+        first, inside = divmod(hundredths * epochs, 100)
+        if inside:
+            with pytest.raises(ValueError, match="lies inside an epoch; give steps_per_epoch"):
+                schedule.active(first, 0, None)
+        else:
+            assert [schedule.active(epoch, 0, None) for epoch in (max(0, first - 1), first)] == [
+                first == 0,
+                True,
+            ]
+
+    @given(
+        hundredths=st.integers(0, 100),
+        epochs=st.integers(1, 1000),
+        steps=st.integers(1, 50_000),
+    )
+    @example(hundredths=88, epochs=763, steps=45_700)  # 30684808.000000004
+    def test_a_fraction_begins_at_exactly_its_step(self, hundredths: int, epochs: int, steps: int) -> None:
+        schedule = Schedule(start=hundredths / 100, unit="fraction", total_epochs=epochs)
+        first = -(-hundredths * epochs * steps // 100)
+        assert schedule.active(*divmod(first, steps), steps)
+        assert first == 0 or not schedule.active(*divmod(first - 1, steps), steps)
+
     def test_the_draws_after_a_start_are_those_of_a_policy_without_schedule(self) -> None:
         free = plan(MixPolicy(MixUp(1.0)), epoch=3)
         assert np.array_equal(free.weights, plan(self.POLICY, epoch=3).weights)
@@ -92,6 +122,10 @@ class TestSchedules:
             ({"prob": ((3, 1.0), (1, 0.0))}, "in order of epoch"),
             ({"prob": "often"}, "not a curve"),
             ({"alpha": [-2.0]}, "-2"),
+            ({"prob": 1.5}, "prob=1.5, expected a number >= 0 and <= 1"),
+            ({"prob": [(0, 0.0), (2, 1.5)]}, "prob: value of a knot=1.5, expected a number >= 0 and <= 1"),
+            ({"weights": [[(0, 1.0), (2, -1.0)]]}, "weights: value of a knot=-1.0, expected a number >= 0"),
+            ({"prob": [(-1, 0.5)]}, "prob: epoch of a knot=-1, expected a number >= 0"),
         ],
     )
     def test_bad_schedules_are_refused(self, arguments: dict, message: str) -> None:
@@ -103,6 +137,35 @@ class TestSchedules:
             MixPolicy(MixUp(), schedule=Schedule(alpha=[1.0, 1.0]))
         with pytest.raises(ValueError, match="alpha=0"):
             MixPolicy(MixUp(), schedule=Schedule(alpha=[0.0]))
+        with pytest.raises(
+            ValueError, match=r"schedule.alpha\[1\]=\(.*\): CutMix: alpha=0.0, expected a number > 0"
+        ):
+            MixPolicy([MixUp(), CutMix()], schedule=Schedule(alpha=[None, [(0, 1.0), (2, 0.0)]]))
+
+    @pytest.mark.parametrize(
+        ("weights", "epoch"),
+        [
+            ([[(0, 1.0), (2, 0.0)], 0.0], 2),
+            ([[(0, 1.0), (2, 0.0)], [(2, 0.0), (5, 1.0)]], 2),
+            ([[(0, 1.0), (7, 0.0)], [(3, 1.0), (5, 0.0)]], 7),
+            ([0.0, 0.0], 0),
+        ],
+    )
+    def test_weights_that_are_all_zero_later_are_refused_at_once(self, weights: list, epoch: int) -> None:
+        with pytest.raises(ValueError, match=rf"are all zero in epoch {epoch}; expected at least one > 0"):
+            MixPolicy([MixUp(), CutMix()], schedule=Schedule(weights=weights))
+
+    def test_weights_that_take_turns_are_not(self) -> None:
+        turns = Schedule(weights=[[(0, 1.0), (5, 0.0)], [(0, 0.0), (5, 1.0)]])
+        policy = MixPolicy([MixUp(1.0), CutMix(1.0)], granularity="sample", partners="flip", schedule=turns)
+        assert [set(plan(policy, 50, epoch=epoch).method) for epoch in (0, 3, 5, 9)] == [
+            {0},
+            {0, 1},
+            {1},
+            {1},
+        ]
+        later = Schedule(weights=[[(0, 1.0), (5, 0.0)], lambda epoch: float(epoch >= 5)])
+        assert set(plan(replace(policy, schedule=later), 50, epoch=5).method) == {1}
 
 
 class TestRegimes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,36 @@ class TestSamplers:
         assert np.array_equal(FromSampler(Drawn(DRAWS[generator])).indices(3, 1, LABELS), first)
         assert not np.array_equal(order.indices(3, 2, LABELS), first)
         assert not np.array_equal(order.indices(4, 1, LABELS), first)
+
+    @pytest.mark.parametrize("make", [RandomSampler, lambda _: Drawn(DRAWS["torch"])])
+    def test_torchs_default_device_does_not_matter(self, make: Any) -> None:
+        expected = FromSampler(make(range(24))).indices(3, 1, LABELS)
+        with torch.device("meta"):
+            assert np.array_equal(FromSampler(make(range(24))).indices(3, 1, LABELS), expected)
+
+    @pytest.mark.parametrize("now", [4, 20])
+    def test_another_length_than_the_layouts_is_refused(self, now: int, image_folder: Path) -> None:
+        """As of hard-example mining, which gives the sampler other indices after an epoch."""
+        sampler = SubsetRandomSampler(range(12))
+        loader = train_loader(image_folder, order=sampler, batch_size=4, image_size=16, device="cpu")
+        first = list(loader.batch_sampler)
+        sampler.indices = range(12, 24)  # as many
+        assert sorted(np.concatenate(list(loader.batch_sampler))) == list(range(12, 24))
+        sampler.indices = range(now)
+        assert len(loader) == len(first) == 3
+        with pytest.raises(
+            ValueError, match=rf"gave {now} indices in epoch 7; expected 12.*build a new loader"
+        ):
+            loader.set_epoch(7)
+            next(iter(loader))
+
+    def test_the_length_outlives_pickling(self) -> None:
+        indices = list(range(12))
+        order = FromSampler(indices)
+        del indices[6:]
+        copy = pickle.loads(pickle.dumps(order))
+        assert (order.length(24, 1), copy.length(24, 1)) == (12, 12)
+        assert copy.describe() == order.describe()
 
     @pytest.mark.parametrize("own", [np.random.RandomState(0), random.Random(0)], ids=["numpy", "python"])
     def test_a_sampler_with_a_generator_of_its_own_is_refused(self, own: Any, image_folder: Path) -> None:

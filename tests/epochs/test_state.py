@@ -11,11 +11,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dali_mixup import CutMix, MixPolicy, MixUp, Schedule, train_loader
+from dali_mixup._epochs.from_sampler import FromSampler
 from dali_mixup._epochs.layout import EpochLayout
+from dali_mixup._epochs.orders import ClassGroups, Order, Repeated, Sequential, Shuffled
 from dali_mixup._epochs.state import VERSION, dealt_anew, described, refuse_unless_fits, signed
 from dali_mixup._epochs.walk import Walk
 
 Shape = tuple[int, int]  # world size, batch size
+
+MINE = {"data": "abc", "batch_size": 4, "world_size": 1, "epoch_samples": 50}
 
 
 def a_state(**changed: Any) -> dict[str, Any]:
@@ -27,12 +31,9 @@ def a_state(**changed: Any) -> dict[str, Any]:
         "rank": 0,
         "run": {"walk": {"epoch": 0, "step": 0, "offset": 0}, "count": 7, "dali": "AAAA"},
         "skipped": [3],
-        "fingerprint": {"data": "abc", "batch_size": 4, "world_size": 1},
+        "fingerprint": dict(MINE),
     }
     return signed({**state, **changed})
-
-
-MINE = {"data": "abc", "batch_size": 4, "world_size": 1}
 
 
 def test_the_own_state_fits() -> None:
@@ -46,8 +47,15 @@ def test_another_shape_is_elastic_or_refused() -> None:
         refuse_unless_fits(a_state(), {**MINE, "world_size": 2}, elastic=False)
 
 
+def test_a_validation_is_begun_anew_on_another_shape() -> None:
+    with pytest.raises(ValueError, match=r"world_size: saved 1, now 2\); begin the validation anew"):
+        refuse_unless_fits(a_state(), {**MINE, "world_size": 2}, elastic=None)
+    with pytest.raises(ValueError, match=r"data: saved 'abc', now 'xyz'\); build the loader as it was"):
+        refuse_unless_fits(a_state(), {**MINE, "data": "xyz"}, elastic=None)
+
+
 def test_every_difference_is_named() -> None:
-    mine = {"data": "xyz", "batch_size": 8, "world_size": 1, "seed": 3}
+    mine = {**MINE, "data": "xyz", "batch_size": 8, "seed": 3}
     with pytest.raises(
         ValueError, match="data: saved 'abc', now 'xyz'; batch_size: saved 4, now 8; seed: saved None, now 3"
     ):
@@ -79,6 +87,7 @@ PLACES = [(key,) for key in a_state()] + [
     ("run", "walk", "step"),
     ("fingerprint", "batch_size"),
     ("fingerprint", "world_size"),
+    ("fingerprint", "epoch_samples"),
 ]
 
 
@@ -155,7 +164,7 @@ def run_through(samples: int, legs: Sequence[tuple[Shape, int]], last: Shape, dr
             "epoch": 0,
             "step": done,
             "offset": offset,
-            "fingerprint": {"world_size": world, "batch_size": batch},
+            "fingerprint": {"world_size": world, "batch_size": batch, "epoch_samples": samples},
         }
     left = samples - len(seen)
     assert sorted(seen) == list(range(samples - left)), "a prefix of the order, each position once"
@@ -163,9 +172,63 @@ def run_through(samples: int, legs: Sequence[tuple[Shape, int]], last: Shape, dr
 
 
 def test_an_epoch_that_was_just_finished_by_others_is_followed_by_the_next() -> None:
-    state = {**a_state(), "epoch": 3, "step": 0, "fingerprint": {"world_size": 2, "batch_size": 5}}
+    theirs = {"world_size": 2, "batch_size": 5, "epoch_samples": 100}
+    state = {**a_state(), "epoch": 3, "step": 0, "fingerprint": theirs}
     assert dealt_anew(state, EpochLayout(100, 4)) == (3, 0)
     assert dealt_anew({**state, "step": 10}, EpochLayout(100, 4)) == (4, 0)
+
+
+ORDERS = [
+    Shuffled(),
+    Sequential(),
+    ClassGroups(2),
+    Repeated(2),
+    Repeated(3),
+    FromSampler(range(17)),
+]
+small = st.tuples(st.integers(1, 4), st.integers(1, 4))
+
+
+@given(st.sampled_from(ORDERS), st.integers(17, 40), small, small, st.booleans())
+def test_every_order_continues_on_other_shapes_from_every_step(
+    order: Order, samples: int, before: Shape, after: Shape, drop_last: bool
+) -> None:
+    """Nothing but what the layouts promise is left out, and no position is taken twice."""
+    try:
+        old, new = (
+            EpochLayout(order.length(samples, world), batch, world, drop_last)
+            for world, batch in (before, after)
+        )
+    except ValueError:
+        assume(False)
+    indices = order.indices(0, 0, np.arange(samples) % 3)
+    most = order.times if isinstance(order, Repeated) else 1
+    theirs = {"world_size": before[0], "batch_size": before[1], "epoch_samples": old.samples}
+    for step in range(old.steps + 1):
+        got = positions(old, 0, step, order.interleaved)
+        try:
+            epoch, offset = dealt_anew({"epoch": 0, "step": step, "offset": 0, "fingerprint": theirs}, new)
+        except ValueError as error:
+            assert not drop_last and "cannot share them" in str(error)
+            continue
+        if epoch == 0:
+            assert offset == len(got)
+            got += positions(new, offset, new.steps, order.interleaved)
+        assert sorted(got) == list(range(len(got)))
+        left = new.samples - len(got)
+        assert left < new.world_size * new.batch_size if drop_last else left <= 0
+        assert np.bincount(indices[got], minlength=1).max() <= most
+
+
+def positions(layout: EpochLayout, offset: int, steps: int, interleaved: bool) -> list[int]:
+    """The positions that all ranks take in the first steps after an offset."""
+    got: list[int] = []
+    for rank in range(layout.world_size):
+        walk = Walk(layout, rank, offset=offset, interleaved=interleaved)
+        for step in range(min(steps, walk.steps(0))):
+            taken = walk.positions(0, step)
+            got += range(taken.start, taken.stop, taken.step or 1)
+    return got
 
 
 @dataclass(frozen=True)

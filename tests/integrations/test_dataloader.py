@@ -175,6 +175,22 @@ def test_it_can_be_pickled() -> None:
     torch.testing.assert_close(copy(images, labels), mixer(images, labels), rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("targets", ["dense", "compact"])
+def test_torchs_default_device_does_not_matter(targets: Any) -> None:
+    given = {"num_classes": CLASSES, "seed": 3, "targets": targets}
+    images, labels = torch.rand(4, 3, 6, 7), torch.arange(4)
+    expected = Mixer(POLICY, **given)
+    expected.set_epoch(2, 1)
+    with torch.device("meta"):  # as torch.set_default_device("cuda")
+        mixer = Mixer(POLICY, **given)
+        mixer.set_epoch(2, 1)
+        mixed, made = mixer(images, labels)
+    assert (mixer.epoch, mixer.step) == (2, 2)
+    for found, wanted in zip((mixed, made), expected(images, labels), strict=True):
+        dense = [each.dense(CLASSES) if isinstance(each, MixedTargets) else each for each in (found, wanted)]
+        torch.testing.assert_close(*dense, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dali_mixup import MixPolicy, MixUp, Schedule
+from dali_mixup import MixPolicy, MixUp, Repeated, Schedule, val_loader
 from tests.loader.resuming import all_equal, maker, stopped
 
 Shape = tuple[int, int]  # world size, batch size
@@ -127,6 +127,40 @@ def test_an_elastic_resume_that_would_lose_samples_is_refused(new: Callable[...,
     loader = new(rank=0, world_size=3, batch_size=4, drop_last=False, elastic=True)
     with pytest.raises(ValueError, match=r"2 samples of epoch 0 are left, and 3 ranks cannot share them"):
         loader.load_state_dict(state)
+
+
+def test_more_views_were_consumed_than_the_epoch_has_on_other_ranks(new: Callable[..., Any]) -> None:
+    """24 samples are an epoch of 24 views on one rank, and of 20 on 5."""
+    state = stopped(new(order=Repeated(3), batch_size=1), 22)
+    loader = new(order=Repeated(3), batch_size=2, rank=0, world_size=5, elastic=True)
+    loader.load_state_dict(state)
+    assert (loader.epoch, len(list(loader))) == (1, 2)
+
+
+def test_a_validation_on_other_ranks_is_begun_anew(image_folder: Path) -> None:
+    given = {"batch_size": 4, "image_size": 8, "device": "cpu"}
+    state = stopped(val_loader(image_folder, rank=0, world_size=2, **given), 1)
+    with pytest.raises(ValueError, match=r"world_size: saved 2, now 1\); begin the validation anew"):
+        val_loader(image_folder, **given).load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    "changed", [{}, {"batch_size": 5}, {"rank": 1, "world_size": 2, "batch_size": 3}], ids=str
+)
+@pytest.mark.parametrize("order", [None, Repeated(2)], ids=str)
+def test_the_samplers_tell_what_is_left_of_the_epoch(
+    new: Callable[..., Any], changed: dict[str, Any], order: Any
+) -> None:
+    given = {"order": order, "image_size": 8, "elastic": True}
+    loader = new(**given, **changed)
+    loader.load_state_dict(stopped(new(**given), 2))
+    for left in (24 - 8, 24):
+        per_step = loader.batch_size * changed.get("world_size", 1)
+        told, each = list(loader.batch_sampler), list(loader.sampler)
+        assert len(told) == len(loader.batch_sampler) == left // per_step
+        assert len(each) == len(loader.sampler) == len(told) * loader.batch_size
+        assert told == [loader.last_batch.indices.tolist() for _ in loader]
+        assert each == [index for batch in told for index in batch]
 
 
 def test_elastic_allows_nothing_but_shape(new: Callable[..., Any]) -> None:

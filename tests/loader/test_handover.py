@@ -5,6 +5,7 @@ The data are one-colour images, so a pixel tells which samples went into it and 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,17 @@ def loader(data: Files, policy: MixPolicy | None, **arguments: Any) -> Any:
         "runtime": Runtime(num_threads=2),
     }
     return train_loader(data, policy=policy, **(fixed | arguments))
+
+
+@pytest.fixture
+def defaults() -> Iterator[None]:
+    """torch's defaults as a user may set them; the device stands for "cuda"."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.device("meta"):
+            yield
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 class TestRecord:
@@ -66,6 +78,21 @@ class TestRecord:
             and torch.equal(images, record.clean)
             and torch.equal(labels, record.labels)
         )
+
+    @pytest.mark.parametrize("policy", [None, MixUp(1.0)], ids=str)
+    @pytest.mark.parametrize("targets", ["dense", "compact"])
+    def test_torchs_default_device_and_dtype_do_not_matter(
+        self, files: Any, policy: Any, targets: str, defaults: None
+    ) -> None:
+        _, made, record = next(iter(loader(files[0], policy, targets=targets, handover=HandOver())))
+        parts = [made] if targets == "dense" else [made.weights, made.labels]
+        fields = [record.partners, record.partner_labels, record.boxes, record.method]
+        shares = [record.weights, record.pixel_weights]
+        assert {part.device.type for part in (*parts, *fields, *shares)} == {"cpu"}
+        assert {part.dtype for part in (*parts[:1], *shares)} == {torch.float32}
+        assert {field.dtype for field in fields} == {torch.int64}
+        if policy is None:
+            assert record.weights.tolist() == [[1.0]] * 4 and record.partners.tolist() == [[0], [1], [2], [3]]
 
     def test_the_regime_alternates_and_clean_batches_are_clean(self, files: Any) -> None:
         policy = MixPolicy(MixUp(1.0), partners="derangement", alternation=Alternation(0.5))

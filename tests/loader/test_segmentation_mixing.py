@@ -12,6 +12,7 @@ from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as F
 
 from dali_mixup import CutMix, HandOver, MixPolicy, MixUp
+from dali_mixup._loader.segmentation import soft_maps
 from dali_mixup.methods import (
     RICAP,
     ClassMix,
@@ -92,6 +93,16 @@ class TestMixing:
             for row in range(4):
                 expected = self.mixed(made.last_batch.plan, record.maps.numpy().astype(np.uint8), row)
                 np.testing.assert_allclose(soft[row].permute(1, 2, 0).numpy(), expected, atol=1e-6)
+
+    def test_soft_maps_are_float32_whatever_torchs_default_is(self) -> None:
+        torch.set_default_dtype(torch.float64)
+        try:
+            soft = soft_maps(
+                [(torch.tensor([[[0, 1]]], dtype=torch.uint8), torch.ones(1, 1, 1).float())], 2, 255, 0.1
+            )
+        finally:
+            torch.set_default_dtype(torch.float32)
+        torch.testing.assert_close(soft, torch.tensor([[[[0.95, 0.05]], [[0.05, 0.95]]]]))
 
     def test_the_form_follows_the_policy(self, folders: tuple[Path, Path]) -> None:
         for policy, form in ((None, "labels"), (CutMix(), "labels"), ([CutMix(), MixUp()], "dense")):

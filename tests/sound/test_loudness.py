@@ -33,6 +33,14 @@ def tone(hertz: float, rate: int = 16000, seconds: float = 1.0) -> np.ndarray:
     return np.sin(2 * np.pi * hertz * np.arange(int(rate * seconds)) / rate)[None]
 
 
+@pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor])
+def test_torchs_default_device_does_not_matter(kind: Any) -> None:
+    sounds = kind(noise(2, 4096))
+    expected = gain(sounds, 16000)
+    with torch.device("meta"):
+        np.testing.assert_array_equal(gain(sounds, 16000), expected)
+
+
 def test_the_a_weighting_is_the_standards() -> None:
     nominal, expected = torch.tensor(list(A)), np.array(list(A.values()))
     exact = 1000 * 10 ** (torch.round(10 * torch.log10(nominal.double() / 1000)) / 10)
