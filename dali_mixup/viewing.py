@@ -77,7 +77,7 @@ def to_grid(
         tile: width of a drawn image in pixels, >= 1.
 
     Raises:
-        ValueError: shapes that do not match.
+        ValueError: shapes that do not match; a class id without a name.
 
     Example:
         >>> images, targets = loader.peek()  # doctest: +SKIP
@@ -151,10 +151,11 @@ def contact_sheet(
         labels: (N, k) class ids; column 0 is the image's own class.
         weights: (N, k) label weights, rows sum to 1. A bar as wide as the image is a weight of 1 or more, and a
             negative weight has none. Columns of the same class are added up, columns of weight 0 left out.
-        class_names: the name of every class id; names that are too long are cut.
+        class_names: the name of every class id; names that are too long are cut. An id below 0, of a `Pool`'s
+            partners, is drawn as "unlabelled".
 
     Raises:
-        ValueError: shapes that do not match.
+        ValueError: shapes that do not match; a class id without a name.
     """
     n = len(images)
     if n == 0 or images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
@@ -166,6 +167,12 @@ def contact_sheet(
             f"contact_sheet: labels {labels.shape} and weights {weights.shape}, expected both ({n}, k) for {n} images"
         )
     shares = [class_shares(*row) for row in zip(labels, weights, strict=True)]
+    highest = max((label for share in shares for label, _, _ in share), default=-1)
+    if highest >= len(class_names):
+        raise ValueError(
+            f"contact_sheet: class id {highest}, but names of {len(class_names)} classes; expected a name for every "
+            "class id, such as loader.classes"
+        )
     height = max(1, round(tile * images.shape[1] / images.shape[2]))
     cell_width, cell_height = tile + MARGIN, height + 4 + LINE * max(map(len, shares), default=0) + MARGIN
     columns = min(columns, n)
@@ -201,7 +208,8 @@ def draw_shares(
         percent = _percent(weight)
         draw.text((x + width, y), percent, INK, font, anchor="ra")
         room = width - draw.textlength(percent, font) - 8
-        draw.text((x, y), _shortened(draw, printable(class_names[label]), font, room), INK, font, anchor="la")
+        name = "unlabelled" if label < 0 else printable(class_names[label])
+        draw.text((x, y), _shortened(draw, name, font, room), INK, font, anchor="la")
         top = y + TEXT
         draw.rectangle((x, top, x + width - 1, top + BAR - 1), TRACK)
         if weight > 0:

@@ -205,6 +205,32 @@ def test_a_threshold_below_the_smoothed_off_value_is_refused():
         SoftTargetBinaryCrossEntropy(target_threshold=0.0)(logits, smoothed.dense(C))
 
 
+@pytest.mark.parametrize(
+    "targets",
+    [
+        [[1.0], [0.0], [1.0], [0.0]],
+        [[0.7], [0.3], [0.6], [0.9]],
+        [[1.0, 1.0, 1.0], [0.0, 1.0, 0.0]],
+        [[0.6, 1.0, 0.4], [0.3, 0.5, 1.0]],
+        [[0.6, 0.4], [1.0, 0.0]],
+    ],
+)
+def test_a_threshold_takes_labels_that_are_not_smoothed(targets):
+    given = torch.tensor(targets)
+    loss, logits = SoftTargetBinaryCrossEntropy(target_threshold=0.2), torch.zeros_like(given)
+    marked = F.binary_cross_entropy_with_logits(logits, (given > 0.2).float())
+    torch.testing.assert_close(loss(logits, given), marked)
+
+
+def test_smoothed_targets_are_refused_as_often_as_they_come():
+    loss, (logits, smoothed) = SoftTargetBinaryCrossEntropy(target_threshold=0.01), batch(smoothing=0.1)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="lies below every entry of a row"):
+            loss(logits, smoothed.dense(C))
+    with pytest.raises(ValueError, match=r"soft targets of shape \(3,\)"):
+        loss(logits[:3], torch.rand(3))
+
+
 def test_a_threshold_of_zero_without_smoothing_marks_both_partners():
     logits, plain = batch(k=2)
     marked = (plain.dense(C) > 0).float()
@@ -282,3 +308,12 @@ def test_losses_compile_without_a_graph_break(form):
     for loss in (soft_cross_entropy, soft_binary_cross_entropy):
         compiled = torch.compile(loss, backend="aot_eager", fullgraph=True)
         torch.testing.assert_close(compiled(logits, given_form), loss(logits, given_form))
+
+
+@pytest.mark.parametrize(
+    "loss", [soft_cross_entropy, soft_binary_cross_entropy, softmax_binary_cross_entropy]
+)
+def test_an_unlabelled_partner_is_refused_by_name(loss):
+    targets = MixedTargets(torch.tensor([[0, -1], [1, 0]]), torch.tensor([[0.5, 0.5], [1.0, 0.0]]))
+    with pytest.raises(ValueError, match=r"class id -1.*unlabelled partner \(partners=Pool"):
+        loss(torch.zeros(2, 3), targets)

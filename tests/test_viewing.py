@@ -211,3 +211,20 @@ def test_other_channels_than_means_are_refused() -> None:
         denormalise(np.zeros((1, 4, 8, 8)))
     with pytest.raises(ValueError, match="bits=12"):
         denormalise(np.zeros((1, 3, 8, 8)), bits=12)
+
+
+def test_a_class_without_a_name_is_refused() -> None:
+    images, ids = np.zeros((3, 3, 8, 8), np.float32), np.array([0, 2, 1])
+    with pytest.raises(
+        ValueError, match="class id 2, but names of 2 classes; expected a name for every class id"
+    ):
+        to_grid(images, ids, ["ant", "bee"])
+    assert to_grid(images, ids, NAMES).size == to_grid(images, ids).size
+
+
+def test_an_unlabelled_partner_has_no_classs_name() -> None:
+    images = np.zeros((1, 20, 20, 3), np.uint8)
+    labels, weights = np.array([[0, -1]]), np.array([[0.5, 0.5]])
+    one, other = (contact_sheet(images, labels, weights, ["ant", name]) for name in ("bee", "cat"))
+    assert np.array_equal(one, other)
+    assert not np.array_equal(one, contact_sheet(images, abs(labels), weights, ["ant", "bee"]))

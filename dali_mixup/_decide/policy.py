@@ -14,6 +14,7 @@ from dali_mixup._decide.by_map import draws_on_maps, refuse_maps
 from dali_mixup._decide.class_counts import ClassCounts
 from dali_mixup._decide.combinations import refuse_clashes, refuse_missing, size_of
 from dali_mixup._decide.grouping import followed, groups
+from dali_mixup._decide.known_labels import known_labels
 from dali_mixup._decide.partner_rule import PartnerRule
 from dali_mixup._decide.partners import Name, as_given, as_rule
 from dali_mixup._decide.plan import MixPlan
@@ -196,9 +197,9 @@ class MixPolicy:
             height, width: size of the images in pixels. Without them the plan is for rows of any shape, such as feature
                 vectors, with methods that blend.
             seed, rank, epoch, step: the batch's address; step counts from 0 in each epoch. Ranks draw differently.
-            labels: class ids, (rows,) or one for every row that partners are chosen from; needed by
-                partners="same_class", "other_class" and "balanced" and by remix. Numbers, (rows,) or (rows, C), with
-                `LabelDistance`.
+            labels: integer class ids >= 0, (rows,) or (rows, 1), or one for every row that partners are chosen from;
+                needed by partners="same_class", "other_class" and "balanced", by remix and by unimix. Numbers, (rows,)
+                or (rows, C), with `LabelDistance`. Others are not looked at.
             steps_per_epoch: needed by schedules with a boundary inside an epoch.
             others: positions of the rows beyond the batch that are read as partners: (rows, columns - 1) row numbers,
                 with `Pool` (m,). The loaders pass them.
@@ -207,12 +208,13 @@ class MixPolicy:
 
         Raises:
             TypeError, ValueError: rows, height or width < 1, a negative address, a schedule value out of range, or
-                a missing argument that the policy needs.
+                an argument that the policy needs and that is missing or does not fit.
         """
         integer("MixPolicy.plan", "rows", rows, at_least=1)
         integer("MixPolicy.plan", "rank", rank, at_least=0)
         size = size_of(self.all_methods, height, width)
         refuse_missing(self, labels, others)
+        known = known_labels(self, labels, rows, others)
         refuse_maps(self.all_methods, maps, rows, size)
         rule_of_labels = {"label_smoothing": self.label_smoothing, "label_mixing": self.label_mixing}
         common = common_fields(self.all_methods, size, **rule_of_labels)
@@ -225,8 +227,8 @@ class MixPolicy:
         if self.granularity == "pair":
             partner = self.rule.pairs(rng, rows)
         else:
-            known = None if labels is None else labels[:rows]
-            partner = self.rule.columns(rng, rows, self.columns - 1, known, others)
+            own = None if known is None else known[:rows]
+            partner = self.rule.columns(rng, rows, self.columns - 1, own, others)
         group, decisions = groups(self.granularity, partner)
         chosen = np.searchsorted(np.cumsum(shares), rng.random_sample(decisions), side="right")
         chosen[rng.random_sample(decisions) >= prob] = -1
@@ -244,8 +246,8 @@ class MixPolicy:
                     draws = method.draw(rng, len(mine), *(size or (1, 1)))
                 plan = with_draws(plan, method, index, draws, following)
         for rule in self.by_counts:
-            assert labels is not None
-            rule.weigh(plan, labels)
+            assert known is not None
+            rule.weigh(plan, known)
         if self.rule.by_label:
             plan = replace(plan, unpartnered=int((partner == np.arange(rows)[:, None]).all(1).sum()))
         return settle(plan)

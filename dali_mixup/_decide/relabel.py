@@ -45,18 +45,19 @@ class CorruptLabels:
         choice("CorruptLabels", "scheme", self.scheme, ("uniform", "other"))
 
     def __call__(self, labels: np.ndarray, num_classes: int) -> np.ndarray:
-        """The labels to train on, (n,), from the true ones (n,) in [0, num_classes)."""
+        """The labels to train on, (n,), from the true ones (n,) in [0, num_classes); of their type if it holds every
+        class, else int64."""
         if self.scheme == "other" and num_classes < 2:
             raise ValueError("CorruptLabels: scheme='other' needs at least 2 classes, the data have 1")
         rng = stream(Purpose.RELABEL, self.seed)
         drawn = rng.random_sample((len(labels), 2))
+        true = labels.astype(np.int64)  # sums of small integers would wrap round
         if self.scheme == "uniform":
-            wrong = (drawn[:, 1] * num_classes).astype(labels.dtype)
+            wrong = (drawn[:, 1] * num_classes).astype(np.int64)
         else:
-            wrong = (
-                (labels + 1 + (drawn[:, 1] * (num_classes - 1)).astype(labels.dtype)) % num_classes
-            ).astype(labels.dtype)
-        return np.where(drawn[:, 0] < self.fraction, wrong, labels)
+            wrong = (true + 1 + (drawn[:, 1] * (num_classes - 1)).astype(np.int64)) % num_classes
+        made = np.where(drawn[:, 0] < self.fraction, wrong, true)
+        return made.astype(labels.dtype) if num_classes - 1 <= np.iinfo(labels.dtype).max else made
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no equality

@@ -7,11 +7,13 @@ channels than means, and one_hot would give a row of off values for a class it d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
+from dali_mixup._graph.feed import PlanFeed
 from dali_mixup._graph.layout import Layout
+from dali_mixup.methods import Form
 
 
 def check_shapes(shapes: np.ndarray, layout: Layout, size: tuple[int, int] | None, means: int) -> None:
@@ -44,6 +46,40 @@ def check_shapes(shapes: np.ndarray, layout: Layout, size: tuple[int, int] | Non
                 f"{_noun(layout)} of {channels} channels, but output has {means} means and deviations; give one for "
                 "each channel, or one for all"
             )
+
+
+def check_row_type(dtype: np.dtype | None, forms: Collection[Form]) -> None:
+    """Raise TypeError for rows of a type that DALI's operators do not mix in these forms; None: it is not known."""
+    taken = _types(forms)
+    if dtype is not None and dtype.name not in taken:
+        half = " or, for float16, half_images=True" if dtype == np.float16 else ""
+        raise TypeError(
+            f"rows of type {dtype}; with the methods of this policy expected {_listed(taken)}: give them as "
+            f"fn.cast(images, dtype=types.FLOAT){half}"
+        )
+
+
+def check_maps(shapes: np.ndarray, dtype: np.dtype | None, layout: Layout, feed: PlanFeed) -> None:
+    """Raise TypeError or ValueError for segmentation maps that cannot be mixed like their images.
+
+    Args:
+        shapes: (N, dimensions), one line per map.
+        dtype: of the maps; None if it is not known.
+    """
+    size = (feed.height, feed.width)
+    expected = [size, (*size, 1), *([(1, *size)] if layout.given == "CHW" else [])]
+    wrong = next((shape for shape in map(_shape, shapes) if shape not in expected), None)
+    if wrong is not None:
+        raise ValueError(
+            f"a segmentation map of shape {wrong} with image_size={size}; expected {_listed(map(str, expected))}, as "
+            "its image has: resize and crop maps like their images"
+        )
+    taken = _types(feed.forms)
+    if dtype is not None and dtype.name not in taken:
+        raise TypeError(
+            f"segmentation maps of type {dtype}; with the methods of this policy expected {_listed(taken)}: give them "
+            "as fn.cast(maps, dtype=types.INT16)"
+        )
 
 
 def check_ids(labels: Sequence[np.ndarray], num_classes: int) -> np.ndarray:
@@ -81,6 +117,21 @@ def check_vectors(labels: Sequence[np.ndarray]) -> None:
             f"labels of one {labels[0].dtype} number each without num_classes; give num_classes for class ids, or "
             "float32 vectors for regression targets"
         )
+
+
+def _types(forms: Collection[Form]) -> list[str]:
+    """The types that DALI's operators of these forms take: it pastes no uint16 and resizes no int32."""
+    taken = ["uint8", "int16", "float32"]
+    if Form.RESIZE not in forms:
+        taken.insert(2, "int32")
+        if Form.PASTE not in forms:
+            taken.insert(2, "uint16")
+    return taken
+
+
+def _listed(names: Iterable[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}"
 
 
 def _check_size(shapes: np.ndarray, layout: Layout, size: tuple[int, int]) -> None:

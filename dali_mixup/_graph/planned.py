@@ -17,7 +17,7 @@ from nvidia.dali.pipeline import Pipeline
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._graph.clock import Clock
 from dali_mixup._graph.feed import PlanFeed
-from dali_mixup._graph.inputs import check_ids, check_shapes, check_vectors
+from dali_mixup._graph.inputs import check_ids, check_maps, check_row_type, check_shapes, check_vectors
 from dali_mixup._graph.layout import Layout
 
 
@@ -33,26 +33,35 @@ class Address:
 def planned(
     images: DataNode,
     labels: DataNode,
+    maps: DataNode | None,
     feed: PlanFeed,
     layout: Layout,
     address: Address,
     num_classes: int | None,
+    half_images: bool,
     extra: tuple[str, ...],
 ) -> tuple[DataNode, dict[str, DataNode]]:
     """The labels, and the arrays of the plan by name: those of `feed`, `extra`, and shapes of the rows (see
-    `_Plans.shapes_of`). All operators that cannot work before the batch was checked depend on one of them.
+    `_Plans.shape_names`). All operators that cannot work before the batch was checked depend on one of them.
 
     Args:
-        images: rows on any device, of which only the shapes are read.
+        images: rows on any device, of which only the shapes are read and, on the CPU, the type.
         labels: labels on the CPU, class ids if there are `num_classes`, else vectors.
+        maps: segmentation maps, read likewise.
+        half_images: the rows become float32 before they are mixed.
         extra: attributes of the plan, one entry per row each.
     """
     names = tuple(dict.fromkeys(feed.label_names + feed.pixel_names))
-    plans = _Plans(feed, layout, address, num_classes, names, extra, Clock(Pipeline.current()))
+    looked_at = [images] if maps is None else [images, maps]
+    typed = [node.device == "cpu" for node in looked_at]
+    plans = _Plans(
+        feed, layout, address, num_classes, half_images, typed, names, extra, Clock(Pipeline.current())
+    )
     all_names = (*names, *extra, *plans.shape_names)
     labels, *made = fn.python_function(
         labels,
-        images.shape(device="cpu"),
+        # On the CPU an array costs no more than its shape; on a GPU the shape alone is known without waiting for it.
+        *(node if here else node.shape(device="cpu") for node, here in zip(looked_at, typed, strict=True)),
         function=plans,
         num_outputs=1 + len(all_names),
         batch_processing=True,
@@ -61,7 +70,8 @@ def planned(
 
 
 class _Plans:
-    """Called by DALI with a batch's labels and shapes. A class, not a closure, so that autograph leaves it alone."""
+    """Called by DALI with a batch's labels, rows and maps, or the shapes of those on a GPU. A class, not a closure, so
+    that autograph leaves it alone."""
 
     def __init__(
         self,
@@ -69,20 +79,29 @@ class _Plans:
         layout: Layout,
         address: Address,
         num_classes: int | None,
+        half_images: bool,
+        typed: list[bool],
         names: tuple[str, ...],
         extra: tuple[str, ...],
         clock: Clock,
     ):
         self.feed, self.layout, self.address, self.num_classes = feed, layout, address, num_classes
+        self.half_images, self.typed = half_images, typed
         self.names, self.extra, self.clock = names, extra, clock
         self.size = (feed.height, feed.width) if layout.boxed else None
-        self.shape_names = ("given_shape",) if layout.images else ("given_shape", "frames", "tall", "made")
+        of_frames = () if layout.images else ("frames", "tall", "made")
+        of_maps = ("map_shape",) if len(typed) > 1 else ()
+        self.shape_names = ("given_shape", *of_frames, *of_maps)
         self.__name__ = "plan_of_mix"
 
-    def __call__(self, labels: Any, shapes: Any) -> tuple[list[np.ndarray], ...]:
+    def __call__(self, labels: Any, *looked_at: Any) -> tuple[list[np.ndarray], ...]:
         epoch, step = self.clock.take()
-        lines = np.stack([np.asarray(shape) for shape in shapes])
+        (lines, dtype), *maps = map(_looks, looked_at, self.typed)
         check_shapes(lines, self.layout, self.size, len(self.feed.mean))
+        if not self.half_images:
+            check_row_type(dtype, self.feed.forms)
+        for shapes_and_type in maps:
+            check_maps(*shapes_and_type, self.layout, self.feed)
         given = [np.asarray(label) for label in labels]
         if self.num_classes is None:
             check_vectors(given)
@@ -118,11 +137,24 @@ class _Plans:
 
     def _shapes(self, line: np.ndarray, frames: tuple[int, int, int, int]) -> list[np.ndarray]:
         """The shapes of a row in the order of `shape_names`: as it is given, as the operators work on it, with its
-        frames on top of each other, as it is returned."""
+        frames on top of each other, as it is returned; and of a segmentation map as the operators work on it."""
         f, h, w, c = frames
         given = line.tolist()
-        shapes = [given, frames, (f * h, w, c), self.layout.made_shape(given)]
-        return [np.array(shape, np.int32) for shape in shapes[: len(self.shape_names)]]
+        shapes = {
+            "given_shape": given,
+            "frames": frames,
+            "tall": (f * h, w, c),
+            "made": self.layout.made_shape(given),
+            "map_shape": (h, w, 1),
+        }
+        return [np.array(shapes[name], np.int32) for name in self.shape_names]
+
+
+def _looks(samples: Any, typed: bool) -> tuple[np.ndarray, np.dtype | None]:
+    """(N, dimensions) shapes of a batch's arrays and their type, or of their shapes, which do not tell the type."""
+    if typed:
+        return np.array([array.shape for array in samples], np.int64), samples[0].dtype
+    return np.stack([np.asarray(shape) for shape in samples]), None
 
 
 def _rows(array: np.ndarray | list[np.ndarray]) -> list[np.ndarray]:

@@ -23,8 +23,9 @@ def refuse_averaging(policy: MixPolicy) -> None:
 
 
 def mixed_maps(maps: DataNode, feed: PlanFeed, nodes: Nodes) -> DataNode:
-    """(H, W, 1) maps of the type they came in, from maps (H, W) or (H, W, 1); resized ones by nearest neighbour."""
-    maps = fn.reshape(maps, shape=[feed.height, feed.width, 1], layout="HWC")
+    """(H, W, 1) maps of the type they came in, from maps (H, W), (H, W, 1) or (1, H, W); resized ones by nearest
+    neighbour."""
+    maps = fn.reshape(maps, shape=nodes["map_shape"], layout="HWC")
     pasted = paste(maps, nodes) if Form.PASTE in feed.forms else maps
     if Form.RESIZE not in feed.forms:
         return pasted

@@ -57,8 +57,10 @@ def checked_crop(
             raise ValueError(f"{owner}: {name}={given!r} belongs to another kind of crop; crop is {crop!r}")
     most = min(size_of(image_size)) - 3
     if padding_mode == "reflect" and border > most:
+        less = f", or a padding of at most {most}" if most >= 0 else ""
         raise ValueError(
-            f"{owner}: padding={border} with padding_mode='reflect', expected at most {most}, the image_size less 3"
+            f"{owner}: padding={border} with padding_mode='reflect' and image_size={image_size!r}, expected sides of "
+            f"at least {border + 3} pixels, the padding and 3 more{less}"
         )
     if keeps_ratio(crop):
         _check_ratio(owner, crop, size_of(image_size), ranges[1])

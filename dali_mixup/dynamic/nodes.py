@@ -67,6 +67,11 @@ class MixNode(BaseNode[dict[str, Any]], metaclass=type(DictMapper)):  # type: ig
                     f"MixNode: num_classes={num_classes} but policy.num_classes={mixing.num_classes}; give one of them"
                 )
         self.num_classes = mixing.num_classes if num_classes is None else num_classes
+        if self.num_classes is None and mixing.needs_ids:
+            raise ValueError(
+                f"MixNode: partners={mixing.partners!r}, remix={mixing.remix!r} and unimix={mixing.unimix!r} need "
+                "class ids; give num_classes, and labels that are class ids"
+            )
         self.address: dict[str, Any] = {
             "seed": integer("MixNode", "seed", seed, at_least=0),
             "rank": integer("MixNode", "rank", rank, at_least=0),
@@ -92,7 +97,7 @@ class MixNode(BaseNode[dict[str, Any]], metaclass=type(DictMapper)):  # type: ig
             images.batch_size,
             height,
             width,
-            labels=None if self.num_classes is None else labels,
+            labels=labels,
             epoch=self.epoch,
             step=self.step,
             **self.address,

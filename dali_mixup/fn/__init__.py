@@ -70,7 +70,8 @@ def mix(
     Mixing after normalising would be 1 F + 1 F (gather) + 3 F. CHW images add 1, half images 1.
 
     Args:
-        images: rows of any meaning, uint8, int16, int32 or float32, or float16 with half_images=True; all of one shape.
+        images: rows of any meaning, all of one shape and one type: uint8, int16 or float32; int32 too with methods that
+            do not resize, uint16 with those that neither paste nor resize; float16 with half_images=True.
         labels: class ids () or (1,) of an integer type on the CPU, as DALI's readers give them; with
             num_classes=None float vectors (C,): multi-hot or regression targets.
         policy: a `MixPolicy`, or one or more methods, chosen with equal odds.
@@ -88,9 +89,9 @@ def mix(
             image_size, and otherwise rows of any shape, without channels.
         half_images: the images are float16. DALI's paste takes none, so they become float32 first.
         targets: "dense" or "compact".
-        segmentation: (H, W) or (H, W, 1) class ids per pixel of HWC or CHW images, uint8, int16 or, with methods
-            that do not resize, int32, on the images' device, to be mixed alike; only with methods that paste, of form
-            PASTE or RESIZE (CutMix, ResizeMix, RICAP, Mosaic, ...).
+        segmentation: (H, W), (H, W, 1) or, of CHW images, (1, H, W) class ids per pixel of HWC or CHW images, uint8,
+            int16 or, with methods that do not resize, int32, on the images' device, to be mixed alike; only with
+            methods that paste, of form PASTE or RESIZE (CutMix, ResizeMix, RICAP, Mosaic, ...).
         return_plan: return the decisions too.
 
     Returns:
@@ -99,8 +100,9 @@ def mix(
         segmentation the maps (H, W, 1) come next, with return_plan `PlanNodes` come last.
 
     Raises:
-        TypeError, ValueError: arguments outside the above, when the graph is built; rows of another size, shape or
-            layout, labels of another form or outside [0, num_classes), when the batch runs (as DALI's RuntimeError).
+        TypeError, ValueError: arguments outside the above, when the graph is built; rows or maps of another size,
+            shape, layout or type, labels of another form or outside [0, num_classes), when the batch runs (as DALI's
+            RuntimeError; types on a GPU by DALI's operators, in their words).
     """
     asked = Arguments.checked(
         images=images,
@@ -121,7 +123,9 @@ def mix(
     axes, feed = asked.layout, asked.feed
     address = Address(seed, rank, steps_per_epoch)
     extra = ("partners", "boxes") if return_plan else ()
-    labels, nodes = planned(images, labels, feed, axes, address, asked.num_classes, extra)
+    labels, nodes = planned(
+        images, labels, segmentation, feed, axes, address, asked.num_classes, half_images, extra
+    )
 
     rows = fn.reshape(images, shape=nodes["given_shape"], layout=axes.given or "")
     if half_images:

@@ -81,6 +81,11 @@ class Arguments:
                 "(1, width)"
             )
         if given["segmentation"] is not None:
+            if not isinstance(given["segmentation"], DataNode):
+                raise TypeError(
+                    f"mix: segmentation is a {type(given['segmentation']).__name__}, expected a DataNode of maps, one "
+                    "for each image"
+                )
             refuse_averaging(policy)
             if not layout.images:
                 raise ValueError(

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from dali_mixup._checks import number
 from dali_mixup.latent.draws import beta, dirichlet
-from dali_mixup.latent.mixing import compute_dtype
+from dali_mixup.latent.mixing import check_floating, compute_dtype
 
 Stage = Callable[[Tensor], Tensor]
 
@@ -48,10 +48,14 @@ class GanMixLoss:
 
         Args:
             discriminator: from (B, ...) to B logits, (B,) or (B, 1).
-            real, fake: (B, ...) of one shape.
+            real, fake: (B, ...) floating, of one shape.
             generator: generator of random numbers, see `dali_mixup.latent.draws`.
+
+        Raises:
+            TypeError: real or fake that are not floating.
+            ValueError: real and fake of different shapes, or another number of logits than B.
         """
-        _check_shapes("GanMixLoss", real, fake)
+        _check_pair("GanMixLoss", real, fake)
         lam = beta(
             self.alpha, (len(real),), device=real.device, dtype=compute_dtype(real), generator=generator
         )
@@ -95,15 +99,16 @@ class ManifoldGanLoss:
             discriminator: from (B, ...) to B logits, (B,) or (B, 1): pixels are mixed. Or a list of its stages, each of
                 which takes what the one before returns, (B, ...): the input of one of them is mixed. Two stages are
                 the authors' "vh1", three their "vh2".
-            real, fake: (B, ...) of one shape.
+            real, fake: (B, ...) floating, of one shape.
             generator: generator of random numbers, see `dali_mixup.latent.draws`; with several stages on the CPU, since
                 the host chooses one.
 
         Raises:
+            TypeError: real or fake that are not floating.
             ValueError: real and fake of different shapes, no stage, another number of logits than B, or a generator on
                 a GPU with several stages.
         """
-        _check_shapes("ManifoldGanLoss", real, fake)
+        _check_pair("ManifoldGanLoss", real, fake)
         stages = [discriminator] if callable(discriminator) else list(discriminator)
         k, lam = self.draw(len(real), len(stages), device=real.device, generator=generator)
         before = [_through(stages[:k], samples) for samples in (real, fake.detach())]
@@ -131,11 +136,13 @@ class ManifoldGanLoss:
                 f"ManifoldGanLoss: generator on {generator.device} with {stages} stages, expected one on the CPU: the "
                 "stage is chosen by the host, and reading the choice back from a GPU would wait for it"
             )
-        k = int(torch.randint(stages, (), generator=generator)) if stages > 1 else 0
+        k = int(torch.randint(stages, (), device="cpu", generator=generator)) if stages > 1 else 0
         return k, dirichlet(self.alpha, (batch, 2), device=device, generator=generator).amin(1)
 
 
-def _check_shapes(owner: str, real: Tensor, fake: Tensor) -> None:
+def _check_pair(owner: str, real: Tensor, fake: Tensor) -> None:
+    for name, samples in (("real", real), ("fake", fake)):
+        check_floating(owner, name, samples)
     if real.shape != fake.shape:
         raise ValueError(
             f"{owner}: real {tuple(real.shape)} and fake {tuple(fake.shape)}, expected one shape"

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from dali_mixup._checks import choice, integer, number
 from dali_mixup.latent.batchnorm import running_statistics_kept
 from dali_mixup.latent.draws import beta, dirichlet, permutation
-from dali_mixup.latent.mixing import compute_dtype, mix_tuples
+from dali_mixup.latent.mixing import check_floating, compute_dtype, mix_tuples
 
 Mode = Literal["logits", "probs"]
 
@@ -73,12 +73,13 @@ class InterpolationConsistency:
             student: from (B, ...) to logits (B, C). With mode="probs" a module, bare or wrapped, because its BatchNorm
                 layers must be found.
             teacher: likewise, any function. It runs without gradient.
-            unlabelled: (B, ...), not mixed by the loader.
+            unlabelled: (B, ...) floating, not mixed by the loader.
             generator: see `dali_mixup.latent.draws`.
 
         Raises:
-            TypeError: a student that is no module, with mode="probs".
+            TypeError: unlabelled samples that are not floating; a student that is no module, with mode="probs".
         """
+        check_floating("InterpolationConsistency", "unlabelled", unlabelled)
         partners, weights = self.draw(len(unlabelled), device=unlabelled.device, generator=generator)
         with torch.no_grad():
             guess = teacher(unlabelled)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dali_mixup.latent.layers import Layers, resolve_layers
-from dali_mixup.latent.mixing import compute_dtype, mix_tuples
+from dali_mixup.latent.mixing import check_floating, compute_dtype, mix_tuples
 
 SOFTMAX = "softmax"
 
@@ -51,7 +51,7 @@ class LinearityProbe:
         """Measures one batch: two forward passes in eval mode, without gradient. The model's modes are restored.
 
         Args:
-            images: (B, ...) clean.
+            images: (B, ...) clean; floating, if they are mixed here.
             partners: (N, k) int64, rows of `images`.
             weights: (N, k) floating, rows sum to 1.
             mixed: (N, ...) the mixtures, if they were made elsewhere (by the loader); by default they are made here.
@@ -63,6 +63,8 @@ class LinearityProbe:
             )
         if len(images) < 2:
             raise ValueError(f"LinearityProbe: a batch of {len(images)}, expected at least 2: g needs pairs")
+        if mixed is None:
+            check_floating("LinearityProbe", "images", images)
         partners, weights = partners.to(images.device), weights.to(images.device)
         inputs = mix_tuples(images, partners, weights) if mixed is None else mixed
         clean, points = self._outputs(images), self._outputs(inputs)
@@ -82,7 +84,7 @@ class LinearityProbe:
         """
         if not self._rows:
             raise RuntimeError("LinearityProbe: no batch was measured, expected update() before gaps()")
-        rows = torch.tensor(self._rows, dtype=torch.float64)
+        rows = torch.tensor(self._rows, dtype=torch.float64, device="cpu")
         return {
             name: float((_total(self._gap[name], rows) / _total(self._spread[name], rows)).sqrt())
             for name in self.layers

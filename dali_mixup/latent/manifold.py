@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from dali_mixup._checks import number
 from dali_mixup.latent.draws import beta, permutation
 from dali_mixup.latent.layers import Layers, resolve_layers
-from dali_mixup.latent.mixing import mix_pair_targets, mix_pairs
+from dali_mixup.latent.mixing import check_floating, mix_pair_targets, mix_pairs
 from dali_mixup.losses import Targets
 
 INPUT = "input"
@@ -38,6 +38,7 @@ class ManifoldMixup:
 
     A hooked layer must run once per forward pass, return one tensor with the batch first, and not lie INSIDE a region
     under activation checkpointing, which runs forward again during the backward pass, when nothing is mixed any more.
+    What is mixed must be floating: of a model of token ids mix the embedding's output, with include_input=False.
 
     Args:
         model: the bare model.
@@ -82,14 +83,22 @@ class ManifoldMixup:
 
         Args:
             forward: the model, or its DDP or compiled wrapper.
-            inputs: (B, ...), NOT mixed by the loader.
+            inputs: (B, ...), NOT mixed by the loader; floating if the input is one of the candidates.
             targets: (B,) int64, (B, C) floating or MixedTargets of B rows.
             generator: on the CPU (the host decides the layer; a GPU generator would make it wait for the device).
 
         Returns:
             The model's output and the mixed targets: dense if they were dense, MixedTargets otherwise. Pass both to
                 `soft_cross_entropy`, or to `softmax_binary_cross_entropy` for the published code's loss.
+
+        Raises:
+            TypeError: inputs, or an output of the layer, that are not floating or not one tensor.
         """
+        if INPUT in self.layers:
+            advice = (
+                "or include_input=False, which mixes hidden layers alone, such as an embedding of token ids"
+            )
+            check_floating("ManifoldMixup", "inputs", inputs, advice)
         draw = self.draw(len(inputs), generator=generator)
         lam = draw.lam.to(inputs.device, non_blocking=True)
         partners = draw.partners.to(inputs.device, non_blocking=True)
@@ -106,7 +115,7 @@ class ManifoldMixup:
                 f"ManifoldMixup: generator on {generator.device}, expected one on the CPU: the layer is chosen by the "
                 "host, and reading the choice back from a GPU would wait for it"
             )
-        layer = int(torch.randint(len(self.layers), (), generator=generator))
+        layer = int(torch.randint(len(self.layers), (), device="cpu", generator=generator))
         lam = beta(self.alpha, (), generator=generator)
         return ManifoldDraw(self.layers[layer], lam, permutation(batch, generator=generator))
 
@@ -141,6 +150,7 @@ class ManifoldMixup:
                     f"ManifoldMixup: layer {name!r} returned {shown}, expected one tensor with "
                     f"{len(now.partners)} rows first"
                 )
+            check_floating("ManifoldMixup", f"the output of layer {name!r}", output, "or another layer")
             return mix_pairs(output, now.lam, now.partners)
 
         return hook

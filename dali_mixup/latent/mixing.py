@@ -18,16 +18,26 @@ def compute_dtype(values: Tensor) -> torch.dtype:
     return torch.float64 if values.dtype == torch.float64 else torch.float32
 
 
+def check_floating(owner: str, name: str, values: Tensor, advice: str = "such as images.float()") -> None:
+    """Raise TypeError for values of another dtype, to which a mixture would be truncated; a mixture of token ids is
+    another token."""
+    if not values.is_floating_point():
+        raise TypeError(
+            f"{owner}: {name} of type {values.dtype}, which cannot hold a mixture; expected floating values, {advice}"
+        )
+
+
 def mix_rows(weights: Tensor, values: Tensor) -> Tensor:
     """out[..., k, :] = sum_b weights[..., k, b] values[b, :].
 
     Args:
         weights: (..., n, B); rows sum to 1.
-        values: (B, d).
+        values: (B, d) floating.
 
     Returns:
         (..., n, d) in the dtype of `values`.
     """
+    check_floating("mix_rows", "values", values)
     with torch.autocast(device_type=values.device.type, enabled=False):
         dtype = compute_dtype(values)
         return (weights.to(dtype) @ values.to(dtype)).to(values.dtype)
@@ -44,6 +54,7 @@ def mix_pairs(values: Tensor, lam: Tensor, partners: Tensor) -> Tensor:
     Returns:
         (B, ...) in the dtype of `values`.
     """
+    check_floating("mix_pairs", "values", values)
     own = lam.to(compute_dtype(values)).reshape(-1, *[1] * (values.dim() - 1))
     return (own * values + (1.0 - own) * values.index_select(0, partners)).to(values.dtype)
 
@@ -59,6 +70,7 @@ def mix_tuples(values: Tensor, partners: Tensor, weights: Tensor) -> Tensor:
     Returns:
         (N, ...) in the dtype of `values`.
     """
+    check_floating("mix_tuples", "values", values)
     shape = (-1, *[1] * (values.dim() - 1))
     total = torch.zeros((), device=values.device)
     # One column at a time: k batches at once would be too much for images.

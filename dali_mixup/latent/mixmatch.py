@@ -14,7 +14,7 @@ from dali_mixup._checks import integer, number
 from dali_mixup.latent.batchnorm import running_statistics_kept
 from dali_mixup.latent.draws import beta, permutation
 from dali_mixup.latent.ict import squared_error
-from dali_mixup.latent.mixing import compute_dtype, mix_pairs
+from dali_mixup.latent.mixing import check_floating, compute_dtype, mix_pairs
 from dali_mixup.losses import Targets, dense_targets, soft_cross_entropy
 
 
@@ -72,12 +72,14 @@ class MixMatchStep:
 
         Args:
             model: from (B, ...) to logits (B, C), in train mode.
-            images: (B, ...) labelled, not mixed by the loader.
+            images: (B, ...) floating, labelled, not mixed by the loader.
             targets: (B,) int64, (B, C) floating or MixedTargets.
-            views: K >= 1 tensors of one shape, row i of each being the same unlabelled sample, augmented independently.
+            views: K >= 1 floating tensors of one shape, row i of each being the same unlabelled sample, augmented
+                independently.
             generator: see `dali_mixup.latent.draws`.
 
         Raises:
+            TypeError: images or views that are not floating.
             ValueError: no views, views of different shapes, or, with interleave, a batch size other than the images'.
         """
         self._check(images, views)
@@ -113,6 +115,8 @@ class MixMatchStep:
         return torch.cat(interleave(logits))
 
     def _check(self, images: Tensor, views: Sequence[Tensor]) -> None:
+        for name, samples in (("images", images), *(("a view", view) for view in views)):
+            check_floating("MixMatchStep", name, samples)
         if not views or any(view.shape != views[0].shape for view in views):
             shapes = [tuple(view.shape) for view in views]
             raise ValueError(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dali_mixup._checks import integer, number
 from dali_mixup.latent.draws import tuple_weights, uniform
-from dali_mixup.latent.mixing import compute_dtype, mix_rows
+from dali_mixup.latent.mixing import check_floating, compute_dtype, mix_rows
 from dali_mixup.losses import Targets, dense_targets
 
 Alpha = float | tuple[float, float]
@@ -136,7 +136,8 @@ class TupleLaw:
 
 
 def checked_targets(owner: str, targets: Targets, features: Tensor, num_classes: int) -> Tensor:
-    """The targets of a batch as (B, C) in the compute dtype of the features."""
+    """The targets of a batch as (B, C) in the compute dtype of the features, which must be floating."""
+    check_floating(owner, "features", features, "such as embeddings or logits")
     if len(targets) != len(features):
         raise ValueError(f"{owner}: targets of {len(targets)} rows for {len(features)} rows of features")
     return dense_targets(targets, num_classes).to(compute_dtype(features))

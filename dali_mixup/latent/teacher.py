@@ -25,7 +25,7 @@ class EMATeacher(nn.Module):
     SyncBatchNorm their BatchNorm statistics may differ, as the students' do after a step: keep rank 0's.
 
     Args:
-        model: the student; the teacher starts as its copy. Of a DDP or compiled wrapper, the wrapped model is copied.
+        model: the student; the teacher starts as its copy. Of DDP and compiled wrappers, the wrapped model is copied.
         decay: in [0, 1).
         buffers: the treatment of BatchNorm statistics and other buffers. "copy" takes the student's (the teacher is in
             eval mode); "average" averages floating ones like weights and copies the others (eval mode); "own" leaves
@@ -92,7 +92,11 @@ def _follow(mine: list[Tensor], theirs: list[Tensor], weight: float) -> None:
 
 
 def _bare(model: nn.Module) -> nn.Module:
-    """The model inside a DistributedDataParallel or torch.compile wrapper."""
-    if isinstance(model, (nn.parallel.DistributedDataParallel, nn.DataParallel)):
-        model = model.module
-    return getattr(model, "_orig_mod", model)
+    """The model inside DistributedDataParallel and torch.compile wrappers, whichever is the outer one."""
+    while True:
+        if isinstance(model, (nn.parallel.DistributedDataParallel, nn.DataParallel)):
+            model = model.module
+        elif isinstance(inside := getattr(model, "_orig_mod", None), nn.Module):
+            model = inside
+        else:
+            return model

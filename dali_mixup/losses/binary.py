@@ -86,8 +86,9 @@ def softmax_binary_cross_entropy(logits: Tensor, targets: Targets) -> Tensor:
 
 class SoftTargetBinaryCrossEntropy(nn.Module):
     """`soft_binary_cross_entropy` as a module. With a threshold, it checks its first batch of dense targets (one read
-    from the device): if every class of some row lies above the threshold it raises ValueError, because the targets were
-    smoothed and the threshold would mark all classes. Later batches are not checked.
+    from the device): if every class of some row lies above the threshold and no entry is exactly 0 or 1, it raises
+    ValueError, because the targets were smoothed and the threshold would mark all classes. Later batches are not
+    checked, nor are targets of a single class.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class SoftTargetBinaryCrossEntropy(nn.Module):
             and isinstance(targets, Tensor)
             and targets.is_floating_point()
         ):
+            check_pair("SoftTargetBinaryCrossEntropy", logits, targets)
             self._look_once(targets, threshold)
         return soft_binary_cross_entropy(
             logits,
@@ -127,13 +129,16 @@ class SoftTargetBinaryCrossEntropy(nn.Module):
         )
 
     def _look_once(self, targets: Tensor, threshold: float) -> None:
-        self._unseen = False
-        if bool((targets > threshold).all(dim=1).any()):
+        # Smoothing leaves no entry at 0 or 1: those are labels that were not smoothed, and may all be positive.
+        unsmoothed = ((targets == 0) | (targets == 1)).any()
+        above = (targets > threshold).all(dim=1).any()
+        if targets.shape[1] > 1 and bool(above & ~unsmoothed):
             raise ValueError(
                 f"SoftTargetBinaryCrossEntropy: target_threshold={threshold} lies below every entry of a "
                 "row of the targets, so all classes would be positive. The targets are smoothed: set their label "
                 "smoothing to 0, or raise the threshold above eps / C"
             )
+        self._unseen = False
 
     def extra_repr(self) -> str:
         return (

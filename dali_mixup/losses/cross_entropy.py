@@ -6,7 +6,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dali_mixup._checks import choice
-from dali_mixup.losses.inputs import Reduction, Targets, as_compact, check_pair, reduced, widened
+from dali_mixup.losses.inputs import (
+    Reduction,
+    Targets,
+    as_compact,
+    check_pair,
+    reduced,
+    refuse_unlabelled,
+    widened,
+)
+from dali_mixup.targets import MixedTargets
 
 
 def soft_cross_entropy(logits: Tensor, targets: Targets, reduction: Reduction = "mean") -> Tensor:
@@ -21,12 +30,15 @@ def soft_cross_entropy(logits: Tensor, targets: Targets, reduction: Reduction = 
         reduction: "mean" over rows, "sum" over rows, or "none" for the (N,) losses.
 
     Raises:
-        ValueError, TypeError: shapes or dtypes that do not fit; the message names both.
+        ValueError, TypeError: shapes or dtypes that do not fit; the message names both. On the CPU also the class ids
+            -1 of a `Pool`'s unlabelled partners.
     """
     choice("soft_cross_entropy", "reduction", reduction, ("mean", "sum", "none"))
     check_pair("soft_cross_entropy", logits, targets)
     log_p = F.log_softmax(widened(logits), dim=1)
-    if isinstance(targets, Tensor) and targets.is_floating_point():
+    if isinstance(targets, MixedTargets):
+        refuse_unlabelled("soft_cross_entropy", targets)
+    elif targets.is_floating_point():
         return reduced(-(targets.to(log_p.dtype) * log_p).sum(1), reduction)
     compact = as_compact(targets)
     rows = -(compact.weights.to(log_p.dtype) * log_p.gather(1, compact.labels)).sum(1)

@@ -40,6 +40,16 @@ def as_compact(targets: Targets) -> MixedTargets:
     return MixedTargets(targets.unsqueeze(1), torch.ones_like(targets, dtype=torch.float32).unsqueeze(1))
 
 
+def refuse_unlabelled(owner: str, targets: MixedTargets) -> None:
+    """Raise ValueError for class ids < 0, where a look at them does not make a GPU wait or break a compiled graph."""
+    labels = targets.labels
+    if labels.device.type == "cpu" and not torch.compiler.is_compiling() and bool((labels < 0).any()):
+        raise ValueError(
+            f"{owner}: class id {int(labels.min())}, expected ids >= 0: an unlabelled partner (partners=Pool(...)) has "
+            "no class; give those rows labels first"
+        )
+
+
 def reduced(values: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "none":
         return values

@@ -65,8 +65,8 @@ def warn_of_other_labels(source: Source) -> None:
     used = [source.classes[label] for label in np.unique(source.labels).tolist()]
     if list(source.classes) != sorted(used):
         _log.warning(
-            "torchvision's ImageFolder numbers class folders in the order of their names, which gives other labels than "
-            "these data have (such as %r, %d); this library reads the labels in pack.jsonl",
+            "torchvision's ImageFolder numbers class folders in the order of their names, which are not the labels of "
+            "these data (such as %r, %d); this library reads the labels in pack.jsonl",
             *_first_difference(source.classes, sorted(used)),
         )
 

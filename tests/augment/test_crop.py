@@ -162,7 +162,13 @@ def test_a_padded_crop_of_a_wide_image_reaches_both_ends(
         ({"padding_mode": "reflect"}, "padding_mode='reflect' belongs to another kind of crop"),
         (
             {"crop": "padded", "image_size": (9, 40), "padding": 7, "padding_mode": "reflect"},
-            "padding=7 with padding_mode='reflect', expected at most 6",
+            r"padding=7 with padding_mode='reflect' and image_size=\(9, 40\), expected sides of at least 10 pixels, "
+            "the padding and 3 more, or a padding of at most 6$",
+        ),
+        (
+            {"crop": "padded", "image_size": 1, "padding_mode": "reflect"},
+            "padding=4 with padding_mode='reflect' and image_size=1, expected sides of at least 7 pixels, the padding "
+            "and 3 more$",
         ),
     ],
 )

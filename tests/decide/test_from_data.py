@@ -123,6 +123,13 @@ class TestLabelDistance:
         with pytest.raises(ValueError, match="labels=, the numbers of the batch"):
             plan(policy, 2)
 
+    def test_too_few_labels_are_refused(self) -> None:
+        policy = MixPolicy(MixUp(2.0), partners=LabelDistance(1.0, within="batch"))
+        with pytest.raises(
+            ValueError, match=r"labels of shape \(1, 2\) for 2 rows; expected one for every row"
+        ):
+            plan(policy, 2, labels=np.array([[0.0, 1.0]]))
+
     @pytest.mark.parametrize("bad", [0, -1, np.nan, np.inf, True, "1", None, 1e-200, 1e200])
     def test_other_bandwidths_are_refused(self, bad: Any) -> None:
         with pytest.raises((TypeError, ValueError), match="LabelDistance: bandwidth="):

@@ -11,6 +11,8 @@ from scipy import stats
 from dali_mixup._decide.from_data import Neighbours
 from dali_mixup._decide.partners import Pool, as_rule
 from dali_mixup._decide.policy import MixPolicy
+from dali_mixup._decide.remix import Remix
+from dali_mixup._decide.unimix import UniMix
 from dali_mixup._decide.unlabelled import Unlabelled
 from dali_mixup.methods import MixUp
 from tests.plans import plan
@@ -51,6 +53,51 @@ class TestPartners:
         assert got.unpartnered == 2 and np.flatnonzero(~got.mixed).tolist() == [3, 6]
         with pytest.raises(ValueError, match="need labels"):
             plan(policy, 7)
+
+    @pytest.mark.parametrize(
+        "given", [LABELS[:, None], LABELS.tolist(), np.append(LABELS, -1).astype(np.int8)]
+    )
+    @pytest.mark.parametrize("partners", ["same_class", "other_class"])
+    def test_ids_may_be_as_dalis_readers_give_them_or_more_than_the_rows(
+        self, given: Any, partners: Any
+    ) -> None:
+        """Ids (N, 1) named rows of uninitialised memory."""
+        policy = MixPolicy(MixUp(1.0), partners=partners, granularity="sample")
+        for step in range(20):
+            expected = plan(policy, 7, step, labels=self.LABELS).partners
+            assert np.array_equal(plan(policy, 7, step, labels=given).partners, expected)
+
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            (LABELS.astype(np.float32), r"shape \(7,\) and type float32.*integer class ids"),
+            (
+                np.eye(7, dtype=np.int64),
+                r"shape \(7, 7\).*expected integer class ids, \(rows,\) or \(rows, 1\)",
+            ),
+            (np.int64(3), r"shape \(\)"),
+            (LABELS[:5], r"shape \(5,\) for 7 rows; expected one for every row"),
+            (LABELS - 1, "class id -1; expected ids >= 0"),
+        ],
+    )
+    @pytest.mark.parametrize(
+        "by_class", [{"partners": "same_class"}, {"remix": Remix([3] * 4)}, {"unimix": UniMix([3] * 4)}]
+    )
+    def test_labels_that_are_no_ids_of_the_rows_are_refused(
+        self, by_class: dict[str, Any], given: Any, message: str
+    ) -> None:
+        with pytest.raises(ValueError, match=message):
+            plan(MixPolicy(MixUp(1.0), **by_class), 7, labels=given)
+
+    @pytest.mark.parametrize("rule", ["remix", "unimix"])
+    def test_a_class_without_a_count_is_refused(self, rule: str) -> None:
+        counts: Any = {"remix": Remix([3, 1]), "unimix": UniMix([3, 1])}[rule]
+        policy = MixPolicy(MixUp(1.0), **{rule: counts})
+        assert len(plan(policy, 4, labels=np.array([0, 1, 1, 0]))) == 4
+        with pytest.raises(
+            ValueError, match=r"class id 3, but .* has counts of 2 classes; give one count per"
+        ):
+            plan(policy, 4, labels=np.array([0, 1, 3, 0]))
 
     def test_at_256_rows_of_1000_classes_few_find_a_partner(self) -> None:
         """1 - (1 - 1/1000)^255 = 22.5%; 4 standard errors over 200 batches."""

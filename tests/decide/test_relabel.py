@@ -28,6 +28,17 @@ class TestCorruptLabels:
         assert np.array_equal(few[wrong], many[wrong])
         assert not np.array_equal(few, CorruptLabels(0.2, seed=4, scheme="other")(self.LABELS, 10))
 
+    @pytest.mark.parametrize("scheme", ["uniform", "other"])
+    @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.uint64])
+    def test_the_type_of_the_labels_changes_nothing(self, scheme: str, dtype: type) -> None:
+        """Sums beyond 255 were taken modulo 256, and wrong labels were true ones."""
+        for classes in (100, 120, 200, 256, 300):
+            rule = CorruptLabels(1.0, scheme=scheme)
+            true = np.full(5000, 99)
+            made = rule(true.astype(dtype), classes)
+            assert np.array_equal(made, rule(true, classes))
+            assert made.dtype == (dtype if classes - 1 <= np.iinfo(dtype).max else np.int64)
+
     def test_bad_arguments_are_refused(self) -> None:
         for bad in ({"fraction": 1.2}, {"fraction": 0.5, "scheme": "flip"}, {"fraction": 0.5, "seed": -1}):
             with pytest.raises(ValueError, match="CorruptLabels"):

@@ -14,7 +14,17 @@ tn = pytest.importorskip("torchdata.nodes")
 
 from nvidia.dali.experimental.dynamic.pytorch import nodes  # noqa: E402
 
-from dali_mixup import CutMix, MixPolicy, MixUp, Neighbours, Output, Remix, Schedule  # noqa: E402
+from dali_mixup import (  # noqa: E402
+    CutMix,
+    LabelDistance,
+    MixPolicy,
+    MixUp,
+    Neighbours,
+    Output,
+    Remix,
+    Schedule,
+    UniMix,
+)
 from dali_mixup.dynamic import mix  # noqa: E402
 from dali_mixup.dynamic.nodes import MixNode  # noqa: E402
 from tests.fn.test_forms import noise  # noqa: E402
@@ -108,6 +118,23 @@ def test_a_schedule_has_its_place_in_the_epoch() -> None:
     assert not any(torch.equal(batch["label"].torch(), torch.eye(ROWS)) for batch in batches)
 
 
+def test_partners_by_the_distance_of_vectors() -> None:
+    policy = MixPolicy(MixUp(2.0), partners=LabelDistance(0.5, within="batch"), granularity="sample")
+    vectors = np.array([[0.0], [0.2], [5.0], [5.1]], np.float32)
+
+    class Numbers(Drawn):
+        def next(self) -> dict[str, Any]:
+            return super().next() | {"label": ndd.as_batch(vectors)}
+
+    node = MixNode(Numbers(), policy, seed=6)
+    node.reset()
+    for step in range(STEPS):
+        plan = policy.plan(ROWS, H, W, seed=6, epoch=0, step=step, labels=vectors)
+        images, targets = mix(np.stack(noise(ROWS, H, W, seed=step + 1)), vectors, plan)
+        made = [images.torch().tolist(), targets.torch().tolist()]
+        assert values(node.next()) == made and (plan.partners // 2 == plan.partners[:, :1] // 2).all()
+
+
 def test_between_dalis_nodes_and_torchdatas_threads(imagenet_root: Path) -> None:
     def make(threads: bool) -> list[Any]:
         node = nodes.Reader(ndd.readers.File, batch_size=8, file_root=str(imagenet_root / "train"))
@@ -134,6 +161,19 @@ def test_between_dalis_nodes_and_torchdatas_threads(imagenet_root: Path) -> None
             {},
             ValueError,
             "partners=.* are read in addition to the batch",
+        ),
+        *(
+            (
+                MixPolicy([MixUp(1.0)], **by_class),
+                {"num_classes": None},
+                ValueError,
+                ".* need class ids; give num_classes",
+            )
+            for by_class in (
+                {"partners": "same_class"},
+                {"remix": Remix([3] * 4)},
+                {"unimix": UniMix([3] * 4)},
+            )
         ),
     ],
 )

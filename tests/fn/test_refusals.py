@@ -11,8 +11,8 @@ from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._decide.schedule import Schedule
 from dali_mixup._graph.options import Output
 from dali_mixup.fn import mix
-from dali_mixup.methods import CutMix, MixUp
-from tests.fn.mixing import ROWS, H, W, pipeline, run
+from dali_mixup.methods import CutMix, FMix, Method, MixUp, ResizeMix, SmoothMix
+from tests.fn.mixing import ROWS, H, W, noise, pipeline, run
 
 
 class TestErrors:
@@ -67,3 +67,35 @@ class TestErrors:
     def test_a_policy_is_needed(self) -> None:
         with pytest.raises(TypeError, match="expected a MixPolicy"):
             mix(None, None, None, image_size=1)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(
+        ("method", "taken"),
+        [
+            (ResizeMix(), ["uint8", "int16", "float32"]),
+            (CutMix(), ["uint8", "int16", "int32", "float32"]),
+            (MixUp(), ["uint8", "int16", "uint16", "int32", "float32"]),
+            (FMix(), ["uint8", "int16", "uint16", "int32", "float32"]),
+            (SmoothMix(), ["uint8", "int16", "uint16", "int32", "float32"]),
+        ],
+        ids=repr,
+    )
+    def test_types_that_no_operator_of_the_methods_takes_are_refused_by_name(
+        self, method: Method, taken: list[str]
+    ) -> None:
+        """DALI ended the batch with "Unsupported type: int32" of one of its operators."""
+        policy = MixPolicy(method, granularity="sample", prob=0.7)
+        every = ["bool", *np.typecodes["AllInteger"], "float16", "float32", "float64"]
+        for dtype in {np.dtype(kind).name for kind in every}:
+            made = pipeline(policy, images=lambda step, dtype=dtype: noise(step).astype(dtype))
+            if dtype in taken:
+                assert run(made, 1)[0][0].shape == (ROWS, H, W, 3)
+            else:
+                message = (
+                    rf"rows of type {dtype}; .* expected {', '.join(taken[:-1])} or float32: give them as"
+                )
+                with pytest.raises(RuntimeError, match=message):
+                    run(made, 1)
+
+    def test_half_images_are_told_how_to_be_mixed(self) -> None:
+        with pytest.raises(RuntimeError, match=r"rows of type float16.* or, for float16, half_images=True"):
+            run(pipeline(MixPolicy(MixUp()), images=lambda step: noise(step).astype(np.float16)), 1)

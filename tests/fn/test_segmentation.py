@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -12,23 +13,30 @@ from nvidia.dali import fn, pipeline_def
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup.fn import mix
 from dali_mixup.methods import RICAP, CutMix, Method, MixUp, Mosaic, ResizeMix, StackMix
+from tests.fn.mixing import pipeline
 
 ROWS, H, W = 6, 24, 40
 
 
 def mixed(
-    policy: MixPolicy, dtype: Any = np.uint8, steps: int = 4
+    policy: MixPolicy,
+    dtype: Any = np.uint8,
+    steps: int = 4,
+    shape: tuple[int, ...] = (H, W),
+    layout: str = "HWC",
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """(images, maps) of a few batches whose images show their maps: row i's are all i + 1."""
-    maps = np.broadcast_to(np.arange(1, ROWS + 1, dtype=dtype)[:, None, None], (ROWS, H, W)).copy()
-    images = np.repeat(maps[..., None], 3, axis=3).astype(np.uint8)
+    numbers = np.arange(1, ROWS + 1, dtype=dtype)
+    maps = np.broadcast_to(numbers.reshape(ROWS, *[1] * len(shape)), (ROWS, *shape)).copy()
+    pixels = np.broadcast_to(numbers[:, None, None, None].astype(np.uint8), (ROWS, H, W, 3))
+    images = pixels.transpose(0, *(1 + "HWC".index(axis) for axis in layout)).copy()
 
     @pipeline_def(batch_size=ROWS, num_threads=2, device_id=None)
     def graph():  # type: ignore[no-untyped-def]
-        x = fn.external_source(source=lambda i: images, batch=True, batch_info=True, layout="HWC")
+        x = fn.external_source(source=lambda i: images, batch=True, batch_info=True, layout=layout)
         m = fn.external_source(source=lambda i: maps, batch=True, batch_info=True)
         y = fn.external_source(source=lambda i: np.arange(ROWS, dtype=np.int32), batch=True, batch_info=True)
-        return mix(x, y, policy, image_size=(H, W), num_classes=ROWS, segmentation=m)
+        return mix(x, y, policy, image_size=(H, W), num_classes=ROWS, segmentation=m, layout=layout)
 
     pipe = graph()
     pipe.build()
@@ -66,6 +74,50 @@ def test_several_methods_in_one_batch() -> None:
         assert torch.equal(images[..., :1], maps.float())
 
 
+def test_maps_that_are_no_node_are_refused() -> None:
+    with pytest.raises(TypeError, match="segmentation is a ndarray, expected a DataNode of maps"):
+        pipeline(MixPolicy(CutMix()), segmentation=np.zeros((H, W), np.uint8))
+
+
 def test_methods_that_average_are_refused() -> None:
     with pytest.raises(ValueError, match="segmentation with mixup: class ids cannot be averaged"):
         mixed(MixPolicy([CutMix(), MixUp()]))
+
+
+@pytest.mark.parametrize(
+    ("layout", "shape"),
+    [("HWC", (H, W)), ("HWC", (H, W, 1)), ("CHW", (H, W)), ("CHW", (H, W, 1)), ("CHW", (1, H, W))],
+)
+def test_maps_may_have_an_axis_of_one_channel(layout: str, shape: tuple[int, ...]) -> None:
+    policy = MixPolicy([CutMix(1.0), ResizeMix()], granularity="sample")
+    for images, maps in mixed(policy, shape=shape, layout=layout):
+        assert maps.shape == (ROWS, H, W, 1) and len(maps.unique()) > 1
+        assert torch.equal(images.movedim(layout.index("C") + 1, -1)[..., :1], maps.float())
+
+
+@pytest.mark.parametrize("method", [CutMix(1.0), ResizeMix()], ids=repr)
+@pytest.mark.parametrize(
+    "shape", [(W, H), (1, H, W), (H * W,), (H // 2, W * 2), (H, W, 2), (H + 1, W), (1, 1, H, W)]
+)
+def test_maps_of_another_shape_than_the_images_are_refused(method: Method, shape: tuple[int, ...]) -> None:
+    """Height and width exchanged were read as other pixels, without an error."""
+    message = re.escape(
+        f"a segmentation map of shape {shape} with image_size=({H}, {W}); expected ({H}, {W}) or"
+    )
+    with pytest.raises(RuntimeError, match=message):
+        mixed(MixPolicy(method), shape=shape)
+
+
+@pytest.mark.parametrize(
+    ("method", "dtype", "taken"),
+    [
+        (CutMix(1.0), np.int64, "uint8, int16, int32 or float32"),
+        (CutMix(1.0), np.uint16, "uint8, int16, int32 or float32"),
+        (ResizeMix(), np.int32, "uint8, int16 or float32"),
+        (ResizeMix(), np.int64, "uint8, int16 or float32"),
+    ],
+)
+def test_maps_of_a_type_that_dali_does_not_paste_are_refused(method: Method, dtype: Any, taken: str) -> None:
+    message = rf"segmentation maps of type {np.dtype(dtype)}.*expected {taken}: .* fn.cast\(maps, dtype="
+    with pytest.raises(RuntimeError, match=message):
+        mixed(MixPolicy(method), dtype)

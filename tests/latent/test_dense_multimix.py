@@ -192,6 +192,8 @@ def test_bad_calls_are_refused():
         DenseMultiMix(C, n=2)(z, labels, attention=torch.ones(R, B), mixed=False)
     with pytest.raises(ValueError, match=r"\(B, d, r\) or \(B, d, H, W\)"):
         DenseMultiMix(C, n=2)(z[:, :, 0], labels, mixed=False)
+    with pytest.raises(TypeError, match=r"DenseMultiMix: features of type torch.int64"):
+        DenseMultiMix(C, n=2)(z.long(), labels, mixed=False)
     with pytest.raises(ValueError, match=r"expected \(C, 6\)"):
         class_attention(z, labels, w.t())
     with pytest.raises(ValueError, match="normalise='l2'"):

@@ -7,6 +7,7 @@ import pytest
 import scipy.stats
 import torch
 
+from dali_mixup.latent import ManifoldGanLoss, ManifoldMixup
 from dali_mixup.latent.draws import (
     beta,
     dirichlet,
@@ -22,6 +23,16 @@ from dali_mixup.latent.draws import (
 
 def gen(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def test_torchs_default_device_does_not_matter():
+    """The stages and layers are chosen on the host, from a generator there."""
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+    loss, mixup = ManifoldGanLoss(alpha=0.2), ManifoldMixup(model, ["0", "1"])
+    expected = loss.draw(4, 3, generator=gen()), mixup.draw(4, generator=gen())
+    with torch.device("meta"):
+        found = loss.draw(4, 3, generator=gen()), mixup.draw(4, generator=gen())
+    assert str(found) == str(expected) and "meta" not in str(found)
 
 
 @pytest.mark.parametrize("alpha", [0.2, 1.0, 8.0])

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dali_mixup.latent import GanMixLoss
+from dali_mixup.latent import GanMixLoss, ManifoldGanLoss
 from dali_mixup.latent.draws import beta
 
 B, D = 6, 3
@@ -61,5 +61,10 @@ def test_bad_calls_are_refused():
         GanMixLoss()(lambda x: x, torch.zeros(2, 3), torch.zeros(3, 3))
     with pytest.raises(ValueError, match="one logit each"):
         GanMixLoss()(lambda x: x, torch.zeros(2, 3), torch.zeros(2, 3))
+    pixels, noise = torch.zeros(2, 3, dtype=torch.uint8), torch.zeros(2, 3)
+    for loss in (GanMixLoss(), ManifoldGanLoss()):
+        for name, pair in (("real", (pixels, noise)), ("fake", (noise, pixels))):
+            with pytest.raises(TypeError, match=f"{type(loss).__name__}: {name} of type torch.uint8"):
+                loss(lambda x: x.sum(1), *pair)
     with pytest.raises(ValueError, match="alpha=0"):
         GanMixLoss(0)

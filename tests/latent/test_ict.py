@@ -131,3 +131,10 @@ def test_bad_construction_is_refused():
         InterpolationConsistency(mode="probs", k=3)
     with pytest.raises(ValueError, match="alpha=-1"):
         InterpolationConsistency(alpha=-1)
+
+
+@pytest.mark.parametrize("mode", ["logits", "probs"])
+def test_integers_are_refused(mode):
+    pixels = torch.randint(256, (4, 6), dtype=torch.uint8)
+    with pytest.raises(TypeError, match=r"InterpolationConsistency: unlabelled of type torch.uint8"):
+        InterpolationConsistency(mode=mode)(nn.Linear(6, 3), lambda x: torch.zeros(4, 3), pixels)

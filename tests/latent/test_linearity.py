@@ -91,6 +91,8 @@ def test_bad_use_is_refused():
         LinearityProbe(model, ["0"]).update(x, partners, weights[:, :1])
     with pytest.raises(ValueError, match="at least 2"):
         LinearityProbe(model, ["0"]).update(x[:1], partners[:1] * 0, weights[:1])
+    with pytest.raises(TypeError, match=r"LinearityProbe: images of type torch.int64"):
+        LinearityProbe(model, ["0"]).update(x.long(), partners, weights)
     with pytest.raises(ValueError, match="contains '9'"):
         LinearityProbe(model, ["9"])
 

@@ -166,6 +166,35 @@ def test_layers_that_return_no_tensor_are_refused():
         ManifoldMixup(net, ["inner"], include_input=False)(net, x, labels)
 
 
+class Tokens(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(1000, 4)
+        self.places = nn.Identity()
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.head(self.embedding(self.places(ids)).flatten(1))
+
+
+def test_token_ids_are_refused_and_their_embeddings_mixed():
+    """A mixture of ids was truncated to the id of another token."""
+    torch.manual_seed(0)
+    net, ids, labels = Tokens(), torch.tensor([[100, 200], [300, 900]]), torch.tensor([0, 1])
+    for seed in range(6):  # whatever layer is drawn
+        with pytest.raises(TypeError, match=r"inputs of type torch.int64.* include_input=False"):
+            ManifoldMixup(net, ["embedding"])(net, ids, labels, generator=gen(seed))
+    with pytest.raises(TypeError, match=r"the output of layer 'places' of type torch.int64"):
+        ManifoldMixup(net, ["places"], include_input=False)(net, ids, labels)
+    mixup = ManifoldMixup(net, ["embedding"], include_input=False)
+    draw = mixup.draw(2, generator=gen(0))
+    logits, _ = mixup(net, ids, labels, generator=gen(0))
+    rows = net.embedding(ids)
+    expected = net.head((draw.lam * rows + (1 - draw.lam) * rows[draw.partners]).flatten(1))
+    torch.testing.assert_close(logits, expected)
+    assert draw.partners.tolist() == [1, 0]
+
+
 def test_bad_construction_is_refused():
     net, _, _ = case()
     with pytest.raises(ValueError, match="did you mean 'stem'"):

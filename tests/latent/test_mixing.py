@@ -86,6 +86,19 @@ def test_targets_of_every_form_mix_to_the_same_dense_targets(per_sample):
     torch.testing.assert_close(dense[0], dense[2])
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.bool])
+def test_values_that_cannot_hold_a_mixture_are_refused(dtype):
+    values, weights = torch.ones(2, 3).to(dtype), torch.full((2, 2), 0.5)
+    partners = torch.tensor([[0, 1], [1, 0]])
+    for name, mixed in (
+        ("mix_pairs", lambda: mix_pairs(values, torch.tensor(0.7), partners[:, 1])),
+        ("mix_tuples", lambda: mix_tuples(values, partners, weights)),
+        ("mix_rows", lambda: mix_rows(weights, values)),
+    ):
+        with pytest.raises(TypeError, match=f"{name}: values of type {dtype}, which cannot hold a mixture"):
+            mixed()
+
+
 def test_smoothing_is_carried_through_mixing_not_applied_twice():
     once = MixedTargets(torch.tensor([[0, 1], [2, 2]]), torch.tensor([[0.7, 0.3], [0.5, 0.5]]), 0.1)
     lam, partners = torch.tensor(0.6), torch.tensor([1, 0])

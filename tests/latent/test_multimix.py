@@ -149,6 +149,8 @@ def test_bad_calls_are_refused():
         MultiMix(C, m=7)(z, labels)
     with pytest.raises(ValueError, match=r"expected \(B, d\)"):
         MultiMix(C)(z.unsqueeze(2), labels)
+    with pytest.raises(TypeError, match=r"MultiMix: features of type torch.int64"):
+        MultiMix(C)(z.long(), labels)
     with pytest.raises(ValueError, match="5 rows for 6 rows"):
         MultiMix(C)(z, labels[:5])
     with pytest.raises(ValueError, match=r"expected \(N, 4\)"):

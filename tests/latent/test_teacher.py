@@ -112,12 +112,23 @@ def test_a_resumed_teacher_continues_exactly():
         assert torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
 
 
-def test_a_compiled_student_is_its_model():
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda model: torch.compile(model, backend="eager"),
+        nn.DataParallel,
+        lambda model: torch.compile(nn.DataParallel(model), backend="eager"),
+        lambda model: nn.DataParallel(torch.compile(model, backend="eager")),
+    ],
+    ids=["compiled", "parallel", "compiled outside", "compiled inside"],
+)
+def test_a_wrapped_student_is_its_model(wrapped):
     model = net()
-    compiled = torch.compile(model, backend="eager")
-    teacher = EMATeacher(compiled)
+    student = wrapped(model)
+    teacher = EMATeacher(student)
     for _ in moves(model, 1):
-        teacher.update(compiled)
+        teacher.update(student)
+    assert type(teacher.model) is type(model)
     assert list(dict(teacher.model.named_parameters())) == list(dict(model.named_parameters()))
 
 

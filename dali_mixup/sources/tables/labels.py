@@ -58,8 +58,8 @@ def of_numbers(values: Sequence[Any], known: ClassMap | None, where: str) -> Lab
         if broken.size:
             raise ValueError(
                 f"{where}, row {broken[0]}: expected a whole number or a class name, got {array[broken[0]]}; for "
-                "regression or several labels give vectors: train_loader(labels=LabelVectors(...)); for names that look "
-                "like numbers, classes=[...]"
+                "regression or several labels give vectors: train_loader(labels=LabelVectors(...)); for names made of "
+                "digits, classes=[...]"
             )
     ids = array.astype(np.int64)
     if known is not None:
