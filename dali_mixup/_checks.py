@@ -134,8 +134,16 @@ def table(owner: str, name: str, value: Any, kinds: str, wanted: str) -> np.ndar
     expected = f"expected (samples, m) {wanted}, one line per sample"
     try:
         array = np.asarray(value)
-    except (TypeError, ValueError) as error:
+    except (
+        TypeError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # torch raises the last for a tensor that needs gradients
         raise TypeError(f"{owner}: {name} is not a table ({error}); {expected}") from error
+    if np.ma.is_masked(value):
+        raise ValueError(
+            f"{owner}: {name} has masked values; {expected}: fill them in, or leave those samples out"
+        )
     if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in kinds:
         raise ValueError(f"{owner}: {name} has shape {array.shape} and type {array.dtype}; {expected}")
     return array

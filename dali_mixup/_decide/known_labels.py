@@ -22,7 +22,8 @@ def known_labels(policy: MixPolicy, labels: Any, rows: int, others: np.ndarray |
     if not (ids or policy.rule.by_value):
         return None
     array = _ids(np.asarray(labels)) if ids else np.asarray(labels)
-    needed = rows if others is None or not others.size else max(rows, int(others.max()) + 1)
+    # A rule by value that reads partners beyond the batch has chosen them already.
+    needed = max(rows, int(others.max()) + 1) if ids and others is not None and others.size else rows
     if array.ndim == 0 or len(array) < needed:
         raise ValueError(
             f"MixPolicy.plan: labels of shape {array.shape} for {needed} rows; expected one for every row that "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -141,6 +142,8 @@ def companions_of(
             f"{owner}: views with two rules of partners from the data; give the same rule to both, or to one alone"
         )
     unlabelled = None if stream is None else open_source(stream.data)
+    if unlabelled is source:
+        unlabelled = copy.copy(source)  # reads of the loader's own source are of labelled samples
     if unlabelled is not None and unlabelled.read_in_dali != source.read_in_dali:
         raise ValueError(
             f"{owner}: the labelled data are {'files' if source.read_in_dali else 'archives or remote'} and the "

@@ -55,6 +55,11 @@ def _form(owner: str, given: Any, policy: MixPolicy | None, labels: Labels | Non
             raise ValueError(
                 f"{owner}: targets={given!r} with labels=LabelVectors(...), which has no class ids; expected 'dense'"
             )
+        if policy is not None and isinstance(policy.rule, Pool):
+            raise ValueError(
+                f"{owner}: partners=Pool(...) with labels=LabelVectors(...): unlabelled partners have no vector; give "
+                "class ids and targets='compact', where they are -1, or partners among the labelled samples"
+            )
         return "dense"
     form = given if given is not None else ("labels" if policy is None else "dense")
     choice(owner, "targets", form, TARGETS)

@@ -118,6 +118,7 @@ def classes_of_pixels(owner: str, given: int | None, source: ImagesWithMasks, fo
         return most
     if given > most:
         raise ValueError(f"{owner}: num_classes={given}; masks have 8 bits, expected at most {most}")
+    source.refuse_ids_beyond(given)
     return given
 
 

@@ -94,6 +94,8 @@ def resolved(
     own = _kinds(owner, asked, transform, output)
     other = _of_stream(stream, own[0], transform, output)
     same = [k < len(own) and _same(own[k], kind) for k, kind in enumerate(other)]
+    # A shared window is that of the stream's own first view.
+    same = [is_same and (same[0] or not kind.shared) for is_same, kind in zip(same, other, strict=True)]
     _refuse_other_pool(owner, own, same)
     alone = [kind for kind, is_same in zip(other, same, strict=True) if not is_same]
     _refuse_extras_of_batches(owner, [*(own if several else []), *alone])

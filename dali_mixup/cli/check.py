@@ -67,10 +67,11 @@ def check(
             source = source.subset(Part.parse(part).piece(len(source)))
         _check_targets(source, manifest, exclude)
     report = Report.of(source, _scan(source, threads, max_pixels, kind), whole=part is None)
-    # Written first: printing fails if nobody reads on, as behind `| head`.
-    written = _written(source, report, manifest, exclude)
-    for line in [json.dumps(as_dict(report), indent=1)] if as_json else summary(report):
-        typer.echo(line)
+    try:  # first, because printing fails if nobody reads on, as behind `| head`
+        written = _written(source, report, manifest, exclude)
+    finally:
+        for line in [json.dumps(as_dict(report), indent=1)] if as_json else summary(report):
+            typer.echo(line)
     for line in written:
         typer.echo(line, err=as_json)  # stdout is JSON
     raise typer.Exit(0 if report.fit else 1)

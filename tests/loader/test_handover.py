@@ -266,6 +266,19 @@ class TestLabels:
         with pytest.raises(ValueError, match=message):
             loader(files[0], MixPolicy(MixUp()), labels=LabelVectors(bad))
 
+    def test_masked_values_and_gradients_are_refused(self) -> None:
+        values = np.ma.masked_array([[7.0, 1.0], [2.0, 3.0]], mask=[[1, 0], [0, 0]])
+        with pytest.raises(ValueError, match="vectors has masked values"):
+            LabelVectors(values)
+        assert LabelVectors(values[1:]).vectors.tolist() == [[2.0, 3.0]]
+        with pytest.raises(TypeError, match="vectors is not a table"):
+            LabelVectors(torch.ones(2, 2, requires_grad=True))
+
+    def test_unlabelled_partners_have_no_vectors(self, files: Any) -> None:
+        policy = MixPolicy(MixUp(), partners=Pool(Unlabelled(files[1])))
+        with pytest.raises(ValueError, match=r"Pool.* with labels=LabelVectors.*have no vector"):
+            loader(files[0], policy, labels=LabelVectors(np.zeros((12, 5))))
+
     def test_vectors_are_not_smoothed_because_that_depends_on_their_meaning(self, files: Any) -> None:
         with pytest.raises(ValueError, match="use label_smoothing=0 and smooth the vectors before"):
             loader(files[0], MixPolicy(MixUp(), label_smoothing=0.1), labels=LabelVectors(np.zeros((12, 5))))

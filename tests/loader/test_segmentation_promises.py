@@ -154,6 +154,23 @@ class TestPromises:
         assert [len(maps) for _, maps in batches] == [5, 5, 2] and self.equal([ahead], batches[:1])
         assert [maps.shape for _, maps in self.new(folders, batch_size=1)] == [(1, 24, 24)] * COUNT
 
+    def test_the_same_source_as_unlabelled_images_has_no_masks(self, copied: tuple[Path, Path]) -> None:
+        """Neither is a mask of theirs used, nor is one that cannot be read a reason to leave an image out."""
+        source = open_source(copied[0], masks=copied[1], classes=["0", "1", "2", "3", "4"])
+        policy = MixPolicy(CutMix(), partners=Pool(Unlabelled(source)), granularity="sample")
+        with paired_loader(copied, data=source, policy=policy, batch_size=4) as loader:
+            for _, maps in loader:
+                plan = loader.last_batch.plan
+                for row in np.flatnonzero(plan.partners[:, 1] >= 4):
+                    y0, x0, y1, x1 = plan.boxes[row]
+                    assert (maps[row, y0:y1, x0:x1] == IGNORED).all()
+        (copied[1] / "b" / "05.png").write_bytes(b"")
+        handover = HandOver(unlabelled=Unlabelled(source, batch_size=12))
+        with paired_loader(copied, data=source, handover=handover, bad_files=Skip(), batch_size=4) as loader:
+            for _, _, record in loader:
+                assert sorted(record.unlabelled_ids.tolist()) == list(range(12))
+            assert len(loader.skipped) == 1
+
     def test_unlabelled_images(self, folders: tuple[Path, Path], image_folder: Path) -> None:
         stream = Unlabelled(open_source(image_folder), batch_size=3)
         for rule in ("permutation", Pool(stream)):

@@ -64,6 +64,17 @@ class TestUnlabelled:
                 assert record.unlabelled[1].shape == (6, 3, 16, 16) and record.unlabelled[1].isfinite().all()
                 assert torch.equal(green(record.unlabelled[0]), 30.0 * record.unlabelled_ids.double() + 10)
 
+    @pytest.mark.parametrize("first", [View(TrainTransform(16, grayscale=1e-9)), View(policy=CutMix())])
+    def test_a_shared_window_is_that_of_the_streams_own_first_view(
+        self, gradients: Files, first: View
+    ) -> None:
+        crops = TrainTransform(16, hflip=0.5)
+        shared = View(crops, window="shared")
+        stream = Unlabelled(gradients, batch_size=6, views=[View(first.transform or crops), shared])
+        views = [View(crops, policy=first.policy), shared]
+        for _, _, record in loader(gradients, views, handover=HandOver(unlabelled=stream)):
+            assert torch.allclose(record.unlabelled[0], record.unlabelled[1], atol=1e-2)
+
     @KERNELS
     @pytest.mark.parametrize("granularity", ["batch", "sample"])
     def test_views_of_unlabelled_samples_are_mixed_with_each_other(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dali_mixup import open_source
+from dali_mixup import open_source, val_loader
 from dali_mixup.sources import ImagesWithMasks, Masks, write_manifest
 from tests.masks import CLASSES, class_map, make_pairs, picture_of, with_palette
 from tests.object_store import S3Server
@@ -164,6 +164,27 @@ class TestRefused:
             write_manifest(tmp_path / "a.jsonl", open_source(pairs(folders)))
 
 
+def test_ids_of_classes_that_do_not_exist_are_refused(folders: tuple[Path, Path]) -> None:
+    images, masks = (list(paths) for paths in zip(*pairs(folders), strict=True))
+    stored = Masks(masks, ids={0: 0, 1: 7, 2: 255})
+    with pytest.raises(ValueError, match=r"ids maps 1 to class 7, but there are 2 classes"):
+        open_source(images, masks=stored, classes=["a", "b"])
+    unnamed = open_source(images, masks=stored)
+    with pytest.raises(ValueError, match=r"ids maps 1 to class 7, but there are 5 classes"):
+        val_loader(unnamed, batch_size=1, image_size=32, num_classes=5, device="cpu")
+    assert open_source(images, masks=stored, classes=list("abcdefgh")).num_classes == 8
+
+
+def test_a_folder_of_images_and_masks_is_refused(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{name}.jpg")
+        Image.new("L", (8, 8)).save(tmp_path / f"{name}.png")
+    with pytest.raises(ValueError, match=r"holds images and masks: 'a\.png' would be its own mask"):
+        open_source(tmp_path, masks=tmp_path)
+    images = [tmp_path / "a.jpg", tmp_path / "b.jpg"]
+    assert len(open_source(images, masks=[path.with_suffix(".png") for path in images])) == 2
+
+
 def test_missing_masks_are_remarked(
     folders: tuple[Path, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -244,6 +265,42 @@ class TestFiles:
         assert found.tolist() == [[0, 1, 2], [9, 9, 1]] and found.dtype == np.uint8
         small = self.ids_in(Image.fromarray(stored % 200), tmp_path)
         assert small.tolist() == (stored % 200).tolist()
+
+    @pytest.mark.parametrize("form", ["P2", "P5"])
+    def test_pgm_files_whose_values_pillow_scales_are_refused(self, tmp_path: Path, form: str) -> None:
+        ids = np.array([[0, 1, 2], [3, 2, 1]], np.uint8)
+        digits = b" ".join(b"%d" % value for value in ids.ravel()) if form == "P2" else ids.tobytes()
+        kept = f"{form}\n# a remark\n3 2\n255\n".encode() + digits
+        np.testing.assert_array_equal(self.ids_in(kept, tmp_path), ids)
+        for most in (3, 254):
+            with pytest.raises(ValueError, match=rf"\(maxval\) is {most}, not 255 or 65535"):
+                self.ids_in(f"{form} 3 2 {most}\n".encode() + digits, tmp_path)
+        with pytest.raises(ValueError, match=r"\(maxval\) is none"):
+            self.ids_in(b"P4\n3 2\n" + bytes([0b10100000, 0b01000000]), tmp_path)
+
+    def test_tiff_files_of_which_pillow_gives_other_pixels_are_refused(self, tmp_path: Path) -> None:
+        ids = np.array([[0, 1, 2], [3, 2, 1]], np.uint8)
+
+        def written(**tags: Any) -> bytes:
+            buffer = io.BytesIO()
+            Image.fromarray(ids).save(buffer, "TIFF", tiffinfo={int(tag[1:]): tags[tag] for tag in tags})
+            return buffer.getvalue()
+
+        np.testing.assert_array_equal(self.ids_in(written(), tmp_path), ids)
+        np.testing.assert_array_equal(self.ids_in(written(t274=1), tmp_path), ids)
+        for orientation in (2, 3, 6):
+            with pytest.raises(
+                ValueError, match=f"a TIFF with orientation {orientation}, which is not applied"
+            ):
+                self.ids_in(written(t274=orientation), tmp_path)
+        # The number of bits and what 0 means are patched in: Pillow writes neither.
+        for tag, value in ((258, 4), (262, 0)):
+            entry = struct.pack("<HHI", tag, 3, 1)
+            content = bytearray(written())
+            at = content.index(entry) + 8
+            content[at : at + 2] = struct.pack("<H", value)
+            with pytest.raises(ValueError, match="a TIFF of 2 or 4 bits, or in which 0 is white"):
+                self.ids_in(bytes(content), tmp_path)
 
     def test_ids_outside_the_classes(self, tmp_path: Path) -> None:
         ids = np.array([[0, 4, 255], [3, 2, 255]], np.uint8)

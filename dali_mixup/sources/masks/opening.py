@@ -148,6 +148,9 @@ def _in_folder(images: Source, folder: str, masks: Masks) -> ImagesWithMasks:
             f"{MASK_EXTENSIONS} in {folder!r}{held}; for other names give masks=a function from the key of an image, "
             f"such as {images.key(0)!r}, to the path of its mask"
         )
+    _refuse_own_masks(
+        images, {f"{os.path.abspath(folder)}/{stem}{end}" for stem, end in stems.items()}, folder
+    )
     usual = Counter(stems.values()).most_common(1)[0][0]
     remarks = [
         Remark(
@@ -159,6 +162,15 @@ def _in_folder(images: Source, folder: str, masks: Masks) -> ImagesWithMasks:
     ]
     files = FileList([stem + stems.get(stem, usual) for stem in wanted], _zeros(wanted), root=folder)
     return ImagesWithMasks(images, files, masks, remarks=tuple(remarks))
+
+
+def _refuse_own_masks(images: Source, masks: set[str], folder: str) -> None:
+    own = next((index for index in range(len(images)) if images.name(index) in masks), None)
+    if own is not None:
+        raise ValueError(
+            f"{folder!r} holds images and masks: {images.key(own)!r} would be its own mask; give the images as a list, "
+            "or both in folders of their own"
+        )
 
 
 def _mask_paths(data: Any) -> list[str] | None:

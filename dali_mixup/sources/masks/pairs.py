@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dali_mixup.sources.base import Place, Source
+from dali_mixup.sources.classes import Classes
 from dali_mixup.sources.masks.options import MOST_IDS, Masks
 from dali_mixup.sources.masks.pixels import class_ids, mask_pixels
 from dali_mixup.sources.remarks import Remark
@@ -72,6 +73,21 @@ class ImagesWithMasks(Source):
         part.classes, part.class_map, part.classes_named = self.classes, self.class_map, self.classes_named
         part.remarks = self.remarks  # logged when the whole was opened
         return part
+
+    def with_classes(self, classes: Classes) -> ImagesWithMasks:
+        """As `Source.with_classes`; ValueError too if `ids` name a class that is not among them."""
+        named = super().with_classes(classes)
+        named.refuse_ids_beyond(named.num_classes)
+        return named
+
+    def refuse_ids_beyond(self, classes: int) -> None:
+        """Raise ValueError if `ids` map a value to a class id that is neither below `classes` nor `ignore_index`."""
+        for stored, label in (self.stored.ids or {}).items():
+            if label >= classes and label != self.ignore_index:
+                raise ValueError(
+                    f"Masks: ids maps {stored} to class {label}, but there are {classes} classes; expected ids below "
+                    f"{classes}, or ignore_index={self.ignore_index}"
+                )
 
     def fingerprint(self) -> str:
         """As that of `Source`, and of the masks' keys and options."""

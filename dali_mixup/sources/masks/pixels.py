@@ -8,7 +8,9 @@ truncated file.
 from __future__ import annotations
 
 import io
+import re
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +21,14 @@ _MOST_VALUES = 1 << 16
 
 _DEPTH_OF_PNG = 24
 """The byte of a PNG file that holds its bits per sample (ISO/IEC 15948, 11.2.1)."""
+
+
+_ORIENTATION, _PHOTOMETRIC, _BITS = 274, 262, 258
+"""Tags of TIFF."""
+
+_HEAD = 1024
+_PGM = re.compile(rb"P[25]" + rb"(?:\s|#[^\n]*\n)+\d+" * 2 + rb"(?:\s|#[^\n]*\n)+(\d+)")
+"""The header of a PGM file, with its largest value."""
 
 
 def mask_pixels(encoded: bytes | np.ndarray, most_pixels: int) -> np.ndarray:
@@ -43,12 +53,33 @@ def mask_pixels(encoded: bytes | np.ndarray, most_pixels: int) -> np.ndarray:
                 raise ValueError(
                     f"a mask of Pillow's mode {image.mode}; expected one channel of class ids, grey or with a palette"
                 )
+            _refuse_other_values(image, bytes(encoded[:_HEAD]))
             pixels = np.asarray(image)
             if image.format == "PNG" and image.mode == "L" and (depth := int(encoded[_DEPTH_OF_PNG])) < 8:
                 pixels = pixels // (
                     255 // (2**depth - 1)
                 )  # Pillow scales grey levels of 2 and 4 bits to 0..255
     return pixels.astype(np.uint8) if pixels.dtype == bool else pixels
+
+
+def _refuse_other_values(image: Any, head: bytes) -> None:
+    """Raise ValueError for files of which Pillow gives other values, or other places, than they hold."""
+    if image.format == "TIFF":
+        tags = image.tag_v2
+        if tags.get(_ORIENTATION, 1) != 1:
+            raise ValueError(
+                f"a TIFF with orientation {tags[_ORIENTATION]}, which is not applied to images; expected one without"
+            )
+        if tags.get(_PHOTOMETRIC) == 0 or max(tags.get(_BITS, (8,))) in (2, 4):
+            raise ValueError("a TIFF of 2 or 4 bits, or in which 0 is white; expected 8 or 16 bits, or a PNG")
+    if image.format == "PPM":
+        found = _PGM.match(head)
+        if found is None or int(found[1]) not in (255, 65535):
+            most = "none" if found is None else found[1].decode()
+            raise ValueError(
+                f"a PGM or PBM whose largest value (maxval) is {most}, not 255 or 65535, so that Pillow scales values; "
+                "expected a PNG"
+            )
 
 
 def class_ids(pixels: np.ndarray, table: np.ndarray | None, classes: int, ignore_index: int) -> np.ndarray:
