@@ -20,7 +20,8 @@ ELASTIC = ("batch_size", "world_size", "epoch_samples")
 """Differences that an elastic resume allows. The last may follow from the number of ranks, as with `Repeated`."""
 
 _POSITION = ("epoch", "step", "offset")
-_STATE = ("version", *_POSITION, "rank", "run", "skipped", "fingerprint", "digest")
+_SKIPPED = ("skipped", "skipped_unlabelled")
+_STATE = ("version", *_POSITION, "rank", "run", *_SKIPPED, "fingerprint", "digest")
 _LONG = 300  # a value with more characters of JSON is saved as its digest, so that a state stays small
 
 
@@ -167,10 +168,11 @@ def _check_values(saved: Mapping[str, Any]) -> None:
         integer("load_state_dict", "run.count", saved["run"]["count"], at_least=0)
         if not isinstance(saved["run"]["dali"], str):
             raise TypeError(f"load_state_dict: run.dali={saved['run']['dali']!r}, expected base64 text")
-    if not isinstance(saved["skipped"], (list, tuple)):
-        raise TypeError(f"load_state_dict: skipped={saved['skipped']!r}, expected a list of sample indices")
-    for index in saved["skipped"]:
-        integer("load_state_dict", "skipped", index, at_least=0)
+    for key in _SKIPPED:
+        if not isinstance(saved[key], (list, tuple)):
+            raise TypeError(f"load_state_dict: {key}={saved[key]!r}, expected a list of sample indices")
+        for index in saved[key]:
+            integer("load_state_dict", key, index, at_least=0)
 
 
 def _keys(name: str, given: Any, expected: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from dali_mixup._loader.cursor import Cursor, from_state, to_state
 from dali_mixup._loader.epoch_iterator import EpochIterator
 from dali_mixup._loader.progress import Progress
 from dali_mixup._loader.record import LastBatch, item_of
-from dali_mixup._loader.restoring import refuse_unless_restorable
+from dali_mixup._loader.restoring import known_unlabelled, refuse_unless_restorable
 from dali_mixup._loader.samplers import BatchSampler, EpochSampler
 from dali_mixup._loader.spec import LoaderSpec
 from dali_mixup._repr import short
@@ -124,8 +124,11 @@ class MixLoader:
 
     @property
     def skipped(self) -> tuple[str, ...]:
-        """The files left out so far because they cannot be decoded (bad_files=Skip())."""
-        return tuple(map(self.spec.source.name, self._progress.bad.indices))
+        """The files left out so far because they cannot be decoded (bad_files=Skip()): labelled, then unlabelled."""
+        labelled = map(self.spec.source.name, self._progress.bad.indices)
+        source, bad = self.spec.companions.unlabelled, self._progress.bad_unlabelled
+        unlabelled = () if source is None or bad is None else map(source.name, bad.indices)
+        return (*labelled, *unlabelled)
 
     def __len__(self) -> int:
         """Number of batches this rank yields per epoch (an epoch resumed half-way yields the rest of them)."""
@@ -177,9 +180,12 @@ class MixLoader:
         come next. It may be called from a signal handler.
         """
         state = {"version": VERSION, **to_state(self._progress.position.here, self.spec.rank.rank)}
-        return signed(
-            {**state, "skipped": self._progress.bad.indices, "fingerprint": dict(self.spec.fingerprint)}
-        )
+        bad = self._progress.bad_unlabelled
+        skipped = {
+            "skipped": self._progress.bad.indices,
+            "skipped_unlabelled": [] if bad is None else bad.indices,
+        }
+        return signed({**state, **skipped, "fingerprint": dict(self.spec.fingerprint)})
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Make the next `iter()` continue from a state; {} changes nothing. To see that DALI accepts its part of the
@@ -215,8 +221,9 @@ class MixLoader:
                     f"{reached[0]}, step {reached[1]}; the state was changed or damaged, load an earlier one"
                 )
         bad = self.spec.bad_files(state_dict["skipped"])
+        unlabelled = known_unlabelled(self._progress.bad_unlabelled, state_dict["skipped_unlabelled"])
         refuse_unless_restorable(self.spec, bad, cursor)
-        self._progress.load(cursor, bad)
+        self._progress.load(cursor, bad, unlabelled)
 
     def close(self) -> None:
         """End the pipelines and their threads. The loader stays usable: the next `iter()` builds a new one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import weakref
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from dali_mixup._loader.agreement import refuse_ranks_that_differ
@@ -50,6 +51,11 @@ class Progress:
         """The iterator to which this position belongs; None between epochs."""
         return None if self._running is None else self._running()
 
+    @property
+    def bad_unlabelled(self) -> BadFiles | None:
+        """The unlabelled samples to leave out; None without an unlabelled stream."""
+        return self.spec.companions.unlabelled_bad
+
     def move(self, position: Position) -> None:
         """Take another position; the last batch handed out stays."""
         self.box.append((position, self.last_batch))
@@ -67,10 +73,12 @@ class Progress:
         standing = None if self._standing is None else self._standing.cursor
         self.move(self.position.set_epoch(epoch, self.active is not None, standing))
 
-    def load(self, cursor: Cursor, bad: BadFiles) -> None:
+    def load(self, cursor: Cursor, bad: BadFiles, bad_unlabelled: Sequence[int]) -> None:
         """Make the next iterator continue at a loaded cursor, leaving out the samples that were left out there."""
         self.close()
         self.bad = bad
+        if self.bad_unlabelled is not None:
+            self.bad_unlabelled.know(bad_unlabelled)
         self.move(Position(cursor, cursor, loaded=True))
 
     def begin(self, iterator: Any) -> PipelineRun:

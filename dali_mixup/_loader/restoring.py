@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dali_mixup._loader.cursor import Cursor
@@ -13,6 +14,22 @@ _ADVICE = (
     "The state was changed after it was saved, or saved with another version of DALI; load an earlier one, or begin "
     "the epoch anew with set_epoch"
 )
+
+
+def known_unlabelled(bad: BadFiles | None, skipped: Sequence[int]) -> list[int]:
+    """The unlabelled samples that a state leaves out; `bad` are those of the loader, None without such a stream.
+
+    Raises:
+        ValueError: samples that the stream does not have, or all of them.
+    """
+    if bad is not None:
+        return bad.checked(skipped, "skipped_unlabelled")
+    if skipped:
+        raise ValueError(
+            f"load_state_dict: the state leaves out {len(skipped)} unlabelled samples (skipped_unlabelled), but this "
+            "loader has none; expected []: load the state into a loader with the stream it was saved with"
+        )
+    return []
 
 
 def refuse_unless_restorable(spec: LoaderSpec, bad: BadFiles, cursor: Cursor) -> None:

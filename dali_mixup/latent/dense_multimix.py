@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dali_mixup._checks import integer
+from dali_mixup._checks import boolean, integer
 from dali_mixup.latent.attention import flat_positions
-from dali_mixup.latent.multimix import Alpha, MixedTuples, TupleLaw, checked_targets, identity
+from dali_mixup.latent.multimix import Alpha, MixedTuples, TupleLaw, checked_flag, checked_targets, identity
 from dali_mixup.losses import Targets
 
 
@@ -48,7 +48,7 @@ class DenseMultiMix:
     ) -> None:
         self.num_classes = integer("DenseMultiMix", "num_classes", num_classes, at_least=2)
         self.law = TupleLaw("DenseMultiMix", n, m, alpha)
-        self.fresh = fresh
+        self.fresh = boolean("DenseMultiMix", "fresh", fresh)
 
     def __call__(
         self,
@@ -76,6 +76,7 @@ class DenseMultiMix:
         flat = flat_positions(features)
         batch, _, positions = flat.shape
         dense = checked_targets("DenseMultiMix", targets, features, self.num_classes)
+        mixed = checked_flag("DenseMultiMix", mixed)
         if mixed:
             weights = identity(flat).expand(positions, batch, batch)
         else:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import torch
 from torch import Tensor, nn
 
-from dali_mixup._checks import number
+from dali_mixup._checks import boolean, number
 from dali_mixup.latent.draws import beta, permutation
 from dali_mixup.latent.layers import Layers, resolve_layers
 from dali_mixup.latent.mixing import check_floating, mix_pair_targets, mix_pairs
@@ -35,6 +35,7 @@ class ManifoldMixup:
     and the outputs of the first two stages). The layers get forward hooks that stay in place and do nothing except
     during a call of this object, so evaluation, the EMA copy and `torch.compile` see an ordinary model. Create it with
     the bare model, BEFORE wrapping it in DistributedDataParallel or `torch.compile`, and call it with the wrapper.
+    Copies and pickles of the model are ordinary models, which this object does not mix; it itself cannot be copied.
 
     A hooked layer must run once per forward pass, return one tensor with the batch first, and not lie INSIDE a region
     under activation checkpointing, which runs forward again during the backward pass, when nothing is mixed any more.
@@ -62,14 +63,15 @@ class ManifoldMixup:
     ) -> None:
         self.alpha = number("ManifoldMixup", "alpha", alpha, above=0.0)
         modules = resolve_layers("ManifoldMixup", model, layers)
-        self.layers: tuple[str, ...] = ((INPUT,) if include_input else ()) + tuple(modules)
+        inputs = (INPUT,) if boolean("ManifoldMixup", "include_input", include_input) else ()
+        self.layers: tuple[str, ...] = (*inputs, *modules)
         if not self.layers:
             raise ValueError(
                 "ManifoldMixup: layers is empty and include_input=False, expected at least one layer"
             )
         self._now: ManifoldDraw | None = None
         self._hits = 0
-        self._handles = [module.register_forward_hook(self._hook(name)) for name, module in modules.items()]
+        self._handles = [module.register_forward_hook(_Hook(self, name)) for name, module in modules.items()]
 
     def __call__(
         self,
@@ -137,20 +139,36 @@ class ManifoldMixup:
             )
         return outputs
 
-    def _hook(self, name: str) -> Callable[[nn.Module, Any, Any], Tensor | None]:
-        # A closure, not a bound method: copying the model (an EMA teacher) must not copy this object with it.
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> Tensor | None:
-            now = self._now
-            if now is None or now.layer != name:
-                return None
-            self._hits += 1
-            if not isinstance(output, Tensor) or output.shape[:1] != now.partners.shape:
-                shown = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-                raise TypeError(
-                    f"ManifoldMixup: layer {name!r} returned {shown}, expected one tensor with "
-                    f"{len(now.partners)} rows first"
-                )
-            check_floating("ManifoldMixup", f"the output of layer {name!r}", output, "or another layer")
-            return mix_pairs(output, now.lam, now.partners)
+    def _mixed(self, name: str, output: Any) -> Tensor | None:
+        """The output of a layer, mixed; None if it stays as it is."""
+        now = self._now
+        if now is None or now.layer != name:
+            return None
+        self._hits += 1
+        if not isinstance(output, Tensor) or output.shape[:1] != now.partners.shape:
+            shown = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+            raise TypeError(
+                f"ManifoldMixup: layer {name!r} returned {shown}, expected one tensor with "
+                f"{len(now.partners)} rows first"
+            )
+        check_floating("ManifoldMixup", f"the output of layer {name!r}", output, "or another layer")
+        return mix_pairs(output, now.lam, now.partners)
 
-        return hook
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a ManifoldMixup cannot be pickled or copied: its hooks belong to one model. Keep it outside of the model, "
+            "save the model's state_dict(), and make a new ManifoldMixup for a copy of the model"
+        )
+
+
+class _Hook:
+    """A layer's forward hook. A copy of the model (an EMA teacher, a file) gets one that does nothing."""
+
+    def __init__(self, owner: ManifoldMixup | None, name: str) -> None:
+        self.owner, self.name = owner, name
+
+    def __call__(self, _module: nn.Module, _inputs: Any, output: Any) -> Tensor | None:
+        return None if self.owner is None else self.owner._mixed(self.name, output)
+
+    def __reduce__(self) -> tuple[type[_Hook], tuple[None, str]]:
+        return _Hook, (None, self.name)

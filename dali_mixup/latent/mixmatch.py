@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dali_mixup._checks import integer, number
+from dali_mixup._checks import boolean, integer, number
 from dali_mixup.latent.batchnorm import running_statistics_kept
 from dali_mixup.latent.draws import beta, permutation
 from dali_mixup.latent.ict import squared_error
@@ -57,7 +57,7 @@ class MixMatchStep:
         self.num_classes = integer("MixMatchStep", "num_classes", num_classes, at_least=2)
         self.temperature = number("MixMatchStep", "temperature", temperature, above=0.0, at_most=1.0)
         self.alpha = number("MixMatchStep", "alpha", alpha, above=0.0)
-        self.interleave = interleave
+        self.interleave = boolean("MixMatchStep", "interleave", interleave)
 
     def __call__(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,8 +42,8 @@ class MultiMix:
     B is the local batch.
 
     Symmetric Dirichlet weights over many samples are nearly uniform (E[sum lam²] = (alpha + 1) / (m alpha + 1)), so
-    m = B gives every row almost the same target. The paper alternates with input mixup. Pass `mixed`, the loader's
-    regime flag, to every call: rows that were mixed in input space already pass through unchanged.
+    m = B gives every row almost the same target. The paper alternates with input mixup. Pass
+    `mixed=record.regime == "mixed"` to every call: rows that were mixed in input space already pass through unchanged.
 
     Args:
         num_classes: C.
@@ -51,7 +52,8 @@ class MultiMix:
         alpha: parameter of the Dirichlet law, > 0, or (low, high) to draw it from U[low, high] anew in every step.
 
     Raises:
-        ValueError, TypeError: at construction for bad numbers; at the call for m > B or shapes that do not fit.
+        ValueError, TypeError: at construction for bad numbers; at the call for m > B, shapes that do not fit, or
+            another `mixed` than True, False or None.
 
     Example:
         >>> multimix = MultiMix(10, n=100)
@@ -79,8 +81,8 @@ class MultiMix:
         Args:
             features: (B, d) embeddings before the classifier, or (B, C) logits of a linear classifier.
             targets: (B,) int64, (B, C) floating or MixedTargets of B rows; label smoothing is applied here, once.
-            mixed: the loader's regime flag: True if this batch was mixed in input space. None means that there is no
-                alternation (and warns once when m = B).
+            mixed: True if this batch was mixed in input space: `record.regime == "mixed"` of the loader's record, not
+                the regime itself, which is text. None means that there is no alternation (and warns once when m = B).
             generator: see `dali_mixup.latent.draws`.
 
         Returns:
@@ -90,6 +92,7 @@ class MultiMix:
             raise ValueError(f"MultiMix: features of shape {tuple(features.shape)}, expected (B, d)")
         dense = checked_targets("MultiMix", targets, features, self.num_classes)
         batch = len(features)
+        mixed = checked_flag("MultiMix", mixed)
         if mixed:
             return MixedTuples(features, dense, identity(features))
         self.law.warn_if_alone(batch, mixed)
@@ -130,9 +133,22 @@ class TupleLaw:
             warnings.warn(
                 f"{self.owner} with m = B = {batch} and no alternation: nearly uniform weights give every row nearly "
                 "the same target, and training on them alone can collapse. Alternate with input mixing and pass "
-                "mixed=<the loader's regime flag>, add a loss on the clean batch, or set m to a few samples",
+                'mixed=record.regime == "mixed", add a loss on the clean batch, or set m to a few samples',
                 stacklevel=3,
             )
+
+
+def checked_flag(owner: str, mixed: object) -> bool | None:
+    """`mixed`, if it is None, true or false; TypeError otherwise, since any text, such as a regime, counts as true."""
+    if mixed is None:
+        return None
+    scalar = isinstance(mixed, Tensor) and mixed.dim() == 0 and mixed.dtype == torch.bool
+    if scalar or isinstance(mixed, (bool, np.bool_)):
+        return bool(mixed)
+    raise TypeError(
+        f"{owner}: mixed={mixed!r} is a {type(mixed).__name__}, expected True, False or None; with a loader's record "
+        'give mixed=record.regime == "mixed"'
+    )
 
 
 def checked_targets(owner: str, targets: Targets, features: Tensor, num_classes: int) -> Tensor:

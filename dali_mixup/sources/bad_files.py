@@ -97,18 +97,28 @@ class BadFiles:
 
     def __init__(self, samples: int, rule: Skip | None, known: Iterable[int] = ()):
         self.samples, self.rule = samples, rule
-        self._bad = set(known)
-        if len(self._bad) >= samples or not all(0 <= index < samples for index in self._bad):
-            raise ValueError(
-                f"the state leaves out (skipped) {len(self._bad)} samples up to number {max(self._bad)}, but the data "
-                f"have {samples}; expected numbers in [0, {samples}), and not all of them"
-            )
-        self._table = np.array(sorted(self._bad), dtype=np.int64)
+        self.know(self.checked(known))
 
     @property
     def indices(self) -> list[int]:
         """The samples left out, in ascending order."""
         return self._table.tolist()
+
+    def checked(self, known: Iterable[int], key: str = "skipped") -> list[int]:
+        """Known indices in ascending order; ValueError, which gives the state's key, unless they are in [0, samples)
+        and not all of them."""
+        bad = sorted(set(known))
+        if len(bad) >= self.samples or not all(0 <= index < self.samples for index in bad):
+            raise ValueError(
+                f"the state leaves out ({key}) {len(bad)} samples up to number {max(bad)}, but the data have "
+                f"{self.samples}; expected numbers in [0, {self.samples}), and not all of them"
+            )
+        return bad
+
+    def know(self, bad: Iterable[int]) -> None:
+        """Leave out these samples, which were checked, and no others."""
+        self._bad = set(bad)
+        self._table = np.array(sorted(self._bad), dtype=np.int64)
 
     def replaced(self, indices: np.ndarray) -> np.ndarray:
         """`indices` with a good sample instead of every bad one; the same array if none is bad."""
@@ -143,7 +153,7 @@ class BadFiles:
             )
         if len(bad) == self.samples:
             raise BadFileError(f"no sample is left: none can be read or decoded; the last: {named}", found)
-        self._bad, self._table = bad, np.array(sorted(bad), dtype=np.int64)
+        self.know(bad)
         for file in found:
             log.warning(
                 "leaving out %s: %s (replaced by sample %d; %d of at most %d)",

@@ -31,6 +31,7 @@ def a_state(**changed: Any) -> dict[str, Any]:
         "rank": 0,
         "run": {"walk": {"epoch": 0, "step": 0, "offset": 0}, "count": 7, "dali": "AAAA"},
         "skipped": [3],
+        "skipped_unlabelled": [1, 2],
         "fingerprint": dict(MINE),
     }
     return signed({**state, **changed})
@@ -68,6 +69,13 @@ def test_a_state_with_a_part_missing_is_none(key: str) -> None:
     del state[key]
     with pytest.raises(ValueError, match=f"not a state of this loader: {key} missing"):
         refuse_unless_fits(state, MINE, elastic=True)
+
+
+@pytest.mark.parametrize("key", ["skipped", "skipped_unlabelled"])
+@pytest.mark.parametrize("value", [None, 3, "3", {"3": 3}, [True], [-1], ["3"]])
+def test_what_was_skipped_is_a_list_of_indices(key: str, value: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"load_state_dict: {key}="):
+        refuse_unless_fits(a_state(**{key: value}), MINE, elastic=False)
 
 
 def test_a_state_of_another_format_is_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -186,6 +187,26 @@ def test_whole_batch_tuples_alone_warn():
         DenseMultiMix(C, n=2)(z, labels, mixed=False)
 
 
+@pytest.mark.parametrize(
+    "given", ["clean", "mixed", "off", 1, 0, torch.tensor(1), torch.ones(2, dtype=torch.bool)]
+)
+def test_what_is_neither_true_nor_false_is_refused_as_mixed(given):
+    """A regime is text, and any text is true: nothing was mixed, ever."""
+    z, labels, _ = case()
+    with pytest.raises(
+        TypeError, match=r'DenseMultiMix: mixed=.*expected True, .* mixed=record.regime == "mixed"'
+    ):
+        DenseMultiMix(C, n=2)(z, labels, mixed=given)
+
+
+@pytest.mark.parametrize("kind", [bool, np.bool_, torch.tensor])
+def test_mixed_is_any_kind_of_truth(kind):
+    z, labels, _ = case()
+    densemultimix = DenseMultiMix(C, n=2)
+    rows, unchanged = (len(densemultimix(z, labels, mixed=kind(said)).features) for said in (False, True))
+    assert (rows, unchanged) == (2 * R, B * R)
+
+
 def test_bad_calls_are_refused():
     z, labels, w = case()
     with pytest.raises(ValueError, match=r"expected \(5, 4\)"):
@@ -196,6 +217,8 @@ def test_bad_calls_are_refused():
         DenseMultiMix(C, n=2)(z.long(), labels, mixed=False)
     with pytest.raises(ValueError, match=r"expected \(C, 6\)"):
         class_attention(z, labels, w.t())
+    with pytest.raises(TypeError, match="fresh='no' is a str, expected True or False"):
+        DenseMultiMix(C, fresh="no")
     with pytest.raises(ValueError, match="normalise='l2'"):
         gap_attention(z, "l2")
 

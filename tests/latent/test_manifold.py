@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
+import io
+import pickle
+from copy import copy, deepcopy
 
 import pytest
 import torch
@@ -115,6 +117,39 @@ def test_the_model_is_ordinary_after_a_failed_call():
     torch.testing.assert_close(net(x), before, atol=0, rtol=0)
 
 
+def saved_and_loaded(model: nn.Module) -> nn.Module:
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+@pytest.mark.parametrize("copied", [deepcopy, saved_and_loaded])
+def test_copies_of_the_model_are_ordinary_models(copied):
+    net, x, labels = case()
+    mixup = ManifoldMixup(net, ["stem"], include_input=False)
+    twin = copied(net)
+
+    class Both(nn.Module):
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            return torch.stack([net(inputs), twin(inputs)], 1)
+
+    logits, _ = mixup(Both(), x, labels, generator=gen(1))
+    torch.testing.assert_close(logits[:, 1], net(x), atol=0, rtol=0)
+    assert not torch.equal(logits[:, 0], net(x))
+    with pytest.raises(RuntimeError, match="'stem' ran 0 times"):
+        mixup(twin, x, labels)
+    again, _ = ManifoldMixup(twin, ["stem"], include_input=False)(twin, x, labels, generator=gen(1))
+    torch.testing.assert_close(again, logits[:, 0], atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("copied", [copy, deepcopy, pickle.dumps])
+def test_it_cannot_be_copied_itself(copied):
+    net, _, _ = case()
+    with pytest.raises(TypeError, match=r"a ManifoldMixup cannot be pickled or copied.* state_dict\(\)"):
+        copied(ManifoldMixup(net, ["stem"]))
+
+
 @pytest.mark.parametrize("layers", [["stem", "body"], lambda m: [m.stem, m.body]])
 def test_layers_are_names_or_a_function(layers):
     net, _, _ = case()
@@ -209,6 +244,8 @@ def test_bad_construction_is_refused():
         ManifoldMixup(net, [], include_input=False)
     with pytest.raises(ValueError, match="alpha=0"):
         ManifoldMixup(net, ["stem"], alpha=0)
+    with pytest.raises(TypeError, match="include_input='no' is a str, expected True or False"):
+        ManifoldMixup(net, ["stem"], include_input="no")
 
 
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])

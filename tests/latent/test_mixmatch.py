@@ -153,6 +153,8 @@ def test_bad_calls_are_refused():
         MixMatchStep(C)(model, x, labels, [])
     with pytest.raises(ValueError, match="all of one shape"):
         MixMatchStep(C)(model, x, labels, [views[0], views[1][:3]])
+    with pytest.raises(TypeError, match="interleave='no' is a str, expected True or False"):
+        MixMatchStep(C, interleave="no")
     with pytest.raises(TypeError, match=r"MixMatchStep: images of type torch.uint8"):
         MixMatchStep(C)(model, x.to(torch.uint8), labels, views)
     with pytest.raises(TypeError, match=r"MixMatchStep: a view of type torch.int32"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -141,6 +142,26 @@ def test_whole_batch_tuples_alone_warn_once():
 def test_bad_construction_is_refused(options, match):
     with pytest.raises(ValueError, match=match):
         MultiMix(C, **options)
+
+
+@pytest.mark.parametrize(
+    "given", ["clean", "mixed", "off", 1, 0, torch.tensor(1), torch.ones(2, dtype=torch.bool)]
+)
+def test_what_is_neither_true_nor_false_is_refused_as_mixed(given):
+    """A regime is text, and any text is true: nothing was mixed, ever."""
+    z, labels = case()
+    with pytest.raises(
+        TypeError, match=r'MultiMix: mixed=.*expected True, .* mixed=record.regime == "mixed"'
+    ):
+        MultiMix(C, n=2)(z, labels, mixed=given)
+
+
+@pytest.mark.parametrize("kind", [bool, np.bool_, torch.tensor])
+def test_mixed_is_any_kind_of_truth(kind):
+    z, labels = case()
+    multimix = MultiMix(C, n=2)
+    rows, unchanged = (len(multimix(z, labels, mixed=kind(said)).features) for said in (False, True))
+    assert (rows, unchanged) == (2, B)
 
 
 def test_bad_calls_are_refused():

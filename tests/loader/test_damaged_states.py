@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dali_mixup import Skip
+from dali_mixup import HandOver, Skip, Unlabelled
 from dali_mixup._epochs.state import signed
-from tests.damaged import new, run, same
+from tests.damaged import new, ruin, run, same
 
 WILD = [
     None,
@@ -115,6 +115,7 @@ def test_every_wild_value_everywhere_is_refused_by_name(
         # Case 55: the loader looked for a good sample for ever.
         (("skipped",), list(range(24)), r"leaves out \(skipped\) 24 samples"),
         (("skipped",), [24], r"up to number 24, but the data have 24"),
+        (("skipped_unlabelled",), [0], r"1 unlabelled samples .*this loader has none"),
         (("epoch",), 7, "epoch=7, step=2, but run and its count lead to epoch 0, step 2"),
         (("step",), 3, "epoch=0, step=3, but"),
         (("run", "count"), 10**30, "lead to epoch 1666"),
@@ -132,6 +133,33 @@ def test_what_was_wrong_when_it_was_signed_is_refused_too(
     with pytest.raises(ValueError, match=message):
         loader.load_state_dict(signed(changed(state, place, value)))
     assert loader.state_dict() == before
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (list(range(24)), r"leaves out \(skipped_unlabelled\) 24 samples"),
+        ([24], r"\(skipped_unlabelled\) 1 samples up to number 24, but the data have 24"),
+        ([True], "skipped_unlabelled=True is a bool"),
+        (7, "skipped_unlabelled=7, expected a list"),
+    ],
+)
+def test_unlabelled_samples_that_cannot_be_left_out_are_refused(
+    pictures: list[tuple[str, int]], value: Any, message: str
+) -> None:
+    handover = HandOver(unlabelled=Unlabelled(pictures))
+    loader = new(pictures, bad_files=Skip(), handover=handover)
+    ruin(pictures, 5)
+    for _ in loader:
+        pass
+    before, skipped = loader.state_dict(), loader.skipped
+    assert before["skipped"] == before["skipped_unlabelled"] == [5]
+    with pytest.raises((TypeError, ValueError), match=message):
+        loader.load_state_dict(signed(changed(before, ("skipped_unlabelled",), value)))
+    damaged = changed(before, ("run", "dali"), base64.b64encode(b"junk").decode())
+    with pytest.raises(ValueError, match=r"run\.dali"):
+        loader.load_state_dict(signed({**damaged, "skipped": [], "skipped_unlabelled": []}))
+    assert loader.state_dict() == before and loader.skipped == skipped
 
 
 def dali_of(state: dict[str, Any]) -> bytes:

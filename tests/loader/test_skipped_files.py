@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import tarfile
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from dali_mixup import BadFileError, Runtime, Skip
+from dali_mixup import BadFileError, HandOver, Runtime, Skip, Unlabelled
 from tests.damaged import BATCH, COUNT, in_step, new, ruin, run, same
 from tests.odd_images import DAMAGED, ROTATED, SILENT, SOUND
 
@@ -124,26 +125,29 @@ def test_a_file_removed_in_the_middle_of_an_epoch(pictures: list[tuple[str, int]
 
 
 def test_a_shard_cut_short_in_the_middle_of_an_epoch(pictures: list[tuple[str, int]], tmp_path: Path) -> None:
-    with tarfile.open(tmp_path / "a.tar", "w") as tar:
-        for i, (path, label) in enumerate(pictures):
-            (tmp_path / "label").write_text(str(label))
-            tar.add(path, f"{i:04}.jpg")
-            tar.add(tmp_path / "label", f"{i:04}.cls")
+    """None of it is read any more, since what is at its old places is not known; the other shard is."""
+    half = len(pictures) // 2
+    for name, part in (("a.tar", pictures[:half]), ("b.tar", pictures[half:])):
+        with tarfile.open(tmp_path / name, "w") as tar:
+            for i, (path, label) in enumerate(part):
+                (tmp_path / "label").write_text(str(label))
+                tar.add(path, f"{i:04}.jpg")
+                tar.add(tmp_path / "label", f"{i:04}.cls")
     shutil.copy(tmp_path / "a.tar", tmp_path / "good.tar")
-    size = os.path.getsize(tmp_path / "a.tar")
+    shards = [str(tmp_path / "a.tar"), str(tmp_path / "b.tar")]
 
     def cut_short_after_the_first_batch(loader: Any) -> None:
         batches = iter(loader)
         next(batches)
-        os.truncate(tmp_path / "a.tar", size // 2)
+        os.truncate(shards[0], os.path.getsize(shards[0]) // 2)
         assert len(list(batches)) == len(loader) - 1
 
-    loader = new(str(tmp_path / "a.tar"), bad_files=Skip(), runtime=Runtime(2, prefetch=1))
+    loader = new(shards, bad_files=Skip(), runtime=Runtime(2, prefetch=1))
     cut_short_after_the_first_batch(loader)
-    assert 4 <= len(loader.skipped) <= 16
-    shutil.copy(tmp_path / "good.tar", tmp_path / "a.tar")
-    with pytest.raises(BadFileError, match=r"a\.tar"):
-        cut_short_after_the_first_batch(new(str(tmp_path / "a.tar"), runtime=Runtime(2, prefetch=1)))
+    assert 1 <= len(loader.skipped) <= half and all("a.tar/" in name for name in loader.skipped)
+    shutil.copy(tmp_path / "good.tar", shards[0])
+    with pytest.raises(BadFileError, match=r"a\.tar' has changed since it was indexed"):
+        cut_short_after_the_first_batch(new(shards, runtime=Runtime(2, prefetch=1)))
 
 
 def test_the_state_remembers_what_was_skipped(pictures: list[tuple[str, int]]) -> None:
@@ -177,6 +181,69 @@ def test_a_file_repaired_later_stays_left_out_of_a_resumed_run(pictures: list[tu
     resumed = new(pictures, bad_files="raise")
     resumed.load_state_dict(state)
     assert same(run(resumed, epochs=2), expected)
+
+
+class TestUnlabelled:
+    """The unlabelled stream reads copies of the pictures, so that its files are bad alone."""
+
+    @pytest.fixture
+    def others(self, pictures: list[tuple[str, int]], tmp_path: Path) -> list[tuple[str, int]]:
+        (tmp_path / "unlabelled").mkdir()
+        return [
+            (str(shutil.copy(path, tmp_path / "unlabelled" / f"{i:02}.jpg")), 0)
+            for i, (path, _) in enumerate(pictures)
+        ]
+
+    @staticmethod
+    def make(pictures: list[tuple[str, int]], others: list[tuple[str, int]], **changed: Any) -> Any:
+        stream = HandOver(unlabelled=Unlabelled(others))
+        return new(pictures, **{"bad_files": Skip(), "handover": stream, **changed})
+
+    @staticmethod
+    def batches(loader: Any) -> list[list[torch.Tensor]]:
+        return [[x, y, *record.unlabelled, record.unlabelled_ids] for x, y, record in loader]
+
+    @staticmethod
+    def first_two(loader: Any) -> list[int]:
+        """Unlabelled samples of the first two batches."""
+        return [int(i) for _, _, record in islice(loader, 2) for i in record.unlabelled_ids]
+
+    def test_a_resumed_run_leaves_out_the_same_after_a_repair(
+        self, pictures: list[tuple[str, int]], others: list[tuple[str, int]], tmp_path: Path
+    ) -> None:
+        at = self.first_two(self.make(pictures, others))[1]
+        good = shutil.copy(others[at][0], tmp_path / "good")
+        gone, labelled = ruin(others, at), ruin(pictures, in_step(0, 1))
+        loader = self.make(pictures, others)
+        iterator = iter(loader)
+        next(iterator)
+        state = json.loads(json.dumps(loader.state_dict()))
+        assert (state["skipped"], state["skipped_unlabelled"]) == ([in_step(0, 1)], [at])
+        assert loader.skipped == (labelled, gone)
+        expected = self.batches(iterator) + self.batches(loader)
+        shutil.copy(good, gone)
+        resumed = self.make(pictures, others, bad_files="raise")
+        resumed.load_state_dict(state)
+        assert resumed.skipped == (labelled, gone) and resumed.state_dict() == state
+        got = self.batches(resumed) + self.batches(resumed)
+        assert len(got) == len(expected) == 11
+        for a, b in zip(got, expected, strict=True):
+            assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+    def test_an_earlier_state_forgets_what_was_found_later(
+        self, pictures: list[tuple[str, int]], others: list[tuple[str, int]]
+    ) -> None:
+        at = self.first_two(self.make(pictures, others))[1]
+        loader = self.make(pictures, others)
+        before = loader.state_dict()
+        gone = ruin(others, at)
+        expected = self.batches(loader)
+        assert loader.skipped == (gone,)
+        loader.load_state_dict(before)
+        assert loader.skipped == () and loader.state_dict() == before
+        for a, b in zip(self.batches(loader), expected, strict=True):
+            assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+        assert loader.skipped == (gone,)
 
 
 def test_it_costs_no_decoding_while_no_file_is_bad(
