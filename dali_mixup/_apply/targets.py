@@ -91,12 +91,13 @@ def _check_ids(num_classes: int, integers: bool, dtype: Any, low: int, high: int
 
 def _of_arrays(plan: MixPlan, labels: np.ndarray, num_classes: int | None) -> np.ndarray:
     union = plan.label_mixing == "union"
-    weights = plan.weights > 0 if union else plan.weights
+    weights = plan.weights > 0 if union else plan.weights  # of a union: whether the label is in it
     if num_classes is None:
         dtype = np.float64 if labels.dtype == np.float64 else np.float32
         found = labels[plan.partners].astype(dtype)
         if union:
-            return (found * weights.reshape(*weights.shape, *[1] * (found.ndim - 2))).max(1)
+            has_share = weights.reshape(*weights.shape, *[1] * (found.ndim - 2))
+            return np.where(has_share, found, dtype(-np.inf)).max(1)
         return np.einsum("nk,nk...->n...", weights.astype(dtype), found)
     _check_ids(num_classes, labels.dtype.kind in "iu", labels.dtype, int(labels.min()), int(labels.max()))
     # In the same steps as `MixedTargets.dense`, for the same bits.
@@ -122,8 +123,8 @@ def _of_tensors(plan: MixPlan, labels: Any, num_classes: int | None, others: Any
         weights = (weights > 0).float()
     if num_classes is None:
         dtype = torch.float64 if labels.dtype == torch.float64 else torch.float32
-        terms = weights.reshape(*weights.shape, *[1] * (found.dim() - 2)) * found.to(dtype)
-        return terms.amax(1) if union else terms.sum(1)
+        found, weights = found.to(dtype), weights.reshape(*weights.shape, *[1] * (found.dim() - 2))
+        return found.masked_fill(weights == 0, -torch.inf).amax(1) if union else (weights * found).sum(1)
     integers = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
     # A look at the values would break a compiled graph and make a GPU wait.
     looks = labels.device.type == "cpu" and not torch.compiler.is_compiling()

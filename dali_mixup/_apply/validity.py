@@ -47,7 +47,9 @@ def _refuse_out_of_range(plan: MixPlan, height: int, width: int, rows: int) -> N
         outside = (np.minimum.reduce([y, x, h, w]) < 0) | (h > height - y) | (w > width - x)
         _refuse(outside, plan, f"an inset outside the image of {height} x {width} pixels")
         _refuse_columns(column, plan, "an inset")
-    if plan.regions is not None:
+    if plan.regions is None:
+        _refuse(plan.form == Form.PASTE, plan, "rows of form PASTE, but no regions")
+    else:
         column, sy, sx, ty, tx, h, w = np.moveaxis(plan.regions, 2, 0)
         room_y, room_x = height - np.maximum(sy, ty), width - np.maximum(sx, tx)
         outside = (np.minimum.reduce([sy, sx, ty, tx, h, w]) < 0) | (h > room_y) | (w > room_x)

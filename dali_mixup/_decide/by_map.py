@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dali_mixup._decide.drawn import refuse_masks
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.scatter import Rows
 from dali_mixup.methods import Bits, Draws, MapMethod, Method
@@ -27,6 +28,7 @@ def draws_on_maps(
     partners = plan.partners[rows, 1]
     each = decided[source]
     masks = method.masks(np.broadcast_to(each, (len(partners), *each.shape[1:])), maps[partners])
+    refuse_masks(method, masks, (len(partners), *maps.shape[1:]))
     return Draws(weights=two(masks.mean((1, 2), dtype=np.float64)), masks=Bits.of(masks)), (rows, slice(None))
 
 

@@ -13,6 +13,7 @@ from dali_mixup._decide.alternation import Alternation
 from dali_mixup._decide.by_map import draws_on_maps, refuse_maps
 from dali_mixup._decide.class_counts import ClassCounts
 from dali_mixup._decide.combinations import refuse_clashes, refuse_missing, size_of
+from dali_mixup._decide.drawn import refuse_decided, refuse_draws
 from dali_mixup._decide.grouping import followed, groups
 from dali_mixup._decide.known_labels import known_labels
 from dali_mixup._decide.partner_rule import PartnerRule
@@ -22,6 +23,7 @@ from dali_mixup._decide.remix import Remix
 from dali_mixup._decide.scatter import alone, common_fields, settle, with_draws
 from dali_mixup._decide.schedule import Schedule, Schedules, odds
 from dali_mixup._decide.timm import methods_of_timm, refuse_other_labels
+from dali_mixup._decide.uncompiled import uncompiled
 from dali_mixup._decide.unimix import UniMix
 from dali_mixup._repr import short
 from dali_mixup._seeding import Purpose, stream
@@ -175,6 +177,7 @@ class MixPolicy:
         """k: the largest number of images that any of the methods combines."""
         return max(method.columns for method in self.all_methods)
 
+    @uncompiled
     def plan(
         self,
         rows: int,
@@ -207,8 +210,9 @@ class MixPolicy:
                 methods for segmentation, such as `ClassMix`.
 
         Raises:
-            TypeError, ValueError: rows, height or width < 1, a negative address, a schedule value out of range, or
-                an argument that the policy needs and that is missing or does not fit.
+            TypeError, ValueError: rows, height or width < 1, a negative address, a schedule value out of range, an
+                argument that the policy needs and that is missing or does not fit, or a method of one's own that draws
+                what its form cannot use.
         """
         integer("MixPolicy.plan", "rows", rows, at_least=1)
         integer("MixPolicy.plan", "rank", rank, at_least=0)
@@ -241,9 +245,11 @@ class MixPolicy:
                 if isinstance(method, MapMethod):
                     assert maps is not None
                     decided = method.decide(rng, len(mine))
+                    refuse_decided(method, decided, len(mine))
                     draws, following = draws_on_maps(method, decided, plan, following, maps)
                 else:
                     draws = method.draw(rng, len(mine), *(size or (1, 1)))
+                    refuse_draws(method, draws, len(mine), *(size or (1, 1)))
                 plan = with_draws(plan, method, index, draws, following)
         for rule in self.by_counts:
             assert known is not None

@@ -15,6 +15,7 @@ from dali_mixup._checks import choice, integer
 from dali_mixup._decide.combinations import refuse_compact, refuse_what_loaders_give
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.policy import MixPolicy, as_policy
+from dali_mixup._decide.uncompiled import uncompiled
 from dali_mixup._epochs.ranks import rank_of_process
 from dali_mixup.methods import Form, Method
 from dali_mixup.targets import MixedTargets
@@ -106,6 +107,7 @@ class Mixer:
         """The number in its epoch of the next batch to be mixed in this process."""
         return self._address()[1]
 
+    @uncompiled
     def __call__(self, images: Any, labels: Any) -> tuple[Any, Any]:
         """Mix the next batch.
 

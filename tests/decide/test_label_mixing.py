@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dali_mixup import MixedTargets, MixPlan, MixPolicy, MixUp, Pool, Remix, Schedule, Unlabelled
-from dali_mixup.methods import RICAP, CutMix, SpecMix
+from dali_mixup.methods import REGISTRY, RICAP, CutMix, MapMethod, SpecMix
 
 CLASSES = 5
 
@@ -61,6 +61,34 @@ def test_class_ids_become_multi_hot(rows: int, method: Any) -> None:
 def test_soft_values_give_the_largest() -> None:
     plan = MixPolicy(MixUp(lam=0.9), partners="roll", label_mixing="union").plan(2, seed=0, epoch=0, step=0)
     assert plan.targets(np.array([[0.2, 0.7], [0.5, 0.0]])).tolist() == [[0.5, 0.7], [0.5, 0.7]]
+
+
+@pytest.mark.parametrize("granularity", ["batch", "pair", "sample"])
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_the_largest_may_be_negative(name: str, granularity: Any) -> None:
+    """Of the rows with a share alone, each read from the plan: those without one have no say."""
+    method = REGISTRY[name]()
+    if granularity == "pair" and (method.columns > 2 or isinstance(method, MapMethod)):
+        granularity = "sample"
+    policy = MixPolicy(method, granularity=granularity, label_mixing="union", prob=0.8)
+    labels = -np.random.RandomState(0).uniform(1, 9, (5, 3))
+    maps = np.random.RandomState(1).randint(0, 4, (5, 4, 6)).astype(np.uint8)
+    for step in range(20):
+        plan = policy.plan(5, 4, 6, seed=0, epoch=0, step=step, maps=maps)
+        has_share = zip(plan.partners, plan.weights > 0, strict=True)
+        expected = np.array([labels[partners[share]].max(0) for partners, share in has_share])
+        np.testing.assert_array_equal(plan.targets(labels), expected)
+        np.testing.assert_array_equal(plan.targets(torch.from_numpy(labels)), expected)
+        np.testing.assert_array_equal(plan.targets(labels[:, 0]), expected[:, 0])
+        np.testing.assert_array_equal(plan.targets(torch.from_numpy(labels[:, 0])), expected[:, 0])
+
+
+def test_a_row_that_is_pasted_over_has_the_labels_of_its_partner_alone() -> None:
+    policy = MixPolicy(MixUp(lam=0.0), partners="roll", label_mixing="union")
+    plan = policy.plan(2, seed=0, epoch=0, step=0)
+    labels = np.array([[-1.0, np.nan], [-2.0, -3.0]])
+    for made in (plan.targets(labels), plan.targets(torch.from_numpy(labels))):
+        np.testing.assert_array_equal(made, labels[::-1])
 
 
 def test_unmixed_rows_keep_their_labels_also_outside_the_schedule() -> None:

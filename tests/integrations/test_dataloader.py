@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -243,3 +245,40 @@ def test_wrong_batches_are_refused() -> None:
     with pytest.raises(TypeError, match="pairs"):
         mixer.collate_fn([{"image": torch.zeros(3, 4, 4)}])
     assert mixer.step == 0, "a batch that failed was none"
+
+
+@pytest.mark.parametrize("dynamic", [None, True])
+def test_in_a_compiled_step(dynamic: bool | None) -> None:
+    """The mixer is called between two graphs, in the first step and in every later one."""
+    mixer = Mixer(POLICY, num_classes=CLASSES, seed=3)
+
+    def step(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        images, targets = mixer(images + 0, labels)
+        return images + 0, targets
+
+    torch._dynamo.reset()
+    compiled = torch.compile(step, backend="eager", dynamic=dynamic)
+    for epoch in range(2):
+        mixer.set_epoch(epoch)
+        for number, (images, labels) in enumerate(DataLoader(Noise(), BATCH)):
+            same(compiled(images, labels), number, epoch)
+
+
+def test_a_plan_in_a_compiled_step() -> None:
+    def step(images: Tensor, labels: Tensor, number: int) -> Any:
+        plan = POLICY.plan(len(images), 6, 7, seed=3, epoch=0, step=number)
+        return plan.apply(images + 0), plan.targets(labels, CLASSES)
+
+    torch._dynamo.reset()
+    compiled = torch.compile(step, backend="eager")
+    for number, (images, labels) in enumerate(DataLoader(Noise(), BATCH)):
+        same(compiled(images, labels, number), number, 0)
+
+
+def test_without_a_compiler_none_is_loaded() -> None:
+    """It takes a second to load."""
+    code = (
+        "import sys, torch; from dali_mixup import Mixer, MixUp; Mixer(MixUp())(torch.zeros(4, 3), torch.zeros(4)); "
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
