@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dali_mixup._checks import did_you_mean
+
 
 def numbers(option: str, text: str) -> list[int]:
     """ "8,4,2" as [8, 4, 2]; ValueError for anything but different whole numbers >= 1."""
@@ -23,3 +25,17 @@ def names(option: str, text: str, known: tuple[str, ...]) -> list[str]:
     if unknown:
         raise ValueError(f"--{option}: no {unknown[0]!r}; expected some of {', '.join(known)}")
     return [name for name in known if name in wanted]
+
+
+def network(name: str) -> str:
+    """The name of a network of torchvision.models that tells classes apart; ValueError for another one."""
+    from torchvision import models
+
+    known = models.list_models(module=models)
+    if name.lower() not in known:  # as torchvision looks them up
+        hint = did_you_mean(name.lower(), known)
+        raise ValueError(
+            f"--model: torchvision.models has no network {name!r} for classification{f' ({hint})' if hint else ''}; "
+            "expected one such as resnet50; list_models(torchvision.models) names them"
+        )
+    return name

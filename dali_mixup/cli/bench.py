@@ -69,10 +69,13 @@ def bench(
     from dali_mixup.bench.page_cache import STATES
     from dali_mixup.bench.plots import plots
     from dali_mixup.bench.runner import Plan, files_of, run
-    from dali_mixup.bench.settings import names, numbers
+    from dali_mixup.bench.settings import names, network, numbers
     from dali_mixup.bench.work import Work
 
     with usage_errors():
+        wanted = names("modes", modes, MODES)
+        if wanted != ["loader"]:  # which has no training step
+            network(model)
         samples, found = samples_of(data, synthetic)
         thread_counts = [usable_cores()] if threads == "auto" else numbers("threads", threads)
         sizes = numbers("batch-sizes", batch_sizes)
@@ -86,7 +89,7 @@ def bench(
                 image_size=image_size,
             ),
             contenders=names("only", only, tuple(CONTENDERS)),
-            modes=names("modes", modes, MODES),
+            modes=wanted,
             threads=thread_counts,
             batch_sizes=sizes,
             repeats=repeats,

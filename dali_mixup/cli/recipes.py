@@ -85,9 +85,15 @@ def diff(first: Name, second: Name) -> None:
 @app.command()
 def validate(files: Annotated[list[Path], typer.Argument(help="YAML files.")]) -> None:
     """Check recipe files. Every error is printed with its key; the exit code is 2 if there is one."""
+    code = 0
     for file in files:
-        recipe = _load(str(file) if file.suffix in (".yaml", ".yml") else f"./{file}")
-        typer.echo(f"{file}: {recipe.title}: valid")
+        try:
+            recipe = _load(file)
+        except typer.Exit as refusal:
+            code = refusal.exit_code
+        else:
+            typer.echo(f"{file}: {recipe.title}: valid")
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -105,7 +111,7 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _load(name: str) -> Recipe:
+def _load(name: str | Path) -> Recipe:
     from dali_mixup.recipes import load_recipe
 
     with usage_errors():

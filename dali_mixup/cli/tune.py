@@ -43,12 +43,14 @@ def tune(
     from dali_mixup._graph.device import chosen_device
     from dali_mixup._graph.selftest import window_decoding_works
     from dali_mixup.bench.fitness import refuse_unfit
+    from dali_mixup.bench.settings import network
     from dali_mixup.bench.tuned import as_yaml, candidates
     from dali_mixup.bench.tuning import Search, files_of, search
     from dali_mixup.bench.work import Work
 
     with usage_errors():
         check_writable(out)
+        consumer = "" if model == "none" else network(model)
         samples, classes = samples_of(data, synthetic)
         pipeline = chosen_device(device, 0).type
         trains = "cuda" if torch.cuda.is_available() else "cpu"
@@ -57,7 +59,7 @@ def tune(
         )
         windows = pipeline == "cpu" or window_decoding_works(0, USUAL)
         tried = candidates(usable_cores(), pipeline, windows)
-        plan = Search(samples, work, pipeline, tried, budget, "" if model == "none" else model, limit)
+        plan = Search(samples, work, pipeline, tried, budget, consumer, limit)
         with tracked("checking the images") as progress:
             refuse_unfit(files_of(plan), progress)
     with tracked("tuning") as progress:

@@ -112,7 +112,7 @@ def _number_hint(given: Any) -> str:
     if not isinstance(given, str):
         return ""
     try:
-        number = float(given)
+        number = _number(given)
     except ValueError:
         return ""
     mantissa = given.lower().partition("e")[0]
@@ -120,3 +120,10 @@ def _number_hint(given: Any) -> str:
         given.replace(mantissa, f"{mantissa}.0", 1) if "e" in given.lower() and "." not in mantissa else None
     )
     return f" (YAML reads it as text; write {better or number!r} without quotes)".replace("'", "")
+
+
+def _number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)

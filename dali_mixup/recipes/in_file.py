@@ -78,7 +78,7 @@ def _union(members: tuple[Any, ...]) -> Any:
         for form, found in forms.items()
     }
     if len(read) > 1:
-        expected = " or ".join(_label(member) for found in forms.values() for member in found)
+        expected = " or ".join(dict.fromkeys(_label(member) for found in forms.values() for member in found))
         one = _told_apart(read, _form_of_value, "form", f"expected {expected}")
     else:
         (one,) = read.values()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from dali_mixup.recipes.extending import over
 from dali_mixup.recipes.files import recipe_files
 from dali_mixup.recipes.parsing import parsed
 from dali_mixup.recipes.recipe import Recipe
+from dali_mixup.sources.paths import home_expanded
 
 MOST_BYTES = 256 * 1024  # a recipe has 2 KiB
 LONGEST_CHAIN = 16  # of files that extend each other
@@ -99,7 +101,7 @@ class _File(NamedTuple):
 
 def _read(name: str | os.PathLike[str]) -> _File:
     if _is_file_name(name):
-        path = Path(name)
+        path = Path(home_expanded(name))
         return _File(_text_of(path), str(path.resolve()), path.parent)
     files = recipe_files()
     if name not in files:
@@ -113,7 +115,7 @@ def _read(name: str | os.PathLike[str]) -> _File:
 def _text_of(path: Path) -> str:
     try:
         if path.exists() and not path.is_file():
-            raise RecipeError(f"recipe {path}: cannot read the file (it is a folder or a device)")
+            raise OSError(errno.EINVAL, "it is a folder or a device")
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:

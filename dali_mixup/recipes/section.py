@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
-Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
 class Section(BaseModel):

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from dali_mixup.recipes.section import Fraction, NotNegative, Pair, Positive, Section
+from dali_mixup.recipes.section import Fraction, NotNegative, Positive, Section
+
+Betas = Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2, max_length=2)]
+
+_TAKEN_BY = {
+    "momentum": ("sgd", "sgdw", "lars", "rmsprop"),
+    "nesterov": ("sgd", "sgdw"),
+    "betas": ("adamw", "adam", "lamb"),
+    "eps": ("adamw", "adam", "lamb", "lars", "rmsprop"),
+    "alpha": ("rmsprop",),
+}
+"""Which optimisers make use of a parameter."""
+
+_OF_DECAY = {"final": ("cosine", "linear"), "decay_epochs": ("cosine", "linear"), "gamma": ("step",)}
+"""Which decays make use of a key."""
 
 
 class Optimizer(Section):
@@ -15,7 +30,7 @@ class Optimizer(Section):
     name: Literal["sgd", "sgdw", "adamw", "adam", "lamb", "lars", "rmsprop"]
     momentum: Fraction | None = None
     nesterov: bool = False
-    betas: Pair | None = None
+    betas: Betas | None = None
     eps: Positive | None = None
     alpha: Fraction | None = Field(
         default=None, description="of rmsprop: decay of the squared gradients' average"
@@ -23,10 +38,15 @@ class Optimizer(Section):
 
     @model_validator(mode="after")
     def _of_its_kind(self) -> Optimizer:
-        if self.alpha is not None and self.name != "rmsprop":
-            raise ValueError(f"alpha is rmsprop's; the name is {self.name!r}")
-        if self.nesterov and self.name not in ("sgd", "sgdw"):
-            raise ValueError(f"nesterov is sgd's and sgdw's; the name is {self.name!r}")
+        for key, names in _TAKEN_BY.items():
+            value, off = getattr(self, key), type(self).model_fields[key].default
+            if value != off and self.name not in names:
+                raise ValueError(
+                    f"{key}: {json.dumps(value)} belongs to {', '.join(names)}; the name is {self.name!r}. "
+                    f"{_left_out(key, off)}"
+                )
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov: true needs a momentum above 0; give momentum, or nesterov: false")
         return self
 
 
@@ -52,7 +72,18 @@ class LearningRate(Section):
     def _milestones_of_step(self) -> LearningRate:
         if (self.decay == "step") != bool(self.milestones):
             raise ValueError("milestones and decay: step belong together; give both or neither")
+        for key, decays in _OF_DECAY.items():
+            value, off = getattr(self, key), type(self).model_fields[key].default
+            if value != off and self.decay not in decays:
+                raise ValueError(
+                    f"{key}: {value} does nothing with decay: {self.decay}. {_left_out(key, off)}"
+                )
         return self
+
+
+def _left_out(key: str, default: Any) -> str:
+    """What to do about a key without effect, which may also come from the recipe that is extended."""
+    return f"Leave it out, or where the recipe that is extended has it, write {key}: {json.dumps(default)}"
 
 
 class Ema(Section):

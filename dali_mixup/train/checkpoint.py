@@ -10,7 +10,7 @@ import torch
 
 from dali_mixup._files import replacing
 
-VERSION = 1
+VERSION = 2
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
@@ -42,7 +42,7 @@ def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
             f"{key}: saved {theirs.get(key)!r}, now {identity.get(key)!r}" for key in differing
         )
         raise ValueError(
-            f"train: {path} belongs to another run ({listed}). Pass the options with which it was started, "
-            "or another output folder"
+            f"train: {path} belongs to another run ({listed}). Pass the recipe and the options with which it was "
+            "started, or another output folder"
         )
     return state

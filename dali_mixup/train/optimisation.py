@@ -20,7 +20,7 @@ def network(
     for this one.
 
     Raises:
-        ValueError: timm has no model of that name.
+        ValueError: timm has no model of that name, or `drop_path` is of no use to it.
     """
     if not timm.is_model(name):
         raise ValueError(
@@ -29,7 +29,15 @@ def network(
     config = timm.models.get_pretrained_cfg(name)
     size: dict[str, Any] = {"img_size": image_size} if config is not None and config.fixed_input_size else {}
     stochastic: dict[str, Any] = {"drop_path_rate": drop_path} if drop_path else {}
-    return timm.create_model(name, num_classes=num_classes, in_chans=channels, **size, **stochastic)
+    try:
+        return timm.create_model(name, num_classes=num_classes, in_chans=channels, **size, **stochastic)
+    except TypeError as error:
+        if "drop_path_rate" not in str(error):
+            raise
+        raise ValueError(
+            f"train: model {name!r} has no stochastic depth, but the recipe has training.drop_path={drop_path:g}; set "
+            "training.drop_path: 0.0 in a recipe that extends this one, or choose another model"
+        ) from error
 
 
 def optimizer(model: torch.nn.Module, training: Training) -> torch.optim.Optimizer:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dali_mixup._checks import choice, integer, number
+from dali_mixup.sources.paths import home_expanded
 
 AMP = ("auto", "off", "bf16", "fp16")
 
@@ -94,7 +95,7 @@ def find_data(data: str | Path, val_data: str | Path | None) -> tuple[str | Path
     Raises:
         FileNotFoundError: no such folder, or a folder without the two splits and no `val_data`.
     """
-    root = Path(data)
+    root = Path(home_expanded(data))
     if val_data is not None:
         return (root / "train" if (root / "train").is_dir() else data), val_data
     if not root.exists():

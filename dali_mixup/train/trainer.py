@@ -22,7 +22,8 @@ from torch import Tensor, nn
 
 from dali_mixup._epochs.ranks import Rank
 from dali_mixup._files import check_writable, make_folder
-from dali_mixup.recipes import Recipe, load_recipe
+from dali_mixup.recipes import Recipe, flat, load_recipe
+from dali_mixup.sources.paths import home_expanded
 from dali_mixup.train import checkpoint, optimisation
 from dali_mixup.train.learner import Learner
 from dali_mixup.train.meters import Meter
@@ -94,7 +95,7 @@ class Run:
         self.epoch = self.batch = self.step = 0
         self.steps_here = 0
         self.meter = Meter(device)
-        self.file = Path(options.output) / "checkpoint.pt"
+        self.file = Path(home_expanded(options.output)) / "checkpoint.pt"
         torch.manual_seed(options.seed + process.rank)  # dropout differs between processes, weights do not
         self._resume_or_start()
 
@@ -280,14 +281,18 @@ class Run:
 
     def _identity(self) -> dict[str, Any]:
         """The values that a checkpoint must share; the loader's state checks data, seed and transform by itself."""
+        recipe = self.recipe
+        sections = {"training": self.training, "loss": recipe.loss_, "validation": recipe.validation}
         return {
             "recipe": self.recipe.title,
             "model": self.options.model or self.recipe.source.model,
             "classes": self.train_loader.num_classes,
-            "training": repr(self.training),
             "processes": self.process.world_size,
             "batch_size": self.batch_size,
             "accumulate": self.options.accumulate,
             "amp": str(self.amp),
             "seed": self.options.seed,
+            **{
+                f"{name}.{key}": value for name, part in sections.items() for key, value in flat(part).items()
+            },
         }

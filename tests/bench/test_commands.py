@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from dali_mixup import Runtime, train_loader
 from dali_mixup.bench import tuned
-from dali_mixup.bench.settings import names, numbers
+from dali_mixup.bench.settings import names, network, numbers
 from dali_mixup.bench.tuned import as_yaml, candidates
 from dali_mixup.cli import app
 
@@ -47,6 +47,10 @@ def test_bench_writes_report_plots_and_page(image_folder: Path, tmp_path: Path) 
         (["{data}", "--threads", "2,2"], "different whole numbers"),
         (["{data}", "--only", "timn"], "no 'timn'"),
         (["{data}", "--cache", "hot"], "cache='hot'"),
+        (
+            ["{data}", "--modes", "training", "--model", "resnt50"],
+            "no network 'resnt50' for classification (did you",
+        ),
     ],
 )
 def test_bench_refuses(options: list[str], message: str, image_folder: Path) -> None:
@@ -73,6 +77,20 @@ def test_tune_writes_settings_that_a_loader_takes(
         str(image_folder), device="cpu", batch_size=4, image_size=32, runtime=runtime
     ) as loader:
         assert len(next(iter(loader))[0]) == 4
+
+
+def test_tune_refuses_an_unknown_network_before_any_work(image_folder: Path, tmp_path: Path) -> None:
+    options = ["--out", str(tmp_path / "tuned.yaml"), "--model", "resnt50", *SMALL]
+    result = CliRunner().invoke(app, ["tune", str(image_folder), *options])
+    assert result.exit_code == 2
+    assert "no network 'resnt50' for classification (did you mean 'resnet50'?)" in result.output
+    assert not (tmp_path / "tuned.yaml").exists()
+
+
+def test_networks_are_named_as_torchvision_takes_them() -> None:
+    assert network("ResNet50") == "ResNet50"
+    with pytest.raises(ValueError, match="no network 'fcn_resnet50' for classification"):
+        network("fcn_resnet50")
 
 
 def test_candidates_begin_with_the_default_and_never_repeat() -> None:

@@ -50,6 +50,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("transform: {hflip: .nan}", ["transform.hflip: nan", "finite"]),
         ("transform: {image_size: 224.0}", ["transform.image_size: 224.0", "valid integer"]),
         ("transform: {image_size: big}", ["transform.image_size: 'big'", "an integer or a list or a section of keys"]),
+        ("transform: {image_size: '32'}", ["a list or a section of keys (", "write 32 without quotes"]),
         ("transform: {interpolation: bicubik}", ["transform.interpolation: 'bicubik'", "did you mean 'bicubic'?"]),
         ("transform: {auto_augment: rand-m9-icn1}", ["transform: auto_augment='rand-m9-icn1'"]),
         ("transform: {padding: 8}", ["transform: padding=8 belongs to another kind of crop; crop is 'resized'"]),
@@ -88,7 +89,39 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
             ["loss.target_threshold: 0 with label smoothing 0.1", "Set the smoothing to 0"],
         ),
         ("loss: {target_threshold: 0.2}", ["loss: target_threshold", "binary-cross-entropy"]),
-        ("training: {optimizer: {alpha: 0.9}}", ["training.optimizer: alpha is rmsprop's", "'adamw'"]),
+        ("training: {optimizer: {alpha: 0.9}}", ["training.optimizer: alpha: 0.9 belongs to rmsprop", "'adamw'"]),
+        (
+            "training: {optimizer: {momentum: 0.9}}",
+            ["optimizer: momentum: 0.9 belongs to sgd, sgdw, lars, rmsprop; the name is 'adamw'", "momentum: null"],
+        ),
+        ("training: {optimizer: {name: lamb, momentum: 0.9}}", ["training.optimizer: momentum: 0.9 belongs to sgd, "]),
+        ("training: {optimizer: {name: sgd}}", ["training.optimizer: eps: 1e-08 belongs to adamw, ", "eps: null"]),
+        (
+            "training: {optimizer: {name: sgd, eps: null, betas: [0.9, 0.99]}}",
+            ["training.optimizer: betas: [0.9, 0.99] belongs to adamw, adam, lamb; the name is 'sgd'"],
+        ),
+        ("training: {optimizer: {betas: [0.9, 1.0]}}", ["training.optimizer.betas[1]: 1.0", "less than 1"]),
+        ("training: {optimizer: {nesterov: true}}", ["training.optimizer: nesterov: true belongs to sgd, sgdw"]),
+        (
+            "training: {optimizer: {name: sgd, eps: null, nesterov: true}}",
+            ["training.optimizer: nesterov: true needs a momentum above 0"],
+        ),
+        (
+            "training: {learning_rate: {decay: constant, final: 0.1}}",
+            ["training.learning_rate: final: 0.1 does nothing with decay: constant", "write final: 0.0"],
+        ),
+        (
+            "training: {learning_rate: {decay: step, milestones: [3.0], final: 0.1}}",
+            ["training.learning_rate: final: 0.1 does nothing with decay: step"],
+        ),
+        (
+            "training: {learning_rate: {decay: constant, final: 0.0, decay_epochs: 3.0}}",
+            ["training.learning_rate: decay_epochs: 3.0 does nothing with decay: constant", "decay_epochs: null"],
+        ),
+        (
+            "training: {learning_rate: {gamma: 0.2}}",
+            ["training.learning_rate: gamma: 0.2 does nothing with decay: cosine", "write gamma: 0.1"],
+        ),
         ("training: {learning_rate: {decay: step}}", ["training.learning_rate: milestones and decay: step belong"]),
         ("recalled: [transform.crp]", ["recalled[1]: no key 'transform.crp'", "did you mean 'transform.crop'?"]),
     ],
@@ -99,6 +132,18 @@ def test_a_fault_is_told_with_its_key_what_is_allowed_and_the_nearest_spelling(
     message = fault(tmp_path, f"extends: deit-s\n{text}\n")
     for part in parts:
         assert part in message
+
+
+def test_a_folder_is_refused_once(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(tmp_path)
+    assert str(caught.value) == f"recipe {tmp_path}: cannot read the file (it is a folder or a device)"
+
+
+def test_a_file_below_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    written(tmp_path, "extends: deit-s\ntitle: mine\n")
+    assert load_recipe("~/mine.yaml").title == "mine"
 
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
@@ -261,6 +306,13 @@ def test_the_command(tmp_path: Path) -> None:
     assert call("validate", str(good))[0] == 0
     code, text = call("validate", str(good), str(bad))
     assert code == 2 and "policy: prob=2" in text
+    code, text = call(
+        "validate", str(bad), str(tmp_path), str(good), str(written(tmp_path, "a: [", "worse.yaml"))
+    )
+    assert code == 2 and "policy: prob=2" in text and f"{good}: " in text and "worse.yaml" in text
+    assert text.count("it is a folder") == 1
+    unnamed = written(tmp_path, "extends: deit-s\n", "no_suffix")
+    assert call("validate", str(unnamed))[0] == 0
     code, text = call("schema")
     assert code == 0 and json.loads(text)["title"] == "dali-mixup recipe"
 

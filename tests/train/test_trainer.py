@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import signal
 from dataclasses import replace
@@ -179,6 +180,38 @@ def test_a_finished_run_is_not_overwritten_nor_continued_as_another(
     (tmp_path / "checkpoint.pt").write_bytes(b"no checkpoint")
     with pytest.raises(ValueError, match="not a checkpoint that can be read"):
         run(recipe, few_photographs, tmp_path, **options, resume=True)
+
+
+def test_a_run_is_not_continued_with_another_recipe(
+    recipe: str, few_photographs: Path, tmp_path: Path
+) -> None:
+    options = {"image_size": 32, "max_steps": 1}
+    run(recipe, few_photographs, tmp_path, **options)
+    for change, told in (
+        (
+            "loss: {name: binary-cross-entropy}",
+            "loss.name: saved 'cross-entropy', now 'binary-cross-entropy'",
+        ),
+        ("validation: {flip_average: true}", "validation.flip_average: saved False, now True"),
+        ("validation: {transform: {resize_size: 64}}", "validation.transform.resize_size: saved 48, now 64"),
+        ("training: {weight_decay: 0.1}", "training.weight_decay: saved 0.05, now 0.1"),
+    ):
+        other = Path(recipe).with_name("other.yaml")
+        other.write_text(f"extends: {Path(recipe).name}\n{change}\n")
+        with pytest.raises(ValueError, match=re.escape(f"belongs to another run ({told}). Pass the recipe")):
+            run(str(other), few_photographs, tmp_path, **options, resume=True)
+
+
+def test_paths_below_the_home_folder(
+    recipe: str, few_photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").symlink_to(few_photographs)
+    shutil.copy(recipe, tmp_path / "small.yaml")
+    options: dict[str, Any] = {"image_size": 32, "max_steps": 1}
+    train(TrainOptions("~/small.yaml", "~/data", output=Path("~/out"), device="cpu", **options))
+    assert (tmp_path / "out" / "checkpoint.pt").is_file() and not (tmp_path / "~").exists()
 
 
 def test_wrong_data_end_with_what_to_do(recipe: str, few_photographs: Path, tmp_path: Path) -> None:
