@@ -17,6 +17,7 @@ from dali_mixup._graph.trial import Trial
 from dali_mixup._repr import escaped
 from dali_mixup.sources.bad_files import BadFile
 from dali_mixup.sources.base import Source
+from dali_mixup.sources.feeding import fed
 from dali_mixup.sources.reading import StorageError
 
 log = logging.getLogger("dali_mixup")
@@ -106,7 +107,7 @@ class Gate:
     def _of_remote(self, source: Source, indices: Sequence[int]) -> list[Look | UnfitError]:
         """As `_looks`, for images that all are under way already; empty if one of them cannot be read."""
         try:
-            encoded = source.feed(np.array(indices))
+            encoded = fed(source, np.array(indices))
         except StorageError:
             raise
         except (OSError, ValueError):
@@ -135,5 +136,5 @@ class Gate:
         needed."""
         if found.format not in TRIED:
             return None
-        (outcome,) = self._trial.decode(source.feed(np.array([index])), source.read_in_dali, "window")
+        (outcome,) = self._trial.decode(fed(source, np.array([index])), source.read_in_dali, "window")
         return outcome.error

@@ -19,6 +19,7 @@ from PIL import Image, UnidentifiedImageError
 from dali_mixup._graph.pixel_kind import USUAL, PixelKind
 from dali_mixup._graph.tiff_planes import has_planes
 from dali_mixup.sources.base import Source
+from dali_mixup.sources.feeding import fed
 from dali_mixup.sources.objects.pixels import encoded_pixels
 from dali_mixup.sources.reading import StorageError, TooLongError, patiently, read_file
 
@@ -165,7 +166,7 @@ def encoded_sample(
     try:
         if source.read_in_dali:
             return read_file(source.name(index), longest_file(max_pixels, kind))
-        return patiently(lambda: source.feed(np.array([index]))[0], source.name(index))
+        return patiently(lambda: fed(source, np.array([index]))[0], source.name(index))
     except (OSError, ValueError) as error:
         raise unreadable(error) from None
 

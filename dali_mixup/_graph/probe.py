@@ -13,6 +13,7 @@ from dali_mixup._graph.options import MAX_PIXELS
 from dali_mixup._graph.pixel_kind import USUAL, PixelKind
 from dali_mixup.sources.bad_files import BadFile
 from dali_mixup.sources.base import Source
+from dali_mixup.sources.feeding import fed
 
 
 def undecodable(
@@ -31,7 +32,7 @@ def undecodable(
     found, pipe = [], None
     for index in indices:
         try:
-            sample = source.feed(np.array([index]))
+            sample = fed(source, np.array([index]))
         except (OSError, ValueError) as error:
             found.append(BadFile(int(index), source.name(int(index)), _reason(error, source, int(index))))
             continue

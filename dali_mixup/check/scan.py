@@ -18,6 +18,7 @@ from dali_mixup.check.headers import read_header, undecodable
 from dali_mixup.check.masks import scan_masks
 from dali_mixup.check.trials import trials
 from dali_mixup.sources.base import Source
+from dali_mixup.sources.feeding import fed
 from dali_mixup.sources.masks.pairs import ImagesWithMasks
 from dali_mixup.sources.read_ahead import ReadAhead
 
@@ -81,7 +82,7 @@ def scan(
                 sound = {i: one for i, one in zip(indices, seen, strict=True) if isinstance(one, Header)}
                 progress(len(found))
                 for care, batch in trials(sound, kind):
-                    outcomes = trial.decode(source.feed(np.array(batch)), source.read_in_dali, care)
+                    outcomes = trial.decode(fed(source, np.array(batch)), source.read_in_dali, care)
                     for index, outcome in zip(batch, outcomes, strict=True):
                         if finding := _finding(source, index, max_pixels, outcome, kind):
                             found[index] = finding

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from dali_mixup.sources.classes import Classes, ClassMap, class_map, few
+from dali_mixup.sources.feeding import fed
 from dali_mixup.sources.labels import checked_range, checked_shape, listed, numbered
 from dali_mixup.sources.names import PackedNames, name_bytes, packed
 from dali_mixup.sources.remarks import Remark, log_remarks
+from dali_mixup.sources.remote.urls import check_address
 from dali_mixup.sources.unwanted import rows_without
 from dali_mixup.sources.views import LabelView, View, position
 
@@ -56,8 +58,8 @@ class Source(ABC):
         remarks: as given.
 
     Raises:
-        ValueError: no samples, different numbers of names and labels, a label outside the range, or a name that does
-            not begin with `root`.
+        ValueError: no samples, different numbers of names and labels, a label outside the range, a name that does not
+            begin with `root`, or one with a web server's password.
         TypeError: labels that are not whole numbers, or class names that are not text.
     """
 
@@ -79,6 +81,7 @@ class Source(ABC):
     ) -> None:
         self.root = root if not root or root.endswith("/") else f"{root}/"
         self._names = packed(names, self.root)
+        _check_hosts(self.root, self._names)
         self._prefix = len(name_bytes(self.root))
         self._fingerprint: str | None = None
         array = checked_shape(labels, len(self._names))
@@ -189,9 +192,10 @@ class Source(ABC):
 
         Raises:
             OSError: its file cannot be read.
+            TypeError: as `fed`.
         """
         if not self.read_in_dali:
-            return self.feed(np.array([index]))[0].tobytes()
+            return fed(self, np.array([index]))[0].tobytes()
         with open(self.name(index), "rb") as file:
             return file.read()
 
@@ -262,6 +266,13 @@ class Source(ABC):
             TypeError: anything that is neither a name nor an index in [0, n).
         """
         return self.subset(rows_without(unwanted, self._names, self._prefix))
+
+
+def _check_hosts(root: str, names: PackedNames) -> None:
+    """Refuse passwords in the addresses of several hosts. One host is part of the root, which was checked with it."""
+    if root.lower() in ("http://", "https://"):
+        for row in range(len(names)):
+            check_address(names.path(row))
 
 
 class _Part(Source):

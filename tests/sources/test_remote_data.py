@@ -65,6 +65,45 @@ def test_what_is_refused_without_a_request(data: Any, message: str) -> None:
         open_source(data)
 
 
+SECRET = "http://user:TOPSECRET@host/s"
+
+
+@pytest.mark.parametrize(
+    ("data", "root"),
+    [
+        (f"{SECRET}/list.txt", None),
+        (f"{SECRET}/train-*.tar", None),
+        ([f"{SECRET}/a.tar", f"{SECRET}/b.tar"], None),
+        ([(f"{SECRET}/a.jpg", 0), (f"{SECRET}/b.jpg", 1)], None),
+        ([("http://other/a.jpg", 0), (f"{SECRET}/a.jpg", 1)], None),
+        ([("https://other/a.jpg", 0), (f"{SECRET}/a.jpg", 1)], None),
+        ([("/data/a.jpg", 0), (f"{SECRET}/a.jpg", 1)], None),
+        ([("a.jpg", 0)], SECRET),
+        ("HTTPS://TOPSECRET@host/list.txt", None),
+        ("https://user:TOP?SECRET@host/list.txt", None),
+    ],
+    ids=str,
+)
+def test_passwords_in_web_addresses_are_refused_and_not_shown(data: Any, root: str | None) -> None:
+    with pytest.raises(ValueError, match=r"//host.* has a user name or password") as caught:
+        open_source(data, root=root)
+    assert "SECRET" not in str(caught.value) and "user:" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "data", ["https://h/a@b.txt?sig=SECRET", "https://h?sig=SECRET", [("http://h/a.jpg?x=SECRET", 0)]]
+)
+def test_the_query_of_a_signed_address_is_not_shown(data: Any) -> None:
+    with pytest.raises(ValueError, match=r"//h.*\?\.\.\.' has a query or fragment") as caught:
+        open_source(data)
+    assert "SECRET" not in str(caught.value)
+
+
+def test_an_at_sign_in_a_path_or_another_scheme_is_no_password() -> None:
+    assert split("https://h/u:p@x.jpg") == ("https://h", "u:p@x.jpg")
+    assert split("abfss://box@account/a") == ("abfss://box@account", "a")
+
+
 @pytest.mark.parametrize("layout", ["shards", "files"])
 def test_packed_data_by_the_url_of_their_list(box: WebServer, tmp_path: Path, layout: Any) -> None:
     for number in range(5):
@@ -139,6 +178,28 @@ def test_a_list_over_https_style_addresses(web: WebServer) -> None:
     web.files["/a b/list.txt"] = b"50%.jpg 3\n"
     source = open_source(f"{web.url}/a%20b/list.txt")
     assert source.encoded(0) == web.files["/a b/50%.jpg"] and source.labels.tolist() == [3]
+
+
+@pytest.mark.parametrize("lacking", ["ranges", 405, 501])
+def test_a_list_needs_neither_ranges_nor_its_size(web: WebServer, lacking: Any) -> None:
+    web.files["/list.txt"] = b"a.jpg 3\n" * 5
+    web.files["/m.jsonl"] = (
+        b'{"dali_mixup_manifest": 1, "root": ".", "classes": ["a"]}\n{"path": "a.jpg", "class": "a", "label": 0}\n'
+    )
+    for path, labels in (("/list.txt", [3] * 5), ("/m.jsonl", [0])):
+        web.ranges = lacking != "ranges"
+        web.faults[path] = [] if lacking == "ranges" else [lacking]
+        assert open_source(f"{web.url}{path}").labels.tolist() == labels
+
+
+@pytest.mark.parametrize("lacking", ["ranges", 405, 501])
+def test_shards_need_ranges_and_their_size(web: WebServer, tmp_path: Path, lacking: Any) -> None:
+    web.files["/s.tar"] = shard(tmp_path, 1, 10)
+    web.ranges = lacking != "ranges"
+    web.faults["/s.tar"] = [] if lacking == "ranges" else [lacking]
+    with environment(XDG_CACHE_HOME=str(tmp_path)), pytest.raises(StorageError) as caught:
+        open_source(f"{web.url}/s.tar")
+    assert "not exist" not in str(caught.value) and "Shards and other archives" in str(caught.value)
 
 
 def test_class_folders_in_the_order_of_torchvision(s3: S3Server, tmp_path: Path) -> None:

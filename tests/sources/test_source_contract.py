@@ -14,7 +14,11 @@ import torch
 from PIL import Image
 from torchvision.datasets import ImageFolder
 
+from dali_mixup import Skip, train_loader
+from dali_mixup._graph.probe import undecodable
+from dali_mixup.check import scan
 from dali_mixup.sources import FileList, Source, open_source
+from dali_mixup.sources.feeding import fed
 from dali_mixup.sources.names import PackedNames
 
 
@@ -72,6 +76,71 @@ def test_names_that_do_not_begin_with_the_root_are_refused() -> None:
     for names in (["mem/a", "other/b"], ["mem/"], ["memory/a"]):
         with pytest.raises(ValueError, match=r"must begin with the root 'mem/'"):
             Wrong(names)
+
+
+WRONG = {
+    "nothing": (lambda rows: None, "None"),
+    "bytes": (lambda rows: rows[0].tobytes(), "a bytes"),
+    "one array": (lambda rows: rows[0], r"a ndarray of length \d+ for \d indices"),
+    "one too many": (lambda rows: [*rows, rows[0]], r"a list of length \d for \d indices"),
+    "one too few": (lambda rows: rows[1:], r"a list of length \d for \d indices"),
+    "int64": (lambda rows: [row.astype(np.int64) for row in rows], r"int64 arrays of shape \(\d+,\)"),
+    "pixels": (lambda rows: [row.reshape(1, -1) for row in rows], r"uint8 arrays of shape \(1, \d+\)"),
+    "None in it": (lambda rows: [None] * len(rows), "a list with a NoneType"),
+    "text": (lambda rows: ["a.jpg"] * len(rows), "a list with a str"),
+}
+
+
+class Changed(Memory):
+    """A source whose `feed` returns what a function makes of the arrays."""
+
+    def __init__(self, made: Any, remote: bool = False) -> None:
+        content = io.BytesIO()
+        Image.new("RGB", (8, 8)).save(content, "PNG")
+        self.made, self.remote = made, remote
+        super().__init__([content.getvalue()] * 8, [0, 1] * 4)
+
+    def feed(self, indices: np.ndarray) -> Any:
+        return self.made(super().feed(indices))
+
+
+@pytest.mark.parametrize("remote", [False, True])
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_feed_that_returns_something_else_is_to_blame_and_no_image_is(kind: str, remote: bool) -> None:
+    made, message = WRONG[kind]
+    source = Changed(made, remote)
+    expected = rf"^Changed.feed returned {message}; expected a list of len\(indices\) uint8 arrays \(bytes,\)"
+    given: Any = {"batch_size": 4, "image_size": 8, "device": "cpu", "bad_files": Skip()}
+    with train_loader(source, policy=None, **given) as loader:
+        with pytest.raises(TypeError, match=expected):
+            next(iter(loader))
+        assert not loader.skipped
+    for ask in (lambda: source.encoded(0), lambda: source.subset([1])[0], lambda: scan(source)):
+        with pytest.raises(TypeError, match=expected):
+            ask()
+    with pytest.raises(TypeError, match=expected):
+        undecodable(source, [0], windows=False)
+
+
+def test_a_feed_that_is_wrong_only_for_whole_batches() -> None:
+    source = Changed(lambda rows: rows if len(rows) == 1 else rows[1:])
+    given: Any = {"batch_size": 4, "image_size": 8, "device": "cpu", "bad_files": Skip()}
+    with train_loader(source, policy=None, **given) as loader:
+        with pytest.raises(TypeError, match="a list of length 3 for 4 indices"):
+            next(iter(loader))
+        assert not loader.skipped
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, lambda row: memoryview(bytes(row) * 2)[::2]])
+def test_a_feed_may_return_bytes(kind: Any) -> None:
+    source = Changed(lambda rows: tuple(map(kind, rows)))
+    rows = fed(source, np.arange(3))
+    assert all(row.dtype == np.uint8 and row.ndim == 1 for row in rows) and type(rows) is list
+    if isinstance(kind, type):
+        assert source.encoded(2) == source.blobs[2] and source[0][0].size == (8, 8)
+        given: Any = {"batch_size": 4, "image_size": 8, "device": "cpu"}
+        with train_loader(source, policy=None, **given) as loader:
+            assert len(list(loader)) == 2 and not loader.skipped
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import errno
 import re
 
 from dali_mixup.sources.reading import StorageError, TooLongError
-from dali_mixup.sources.remote.urls import AZURE, GCS, S3, scheme_of
+from dali_mixup.sources.remote.urls import AZURE, GCS, S3, WEB, scheme_of
 
 _CREDENTIALS = {
     S3: "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), or AWS_PROFILE; AWS_SKIP_SIGNATURE=true "
@@ -22,9 +22,16 @@ _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does no
 _PASSING = frozenset({408, 425, 429})
 """Client errors that a server gives for a while; those from 500 on are its own."""
 
+_NOT_OFFERED = frozenset({405, 501})
+"""What servers give to a method that they do not have, such as HEAD."""
+
 
 class PassingError(OSError):
     """The request may succeed if it is repeated."""
+
+
+class NotOfferedError(StorageError):
+    """The server does not have this kind of request: for a part of an object, or for its size."""
 
 
 def meaning(error: Exception, url: str) -> Exception:
@@ -41,6 +48,8 @@ def meaning(error: Exception, url: str) -> Exception:
     status = int(found[1]) if (found := _STATUS.search(text)) else 0
     if any(name in text for name in _NO_BUCKET):
         return stopped(url, f"the bucket does not exist ({reason})")
+    if status in _NOT_OFFERED:
+        return _not_offered(url, reason)
     if isinstance(error, FileNotFoundError) or status in (404, 410):
         return FileNotFoundError(errno.ENOENT, f"the object does not exist ({reason})", url)
     if isinstance(error, PermissionError) or kind in ("PermissionDeniedError", "UnauthenticatedError"):
@@ -56,9 +65,7 @@ def meaning(error: Exception, url: str) -> Exception:
         or "non-partial response" in text
         or isinstance(error, NotImplementedError)
     ):
-        return stopped(
-            url, f"the server does not support the request, such as one for a part of a file ({reason})"
-        )
+        return _not_offered(url, reason)
     if status == 416:
         return ValueError(f"{url!r} ends before the requested bytes: has it changed?")
     if kind == "InvalidPathError" or (isinstance(error, ValueError) and "parse path" in text):
@@ -78,6 +85,15 @@ def too_long(size: int, most: int, key: str) -> TooLongError:
 def stopped(url: str, reason: str) -> StorageError:
     """The error for data that cannot be read at present, with no file to blame."""
     return StorageError(errno.EREMOTEIO, reason, url)
+
+
+def _not_offered(url: str, reason: str) -> NotOfferedError:
+    advice = (
+        ". Shards and other archives are read by requests for their size (HEAD) and for parts (ranges): use a server "
+        "that answers both, such as nginx, or copy the data to this machine"
+    )
+    message = f"the server does not support the request, such as one for a part of a file ({reason})"
+    return NotOfferedError(errno.EREMOTEIO, message + (advice if scheme_of(url) in WEB else ""), url)
 
 
 def _variables(url: str) -> str:

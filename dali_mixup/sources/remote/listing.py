@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from dali_mixup.sources.remote.client import Store
 from dali_mixup.sources.remote.requests import attempted
-from dali_mixup.sources.remote.urls import WEB, joined, scheme_of
+from dali_mixup.sources.remote.urls import WEB, check_address, joined, scheme_of
 
 _THREADS = 32
 """Folders listed at a time: a page has 1000 names, and the next page begins where it ends."""
@@ -71,9 +71,10 @@ def globbed(pattern: str) -> list[str]:
     whether or not it exists.
 
     Raises:
-        ValueError: a pattern for a web server, which does not list its files.
+        ValueError: a pattern for a web server, which does not list its files, or as `check_address`.
         StorageError: the service fails, or refuses access.
     """
+    check_address(pattern)
     fixed = re.split(r"[*?[]", pattern, maxsplit=1)[0]
     if fixed == pattern:
         return [pattern]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from dali_mixup.sources.remote.failures import NotOfferedError
 from dali_mixup.sources.remote.range_input import RangeInput
+from dali_mixup.sources.remote.requests import read
 from dali_mixup.sources.remote.urls import is_url
 
 _PIECE = 1 << 23
@@ -25,9 +28,21 @@ def local_copy(path: str) -> Iterator[str]:
     if not is_url(path):
         yield path
         return
-    remote = RangeInput(path)
     with tempfile.NamedTemporaryFile(prefix="dali-mixup-") as file:
-        for start in range(0, remote.size, _PIECE):
-            file.write(remote.read(start, _PIECE))
+        for piece in _pieces(path):
+            file.write(piece)
         file.flush()
         yield file.name
+
+
+def _pieces(url: str) -> Iterator[Any]:
+    """The bytes of an object, one piece after the other, or all at once if the server gives no pieces."""
+    try:
+        remote = RangeInput(url)
+        first = remote.read(0, _PIECE)
+    except NotOfferedError:
+        yield read(url).content
+        return
+    yield first
+    for start in range(_PIECE, remote.size, _PIECE):
+        yield remote.read(start, _PIECE)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from dali_mixup.sources.remote.client import INSTALL, Store
 from dali_mixup.sources.remote.fsspec_client import FileSystem
-from dali_mixup.sources.remote.urls import NATIVE, is_url, scheme_of, split
+from dali_mixup.sources.remote.urls import NATIVE, check_address, is_url, scheme_of, split
 
 _LOCAL = (
     "file",
@@ -80,6 +80,8 @@ def forget() -> None:
 def check_urls(paths: Sequence[str]) -> bool:
     """Whether the paths are URLs. Raises as `check_scheme`; ValueError for URLs and paths beside each other."""
     urls = list(map(is_url, paths))
+    for path in paths:
+        check_address(path)
     if any(urls) and not all(urls):
         raise ValueError(
             f"the data have paths of this machine and URLs, such as {paths[urls.index(False)]!r} and "

@@ -6,6 +6,8 @@ import re
 from urllib.parse import unquote
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_USER = re.compile(r"https?://[^/]*@", re.IGNORECASE)
+_QUERY = re.compile(r"https?://[^?#]*[?#]", re.IGNORECASE)
 
 S3 = ("s3", "s3a")
 GCS = ("gs", "gcs")
@@ -37,20 +39,34 @@ def split(url: str) -> tuple[str, str]:
     and the like stand for letters.
 
     Raises:
-        ValueError: no bucket, or a web address with a query, whose key would not be a file's name.
+        ValueError: no bucket, or as `check_address`.
     """
+    check_address(url)
     scheme, rest = scheme_of(url), url.partition("://")[2]
     bucket, _, key = rest.partition("/")
     if not bucket:
         raise ValueError(f"{url!r} names no bucket or host: expected {scheme}://<bucket>/<path>")
     if scheme in WEB:
-        if "?" in key or "#" in key:
-            raise ValueError(
-                f"{url!r} has a query or fragment, as signed addresses do, which is not supported; give the object by "
-                "its own scheme, such as s3://, with credentials in the environment"
-            )
         key = unquote(key, errors="surrogateescape")
     return f"{scheme}://{bucket}", key
+
+
+def check_address(url: str) -> None:
+    """Refuse a web address with a password, which is not sent, or a query, which is not part of a file's name.
+
+    Raises:
+        ValueError: such an address; the message does not show what may be secret.
+    """
+    if _USER.match(url):
+        raise ValueError(
+            f"{_shown(url)!r} has a user name or password, which is not supported; give an address that needs none, or "
+            "the object by its own scheme, such as s3://, with credentials in the environment"
+        )
+    if _QUERY.match(url):
+        raise ValueError(
+            f"{_shown(url)!r} has a query or fragment, as signed addresses do, which is not supported; give the object "
+            "by its own scheme, such as s3://, with credentials in the environment"
+        )
 
 
 def joined(folder: str, path: str) -> str:
@@ -62,3 +78,10 @@ def parent(url: str) -> str:
     """The URL of the folder that contains an object."""
     bucket = url.partition("://")[2].partition("/")[0]
     return url.rpartition("/")[0] if "/" in url.partition("://")[2] else f"{scheme_of(url)}://{bucket}"
+
+
+def _shown(url: str) -> str:
+    """A web address without its user, password and query."""
+    scheme, _, rest = url.partition("://")
+    host, slash, key = rest.partition("/")
+    return re.sub(r"\?.*", "?...", f"{scheme}://{host.rpartition('@')[2]}{slash}{key}", flags=re.DOTALL)
