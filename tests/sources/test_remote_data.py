@@ -348,3 +348,12 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     with pytest.raises(ImportError, match=r"needs obstore: pip install .dali-mixup\[remote\]"):
         open_source([("s3://b/a.jpg", 0)])
+
+
+def test_a_list_may_name_several_buckets_or_hosts(tmp_path: Path) -> None:
+    for scheme in ("https", "s3"):
+        names = [f"{scheme}://one/a/1.jpg", f"{scheme}://two/b/2.jpg"]
+        (tmp_path / "list.txt").write_text("".join(f"{name} {label}\n" for label, name in enumerate(names)))
+        for data in (tmp_path / "list.txt", list(zip(names, (0, 1), strict=True))):
+            source = open_source(data)
+            assert [source.name(i) for i in (0, 1)] == names and source.targets == [0, 1] and source.remote
