@@ -121,7 +121,6 @@ class PlanFeed:
             frames: images of the plan's size that a row consists of.
         """
         refuse_invalid(plan, self.height, self.width)
-        self._refuse_more_insets(plan)
         made: Arrays = {"weights": plan.weights}
         for j in range(1, self.policy.columns):
             made[f"partner{j}"] = np.ascontiguousarray(plan.partners[:, j])
@@ -144,14 +143,6 @@ class PlanFeed:
         if Form.SEPARABLE in self.forms:
             made |= of_curves(plan, self.height, self.width)
         return made
-
-    def _refuse_more_insets(self, plan: MixPlan) -> None:
-        drawn = 0 if plan.insets is None else plan.insets.shape[1]
-        if drawn > self.insets:
-            raise ValueError(
-                f"a mixing plan has {drawn} insets in a row, but the policy's methods announce {self.insets}; expected "
-                "the property inset_count of a method to be the number that its draw returns"
-            )
 
 
 def resizing(insets: int) -> list[str]:

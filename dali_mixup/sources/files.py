@@ -48,7 +48,9 @@ class FileList(Source):
     ) -> None:
         if isinstance(paths, PackedNames):
             folder = "" if root is None else os.fspath(root)
-            several = not folder or folder.endswith("://")  # of several buckets there is only the scheme in common
+            several = not folder or folder.endswith(
+                "://"
+            )  # of several buckets there is only the scheme in common
             self.remote = check_urls([paths[row] for row in range(len(paths))] if several else [folder])
             self.read_in_dali = not self.remote
             super().__init__(paths, labels, classes, folder, remarks=remarks)

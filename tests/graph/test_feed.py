@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
@@ -78,18 +76,6 @@ def test_a_row_with_fewer_insets_has_its_last_once_more() -> None:
             np.testing.assert_array_equal(shape[row], [[H, W], [H // 2, W], [H // 2, W]])
         else:
             assert [first[row], second[row], third[row]] == plan.partners[row, 1:].tolist()
-
-
-@dataclass(frozen=True)
-class Unannounced(StackMix):
-    """Draws two insets, but says nothing of it."""
-
-    inset_count = 1
-
-
-def test_more_insets_than_announced_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"2 insets in a row, but.*announce 1.*inset_count"):
-        arrays_of(MixPolicy([Unannounced()]))
 
 
 @pytest.mark.parametrize("granularity", ["batch", "pair", "sample"])
