@@ -109,7 +109,7 @@ class MixPolicy:
         self.schedules.check(self.all_methods)
         if isinstance(self.schedule, list):
             object.__setattr__(self, "schedule", tuple(self.schedule))
-        self._check_curves()
+        self.schedules.refuse_changing_functions(self.all_methods, self.weights, self.prob)
 
     def __repr__(self) -> str:
         return short(self)
@@ -227,7 +227,7 @@ class MixPolicy:
         if self.alternation and self.alternation.is_clean(seed=seed, rank=rank, epoch=epoch, step=step):
             return alone(rows, self.columns, "clean", **common)
         rng = stream(Purpose.PLAN, seed, rank=rank, epoch=epoch, step=step)
-        methods, shares, prob = self._setting(epoch)
+        methods, shares, prob = self.schedules.setting(self.all_methods, self.weights, self.prob, epoch)
         if self.granularity == "pair":
             partner = self.rule.pairs(rng, rows)
         else:
@@ -272,22 +272,6 @@ class MixPolicy:
     def needs_maps(self) -> bool:
         """True if a method needs the class ids of the pixels."""
         return any(isinstance(method, MapMethod) for method in self.all_methods)
-
-    def _setting(self, epoch: int) -> tuple[Sequence[Method], np.ndarray, float]:
-        """The methods with this epoch's alphas, the normalised odds and the prob."""
-        weights: Sequence[float] = self.weights or (1.0,) * len(self.all_methods)
-        methods, weights, prob = self.schedules.setting(self.all_methods, weights, self.prob, epoch)
-        shares = np.asarray(weights, dtype=np.float64)
-        return methods, shares / shares.sum(), prob
-
-    def _check_curves(self) -> None:
-        """Evaluate the schedules' functions, twice: plans must not depend on how often one was asked."""
-        (methods, shares, prob), again = self._setting(0), self._setting(0)
-        if (list(methods), shares.tolist(), prob) != (list(again[0]), again[1].tolist(), again[2]):
-            raise ValueError(
-                f"MixPolicy: schedule={self.schedule!r}: a function gave two values for one epoch; expected a function "
-                "of the epoch alone, since every rank and every resumed run asks it again"
-            )
 
 
 def as_policy(owner: str, given: Any) -> MixPolicy | None:

@@ -130,9 +130,11 @@ class Schedules:
         return all(member.active(epoch, step, steps_per_epoch) for member in self.members)
 
     def setting(
-        self, methods: Sequence[Method], weights: Sequence[float], prob: float, epoch: int
-    ) -> tuple[Sequence[Method], Sequence[float], float]:
-        """The methods, weights and prob of an epoch, from those that apply without a schedule."""
+        self, methods: Sequence[Method], weights: Sequence[float] | None, prob: float, epoch: int
+    ) -> tuple[Sequence[Method], np.ndarray, float]:
+        """The methods with an epoch's alphas, their odds, which sum to 1, and its prob, from what applies without a
+        schedule; weights of None are equal ones."""
+        weights = weights or (1.0,) * len(methods)
         for member in self.members:
             if member.alpha is not None:
                 methods = [
@@ -145,7 +147,20 @@ class Schedules:
             if member.prob is not None:
                 name = f"schedule.prob in epoch {epoch}"
                 prob = number("MixPolicy", name, value(member.prob, epoch, "prob"), at_least=0, at_most=1)
-        return methods, weights, prob
+        shares = np.asarray(weights, dtype=np.float64)
+        return methods, shares / shares.sum(), prob
+
+    def refuse_changing_functions(
+        self, methods: Sequence[Method], weights: Sequence[float] | None, prob: float
+    ) -> None:
+        """Evaluate functions twice, and raise ValueError if the values differ: plans must not depend on how often a
+        function was asked."""
+        first, again = (self.setting(methods, weights, prob, 0) for _ in range(2))
+        if (list(first[0]), first[1].tolist(), first[2]) != (list(again[0]), again[1].tolist(), again[2]):
+            raise ValueError(
+                f"MixPolicy: schedule={list(self.members)}: a function gave two values for one epoch; expected a "
+                "function of the epoch alone, since every rank and every resumed run asks it again"
+            )
 
     def check(self, methods: Sequence[Method]) -> None:
         """Raise ValueError unless the schedules fit the methods and each other."""

@@ -19,7 +19,7 @@ from dali_mixup.sources.feeding import fed
 from dali_mixup.sources.labels import checked_range, checked_shape, listed, numbered
 from dali_mixup.sources.names import PackedNames, name_bytes, packed
 from dali_mixup.sources.remarks import Remark, log_remarks
-from dali_mixup.sources.remote.urls import check_address
+from dali_mixup.sources.remote.urls import check_hosts
 from dali_mixup.sources.unwanted import rows_without
 from dali_mixup.sources.views import LabelView, View, position
 
@@ -81,7 +81,7 @@ class Source(ABC):
     ) -> None:
         self.root = root if not root or root.endswith("/") else f"{root}/"
         self._names = packed(names, self.root)
-        _check_hosts(self.root, self._names)
+        check_hosts(self.root, map(self._names.path, range(len(self._names))))
         self._prefix = len(name_bytes(self.root))
         self._fingerprint: str | None = None
         array = checked_shape(labels, len(self._names))
@@ -266,13 +266,6 @@ class Source(ABC):
             TypeError: anything that is neither a name nor an index in [0, n).
         """
         return self.subset(rows_without(unwanted, self._names, self._prefix))
-
-
-def _check_hosts(root: str, names: PackedNames) -> None:
-    """Refuse passwords in the addresses of several hosts. One host is part of the root, which was checked with it."""
-    if root.lower() in ("http://", "https://"):
-        for row in range(len(names)):
-            check_address(names.path(row))
 
 
 class _Part(Source):

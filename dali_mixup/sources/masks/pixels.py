@@ -74,11 +74,12 @@ def _refuse_other_values(image: Any, head: bytes) -> None:
             raise ValueError("a TIFF of 2 or 4 bits, or in which 0 is white; expected 8 or 16 bits, or a PNG")
     if image.format == "PPM":
         found = _PGM.match(head)
-        if found is None or int(found[1]) not in (255, 65535):
-            most = "none" if found is None else found[1].decode()
+        if found is None:
+            raise ValueError("a PBM, in which 1 is black; expected a PGM or a PNG")
+        if int(found[1]) not in (255, 65535):
             raise ValueError(
-                f"a PGM or PBM whose largest value (maxval) is {most}, not 255 or 65535, so that Pillow scales values; "
-                "expected a PNG"
+                f"a PGM whose largest value (maxval) is {int(found[1])}, to which Pillow scales; expected 255 or "
+                "65535, or a PNG"
             )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from urllib.parse import unquote
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -67,6 +68,14 @@ def check_address(url: str) -> None:
             f"{_shown(url)!r} has a query or fragment, as signed addresses do, which is not supported; give the object "
             "by its own scheme, such as s3://, with credentials in the environment"
         )
+
+
+def check_hosts(root: str, urls: Iterable[str]) -> None:
+    """As `check_address`, of all URLs of a source if they have several hosts: a single host is part of the root, which
+    was checked with it."""
+    if root.lower() in ("http://", "https://"):
+        for url in urls:
+            check_address(url)
 
 
 def joined(folder: str, path: str) -> str:
