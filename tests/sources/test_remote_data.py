@@ -17,7 +17,6 @@ from dali_mixup.check import scan
 from dali_mixup.cli import app
 from dali_mixup.pack import Options, Packing
 from dali_mixup.sources import StorageError, image_folder, open_source, write_manifest
-from dali_mixup.sources.remote.urls import is_url, joined, scheme_of, split
 from tests.object_store import KEYS, S3Server, WebServer, environment
 from tests.odd_images import picture
 from tests.tars import write_tar
@@ -34,14 +33,6 @@ def box(web: WebServer, tmp_path: Path) -> Iterator[WebServer]:
     """The server with faults as the endpoint of s3://, and an empty cache."""
     with environment(**KEYS, AWS_ENDPOINT_URL=web.url, XDG_CACHE_HOME=str(tmp_path / "caches")):
         yield web
-
-
-def test_parts_of_urls() -> None:
-    assert is_url("s3://b/a") and is_url("GS://b") and not is_url("/a://b") and not is_url("a/s3:b")
-    assert scheme_of("S3://b/a") == "s3"
-    assert split("s3://b/a%20b c") == ("s3://b", "a%20b c") and split("s3://b") == ("s3://b", "")
-    assert split("https://h:8/a%20b") == ("https://h:8", "a b")
-    assert joined("s3://b/", "a") == "s3://b/a"
 
 
 @pytest.mark.parametrize(
@@ -63,45 +54,6 @@ def test_parts_of_urls() -> None:
 def test_what_is_refused_without_a_request(data: Any, message: str) -> None:
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         open_source(data)
-
-
-SECRET = "http://user:TOPSECRET@host/s"
-
-
-@pytest.mark.parametrize(
-    ("data", "root"),
-    [
-        (f"{SECRET}/list.txt", None),
-        (f"{SECRET}/train-*.tar", None),
-        ([f"{SECRET}/a.tar", f"{SECRET}/b.tar"], None),
-        ([(f"{SECRET}/a.jpg", 0), (f"{SECRET}/b.jpg", 1)], None),
-        ([("http://other/a.jpg", 0), (f"{SECRET}/a.jpg", 1)], None),
-        ([("https://other/a.jpg", 0), (f"{SECRET}/a.jpg", 1)], None),
-        ([("/data/a.jpg", 0), (f"{SECRET}/a.jpg", 1)], None),
-        ([("a.jpg", 0)], SECRET),
-        ("HTTPS://TOPSECRET@host/list.txt", None),
-        ("https://user:TOP?SECRET@host/list.txt", None),
-    ],
-    ids=str,
-)
-def test_passwords_in_web_addresses_are_refused_and_not_shown(data: Any, root: str | None) -> None:
-    with pytest.raises(ValueError, match=r"//host.* has a user name or password") as caught:
-        open_source(data, root=root)
-    assert "SECRET" not in str(caught.value) and "user:" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "data", ["https://h/a@b.txt?sig=SECRET", "https://h?sig=SECRET", [("http://h/a.jpg?x=SECRET", 0)]]
-)
-def test_the_query_of_a_signed_address_is_not_shown(data: Any) -> None:
-    with pytest.raises(ValueError, match=r"//h.*\?\.\.\.' has a query or fragment") as caught:
-        open_source(data)
-    assert "SECRET" not in str(caught.value)
-
-
-def test_an_at_sign_in_a_path_or_another_scheme_is_no_password() -> None:
-    assert split("https://h/u:p@x.jpg") == ("https://h", "u:p@x.jpg")
-    assert split("abfss://box@account/a") == ("abfss://box@account", "a")
 
 
 @pytest.mark.parametrize("layout", ["shards", "files"])
@@ -171,13 +123,6 @@ def test_a_manifest_of_remote_files(bucket: str, tmp_path: Path, suffix: str) ->
     assert again.encoded(3) == source.encoded(3)
     with pytest.raises(ValueError, match="written on this machine"):
         write_manifest(f"{bucket}/m.jsonl", source)
-
-
-def test_a_list_over_https_style_addresses(web: WebServer) -> None:
-    web.files["/a b/50%.jpg"] = jpeg(2)
-    web.files["/a b/list.txt"] = b"50%.jpg 3\n"
-    source = open_source(f"{web.url}/a%20b/list.txt")
-    assert source.encoded(0) == web.files["/a b/50%.jpg"] and source.labels.tolist() == [3]
 
 
 @pytest.mark.parametrize("lacking", ["ranges", 405, 501])
@@ -348,12 +293,3 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     with pytest.raises(ImportError, match=r"needs obstore: pip install .dali-mixup\[remote\]"):
         open_source([("s3://b/a.jpg", 0)])
-
-
-def test_a_list_may_name_several_buckets_or_hosts(tmp_path: Path) -> None:
-    for scheme in ("https", "s3"):
-        names = [f"{scheme}://one/a/1.jpg", f"{scheme}://two/b/2.jpg"]
-        (tmp_path / "list.txt").write_text("".join(f"{name} {label}\n" for label, name in enumerate(names)))
-        for data in (tmp_path / "list.txt", list(zip(names, (0, 1), strict=True))):
-            source = open_source(data)
-            assert [source.name(i) for i in (0, 1)] == names and source.targets == [0, 1] and source.remote

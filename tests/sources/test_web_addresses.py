@@ -1,0 +1,75 @@
+"""URLs, and what is asked of web servers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dali_mixup.sources import open_source
+from dali_mixup.sources.remote.urls import is_url, joined, scheme_of, split
+from tests.object_store import WebServer
+
+
+def test_parts_of_urls() -> None:
+    assert is_url("s3://b/a") and is_url("GS://b") and not is_url("/a://b") and not is_url("a/s3:b")
+    assert scheme_of("S3://b/a") == "s3"
+    assert split("s3://b/a%20b c") == ("s3://b", "a%20b c") and split("s3://b") == ("s3://b", "")
+    assert split("https://h:8/a%20b") == ("https://h:8", "a b")
+    assert joined("s3://b/", "a") == "s3://b/a"
+
+
+SECRET = "http://user:TOPSECRET@host/s"
+
+
+@pytest.mark.parametrize(
+    ("data", "root"),
+    [
+        (f"{SECRET}/list.txt", None),
+        (f"{SECRET}/train-*.tar", None),
+        ([f"{SECRET}/a.tar", f"{SECRET}/b.tar"], None),
+        ([(f"{SECRET}/a.jpg", 0), (f"{SECRET}/b.jpg", 1)], None),
+        ([("http://other/a.jpg", 0), (f"{SECRET}/a.jpg", 1)], None),
+        ([("https://other/a.jpg", 0), (f"{SECRET}/a.jpg", 1)], None),
+        ([("/data/a.jpg", 0), (f"{SECRET}/a.jpg", 1)], None),
+        ([("a.jpg", 0)], SECRET),
+        ("HTTPS://TOPSECRET@host/list.txt", None),
+        ("https://user:TOP?SECRET@host/list.txt", None),
+    ],
+    ids=str,
+)
+def test_passwords_in_web_addresses_are_refused_and_not_shown(data: Any, root: str | None) -> None:
+    with pytest.raises(ValueError, match=r"//host.* has a user name or password") as caught:
+        open_source(data, root=root)
+    assert "SECRET" not in str(caught.value) and "user:" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "data", ["https://h/a@b.txt?sig=SECRET", "https://h?sig=SECRET", [("http://h/a.jpg?x=SECRET", 0)]]
+)
+def test_the_query_of_a_signed_address_is_not_shown(data: Any) -> None:
+    with pytest.raises(ValueError, match=r"//h.*\?\.\.\.' has a query or fragment") as caught:
+        open_source(data)
+    assert "SECRET" not in str(caught.value)
+
+
+def test_an_at_sign_in_a_path_or_another_scheme_is_no_password() -> None:
+    assert split("https://h/u:p@x.jpg") == ("https://h", "u:p@x.jpg")
+    assert split("abfss://box@account/a") == ("abfss://box@account", "a")
+
+
+def test_a_list_over_https_style_addresses(web: WebServer) -> None:
+    web.files["/a b/50%.jpg"] = b"an image"
+    web.files["/a b/list.txt"] = b"50%.jpg 3\n"
+    source = open_source(f"{web.url}/a%20b/list.txt")
+    assert source.encoded(0) == web.files["/a b/50%.jpg"] and source.labels.tolist() == [3]
+
+
+def test_a_list_may_name_several_buckets_or_hosts(tmp_path: Path) -> None:
+    for scheme in ("https", "s3"):
+        names = [f"{scheme}://one/a/1.jpg", f"{scheme}://two/b/2.jpg"]
+        (tmp_path / "list.txt").write_text("".join(f"{name} {label}\n" for label, name in enumerate(names)))
+        for data in (tmp_path / "list.txt", list(zip(names, (0, 1), strict=True))):
+            source = open_source(data)
+            assert [source.name(i) for i in (0, 1)] == names and source.targets == [0, 1] and source.remote
