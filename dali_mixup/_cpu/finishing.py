@@ -26,6 +26,7 @@ from dali_mixup._cpu.abi import (
     shape_of,
 )
 from dali_mixup._cpu.contours import contoured
+from dali_mixup._cpu.halves import BFLOAT16, FLOAT16, FLOAT32, to_bfloat16, to_float16
 from dali_mixup._cpu.kinds import MaskKind
 from dali_mixup._cpu.lines import added_line, chosen_line, inlined, scaled_line, weighted_line
 from dali_mixup._cpu.pasting import pasted, placed, resized
@@ -110,9 +111,26 @@ def finish(
             scaled_line(planes, planar, mixed, y, own[y], scale, shift)
 
 
-def normalise_entry(planes: bool) -> Any:
-    """(coefficients (2, 3) float32, image (H, W, 3) uint8) -> (3, H, W) or (H, W, 3) float32: the image times the first
-    row, plus the second."""
+@inlined
+def begun(floats: int, outs: int, count: int) -> np.ndarray:
+    """(count,) float32 to be filled: the result itself, or what `ended` rounds."""
+    if floats == FLOAT32:
+        return numba.carray(pointer_to(outs, 0), (count,), np.float32)
+    return np.empty(count, np.float32)
+
+
+@inlined
+def ended(floats: int, outs: int, made: Any) -> None:
+    """The numbers as `floats`, a value of `Floats`. One image of float32 stays in the cache until it is rounded."""
+    if floats == FLOAT16:
+        to_float16(made, numba.carray(pointer_to(outs, 0), (len(made),), np.uint16))
+    elif floats == BFLOAT16:
+        to_bfloat16(made, numba.carray(pointer_to(outs, 0), (len(made),), np.uint16))
+
+
+def normalise_entry(planes: bool, floats: int) -> Any:
+    """(coefficients (2, 3) float32, image (H, W, 3) uint8) -> (3, H, W) or (H, W, 3) of `floats`: the image times the
+    first row, plus the second."""
 
     def run(
         outs: int,
@@ -128,17 +146,18 @@ def normalise_entry(planes: bool) -> Any:
         height, width = shape[0], shape[1]
         coefficients = numba.carray(pointer_to(ins, 0), (2, 3), np.float32)
         own = numba.carray(pointer_to(ins, 1), (height, 3 * width), np.uint8)
-        planar = numba.carray(pointer_to(outs, 0), (3, height, width), np.float32)
-        mixed = numba.carray(pointer_to(outs, 0), (height, 3 * width), np.float32)
+        made = begun(floats, outs, 3 * height * width)
+        planar, mixed = made.reshape((3, height, width)), made.reshape((height, 3 * width))
         for y in range(height):
             scaled_line(planes, planar, mixed, y, own[y], coefficients[0], coefficients[1])
+        ended(floats, outs, made)
 
     return entry_point(RUN, run)
 
 
-def finish_entry(planes: bool) -> Any:
+def finish_entry(planes: bool, floats: int) -> Any:
     """(coefficients, own image (H, W, 3) uint8, addresses, steps, and the masks that they are of) -> (3, H, W) or
-    (H, W, 3) float32; see `finish`."""
+    (H, W, 3) of `floats`; see `finish`."""
 
     def run(
         outs: int,
@@ -156,9 +175,10 @@ def finish_entry(planes: bool) -> Any:
         own = numba.carray(pointer_to(ins, 1), (height, 3 * width), np.uint8)
         addresses = numba.carray(pointer_to(ins, 2), (shape_of(in_shapes, 2, 1)[0],), np.int64)
         steps = numba.carray(pointer_to(ins, 3), (shape_of(in_shapes, 3, 2)[0], 7), np.int32)
-        planar = numba.carray(pointer_to(outs, 0), (3, height, width), np.float32)
-        mixed = numba.carray(pointer_to(outs, 0), (height, 3 * width), np.float32)
+        made = begun(floats, outs, 3 * height * width)
+        planar, mixed = made.reshape((3, height, width)), made.reshape((height, 3 * width))
         finish(planes, planar, mixed, own, addresses, coefficients, steps)
+        ended(floats, outs, made)
 
     return entry_point(RUN, run)
 

@@ -11,13 +11,19 @@ from nvidia.dali.data_node import DataNode
 
 from dali_mixup._cpu import blurring, colours, finishing, resizing, shapes
 from dali_mixup._cpu.abi import CompiledFunction
+from dali_mixup._cpu.halves import Floats
 
-UINT8, INT32, INT64, FLOAT = (
+UINT8, UINT16, INT32, INT64, FLOAT, FLOAT16 = (
     types.DALIDataType.UINT8,
+    types.DALIDataType.UINT16,
     types.DALIDataType.INT32,
     types.DALIDataType.INT64,
     types.DALIDataType.FLOAT,
+    types.DALIDataType.FLOAT16,
 )
+
+WRITTEN = {FLOAT: Floats.FLOAT32, FLOAT16: Floats.FLOAT16, UINT16: Floats.BFLOAT16}
+"""What the kernels write for the types that they are asked for. DALI has no bfloat16: they are handed out as uint16."""
 
 # Kept as long as the process lives: DALI holds only their addresses.
 _resize_entry = cache(resizing.resize_entry)
@@ -100,13 +106,12 @@ def normalised(images: DataNode, coefficients: DataNode, dtype: Any, layout: str
     Args:
         images: (H, W, 3) uint8 HWC.
         coefficients: (2, 3) float32, one number per channel.
-        dtype: FLOAT or FLOAT16.
+        dtype: a key of `WRITTEN`.
         layout: of the result, "CHW" or "HWC".
     """
     planes = layout == "CHW"
     inputs = [(coefficients, FLOAT, 2), (images, UINT8, 3)]
-    node = _node(_normalise_entry(planes), _setup_images(planes), inputs, FLOAT, 3)
-    return _as_output(node, dtype, layout)
+    return _images(_normalise_entry(planes, int(WRITTEN[dtype])), inputs, dtype, layout)
 
 
 def finished(
@@ -125,7 +130,7 @@ def finished(
         rows: (k,) int32, the rows of `images` that are mixed in, and the row of `masks` that has the mask.
         masks: (bytes,) uint8, of the form that `steps` says.
         coefficients, steps: see `finishing.finish`.
-        dtype: FLOAT or FLOAT16.
+        dtype: a key of `WRITTEN`.
         layout: of the result, "CHW" or "HWC".
     """
     planes = layout == "CHW"
@@ -144,8 +149,7 @@ def finished(
         (steps, INT32, 2),
         (masks, UINT8, 1),  # not read as an input: while it is one, DALI keeps what the addresses are of
     ]
-    node = _node(_finish_entry(planes), _setup_images(planes), inputs, FLOAT, 3)
-    return _as_output(node, dtype, layout)
+    return _images(_finish_entry(planes, int(WRITTEN[dtype])), inputs, dtype, layout)
 
 
 def blurred(images: DataNode, sigma: DataNode) -> DataNode:
@@ -173,9 +177,11 @@ def _zero_of(numbers: DataNode) -> DataNode:
     return fn.reshape(first * 0, shape=[])
 
 
-def _as_output(node: DataNode, dtype: Any, layout: str) -> DataNode:
-    node = fn.reshape(node, layout=layout)
-    return node if dtype == FLOAT else fn.cast(node, dtype=dtype)
+def _images(run: Any, inputs: list[tuple[DataNode, Any, int]], dtype: Any, layout: str) -> DataNode:
+    """The operator whose `run` writes images."""
+    # DALI's class refuses float16.
+    node = _node(run, _setup_images(layout == "CHW"), inputs, FLOAT if dtype == FLOAT else UINT16, 3)
+    return fn.reinterpret(node, dtype=dtype, layout=layout)
 
 
 def _node(

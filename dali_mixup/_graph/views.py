@@ -26,6 +26,8 @@ DTYPES = {
     # DALI has no bfloat16 output: the pipeline ends in float32 and the loader rounds once, on the device.
     "bfloat16": types.DALIDataType.FLOAT,
 }
+BFLOAT16_BITS = types.DALIDataType.UINT16
+"""The compiled kernels do write bfloat16, which DALI hands on as this type, and no view has another use for."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,15 @@ class ViewSpec:
         return "HWC" if self.channels_last else "CHW"
 
 
+def made_as(dtype: str, compiled: bool) -> types.DALIDataType:
+    """The type in which a graph hands out images of a dtype, a key of `DTYPES`.
+
+    Args:
+        compiled: the compiled kernels write them.
+    """
+    return BFLOAT16_BITS if compiled and dtype == "bfloat16" else DTYPES[dtype]
+
+
 def made(
     views: Sequence[ViewSpec],
     feeds: Sequence[PlanFeed | None],
@@ -96,11 +107,11 @@ def made(
             source, own = _of_part(view, stored, own)
         plain, window = view.transform.graph(source, seeds, own, view.mean, view.std)
         # DALI's GPU kernels, but for a few, take no float16; the loader rounds.
-        dtype = types.DALIDataType.FLOAT if view.transform.changes_after_mix else DTYPES[view.dtype]
+        dtype = "float32" if view.transform.changes_after_mix else view.dtype
         if feed is None:
             images = _normalised(plain, window, view, own, dtype)
         else:
-            images = mixed_and_normalised(plain, feed, own, dtype, view.layout)
+            images = mixed_and_normalised(plain, feed, own, made_as(dtype, feed.compiled), view.layout)
         finished.append(view.transform.after_mix(images, seeds, own, view.layout, len(view.mean)))
         if view.clean:
             clean.append(_normalised(plain, window, view, own, dtype))
@@ -125,7 +136,7 @@ def _normalised(
     window: dict[str, Any],
     view: ViewSpec,
     nodes: Mapping[str, DataNode],
-    dtype: types.DALIDataType,
+    dtype: str,
 ) -> DataNode:
     if window or "normalising" not in nodes:
         return fn.crop_mirror_normalize(
@@ -133,9 +144,9 @@ def _normalised(
             **window,
             mean=list(view.mean),
             std=list(view.std),
-            dtype=dtype,
+            dtype=made_as(dtype, compiled=False),
             output_layout=view.layout,
         )
     from dali_mixup._cpu.operators import normalised
 
-    return normalised(images, nodes["normalising"], dtype, view.layout)
+    return normalised(images, nodes["normalising"], made_as(dtype, compiled=True), view.layout)

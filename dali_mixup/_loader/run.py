@@ -219,7 +219,10 @@ def as_torch(images: Any, view: ViewSpec) -> torch.Tensor:
     tensor = from_dlpack(images.as_tensor())
     if view.channels_last:
         tensor = tensor.permute(0, 3, 1, 2)
-    return tensor.to(getattr(torch, view.dtype))
+    dtype = getattr(torch, view.dtype)
+    if tensor.dtype == torch.uint16:  # `views.BFLOAT16_BITS`
+        return tensor.view(dtype)
+    return tensor.to(dtype)
 
 
 def _never_destroy(pipe: Pipeline) -> None:
