@@ -7,8 +7,6 @@ from typing import Any
 import numba
 import numpy as np
 
-from dali_mixup._cpu.abi import RUN, entry_point, pointer_to, shape_of
-
 compiled = numba.njit(error_model="numpy")
 
 
@@ -70,25 +68,3 @@ def blurred(image: Any, sigma: Any, out: Any) -> None:
         line = out[y]
         for i in range(values):
             line[i] = np.uint8(min(made[i], np.float32(255)))
-
-
-def blur_entry() -> Any:
-    """(image (H, W, 3) uint8, sigma () float32) -> (H, W, 3) uint8."""
-
-    def run(
-        outs: int,
-        out_shapes: int,
-        out_dims: int,
-        out_count: int,
-        ins: int,
-        in_shapes: int,
-        in_dims: int,
-        in_count: int,
-    ) -> None:
-        size = shape_of(in_shapes, 0, 3)
-        flat = (size[0], 3 * size[1])
-        image = numba.carray(pointer_to(ins, 0), flat, np.uint8)
-        sigma = numba.carray(pointer_to(ins, 1), (1,), np.float32)[0]
-        blurred(image, sigma, numba.carray(pointer_to(outs, 0), flat, np.uint8))
-
-    return entry_point(RUN, run)

@@ -1,5 +1,5 @@
-"""Operations that change colours, one after the other, in compiled loops: the same arithmetic as DALI's operators, to
-which `augment.operators` gives them one by one."""
+"""Operations that change colours in compiled loops: the same arithmetic as DALI's operators, to which
+`augment.operators` gives them one by one, but for `equalised`, for which DALI has OpenCV's."""
 
 from __future__ import annotations
 
@@ -8,12 +8,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from dali_mixup._cpu.abi import RUN, entry_point, pointer_to, shape_of
-
 compiled = numba.njit(error_model="numpy")
 
-# Kernels, in the numbers of the arrays that come in. `augment` stands behind this room, so it gives them.
-NONE, COLOUR, CONTRAST, SOLARIZE, BRIGHTNESS = range(5)
 LUMA = (np.float32(0.299), np.float32(0.587), np.float32(0.114))
 TRUNCATE = np.float32(0.499)
 HALF = np.float32(0.5)
@@ -72,47 +68,84 @@ def inverted(pixels: Any, first: Any) -> None:
 
 
 @compiled
-def recoloured(image: Any, kernels: Any, amounts: Any, colours: Any) -> None:
-    """The operations on an image (H, 3 W) uint8, in place.
+def masked(pixels: Any, mask: Any) -> None:
+    """The bits of every value that are in the mask, in place."""
+    for i in range(len(pixels)):
+        pixels[i] &= mask
+
+
+@compiled
+def lightened(pixels: Any, amount: Any) -> None:
+    """x + amount where x < 128, in place."""
+    for i in range(len(pixels)):
+        x = pixels[i]
+        pixels[i] = np.uint8(x + amount) if x < 128 else x
+
+
+@compiled
+def stretched(image: Any) -> None:
+    """Each channel stretched to 0..255, in place; one of a single value stays as it is. Lines as in `mean_luma`."""
+    values = image.shape[1]
+    least, most = np.full(values, 255, np.uint8), np.zeros(values, np.uint8)
+    for y in range(image.shape[0]):
+        row = image[y]
+        for x in range(values):
+            least[x] = min(least[x], row[x])
+            most[x] = max(most[x], row[x])
+    lows, factors = np.empty(values, np.float32), np.empty(values, np.float32)
+    for c in range(3):
+        low, high = least[c::3].min(), most[c::3].max()
+        flat = low == high
+        lows[c::3] = np.float32(0) if flat else np.float32(low)
+        factors[c::3] = np.float32(1) if flat else np.float32(255) / np.float32(high - low)
+    for y in range(image.shape[0]):
+        row = image[y]
+        for x in range(values):
+            row[x] = rounded((np.float32(row[x]) - lows[x]) * factors[x] - TRUNCATE)
+
+
+@compiled
+def equalised(image: Any) -> None:
+    """Each channel's histogram made even, in place, by the table of Pillow's ImageOps.equalize."""
+    pixels = image.reshape(-1)
+    filled, table = np.zeros((3, 256), np.int32), np.empty((3, 256), np.uint8)
+    for p in range(0, len(pixels), 3):
+        filled[0, pixels[p]] += 1
+        filled[1, pixels[p + 1]] += 1
+        filled[2, pixels[p + 2]] += 1
+    for c in range(3):
+        highest = 255
+        while filled[c, highest] == 0:
+            highest -= 1
+        step = (len(pixels) // 3 - filled[c, highest]) // 255
+        total = step // 2
+        for value in range(256):
+            table[c, value] = min(total // step, 255) if step else value
+            total += filled[c, value]
+    for p in range(0, len(pixels), 3):
+        pixels[p] = table[0, pixels[p]]
+        pixels[p + 1] = table[1, pixels[p + 1]]
+        pixels[p + 2] = table[2, pixels[p + 2]]
+
+
+@compiled
+def sharpened(image: Any, factor: Any, out: Any) -> None:
+    """factor * x + (1 - factor) * (the mean of x, five times, and its eight neighbours); the border is repeated.
 
     Args:
-        kernels: (L,) int32, of this module.
-        amounts: (L,) float32: factor of BRIGHTNESS and CONTRAST, first inverted value of SOLARIZE.
-        colours: (L, 3, 4) float32 of COLOUR.
+        image, out: (H, 3 W) uint8.
     """
-    pixels = image.reshape(-1)
-    for i in range(len(kernels)):
-        if kernels[i] == COLOUR:
-            turned(pixels, colours[i])
-        elif kernels[i] == CONTRAST:
-            scaled(pixels, amounts[i], mean_luma(image) * (np.float32(1) - amounts[i]) - TRUNCATE)
-        elif kernels[i] == BRIGHTNESS:
-            scaled(pixels, amounts[i], -TRUNCATE)
-        elif kernels[i] == SOLARIZE:
-            inverted(pixels, amounts[i])
-
-
-def recolour_entry() -> Any:
-    """(image (H, W, 3) uint8, kernels (L,) int32, amounts (L,) float32, colours (L, 3, 4) float32) -> (H, W, 3)."""
-
-    def run(
-        outs: int,
-        out_shapes: int,
-        out_dims: int,
-        out_count: int,
-        ins: int,
-        in_shapes: int,
-        in_dims: int,
-        in_count: int,
-    ) -> None:
-        size, layers = shape_of(in_shapes, 0, 3), shape_of(in_shapes, 1, 1)[0]
-        flat = (size[0], 3 * size[1])
-        image = numba.carray(pointer_to(ins, 0), flat, np.uint8)
-        kernels = numba.carray(pointer_to(ins, 1), (layers,), np.int32)
-        amounts = numba.carray(pointer_to(ins, 2), (layers,), np.float32)
-        colours = numba.carray(pointer_to(ins, 3), (layers, 3, 4), np.float32)
-        out = numba.carray(pointer_to(outs, 0), flat, np.uint8)
-        out[:] = image
-        recoloured(out, kernels, amounts, colours)
-
-    return entry_point(RUN, run)
+    height, values = image.shape
+    around = (np.float32(1) - factor) / np.float32(13)
+    centre = factor + around * np.float32(4)  # once more among the nine
+    sums = np.empty(values + 6, np.float32)
+    for y in range(height):
+        above, row, below = image[max(y - 1, 0)], image[y], image[min(y + 1, height - 1)]
+        for i in range(values):
+            sums[i + 3] = np.float32(above[i]) + np.float32(row[i]) + np.float32(below[i])
+        for c in range(3):
+            sums[c], sums[values + 3 + c] = sums[3 + c], sums[values + c]
+        line = out[y]
+        for i in range(values):
+            nine = sums[i] + sums[i + 3] + sums[i + 6]
+            line[i] = rounded(around * nine + centre * np.float32(row[i]))

@@ -118,11 +118,48 @@ def store_bytes(_: Any, address: Any, values: Any) -> Any:
     """Write 16 bytes to an address: the numbers clipped to 0..255, and truncated."""
 
     def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        low, high = (_splat(builder, ir.Constant(ir.FloatType(), bound)) for bound in (0.0, 255.0))
-        clipped = builder.select(builder.fcmp_ordered(">", args[1], low), args[1], low)
-        clipped = builder.select(builder.fcmp_ordered("<", clipped, high), clipped, high)
-        made = builder.trunc(builder.fptosi(clipped, _INTEGERS), _BYTES)
-        builder.store(made, _at(builder, args[0], _BYTES), align=1)
+        builder.store(_as_bytes(builder, args[1]), _at(builder, args[0], _BYTES), align=1)
+        return context.get_dummy_value()
+
+    return types.none(types.int64, _lanes), generated
+
+
+@intrinsic
+def load_four(_: Any, first: Any, second: Any, third: Any, fourth: Any) -> Any:
+    """The four bytes at each of four addresses as numbers."""
+
+    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        words = ir.Constant(ir.VectorType(_INDEX, 4), ir.Undefined)
+        for i, address in enumerate(args):
+            word = builder.load(_at(builder, address, _INDEX), align=1)
+            words = builder.insert_element(words, word, ir.Constant(_INDEX, i))
+        numbers = builder.zext(builder.bitcast(words, _BYTES), _INTEGERS)
+        return builder.sitofp(numbers, _FLOATS)
+
+    return _lanes(*[types.int64] * 4), generated
+
+
+@intrinsic
+def splat_four(_: Any, first: Any, second: Any, third: Any, fourth: Any) -> Any:
+    """Each of four float32 in four lanes."""
+
+    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        numbers = ir.Constant(ir.VectorType(ir.FloatType(), 4), ir.Undefined)
+        for i, number in enumerate(args):
+            numbers = builder.insert_element(numbers, number, ir.Constant(_INDEX, i))
+        return _shuffled(builder, numbers, numbers, [i // 4 for i in range(LANES)])
+
+    return _lanes(*[types.float32] * 4), generated
+
+
+@intrinsic
+def store_four_pixels(_: Any, address: Any, values: Any) -> Any:
+    """Write the first three of every four numbers, clipped to 0..255 and truncated, as 12 bytes."""
+
+    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        made = _as_bytes(builder, args[1])
+        pixels = _shuffled(builder, made, made, [4 * i + c for i in range(4) for c in range(3)])
+        builder.store(pixels, _at(builder, args[0], pixels.type), align=1)
         return context.get_dummy_value()
 
     return types.none(types.int64, _lanes), generated
@@ -227,6 +264,13 @@ def _splat(builder: Any, number: Any) -> Any:
     nothing = ir.Constant(_FLOATS, ir.Undefined)
     one = builder.insert_element(nothing, number, ir.Constant(_INDEX, 0))
     return _shuffled(builder, one, nothing, [0] * LANES)
+
+
+def _as_bytes(builder: Any, values: Any) -> Any:
+    low, high = (_splat(builder, ir.Constant(ir.FloatType(), bound)) for bound in (0.0, 255.0))
+    clipped = builder.select(builder.fcmp_ordered(">", values, low), values, low)
+    clipped = builder.select(builder.fcmp_ordered("<", clipped, high), clipped, high)
+    return builder.trunc(builder.fptosi(clipped, _INTEGERS), _BYTES)
 
 
 def _shuffled(builder: Any, first: Any, second: Any, order: Sequence[int]) -> Any:

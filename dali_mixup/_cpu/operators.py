@@ -9,7 +9,7 @@ import numpy as np
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
-from dali_mixup._cpu import blurring, colours, finishing, resizing, shapes
+from dali_mixup._cpu import finishing, operating, resizing, shapes
 from dali_mixup._cpu.abi import CompiledFunction
 from dali_mixup._cpu.halves import Floats
 
@@ -32,8 +32,7 @@ _centre_entry = cache(resizing.centre_entry)
 _normalise_entry = cache(finishing.normalise_entry)
 _finish_entry = cache(finishing.finish_entry)
 _addresses_entry = cache(finishing.addresses_entry)
-_blur_entry = cache(blurring.blur_entry)
-_recolour_entry = cache(colours.recolour_entry)
+_operate_entry = cache(operating.operate_entry)
 _setup_same = cache(shapes.setup_same)
 _setup_size = cache(resizing.setup_size)
 _setup_images = cache(shapes.setup_images)
@@ -152,16 +151,24 @@ def finished(
     return _images(_finish_entry(planes, int(WRITTEN[dtype])), inputs, dtype, layout)
 
 
-def blurred(images: DataNode, sigma: DataNode) -> DataNode:
-    """(H, W, 3) uint8 HWC images, each blurred by its own sigma, () float32 on the CPU."""
-    inputs = [(images, UINT8, 3), (sigma, FLOAT, 0)]
-    return fn.reshape(_node(_blur_entry(), _setup_same(), inputs, UINT8, 3), layout="HWC")
-
-
-def recoloured(images: DataNode, kernels: DataNode, amounts: DataNode, matrices: DataNode) -> DataNode:
-    """(H, W, 3) uint8 HWC images after several operations on colours; arguments as of `colours.recoloured`."""
-    inputs = [(images, UINT8, 3), (kernels, INT32, 1), (amounts, FLOAT, 1), (matrices, FLOAT, 3)]
-    return fn.reshape(_node(_recolour_entry(), _setup_same(), inputs, UINT8, 3), layout="HWC")
+def operated(
+    images: DataNode,
+    kernels: DataNode,
+    canvas: DataNode,
+    amounts: DataNode,
+    affines: DataNode,
+    colours: DataNode,
+) -> DataNode:
+    """(H, W, 3) uint8 HWC images after several operations; arguments as of `operating.operated`."""
+    inputs = [
+        (images, UINT8, 3),
+        (kernels, INT32, 1),
+        (canvas, INT32, 0),
+        (amounts, FLOAT, 1),
+        (affines, FLOAT, 3),
+        (colours, FLOAT, 3),
+    ]
+    return fn.reshape(_node(_operate_entry(), _setup_same(), inputs, UINT8, 3), layout="HWC")
 
 
 def _sized(size: tuple[int, int] | DataNode) -> DataNode:

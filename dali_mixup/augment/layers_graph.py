@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nvidia.dali.data_node import DataNode
 
+from dali_mixup.augment.compiled_graph import can_compile, operated
 from dali_mixup.augment.draws import of_prefix, parameters_of
 from dali_mixup.augment.operators import Canvas, apply
 from dali_mixup.augment.stage import Stage
@@ -26,12 +27,15 @@ class Layers:
 
     def __call__(self, i: int, images: DataNode, nodes: Mapping[str, DataNode]) -> DataNode:
         """Images, uint8 HWC, after the stage's i-th layer, which reads `names(i)` of the nodes."""
-        return apply(images, self.stage.layers[i], of_prefix(f"{self.first + i}", nodes), self.canvas)
+        return self.through((i,), images, nodes)
 
-    def through(self, numbers: Iterable[int], images: DataNode, nodes: Mapping[str, DataNode]) -> DataNode:
+    def through(self, numbers: Sequence[int], images: DataNode, nodes: Mapping[str, DataNode]) -> DataNode:
         """Images after several layers, one after the other."""
+        layers = self.stage.layers
+        if self.canvas.compiled and can_compile(layers[i] for i in numbers):
+            return operated(images, [self.first + i for i in numbers], nodes, self.canvas)
         for i in numbers:
-            images = self(i, images, nodes)
+            images = apply(images, layers[i], of_prefix(f"{self.first + i}", nodes), self.canvas)
         return images
 
     def names(self, i: int) -> tuple[str, ...]:

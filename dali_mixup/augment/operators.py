@@ -31,7 +31,7 @@ class Canvas:
         fill: (3,) colour 0..255 of pixels that come from outside the image, or () for 0 in any number of channels.
         interpolation: NN or LINEAR, the only ones that DALI's warp offers.
         channels: of the images.
-        compiled: the compiled kernels of the CPU may be used.
+        compiled: the compiled kernels of the CPU do what they can, see `compiled_graph`.
     """
 
     size: tuple[int, int] | None
@@ -99,7 +99,8 @@ def _run(kernel: Kernel, nodes: Mapping[str, DataNode], canvas: Canvas) -> DataN
         return fn.equalize(images)
     if kernel == Kernel.JPEG:
         return fn.jpeg_compression_distortion(images, quality=fn.cast(amount, dtype=INT32))
-    return _blur(images, amount, canvas)
+    # A window of 2 ceil(3 sigma) + 1 pixels; beyond the border the image is mirrored about its last pixel.
+    return fn.gaussian_blur(images, sigma=amount)
 
 
 def _affine(images: DataNode, nodes: Mapping[str, DataNode], canvas: Canvas) -> DataNode:
@@ -123,15 +124,6 @@ def _affine(images: DataNode, nodes: Mapping[str, DataNode], canvas: Canvas) -> 
         interp_type=canvas.interpolation,
         inverse_map=True,
     )
-
-
-def _blur(images: DataNode, sigma: DataNode, canvas: Canvas) -> DataNode:
-    """A window of 2 ceil(3 sigma) + 1 pixels; beyond the border the image is mirrored about its last pixel."""
-    if not canvas.compiled:
-        return fn.gaussian_blur(images, sigma=sigma)
-    from dali_mixup._cpu.operators import blurred
-
-    return blurred(images, sigma)
 
 
 def _contrast(images: DataNode, factor: DataNode, channels: int) -> DataNode:

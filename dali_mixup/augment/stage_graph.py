@@ -9,36 +9,37 @@ from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
 from dali_mixup.augment.chains import Chains
-from dali_mixup.augment.colour_graph import of_colours, recoloured, worth_compiling
+from dali_mixup.augment.compiled_graph import can_compile, operated
 from dali_mixup.augment.draws import TransformDraws, further_of
 from dali_mixup.augment.layers_graph import Layers
 from dali_mixup.augment.operations import TRUNCATE
 from dali_mixup.augment.operators import Canvas
 from dali_mixup.augment.pixmix import PixMix
 from dali_mixup.augment.pixmix_graph import pixmixed
-from dali_mixup.augment.stage import Stage
+from dali_mixup.augment.stage import Composition, Stage
 
 
 def after_stages(
     images: DataNode, draws: TransformDraws, nodes: Mapping[str, DataNode], canvas: Canvas
 ) -> DataNode:
-    """Images, uint8 HWC, after all stages. With the compiled kernels neighbouring stages that only change colours are
-    one operator.
+    """Images, uint8 HWC, after all stages. With the compiled kernels neighbouring stages are one operator.
 
     Args:
         nodes: the arrays of `draws`, and of the loader if a stage needs any, on the CPU.
     """
-    for are_of_colours, stages in groupby(
-        draws.placed, lambda placed: canvas.compiled and of_colours(placed[0])
-    ):
+    for together, stages in groupby(draws.placed, lambda placed: canvas.compiled and _is_compiled(placed[0])):
         run = list(stages)
-        layers = [layer for stage, _ in run for layer in stage.layers]
-        if are_of_colours and worth_compiling(layers):
-            images = recoloured(images, range(run[0][1], run[0][1] + len(layers)), nodes)
+        count = sum(len(stage.layers) for stage, _ in run)
+        if together and count:
+            images = operated(images, range(run[0][1], run[0][1] + count), nodes, canvas)
         else:
             for stage, first in run:
                 images = after_stage(images, stage, first, nodes, canvas)
     return images
+
+
+def _is_compiled(stage: Stage) -> bool:
+    return not isinstance(stage, Composition) and can_compile(stage.layers)
 
 
 def after_stage(
