@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import sys
 from collections.abc import Iterable, Iterator
@@ -79,7 +80,8 @@ class FromSampler(Order):
 
             self.sampler.generator = torch.Generator().manual_seed(drawn)
         with _global_generators(drawn):
-            indices = _integers(self.sampler)
+            # One more than it should give: a sampler with a length may still go on for ever.
+            indices = _integers(self.sampler, self._length + 1)
         self._refuse_what_does_not_fit(indices, samples, epoch)
         return indices
 
@@ -90,8 +92,9 @@ class FromSampler(Order):
                 f"{owner} gave index {outside[0]} outside [0, {samples}) in epoch {epoch}; expected indices of samples"
             )
         if len(indices) != self._length:
+            counted = f"more than {self._length}" if len(indices) > self._length else len(indices)
             raise ValueError(
-                f"{owner} gave {len(indices)} indices in epoch {epoch}; expected {self._length}, its length when the "
+                f"{owner} gave {counted} indices in epoch {epoch}; expected {self._length}, its length when the "
                 "loader was built, on which every epoch's layout depends; build a new loader for another length"
             )
 
@@ -118,10 +121,10 @@ def as_order(owner: str, given: Order | Iterable[int] | None) -> Order:
     return FromSampler(given)
 
 
-def _integers(sampler: Iterable[Any]) -> np.ndarray:
-    """(n,) int64 indices; TypeError for anything else, including floats, which would be truncated."""
+def _integers(sampler: Iterable[Any], most: int) -> np.ndarray:
+    """(n,) int64, the first `most` indices; TypeError for anything else, including floats, which would be truncated."""
     try:
-        indices = np.asarray(list(sampler))
+        indices = np.asarray(list(itertools.islice(sampler, most)))
     except (TypeError, ValueError) as error:
         raise TypeError(f"order={sampler!r} does not give sample indices ({error})") from error
     if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):

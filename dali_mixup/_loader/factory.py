@@ -131,7 +131,7 @@ def train_loader(
         beside=companions.neighbours is not None,
     )
     form = form_of_targets(owner, targets, shown, labels, source, chosen)
-    chosen.check(source.labels, batch_size)
+    chosen.check(trained, batch_size)
     layout = EpochLayout(
         chosen.length(len(source), process.world_size),
         batch_size,

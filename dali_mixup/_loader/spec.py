@@ -112,7 +112,7 @@ class LoaderSpec:
 
     def indices(self, epoch: int) -> np.ndarray:
         """(n,) int32 or int64, the global order of an epoch."""
-        return self.order.indices(self.seed, epoch, self.source.labels)
+        return self.order.indices(self.seed, epoch, self.labels)
 
     @property
     def paired(self) -> ImagesWithMasks | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +183,19 @@ class TestSamplers:
         with torch.device("meta"):
             assert np.array_equal(FromSampler(make(range(24))).indices(3, 1, LABELS), expected)
 
+    def test_a_sampler_that_never_ends_is_refused(self, image_folder: Path) -> None:
+        """As mmengine's InfiniteSampler, which has a length."""
+
+        class Endless:
+            def __len__(self) -> int:
+                return 24
+
+            def __iter__(self) -> Iterator[int]:
+                return itertools.cycle(range(24))
+
+        with pytest.raises(ValueError, match=r"gave more than 24 indices in epoch 0; expected 24"):
+            train_loader(image_folder, order=Endless(), batch_size=4, image_size=16, device="cpu")
+
     @pytest.mark.parametrize("now", [4, 20])
     def test_another_length_than_the_layouts_is_refused(self, now: int, image_folder: Path) -> None:
         """As of hard-example mining, which gives the sampler other indices after an epoch."""
@@ -191,8 +206,9 @@ class TestSamplers:
         assert sorted(np.concatenate(list(loader.batch_sampler))) == list(range(12, 24))
         sampler.indices = range(now)
         assert len(loader) == len(first) == 3
+        gave = now if now < 12 else "more than 12"
         with pytest.raises(
-            ValueError, match=rf"gave {now} indices in epoch 7; expected 12.*build a new loader"
+            ValueError, match=rf"gave {gave} indices in epoch 7; expected 12.*build a new loader"
         ):
             loader.set_epoch(7)
             next(iter(loader))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from dali_mixup import Pool, Unlabelled
+from dali_mixup import ClassGroups, Pool, Unlabelled
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._decide.relabel import CorruptLabels, LabelVectors
 from dali_mixup._loader.companions import HandOver
@@ -43,6 +43,14 @@ class TestLabels:
         for _, targets, record in loader(files[0], policy, handover=HandOver(), batch_size=12):
             assert torch.allclose(targets.max(1).values, torch.ones(12)) and record.unpartnered == 0
             assert (record.partners[:, 1] != record.partners[:, 0]).all()
+
+    def test_class_groups_are_of_the_corrupted_labels(self, files: Any) -> None:
+        corrupt = CorruptLabels(0.5, seed=1, scheme="other")
+        labels = corrupt(np.arange(12) % 4, 4)
+        made = loader(files[0], MixPolicy(MixUp(1.0)), labels=corrupt, order=ClassGroups(2))
+        counts = np.bincount(labels, minlength=4)
+        grouped = np.concatenate(list(made.batch_sampler))[: int((counts // 2 * 2).sum())]
+        assert (labels[grouped[::2]] == labels[grouped[1::2]]).all()
 
     @pytest.mark.parametrize(
         ("bad", "message"),
