@@ -9,7 +9,7 @@ import numpy as np
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
-from dali_mixup._cpu import finishing, operating, resizing, shapes
+from dali_mixup._cpu import finishing, noise, operating, resizing, shapes
 from dali_mixup._cpu.abi import CompiledFunction
 from dali_mixup._cpu.halves import Floats
 
@@ -33,6 +33,7 @@ _normalise_entry = cache(finishing.normalise_entry)
 _finish_entry = cache(finishing.finish_entry)
 _addresses_entry = cache(finishing.addresses_entry)
 _operate_entry = cache(operating.operate_entry)
+_noise_entry = cache(noise.noise_entry)
 _setup_same = cache(shapes.setup_same)
 _setup_size = cache(resizing.setup_size)
 _setup_images = cache(shapes.setup_images)
@@ -169,6 +170,20 @@ def operated(
         (colours, FLOAT, 3),
     ]
     return fn.reshape(_node(_operate_entry(), _setup_same(), inputs, UINT8, 3), layout="HWC")
+
+
+def noisy(
+    images: DataNode, start: DataNode, shape: DataNode, key: DataNode, normalising: DataNode
+) -> DataNode:
+    """(H, W, 3) uint8 HWC images, each with a rectangle of noise; arguments as of `noise.noise_entry`."""
+    inputs = [
+        (images, UINT8, 3),
+        (start, INT32, 1),
+        (shape, INT32, 1),
+        (key, INT32, 1),
+        (normalising, FLOAT, 2),
+    ]
+    return fn.reshape(_node(_noise_entry(), _setup_same(), inputs, UINT8, 3), layout="HWC")
 
 
 def _sized(size: tuple[int, int] | DataNode) -> DataNode:

@@ -22,6 +22,8 @@ class Noise:
         mean, std: (C,) in the images' units.
         seeds: (C,) seeds of the channels' generators.
         dtype, layout: of the images, "HWC" or "CHW".
+        compiled: for the compiled kernels, whose images are uint8 HWC: mean and deviation as (2, 3) float32, see
+            `feed_kernels.normalising`; None: DALI's operators.
     """
 
     mean: Sequence[float]
@@ -29,6 +31,7 @@ class Noise:
     seeds: Sequence[int]
     dtype: types.DALIDataType
     layout: str
+    compiled: DataNode | None = None
 
     def patch(self, shape: DataNode, device: str) -> DataNode:
         """Noise of `shape` (height, width) pixels. One operator has one mean, so each channel has its own."""
@@ -46,7 +49,8 @@ def erase(
     fill: Sequence[float] | DataNode | Noise,
     size: tuple[int, int] | None,
 ) -> DataNode:
-    """One rectangle of each image replaced. Passes, only over the images with a rectangle: 1, or 3 with noise.
+    """One rectangle of each image replaced. Passes, only over the images with a rectangle: 1, or 3 with DALI's
+    noise.
 
     Args:
         images: uint8 or float32 (DALI's GPU kernel takes no float16), HWC or CHW.
@@ -58,10 +62,16 @@ def erase(
     wanted = {"images": images, "start": nodes["start"], "shape": nodes["shape"]}
     if isinstance(fill, DataNode):
         wanted["fill"] = fill
-    if isinstance(fill, Noise) and size is None:
+    if isinstance(fill, Noise) and fill.compiled is not None:
+        wanted["normalising"] = fill.compiled
+    elif isinstance(fill, Noise) and size is None:
         wanted["size"] = nodes["size"]
     mine, others = deal(wanted, nodes["erased"], here=wanted, there=["images"])
     start, shape = mine["start"], mine["shape"]
+    if "normalising" in mine:
+        assert isinstance(fill, Noise)
+        done = _noisy(mine, fill.seeds[0])
+        return collect(done, others["images"], nodes["erased"])
     region = {
         "anchor": fn.cast(start, dtype=FLOAT),
         "shape": fn.cast(shape, dtype=FLOAT),
@@ -81,3 +91,10 @@ def erase(
         colour = mine["fill"] if isinstance(fill, DataNode) else list(fill)
         done = fn.erase(mine["images"], fill_value=colour, **region)
     return collect(done, others["images"], nodes["erased"])
+
+
+def _noisy(nodes: Mapping[str, DataNode], seed: int) -> DataNode:
+    from dali_mixup._cpu.operators import noisy
+
+    key = fn.random.uniform(nodes["start"], range=[0, 2**31 - 1], dtype=INT32, seed=seed)
+    return noisy(nodes["images"], nodes["start"], nodes["shape"], key, nodes["normalising"])

@@ -45,7 +45,9 @@ def before_mix(
         if name == "cutout":
             images = erase(images, of_prefix(name, nodes), _nothing(mean, dtype), canvas.size)
         elif _erases_at(transform, "before_mix"):
-            images = _erased(transform, images, of_prefix(name, nodes), seeds, mean, std, dtype, "HWC")
+            own = of_prefix(name, nodes)
+            compiled = nodes["normalising"] if stored.backend.compiled else None
+            images = _erased(transform, images, own, seeds, mean, std, dtype, "HWC", compiled)
     return with_extras(images, transform.extra, "before_mix")
 
 
@@ -78,12 +80,17 @@ def _erased(
     std: Sequence[float],
     dtype: types.DALIDataType,
     layout: str,
+    compiled: DataNode | None = None,
 ) -> DataNode:
-    """One rectangle of random erasing; what is 0 after normalisation is `mean` in the images' units."""
+    """One rectangle of random erasing; what is 0 after normalisation is `mean` in the images' units.
+
+    Args:
+        compiled: see `Noise`.
+    """
     assert transform.random_erasing is not None
     fill: Any
     if transform.random_erasing.mode == "pixel":
-        fill = Noise(mean, std, [next(seeds) for _ in mean], dtype, layout)
+        fill = Noise(mean, std, [next(seeds) for _ in mean], dtype, layout, compiled)
     elif transform.random_erasing.mode == "rand":
         # A constant vector would have the rows of the whole batch; numbers have those of the node.
         fill = fn.stack(*[nodes["colour"][c] * std[c] + mean[c] for c in range(len(mean))])

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from nvidia.dali import Pipeline, fn
+from nvidia.dali import Pipeline, fn, types
 from PIL import Image
 
 from dali_mixup._graph.decode import Backend, Stored
+from dali_mixup._graph.feed_kernels import normalising
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
 
@@ -105,6 +106,8 @@ def _trained(
         nodes = dict(zip(names, made, strict=True))
         backend = Backend(gpu, roi, compiled=compiled)
         stored, seeds = Stored.of(encoded, backend, decoded=False), count(seed + 1)
+        if compiled:
+            nodes["normalising"] = types.Constant(normalising(mean, std), device="cpu")
         nodes |= transform.windows(stored.shape, seeds, nodes)
         images, _ = transform.graph(stored, seeds, nodes, mean, std)
         pipe.set_outputs(images)

@@ -19,6 +19,8 @@ from timm.data.random_erasing import RandomErasing as TimmRandomErasing
 from torchvision.transforms import RandomErasing as TorchvisionRandomErasing
 
 from dali_mixup import CutMix, MixPolicy, Output, Runtime, train_loader
+from dali_mixup._cpu.noise import noisy
+from dali_mixup._graph.feed_kernels import normalising
 from dali_mixup.augment import Cutout, RandomErasing, TrainTransform
 from dali_mixup.augment.erasing import Rectangles
 
@@ -102,11 +104,14 @@ MEAN, STD = (120.3, 110.0, 100.0), (60.0, 50.0, 40.0)
 
 
 def erased_images(
-    trained: Callable[..., np.ndarray], as_png: Callable[[Image.Image], bytes], option: dict[str, Any]
+    trained: Callable[..., np.ndarray],
+    as_png: Callable[[Image.Image], bytes],
+    option: dict[str, Any],
+    compiled: bool = False,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     grey = as_png(Image.new("RGB", (64, 64), (7, 8, 9)))
     transform = TrainTransform(64, **option, **WHOLE)
-    out = trained(transform, [grey] * 32, seed=2, mean=MEAN, std=STD)
+    out = trained(transform, [grey] * 32, seed=2, mean=MEAN, std=STD, compiled=compiled)
     return out, dict(zip(transform.draws.names, transform.draws.arrays(32, 2, 0, 0, 0), strict=True))
 
 
@@ -118,11 +123,12 @@ def inside(fed: dict[str, np.ndarray], prefix: str, row: int, shape: tuple[int, 
     return mask
 
 
+@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("mode", ["const", "rand", "pixel"])
 def test_before_mixing_exactly_the_rectangle_is_filled(
-    trained: Callable[..., np.ndarray], as_png: Callable[[Image.Image], bytes], mode: str
+    trained: Callable[..., np.ndarray], as_png: Callable[[Image.Image], bytes], mode: str, compiled: bool
 ) -> None:
-    out, fed = erased_images(trained, as_png, {"random_erasing": RandomErasing(0.5, mode)})
+    out, fed = erased_images(trained, as_png, {"random_erasing": RandomErasing(0.5, mode)}, compiled)
     filled = []
     for row, image in enumerate(out):
         mask = inside(fed, "erasing0", row, (64, 64))
@@ -140,6 +146,46 @@ def test_before_mixing_exactly_the_rectangle_is_filled(
         assert np.allclose(pixels.mean(axis=0), cut.mean(axis=0), atol=3)
         assert np.allclose(pixels.std(axis=0), cut.std(axis=0), rtol=0.05)
         assert np.abs(np.corrcoef(pixels.T) - np.eye(3)).max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("mean", "std"),
+    [(MEAN, STD), ((0.0, 127.5, 255.0), (255.0, 0.05, 3.0)), ((300.0, -9.0, 50.5), (9.0, 2.0, 0.5))],
+)
+def test_compiled_noise_is_a_rounded_and_cut_normal_law(mean: Any, std: Any) -> None:
+    """Chi-square tests of the levels with an expected count of 10 and more; the others come together."""
+    scale, shift = normalising(mean, std)
+    image = np.zeros((600, 3 * 500), np.uint8)
+    noisy(image, np.array([0, 0]), np.array([600, 500]), np.array([3, 4], np.int32), scale, shift)
+    pixels = image.reshape(-1, 3)
+    for c in range(3):
+        up_to = stats.norm.cdf(np.arange(256) + 0.5, mean[c], std[c])
+        up_to[-1] = 1.0
+        expected, counts = np.diff(up_to, prepend=0.0) * len(pixels), np.bincount(pixels[:, c], minlength=256)
+        often = expected >= 10
+        seen, due = ([*numbers[often], numbers[~often].sum()] for numbers in (counts, expected))
+        if due[-1] < 10:  # too few for a class of their own
+            assert seen[-1] <= stats.poisson.isf(ALPHA, due[-1])
+            seen, due = seen[:-1], np.array(due[:-1]) * sum(seen[:-1]) / sum(due[:-1])
+        if len(seen) > 1:
+            assert stats.chisquare(seen, due).pvalue > ALPHA
+    if std == STD:
+        apart = (pixels - np.array(MEAN)) / STD
+        for one, other in (
+            (apart[:-1, 0], apart[1:, 0]),
+            (apart[:, 0], apart[:, 1]),
+            (apart[:-1, 2], apart[1:, 0]),
+        ):
+            assert stats.pearsonr(one, other).pvalue > ALPHA
+
+
+def test_compiled_noise_differs_by_image_and_batch(
+    trained: Callable[..., np.ndarray], as_png: Callable[[Image.Image], bytes]
+) -> None:
+    grey = as_png(Image.new("RGB", (32, 32), (7, 8, 9)))
+    erasing = RandomErasing(1.0, "pixel", area=(0.5, 0.6))
+    out = trained(TrainTransform(32, random_erasing=erasing, **WHOLE), [grey] * 8, batches=3, compiled=True)
+    assert len(np.unique(out.reshape(24, -1), axis=0)) == 24
 
 
 def test_several_rectangles_and_cutout_together(
