@@ -26,7 +26,7 @@ import numpy as np
 
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._epochs.ranks import usable_cores
-from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
+from dali_mixup._graph.pixel_scale import IMAGENET_MEAN, IMAGENET_STD
 from dali_mixup.methods import REGISTRY, Form, Method
 
 RESULTS = Path(__file__).parent / "results"

@@ -19,7 +19,7 @@ from nvidia.dali import Pipeline, fn, types
 
 from dali_mixup._cpu.operators import finished, normalised, resized
 from dali_mixup._graph.feed_kernels import normalising
-from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
+from dali_mixup._graph.pixel_scale import IMAGENET_MEAN, IMAGENET_STD
 from dali_mixup.bench.environment import environment
 from dali_mixup.bench.synthetic import synthetic_folder
 from dali_mixup.methods import Form

@@ -120,6 +120,17 @@ def test_an_object_holds_what_it_was_given(kind: type, data: st.DataObject) -> N
         assert chosen_for_the_user or named_rule or opaque or says(got, value), (name, value, got)
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_default_of_none_stays_none(kind: type) -> None:
+    """What is chosen in its place may follow another field: written down here, `dataclasses.replace` would keep it."""
+    needed = NEEDED.get(kind.__name__, {})
+    thing = kind(**needed)
+    unset = [field.name for field in dataclasses.fields(kind) if field.default is None]
+    assert {name: getattr(thing, name) for name in unset if name not in needed} == dict.fromkeys(
+        set(unset) - set(needed)
+    )
+
+
 def of_methods(policy: MixPolicy, kind: type) -> Any:
     return next((method for method in policy.all_methods if isinstance(method, kind)), None)
 

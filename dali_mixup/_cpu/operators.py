@@ -9,17 +9,18 @@ import numpy as np
 from nvidia.dali import fn, types
 from nvidia.dali.data_node import DataNode
 
-from dali_mixup._cpu import finishing, noise, operating, resizing, shapes
+from dali_mixup._cpu import finishing, noise, operating, resizing, shapes, windowing
 from dali_mixup._cpu.abi import CompiledFunction
 from dali_mixup._cpu.halves import Floats
 
-UINT8, UINT16, INT32, INT64, FLOAT, FLOAT16 = (
+UINT8, UINT16, INT32, INT64, FLOAT, FLOAT16, FLOAT64 = (
     types.DALIDataType.UINT8,
     types.DALIDataType.UINT16,
     types.DALIDataType.INT32,
     types.DALIDataType.INT64,
     types.DALIDataType.FLOAT,
     types.DALIDataType.FLOAT16,
+    types.DALIDataType.FLOAT64,
 )
 
 WRITTEN = {FLOAT: Floats.FLOAT32, FLOAT16: Floats.FLOAT16, UINT16: Floats.BFLOAT16}
@@ -34,10 +35,12 @@ _finish_entry = cache(finishing.finish_entry)
 _addresses_entry = cache(finishing.addresses_entry)
 _operate_entry = cache(operating.operate_entry)
 _noise_entry = cache(noise.noise_entry)
+_random_window_entry = cache(windowing.window_entry)
 _setup_same = cache(shapes.setup_same)
 _setup_size = cache(resizing.setup_size)
 _setup_images = cache(shapes.setup_images)
 _setup_addresses = cache(shapes.setup_addresses)
+_setup_pairs = cache(windowing.setup_pairs)
 
 
 def resized(
@@ -184,6 +187,28 @@ def noisy(
         (normalising, FLOAT, 2),
     ]
     return fn.reshape(_node(_noise_entry(), _setup_same(), inputs, UINT8, 3), layout="HWC")
+
+
+def random_window(chances: DataNode, shape: DataNode, numbers: np.ndarray) -> tuple[DataNode, DataNode]:
+    """(start, shape), each (y, x), (2,) int32, of the window of torchvision's RandomResizedCrop.
+
+    Args:
+        chances: (2 attempts + 2,) float64, see `windowing.random_window`.
+        shape: (2,) int64, height and width of the image.
+        numbers: (6,) float64, the bounds that `windowing.random_window` takes.
+    """
+    bits = types.Constant(numbers.view(np.int32), device="cpu")  # DALI makes float32 of float64
+    operator = CompiledFunction(
+        run_fn=_random_window_entry(),
+        setup_fn=_setup_pairs(),
+        out_types=[INT32, INT32],
+        in_types=[FLOAT64, INT64, INT32],
+        outs_ndim=[1, 1],
+        ins_ndim=[1, 1, 1],
+        batch_processing=False,
+    )
+    start, size = operator(chances, shape, bits)
+    return start, size
 
 
 def _sized(size: tuple[int, int] | DataNode) -> DataNode:

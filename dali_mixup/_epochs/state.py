@@ -115,6 +115,7 @@ def described(thing: Any) -> Any:
     if isinstance(thing, np.ndarray):
         return digest(thing)
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        thing = getattr(thing, "resolved", thing)  # a default that is written out makes no other run
         fields = {field.name: described(getattr(thing, field.name)) for field in dataclasses.fields(thing)}
         return {"is": type(thing).__qualname__, **fields}
     if isinstance(thing, Mapping):

@@ -10,10 +10,9 @@ import numpy as np
 
 from dali_mixup._checks import boolean, choice, integer, number
 from dali_mixup._graph.feed import channels
-from dali_mixup._graph.pixel_kind import USUAL, PixelKind
+from dali_mixup._graph.pixel_kind import PixelKind
+from dali_mixup._graph.pixel_scale import IMAGENET_MEAN, IMAGENET_STD, misfit
 
-IMAGENET_MEAN = (123.675, 116.28, 103.53)  # 255 * (0.485, 0.456, 0.406)
-IMAGENET_STD = (58.395, 57.12, 57.375)  # 255 * (0.229, 0.224, 0.225)
 MAX_PIXELS = 2**28  # decoded, these are 805 MB
 
 MOST_THREADS = 1024  # if a process may have fewer, DALI ends it without a message
@@ -28,7 +27,8 @@ class Output:
 
     Args:
         mean, std: (channels,) or one number for all, on the pixels' own scale, which is 0..255 for uint8 images, and
-            0..65535 with bits=16; out = (mixed - mean) / std. std > 0.
+            0..65535 with bits=16; out = (mixed - mean) / std. std > 0. `fn.mix` takes them for whatever images it is
+            given; the loaders refuse those that cannot be of their pixels.
         dtype: "float32", "float16", "bfloat16" (the loaders only) or "uint8" (`fn.mix` only, which rounds), or the
             torch.dtype of that name.
         channels_last: the loaders: torch's channels_last memory format of the same (N, 3, H, W), without a copy;
@@ -66,16 +66,10 @@ class Output:
         """The pixels before they are normalised."""
         return PixelKind(self.channels, self.bits)
 
-    @property
-    def on_unit_scale(self) -> bool:
-        """True if mean or std can only be meant for images in 0..1: no image in 0..255 is so dark or so uniform."""
-        mean, std = (np.atleast_1d(np.asarray(given)) for given in (self.mean, self.std))
-        return bool((std < 1).any() or 0 < mean.max() <= 1)
-
     def of_pixels(self, owner: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """(mean, std) for decoded images, each one number per channel; ValueError for others, or for another scale."""
         mean, std = channels(owner, self.mean, self.std)
-        count, most = self.channels, self.kind.most
+        count = self.channels
         given = (
             f"{owner}: {'' if owner == 'Output' else 'output has '}mean={self.mean!r} and std={self.std!r}"
         )
@@ -84,16 +78,8 @@ class Output:
                 f"{given} for {self.kind}; expected one number each"
                 + ("" if count == 1 else f" for all channels, or {count}, one per channel")
             )
-        if self.on_unit_scale:
-            raise ValueError(
-                f"{given}, which are for images in 0..1; pixels here are 0..{most}, expected "
-                f"{most} times as much: mean={_rounded(mean, most)}, std={_rounded(std, most)}"
-            )
-        if self.bits != USUAL.bits and (_of_eight_bits(mean) or _of_eight_bits(std)):
-            raise ValueError(
-                f"{given}, which are for images in 0..255; pixels here are 0..{most}, expected the "
-                "mean and deviation of your data on that scale"
-            )
+        if reason := misfit(mean, std, self.bits):
+            raise ValueError(f"{given}, {reason}")
         return (mean * count, std * count) if len(mean) == 1 else (mean, std)
 
 
@@ -157,18 +143,6 @@ class Runtime:
         elif not (isinstance(self.roi_decoding, str) and self.roi_decoding == "auto"):
             raise ValueError(f"Runtime: roi_decoding={self.roi_decoding!r}, expected True, False or 'auto'")
         choice("Runtime", "cpu_kernels", self.cpu_kernels, ("auto", "numba", "dali"))
-
-
-def _of_eight_bits(values: Sequence[float]) -> bool:
-    """True for the numbers that are in common use for images in 0..255: ImageNet's, however rounded, and the middle."""
-    if all(value == 127.5 for value in values):
-        return True
-    known = (IMAGENET_MEAN, IMAGENET_STD) if len(values) == 3 else ()
-    return any(np.allclose(values, each, rtol=0.01) for each in known)
-
-
-def _rounded(values: Sequence[float], most: int) -> tuple[float, ...]:
-    return tuple(round(most * value, 3) for value in values)
 
 
 def dtype_name(owner: str, given: Any) -> str:

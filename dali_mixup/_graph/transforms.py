@@ -69,10 +69,10 @@ class Transform(Protocol):
         """True if `after_mix` does something, for which it needs float32."""
 
     def windows(
-        self, shape: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode]
+        self, stored: Stored, seeds: Iterator[int], nodes: Mapping[str, DataNode]
     ) -> dict[str, DataNode]:
         """The nodes of the windows and flips of a batch, drawn in the graph unless `nodes` has them. Those by which
-        `Stored.window` cuts are made from `shape`."""
+        `Stored.window` cuts are made from the shape of `stored`."""
 
     def graph(
         self,

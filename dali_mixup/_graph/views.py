@@ -98,7 +98,7 @@ def made(
         prefix = named(number, "")
         own = {name.removeprefix(prefix): node for name, node in nodes.items() if name.startswith(prefix)}
         if view.window == number:
-            drawn[number] = view.transform.windows(stored.shape, seeds, own)
+            drawn[number] = view.transform.windows(stored, seeds, own)
         own |= drawn[view.window]
         if backend.compiled:
             own["normalising"] = types.Constant(normalising(view.mean, view.std), device="cpu")

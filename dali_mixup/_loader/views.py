@@ -201,8 +201,8 @@ def _refuse_other_pixels(owner: str, specs: Sequence[ViewSpec]) -> None:
 
 def _same(labelled: _Kind, unlabelled: _Kind) -> bool:
     """True if a view of both kinds of samples can be made at once."""
-    return unlabelled.policy is None and (labelled.transform, labelled.output, labelled.shared) == (
-        unlabelled.transform,
+    return unlabelled.policy is None and (labelled.transform.resolved, labelled.output, labelled.shared) == (
+        unlabelled.transform.resolved,
         unlabelled.output,
         unlabelled.shared,
     )

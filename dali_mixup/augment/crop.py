@@ -1,5 +1,4 @@
-"""The random window of a training image: torchvision's RandomResizedCrop, or the padded crop of CIFAR recipes. Where it
-lies is drawn for the whole batch, apart from the pixels."""
+"""The padded crop of CIFAR recipes: where it lies is drawn for the whole batch, apart from the pixels."""
 
 from __future__ import annotations
 
@@ -13,24 +12,6 @@ from dali_mixup.augment.resize import resized_for_window, shorter_side
 
 INT32 = types.DALIDataType.INT32
 INT64 = types.DALIDataType.INT64
-
-
-def random_window(
-    shape: DataNode, scale: tuple[float, float], ratio: tuple[float, float], seed: int
-) -> tuple[DataNode, DataNode]:
-    """(start, shape), each (y, x), of a window of a random area and aspect ratio, to be resized. 10 attempts, as in
-    torchvision; if none fits the image, the largest window of a valid ratio, at a random place, where torchvision takes
-    the centre.
-
-    `fn.random_resized_crop` would not give torchvision's pixels: its filter also reads pixels outside the window.
-
-    Args:
-        shape: (2,) height and width of the image.
-    """
-    start, size = fn.random_crop_generator(
-        shape, random_area=list(scale), random_aspect_ratio=list(ratio), num_attempts=10, seed=seed
-    )
-    return start, size
 
 
 def random_place(shape: DataNode, size: tuple[int, int], padding: int, seed: int) -> DataNode:

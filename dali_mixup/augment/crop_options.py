@@ -26,10 +26,15 @@ def keeps_ratio(crop: str) -> bool:
     return crop in ("rkrc", "rkrr")
 
 
+def usual_ranges(crop: str) -> tuple[Range, Range]:
+    """(scale, ratio) of a crop for which none are given."""
+    return (KEPT_SCALE, KEPT_RATIO) if keeps_ratio(crop) else (SCALE, RATIO)
+
+
 def checked_crop(
     owner: str, crop: Any, image_size: ImageSize, scale: Any, ratio: Any, padding: Any, padding_mode: Any
-) -> tuple[Range, Range, int]:
-    """(scale, ratio, padding) of a crop; where they are None, or belong to another crop, the usual ones.
+) -> tuple[Range | None, Range | None, int]:
+    """(scale, ratio, padding) of a crop as they are given, None included, which `usual_ranges` stand for.
 
     Raises:
         TypeError, ValueError: an unknown crop; values out of range; an option of another crop.
@@ -37,13 +42,8 @@ def checked_crop(
     choice(owner, "crop", crop, CROPS)
     if crop != "resized" and isinstance(image_size, SizeSchedule | MultiScale):
         raise ValueError(f"{owner}: crop={crop!r} needs one image_size, not {image_size!r}")
-    usual = (KEPT_SCALE, KEPT_RATIO) if keeps_ratio(crop) else (SCALE, RATIO)
-    ranges = [
-        default if given is None else checked_range(owner, name, given, top)
-        for name, given, default, top in zip(
-            ("scale", "ratio"), (scale, ratio), usual, (1.0, None), strict=True
-        )
-    ]
+    area = None if scale is None else checked_range(owner, "scale", scale, 1.0)
+    shape = None if ratio is None else checked_range(owner, "ratio", ratio)
     border = integer(owner, "padding", padding, at_least=0)
     choice(owner, "padding_mode", padding_mode, get_args(PaddingMode))
     foreign: list[tuple[str, Any, Any]] = [
@@ -51,7 +51,7 @@ def checked_crop(
         ("padding_mode", padding_mode, "constant"),
     ]
     if crop == "padded":
-        foreign = [("scale", ranges[0], SCALE), ("ratio", ranges[1], RATIO)]
+        foreign = [("scale", area or SCALE, SCALE), ("ratio", shape or RATIO, RATIO)]
     for name, given, default in foreign:
         if given != default:
             raise ValueError(f"{owner}: {name}={given!r} belongs to another kind of crop; crop is {crop!r}")
@@ -63,8 +63,8 @@ def checked_crop(
             f"at least {border + 3} pixels, the padding and 3 more{less}"
         )
     if keeps_ratio(crop):
-        _check_ratio(owner, crop, size_of(image_size), ranges[1])
-    return ranges[0], ranges[1], border
+        _check_ratio(owner, crop, size_of(image_size), shape or KEPT_RATIO)
+    return area, shape, border
 
 
 def _check_ratio(owner: str, crop: str, size: tuple[int, int], ratio: Range) -> None:

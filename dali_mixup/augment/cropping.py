@@ -11,12 +11,13 @@ from nvidia.dali import fn, math, types
 from nvidia.dali.data_node import DataNode
 
 from dali_mixup._graph.decode import INTERPOLATIONS, Stored
-from dali_mixup.augment.crop import padded_window, random_place, random_window
+from dali_mixup.augment.crop import padded_window, random_place
 from dali_mixup.augment.crop_options import keeps_ratio
 from dali_mixup.augment.extra_graph import with_extras
 from dali_mixup.augment.kept_ratio_graph import random_kept_ratio
 from dali_mixup.augment.reflection import reflected_window
 from dali_mixup.augment.resize import Flips, kernels_resize, resized_and_flipped, shorter_side
+from dali_mixup.augment.resized_crop_graph import random_window
 
 if TYPE_CHECKING:
     from dali_mixup.augment.train import TrainTransform
@@ -26,13 +27,15 @@ INT64 = types.DALIDataType.INT64
 
 
 def drawn_windows(
-    transform: TrainTransform, shape: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode]
+    transform: TrainTransform, stored: Stored, seeds: Iterator[int], nodes: Mapping[str, DataNode]
 ) -> dict[str, DataNode]:
     """The nodes of windows and flips; arguments as of `TrainTransform.windows`."""
     if "window_start" in nodes:
         given = {name: nodes[name] for name in transform.window_names}
         if transform.crop == "resized":  # the images' headers are parsed before their windows are decoded
-            given["window_start"] = fn.cast(given["window_start"] + math.clamp(shape, 0, 0), dtype=INT32)
+            given["window_start"] = fn.cast(
+                given["window_start"] + math.clamp(stored.shape, 0, 0), dtype=INT32
+            )
         return given
     drawn: dict[str, DataNode] = {}
     window_seed = next(seeds)
@@ -40,13 +43,13 @@ def drawn_windows(
         if prob:
             drawn[name] = fn.random.coin_flip(probability=prob, seed=next(seeds), dtype=INT32)
     if transform.crop == "padded":
-        drawn["window_start"] = random_place(shape, transform.size, transform.padding, window_seed)
+        drawn["window_start"] = random_place(stored.shape, transform.size, transform.padding, window_seed)
         return drawn
     if keeps_ratio(transform.crop):
         centre = transform.crop == "rkrc"
-        window = random_kept_ratio(shape, transform.size, *transform.ranges, centre, window_seed)
+        window = random_kept_ratio(stored.shape, transform.size, *transform.ranges, centre, window_seed)
     else:
-        window = random_window(shape, *transform.ranges, window_seed)
+        window = random_window(stored, *transform.ranges, window_seed)
     drawn["window_start"], drawn["window_shape"] = window
     return drawn
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 from dali_mixup._checks import integer, number
+from dali_mixup.augment.operations import Kernel
+
+if TYPE_CHECKING:
+    from dali_mixup.augment.train import TrainTransform
 
 
 def jitter_amounts(owner: str, given: Any) -> tuple[float, float, float, float]:
@@ -34,3 +39,28 @@ def quality_range(owner: str, given: Any) -> tuple[int, int]:
         raise TypeError(f"{owner}: jpeg_quality={given!r}, expected (low, high)")
     low = integer(owner, "jpeg_quality[0]", given[0], at_least=1, at_most=100)
     return low, integer(owner, "jpeg_quality[1]", given[1], at_least=low, at_most=100)
+
+
+def refuse_idle(owner: str, transform: TrainTransform) -> None:
+    """Raise ValueError for an option that was given a value although what it belongs to is off."""
+    usual = {field.name: field.default for field in fields(transform)}
+    jitters = any(jitter_amounts(owner, transform.color_jitter))
+    for name, switch, on in (
+        ("color_jitter_prob", "color_jitter", jitters),
+        ("blur_sigma", "gaussian_blur", transform.gaussian_blur),
+        ("jpeg_quality", "jpeg", transform.jpeg),
+    ):
+        given = getattr(transform, name)
+        if not on and given != usual[name]:
+            raise ValueError(
+                f"{owner}: {name}={given!r} has no effect with {switch}={getattr(transform, switch)!r}; give {switch} "
+                f"too, or leave {name} at its default, {usual[name]!r}"
+            )
+    moves = any(Kernel.AFFINE in layer for stage in transform.stages for layer in stage.layers)
+    if transform.fill is not None and not moves:
+        border = "; the border of a padded crop is black, or padding_mode='reflect'"
+        raise ValueError(
+            f"{owner}: fill={transform.fill!r} is the colour of pixels that rotations, shears and shifts bring in, and "
+            f"auto_augment={transform.auto_augment!r} has none of these; give one that has, or leave fill out"
+            f"{border if transform.crop == 'padded' else ''}"
+        )

@@ -4,20 +4,28 @@ which needs only NumPy; `train_graph` has the operators."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dali_mixup._checks import boolean, choice, number
 from dali_mixup.augment.colour import ColourJitter, Lighting
-from dali_mixup.augment.crop_options import PADDING, Crop, PaddingMode, Range, checked_crop, keeps_ratio
+from dali_mixup.augment.crop_options import (
+    PADDING,
+    Crop,
+    PaddingMode,
+    Range,
+    checked_crop,
+    keeps_ratio,
+    usual_ranges,
+)
 from dali_mixup.augment.draws import TransformDraws
 from dali_mixup.augment.erasing import Cutout, RandomErasing, checked_range
 from dali_mixup.augment.extra import ONLY_IN_PYTHON, PLACES, Extra, checked_extras
 from dali_mixup.augment.interpolation import INTERPOLATIONS, Interpolation
 from dali_mixup.augment.maps import cut_out, moved
 from dali_mixup.augment.operations import MOST_SIGMA
-from dali_mixup.augment.option_checks import jitter_amounts, quality_range, rgb
+from dali_mixup.augment.option_checks import jitter_amounts, quality_range, refuse_idle, rgb
 from dali_mixup.augment.parse import auto_augmentation
 from dali_mixup.augment.photometric import PhotometricDistort
 from dali_mixup.augment.pixmix import PixMix
@@ -56,7 +64,8 @@ class TrainTransform:
         antialias: low-pass before shrinking, as Pillow does and torchvision does by default.
         hflip, vflip: in [0, 1], the probability that an image is flipped left to right, upside down.
         auto_augment: timm's "rand-m9-mstd0.5-inc1" and relatives, see `auto_augmentation`; None: none.
-        fill: (r, g, b) in 0..255 of pixels that auto_augment brings in; None: as the string's own library does.
+        fill: (r, g, b) in 0..255 of pixels that auto_augment brings in, not of a crop's border; None: as the string's
+            own library does.
         color_jitter: brightness, contrast, saturation and optionally hue as in torchvision's ColorJitter, >= 0, hue at
             most 0.5; one number x stands for (x, x, x). timm leaves it out beside auto_augment, this does not.
         color_jitter_prob: in [0, 1], the probability that an image is jittered.
@@ -137,6 +146,7 @@ class TrainTransform:
         elif self.color_jitter is not None:
             object.__setattr__(self, "color_jitter", amounts[0])
         check_stages(owner, self.stages)
+        refuse_idle(owner, self)
         object.__setattr__(self, "extra", checked_extras(owner, self.extra, PLACES))
 
     @property
@@ -151,9 +161,15 @@ class TrainTransform:
 
     @property
     def ranges(self) -> tuple[Range, Range]:
-        """`scale` and `ratio`, which are never None once they are checked."""
-        assert self.scale is not None and self.ratio is not None
-        return self.scale, self.ratio
+        """`scale` and `ratio`, and the crop's own where they are None."""
+        scale, ratio = usual_ranges(self.crop)
+        return self.scale or scale, self.ratio or ratio
+
+    @property
+    def resolved(self) -> TrainTransform:
+        """The same transform with its `ranges` written out."""
+        scale, ratio = self.ranges
+        return replace(self, scale=scale, ratio=ratio)
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -220,19 +236,19 @@ class TrainTransform:
         return moved(ids, self.draws, outside, seed=seed, **address), windows
 
     def windows(
-        self, shape: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode]
+        self, stored: Stored, seeds: Iterator[int], nodes: Mapping[str, DataNode]
     ) -> dict[str, DataNode]:
         """The windows and flips of a batch's images, drawn in the graph: the nodes of `window_names`, of which that of
         the flip is missing if nothing is flipped.
 
         Args:
-            shape: (2,) height and width of the stored images, on the CPU.
+            stored: the images, whose shapes the windows are made from.
             seeds: gives each random operator its own.
             nodes: those that are given already, if the images have masks.
         """
         from dali_mixup.augment.cropping import drawn_windows
 
-        return drawn_windows(self, shape, seeds, nodes)
+        return drawn_windows(self, stored, seeds, nodes)
 
     def graph(
         self,

@@ -4,7 +4,7 @@ operators."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dali_mixup._checks import boolean, choice, integer
@@ -31,7 +31,7 @@ class ValTransform:
     Args:
         image_size: height and width of the result in pixels, one number or (height, width).
         resize_size: pixels of the shorter side before the crop, at least image_size; None: the larger side of
-            image_size times 256 / 224, rounded.
+            image_size times 256 / 224, rounded, which `resolved` writes out.
         interpolation, antialias: as in `TrainTransform`.
         extra: functions of your own, a list of `Extra` at "after_decode", "after_crop" or "batch".
 
@@ -48,16 +48,14 @@ class ValTransform:
     def __post_init__(self) -> None:
         owner = "ValTransform"
         object.__setattr__(self, "image_size", pair_or_side(owner, self.image_size))
-        given = self.resize_size
-        resize_size = round(max(self.size) * 256 / 224)
-        if given is not None:
-            resize_size = integer(owner, "resize_size", given, at_least=1, at_most=2**31 - 1)
-        object.__setattr__(self, "resize_size", resize_size)
-        if resize_size < max(self.size):
-            raise ValueError(
-                f"{owner}: resize_size={self.resize_size} is smaller than image_size={self.image_size}; the crop "
-                "would not fit, expected resize_size >= image_size"
-            )
+        if self.resize_size is not None:
+            resize_size = integer(owner, "resize_size", self.resize_size, at_least=1, at_most=2**31 - 1)
+            object.__setattr__(self, "resize_size", resize_size)
+            if resize_size < max(self.size):
+                raise ValueError(
+                    f"{owner}: resize_size={resize_size} is smaller than image_size={self.image_size}; the crop "
+                    "would not fit, expected resize_size >= image_size"
+                )
         choice(owner, "interpolation", self.interpolation, INTERPOLATIONS)
         object.__setattr__(self, "antialias", boolean(owner, "antialias", self.antialias))
         extras = checked_extras(owner, self.extra, ("after_decode", "after_crop", "batch"))
@@ -67,6 +65,11 @@ class ValTransform:
     def size(self) -> tuple[int, int]:
         """(height, width) of the result."""
         return size_of(self.image_size)
+
+    @property
+    def resolved(self) -> ValTransform:
+        """The same transform with its resize_size written out."""
+        return self if self.resize_size else replace(self, resize_size=round(max(self.size) * 256 / 224))
 
     @property
     def draws(self) -> None:
@@ -91,7 +94,7 @@ class ValTransform:
         window_seed: int | None = None,
     ) -> tuple[np.ndarray, Windows]:
         """As of `TrainTransform`, of the centres."""
-        windows = centred_windows(self, sizes)
+        windows = centred_windows(self.resolved, sizes)
         return cut_out(masks, windows, self.size, outside), windows
 
     @property
@@ -100,7 +103,7 @@ class ValTransform:
         return False
 
     def windows(
-        self, shape: DataNode, seeds: Iterator[int], nodes: Mapping[str, DataNode]
+        self, stored: Stored, seeds: Iterator[int], nodes: Mapping[str, DataNode]
     ) -> dict[str, DataNode]:
         """Nothing: the graph finds the centre by itself."""
         return {}
@@ -117,7 +120,7 @@ class ValTransform:
         none if the images are that window already."""
         from dali_mixup.augment.val_graph import resized_and_centred
 
-        return resized_and_centred(self, stored)
+        return resized_and_centred(self.resolved, stored)
 
     def after_mix(
         self,

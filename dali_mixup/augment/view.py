@@ -87,7 +87,7 @@ def refuse_other_window(owner: str, number: int, mine: TrainTransform, first: Tr
     """Raise ValueError for a view that shares the first one's window, and describes another."""
     names = (*OF_THE_WINDOW, *(("image_size",) if first.crop != "resized" else ()))
     for name in names:
-        own, theirs = getattr(mine, name), getattr(first, name)
+        own, theirs = getattr(mine.resolved, name), getattr(first.resolved, name)
         if own != theirs:
             raise ValueError(
                 f"{owner}: view {number} has window='shared' and {name}={own!r}, but the first view, whose window it "

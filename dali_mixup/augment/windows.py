@@ -3,21 +3,19 @@ masks. A pure function of the batch's address and the sizes of its images."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dali_mixup._seeding import Purpose, stream
+from dali_mixup.augment import resized_crop
 from dali_mixup.augment.crop_options import keeps_ratio
 from dali_mixup.augment.kept_ratio import CHANCES, centred, kept_ratio, placed, reflected
 
 if TYPE_CHECKING:
     from dali_mixup.augment.train import TrainTransform
     from dali_mixup.augment.val import ValTransform
-
-ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,8 @@ def training_windows(
         start = centred(shape, size) if transform.crop == "rkrc" else placed(chances, shape, size)
         places = _places(sizes, shape, start, size, reflect=True)
     else:
-        boxes = random_boxes(rng, sizes, *transform.ranges)
+        chances = rng.random_sample((len(sizes), resized_crop.CHANCES))
+        boxes = resized_crop.resized_crop(chances, sizes, *transform.ranges)
         start, shape = boxes[:, :2], boxes[:, 2:]
         places = [
             tuple(at + nearest(int(extent), side) for at, extent, side in zip(*box, size, strict=True))
@@ -112,33 +111,6 @@ def centred_windows(transform: ValTransform, sizes: np.ndarray) -> Windows:
     return Windows(start, shape, no, no, *(tuple(each) for each in zip(*places, strict=True)))
 
 
-def random_boxes(
-    rng: np.random.RandomState, sizes: np.ndarray, scale: tuple[float, float], ratio: tuple[float, float]
-) -> np.ndarray:
-    """(N, 4) int64 y, x, height and width of torchvision's RandomResizedCrop: of 10 windows of random area and aspect
-    ratio the first that fits; if none does, the largest centred one of a valid ratio.
-
-    Args:
-        sizes: (N, 2) height and width of each image.
-        scale: bounds of the share of the area; uniform.
-        ratio: bounds of width / height; log-uniform.
-    """
-    count = len(sizes)
-    height, width = sizes[:, :1].astype(np.float64), sizes[:, 1:].astype(np.float64)
-    area = height * width * rng.uniform(*scale, (count, ATTEMPTS))
-    aspect = np.exp(rng.uniform(math.log(ratio[0]), math.log(ratio[1]), (count, ATTEMPTS)))
-    high, wide = np.rint(np.sqrt(area / aspect)), np.rint(np.sqrt(area * aspect))
-    fits = (high > 0) & (high <= height) & (wide > 0) & (wide <= width)
-    first = np.argmax(fits, axis=1)[:, None]
-    chance = rng.random_sample((count, 2))
-    boxes = np.empty((count, 4), np.int64)
-    shape = np.concatenate([np.take_along_axis(each, first, 1) for each in (high, wide)], axis=1)
-    boxes[:, 2:], boxes[:, :2] = shape, np.floor(chance * (sizes - shape + 1))
-    for row in np.flatnonzero(~fits.any(axis=1)):
-        boxes[row] = _largest(int(sizes[row, 0]), int(sizes[row, 1]), *ratio)
-    return boxes
-
-
 def shorter_side(sizes: np.ndarray, shorter: int) -> np.ndarray:
     """(N, 2) int64 sizes with a shorter side of `shorter` pixels; torchvision truncates the longer one."""
     sizes = sizes.astype(np.int64)
@@ -156,17 +128,6 @@ def nearest(before: int, after: int) -> np.ndarray:
 
 def _turned(line: np.ndarray, turn: int) -> np.ndarray:
     return line[::-1] if turn else line
-
-
-def _largest(height: int, width: int, least: float, most: float) -> tuple[int, int, int, int]:
-    if width / height < least:
-        wide, high = width, round(width / least)
-    elif width / height > most:
-        wide, high = round(height * most), height
-    else:
-        wide, high = width, height
-    high, wide = max(1, min(high, height)), max(1, min(wide, width))
-    return math.floor((height - high) / 2), math.floor((width - wide) / 2), high, wide
 
 
 def _padded(

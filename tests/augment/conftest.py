@@ -108,7 +108,7 @@ def _trained(
         stored, seeds = Stored.of(encoded, backend, decoded=False), count(seed + 1)
         if compiled:
             nodes["normalising"] = types.Constant(normalising(mean, std), device="cpu")
-        nodes |= transform.windows(stored.shape, seeds, nodes)
+        nodes |= transform.windows(stored, seeds, nodes)
         images, _ = transform.graph(stored, seeds, nodes, mean, std)
         pipe.set_outputs(images)
     pipe.build()

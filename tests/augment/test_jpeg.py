@@ -60,7 +60,7 @@ def test_qualities_are_torchvisions_and_as_frequent_as_asked() -> None:
 
 
 def test_off_it_draws_nothing() -> None:
-    assert TrainTransform(8).draws.names == TrainTransform(8, jpeg_quality=(1, 2)).draws.names == ()
+    assert TrainTransform(8).draws.names == TrainTransform(8, jpeg=0.0).draws.names == ()
 
 
 @pytest.mark.parametrize(

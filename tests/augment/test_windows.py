@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,9 +11,11 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from dali_mixup import TrainTransform, ValTransform
+from dali_mixup._seeding import Purpose, stream
 from dali_mixup.augment import Chance
 from dali_mixup.augment.maps import cut_out
-from dali_mixup.augment.windows import nearest, random_boxes, training_windows
+from dali_mixup.augment.resized_crop import CHANCES, resized_crop
+from dali_mixup.augment.windows import nearest, training_windows
 
 ADDRESS = {"seed": 3, "rank": 0, "epoch": 1, "step": 2}
 
@@ -79,29 +80,15 @@ def test_validation_is_torchvisions_resize_and_centre_crop(data: st.DataObject) 
     np.testing.assert_array_equal(maps[0], chain(theirs(mask)))
 
 
-def test_random_boxes_have_the_law_of_torchvision() -> None:
-    """Means and deviations of the four numbers, within 5 standard errors: probability 6e-7 each if the laws agree."""
-    scale, ratio, size, n = (0.2, 1.0), (3 / 4, 4 / 3), (60, 47), 4000
-    ours = random_boxes(np.random.RandomState(0), np.tile(size, (n, 1)), scale, ratio)
-    torch.manual_seed(0)
-    crop = v2.RandomResizedCrop(8, scale=scale, ratio=ratio)
-    image = [torch.zeros(3, *size)]
-    drawn = [crop.make_params(image) for _ in range(n)]
-    other = np.array([[each[name] for name in ("top", "left", "height", "width")] for each in drawn])
-    for mine, his in zip(ours.T.astype(float), other.T.astype(float), strict=True):
-        error = np.sqrt((mine.var() + his.var()) / n)
-        assert abs(mine.mean() - his.mean()) < 5 * error
-        assert abs(mine.std() - his.std()) < 5 * error  # a bounded law's deviation is known at least as well
-
-
-@pytest.mark.parametrize("size", [(10, 300), (300, 10), (1, 50), (50, 1), (40, 41)])
-def test_where_no_window_fits_it_is_torchvisions(size: tuple[int, int]) -> None:
-    """No window of more than the whole area fits."""
-    scale, ratio = (1.0, 1.0), (3 / 4, 4 / 3) if size != (40, 41) else (1.2, 1.3)
-    ours = random_boxes(np.random.RandomState(0), np.array([size]), scale, ratio)
-    crop = v2.RandomResizedCrop(8, scale=scale, ratio=ratio)
-    his = crop.make_params([torch.zeros(3, *size)])
-    assert ours[0].tolist() == [his[name] for name in ("top", "left", "height", "width")]
+def test_a_resized_window_is_that_of_images_without_masks() -> None:
+    """The law, of which `test_resized_crop` tests the rest."""
+    sizes = np.array([(60, 47), (8, 8), (10, 300)] * 20)
+    transform = TrainTransform(20, hflip=0.0, scale=(0.2, 1.0), ratio=(0.9, 1.1))
+    windows = training_windows(transform, sizes, transform.size, **ADDRESS)
+    rng = stream(Purpose.WINDOW, **ADDRESS)
+    rng.random_sample(len(sizes))  # of the flips
+    expected = resized_crop(rng.random_sample((len(sizes), CHANCES)), sizes, *transform.ranges)
+    np.testing.assert_array_equal(np.hstack([windows.start, windows.shape]), expected)
 
 
 def test_windows_depend_on_the_address_alone() -> None:

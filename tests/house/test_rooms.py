@@ -42,6 +42,7 @@ SMALL = {
     "__main__",
     "_checks",
     "_files",
+    "_packages",
     "_repr",
     "_seeding",
     "_version",

@@ -111,7 +111,7 @@ class TestSizes:
         self, image_folder: Path, size: Any, resized: int
     ) -> None:
         loader = val_loader(image_folder, batch_size=4, image_size=size, device="cpu")
-        assert loader.spec.pipeline.first.transform == ValTransform(size, resized)
+        assert loader.spec.pipeline.first.transform.resolved == ValTransform(size, resized)
 
 
 class TestPolicies:
