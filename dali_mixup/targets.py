@@ -9,6 +9,35 @@ import numpy as np
 import torch
 
 
+def refuse_unknown(owner: str, ids: torch.Tensor, num_classes: int, *, may_be_partners: bool) -> None:
+    """Raise ValueError for class ids outside 0..num_classes - 1, where they can be looked at: a look would make a GPU
+    wait, and break a compiled graph.
+
+    Args:
+        may_be_partners: whether -1 may be that of an unlabelled partner.
+    """
+    if ids.device.type != "cpu" or torch.compiler.is_compiling() or not ids.numel():
+        return
+    try:
+        low, high = int(ids.min()), int(ids.max())
+    except RuntimeError:  # inside torch.func.vmap a tensor has no values yet
+        return
+    if low >= 0 and high < num_classes:
+        return
+    if low == -1 and may_be_partners:
+        advice = "an unlabelled partner (partners=Pool(...)) has no class; give those rows labels first"
+    elif low < 0:
+        advice = (
+            "no id is ignored, there is no ignore_index; leave out rows without a label, or give them one"
+        )
+    else:
+        advice = f"correct the labels, or have at least {high + 1} classes"
+    raise ValueError(
+        f"{owner}: class id {low if low < 0 else high}, expected ids from 0 to {num_classes - 1}, of {num_classes} "
+        f"classes: {advice}"
+    )
+
+
 @dataclass(frozen=True)
 class MixedTargets:
     """The soft labels of N mixed rows, as k class ids and k weights per row: 12 bytes per row and column
@@ -36,14 +65,11 @@ class MixedTargets:
 
         Smoothing uses timm's values: off = eps / K, on = 1 - eps + eps / K, so a mixed row is
         eps / K + (1 - eps) * sum_j w_j onehot(y_j).
+
+        Raises:
+            ValueError: on the CPU, class ids outside 0..num_classes - 1.
         """
-        # A look at the values would break a compiled graph and make a GPU wait.
-        looks = self.labels.device.type == "cpu" and not torch.compiler.is_compiling()
-        if looks and len(self) and int(self.labels.min()) < 0:
-            raise ValueError(
-                f"dense: class id {int(self.labels.min())}: an unlabelled partner (partners=Pool(...)) has no dense "
-                "target; give those rows labels first"
-            )
+        refuse_unknown("MixedTargets.dense", self.labels, num_classes, may_be_partners=True)
         off = self.label_smoothing / num_classes
         shape, device = (len(self), num_classes), self.labels.device
         if device.type == "cpu":

@@ -12,10 +12,8 @@ from dali_mixup.losses.inputs import (
     as_compact,
     check_pair,
     reduced,
-    refuse_unlabelled,
     widened,
 )
-from dali_mixup.targets import MixedTargets
 
 
 def soft_cross_entropy(logits: Tensor, targets: Targets, reduction: Reduction = "mean") -> Tensor:
@@ -30,15 +28,13 @@ def soft_cross_entropy(logits: Tensor, targets: Targets, reduction: Reduction = 
         reduction: "mean" over rows, "sum" over rows, or "none" for the (N,) losses.
 
     Raises:
-        ValueError, TypeError: shapes or dtypes that do not fit; the message names both. On the CPU also the class ids
-            -1 of a `Pool`'s unlabelled partners.
+        ValueError, TypeError: shapes or dtypes that do not fit; the message names both. On the CPU also class ids
+            outside 0..C-1, such as the -1 of a `Pool`'s unlabelled partners: there is no ignore_index.
     """
     choice("soft_cross_entropy", "reduction", reduction, ("mean", "sum", "none"))
     check_pair("soft_cross_entropy", logits, targets)
     log_p = F.log_softmax(widened(logits), dim=1)
-    if isinstance(targets, MixedTargets):
-        refuse_unlabelled("soft_cross_entropy", targets)
-    elif targets.is_floating_point():
+    if isinstance(targets, Tensor) and targets.is_floating_point():
         return reduced(-(targets.to(log_p.dtype) * log_p).sum(1), reduction)
     compact = as_compact(targets)
     rows = -(compact.weights.to(log_p.dtype) * log_p.gather(1, compact.labels)).sum(1)

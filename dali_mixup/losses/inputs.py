@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from dali_mixup.targets import MixedTargets
+from dali_mixup.targets import MixedTargets, refuse_unknown
 
 Targets = Tensor | MixedTargets
 Reduction = Literal["mean", "sum", "none"]
@@ -17,11 +17,12 @@ def dense_targets(targets: Targets, num_classes: int) -> Tensor:
     """(N, num_classes) soft labels from targets of any form: float tensors unchanged, the others as float32.
 
     Raises:
-        ValueError: a float tensor that is not (N, num_classes).
+        ValueError: a float tensor that is not (N, num_classes); on the CPU, class ids outside 0..num_classes - 1.
     """
     if isinstance(targets, MixedTargets):
         return targets.dense(num_classes)
     if not targets.is_floating_point():
+        refuse_unknown("dense_targets", targets, num_classes, may_be_partners=False)
         return as_compact(targets).dense(num_classes)
     if targets.dim() != 2 or targets.shape[1] != num_classes:
         raise ValueError(
@@ -40,16 +41,6 @@ def as_compact(targets: Targets) -> MixedTargets:
     return MixedTargets(targets.unsqueeze(1), torch.ones_like(targets, dtype=torch.float32).unsqueeze(1))
 
 
-def refuse_unlabelled(owner: str, targets: MixedTargets) -> None:
-    """Raise ValueError for class ids < 0, where a look at them does not make a GPU wait or break a compiled graph."""
-    labels = targets.labels
-    if labels.device.type == "cpu" and not torch.compiler.is_compiling() and bool((labels < 0).any()):
-        raise ValueError(
-            f"{owner}: class id {int(labels.min())}, expected ids >= 0: an unlabelled partner (partners=Pool(...)) has "
-            "no class; give those rows labels first"
-        )
-
-
 def reduced(values: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "none":
         return values
@@ -57,6 +48,8 @@ def reduced(values: Tensor, reduction: Reduction) -> Tensor:
 
 
 def check_pair(owner: str, logits: Tensor, targets: Targets) -> None:
+    """Raise TypeError or ValueError for logits and targets that do not fit together; on the CPU also for class ids that
+    the logits do not have."""
     if logits.dim() != 2 or not logits.is_floating_point():
         raise ValueError(
             f"{owner}: logits of shape {tuple(logits.shape)}, {logits.dtype}, expected (N, C) floating. Flatten "
@@ -67,6 +60,7 @@ def check_pair(owner: str, logits: Tensor, targets: Targets) -> None:
             raise ValueError(
                 f"{owner}: MixedTargets of {len(targets)} rows for {logits.shape[0]} rows of logits"
             )
+        refuse_unknown(owner, targets.labels, logits.shape[1], may_be_partners=True)
     elif targets.is_floating_point():
         if targets.shape != logits.shape:
             raise ValueError(
@@ -82,3 +76,5 @@ def check_pair(owner: str, logits: Tensor, targets: Targets) -> None:
             f"{owner}: labels of shape {tuple(targets.shape)} for logits of shape {tuple(logits.shape)}, expected "
             f"({logits.shape[0]},)"
         )
+    else:
+        refuse_unknown(owner, targets, logits.shape[1], may_be_partners=False)

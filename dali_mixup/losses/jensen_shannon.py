@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from dali_mixup._checks import integer, number
 from dali_mixup.losses.cross_entropy import soft_cross_entropy
-from dali_mixup.losses.inputs import Targets, widened
+from dali_mixup.losses.inputs import Targets, check_pair, widened
 from dali_mixup.targets import MixedTargets
 
 LEAST = (
@@ -75,6 +75,7 @@ class JensenShannonCrossEntropy(nn.Module):
             TypeError, ValueError: shapes or dtypes that do not fit.
         """
         clean = _splits("JensenShannonCrossEntropy", logits, self.num_splits)[0]
+        check_pair("JensenShannonCrossEntropy", clean, targets)
         if self.smoothing and isinstance(targets, Tensor) and targets.dtype == torch.int64:
             ones = torch.ones_like(targets, dtype=torch.float32)
             targets = MixedTargets(targets[:, None], ones[:, None], self.smoothing)

@@ -59,7 +59,8 @@ def val_arguments(recipe: Recipe, overrides: dict[str, Any]) -> dict[str, Any]:
 def _resized(transform: ValTransform, image_size: Any) -> ValTransform:
     """The transform at another size, in the same proportion."""
     plain = replace(transform, image_size=image_size, resize_size=None)  # refuses what is not a size
-    assert transform.resize_size is not None
+    if transform.resize_size is None:
+        return plain
     return replace(plain, resize_size=round(transform.resize_size * max(plain.size) / max(transform.size)))
 
 
@@ -79,11 +80,6 @@ def loss(recipe: Recipe) -> nn.Module:
             smoothing=chosen.smoothing,
             target_threshold=chosen.target_threshold,
             sum_classes=chosen.sum_classes,
-        )
-    if recipe.policy is not None and recipe.policy.label_mixing == "union":
-        raise ValueError(
-            f"loss.name: {chosen.name} with policy.label_mixing: union, where a row may have several labels of 1, "
-            "which a softmax cannot reach; expected loss.name: binary-cross-entropy"
         )
     if chosen.name == "regmixup":
         return RegMixupLoss(chosen.eta)

@@ -27,6 +27,7 @@ def key_paths(section: Any) -> Iterator[str]:
 
 
 def _walk(section: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    section = getattr(section, "resolved", section)  # defaults as the numbers they stand for
     for name, value in _items(section):
         yield f"{prefix}{name}", value
         if _is_section(value):

@@ -96,6 +96,7 @@ class Recipe(Section):
         except ValueError as error:
             raise Fault("transform", str(error).removeprefix("transform: ")) from error
         self._check_smoothing()
+        self._check_union()
         if self.loss_.name == "regmixup" and self.policy is None:
             raise Fault("loss.name", "regmixup, but policy: null mixes nothing; give the recipe a policy")
         check_views(self)
@@ -131,6 +132,16 @@ class Recipe(Section):
                 "loss.target_threshold",
                 f"0 with label smoothing {mixed or plain}: smoothing lifts every class above 0, so all of them would "
                 "count as positive. Set the smoothing to 0",
+            )
+
+    def _check_union(self) -> None:
+        name = self.loss_.name
+        united = any(policy.label_mixing == "union" for policy in self.policies)
+        if united and name in ("cross-entropy", "regmixup"):
+            raise Fault(
+                "loss.name",
+                f"{name} with label_mixing: union in a policy, where a row may have several labels of 1, which a "
+                "softmax cannot reach; expected loss.name: binary-cross-entropy",
             )
 
     def train_loader(self, data: Any, *, batch_size: int, **overrides: Any) -> MixLoader:
@@ -189,7 +200,7 @@ class Recipe(Section):
         `JensenShannonCrossEntropy` the logits of all views.
 
         Raises:
-            ValueError: cross-entropy with policy.label_mixing="union"; a loss that is not one of the library's.
+            ValueError: a loss that is not one of the library's.
         """
         from dali_mixup.recipes.building import loss
 

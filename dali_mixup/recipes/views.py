@@ -85,8 +85,10 @@ def _check(key: str, views: Sequence[View], recipe: Recipe) -> None:
     first = views[0].transformed(recipe.transform)
     for i, view in enumerate(views):
         made = view.transformed(recipe.transform)
+        output = view.output or recipe.output
         try:
-            refuse_operations(key, made, (view.output or recipe.output).kind)
+            output.of_pixels(key)
+            refuse_operations(key, made, output.kind)
             if view.window == "shared":
                 refuse_other_window(key, i, made, first)
         except ValueError as error:

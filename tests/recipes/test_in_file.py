@@ -33,6 +33,7 @@ LEAST = {
         "optimizer": {"name": "sgd"},
         "learning_rate": {"base": 0.1},
     },
+    "loss": {"name": "binary-cross-entropy"},  # which takes all policies' labels
 }
 
 # Of every plain type, values among which each option finds one that it accepts and that is not its default.

@@ -266,11 +266,3 @@ def test_reading_loads_neither_torch_nor_dali() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_a_union_of_labels_has_no_cross_entropy(tmp_path: Path) -> None:
-    union = "extends: deit-s\npolicy: {label_smoothing: 0, label_mixing: union}\nloss: {name: %s}\n"
-    assert load_recipe(written(tmp_path, union % "binary-cross-entropy")).loss() is not None
-    recipe = load_recipe(written(tmp_path, union % "cross-entropy"))
-    with pytest.raises(ValueError, match=r"expected loss\.name: binary-cross-entropy"):
-        recipe.loss()

@@ -104,14 +104,14 @@ def test_every_view_has_the_published_settings(name: str) -> None:
     assert len(views) == len(laws)
     for view, law in zip(views, laws, strict=True):
         made = view.transformed(recipe.transform)
-        assert (made.crop, made.image_size, made.scale) == ("resized", law.size, law.scale)
+        assert (made.crop, made.image_size, made.ranges[0]) == ("resized", law.size, law.scale)
         assert (made.color_jitter, made.color_jitter_prob) == (law.jitter, law.jitter_prob)
         np.testing.assert_allclose(
             [made.grayscale, made.gaussian_blur, made.solarize], [law.grey, law.blur, law.solarise]
         )
         assert made.blur_sigma == law.sigma or not law.blur
         assert (made.interpolation, made.antialias) == (law.interpolation, law.antialias)
-        assert (made.hflip, made.ratio, made.auto_augment) == (0.5, (3 / 4, 4 / 3), None)
+        assert (made.hflip, made.ranges[1], made.auto_augment) == (0.5, (3 / 4, 4 / 3), None)
 
 
 @pytest.mark.parametrize("name", ["moco-v3", "dino", "dinov2"])
@@ -195,7 +195,7 @@ def test_augmix_has_one_clean_and_two_augmented_images_of_one_crop(
     assert len(augmented) == 2 and {view.window for view in augmented} == {"shared"}
     for view in (clean, *augmented):
         made = view.transformed(recipe.transform)
-        assert {key: getattr(made, key) for key in window} == window and made.hflip == 0.5
+        assert {key: getattr(made.resolved, key) for key in window} == window and made.hflip == 0.5
     assert clean.transformed(recipe.transform).auto_augment is None
     chains, _ = auto_augmentation(augmented[0].transformed(recipe.transform).auto_augment)
     assert (chains.width, chains.depth, chains.alpha) == (3, None, 1)
