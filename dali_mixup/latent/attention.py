@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from dali_mixup._checks import choice
 from dali_mixup.latent.mixing import compute_dtype, mix_rows
+from dali_mixup.latent.targets import check_targets
 from dali_mixup.losses import Targets, dense_targets
 
 Normalise = Literal["relu", "softmax"]
@@ -48,6 +49,7 @@ def class_attention(
         raise ValueError(
             f"class_attention: class_weights of shape {tuple(class_weights.shape)}, expected (C, {flat.shape[1]})"
         )
+    check_targets("class_attention", targets, len(flat), len(class_weights))
     rows = class_weights.to(flat.dtype)
     query = mix_rows(dense_targets(targets, len(rows)), rows)
     return _normalised(flat, query, normalise)

@@ -7,7 +7,9 @@ from torch import Tensor
 
 from dali_mixup._checks import boolean, integer
 from dali_mixup.latent.attention import flat_positions
-from dali_mixup.latent.multimix import Alpha, MixedTuples, TupleLaw, checked_flag, checked_targets, identity
+from dali_mixup.latent.mixing import readable
+from dali_mixup.latent.multimix import Alpha, MixedTuples, TupleLaw, checked_flag, identity
+from dali_mixup.latent.targets import checked_targets
 from dali_mixup.losses import Targets
 
 
@@ -65,7 +67,8 @@ class DenseMultiMix:
             features: (B, d, r) or (B, d, H, W), r = H·W: embeddings, or the logits of a linear classifier applied to
                 every position (d = C).
             targets: (B,) int64, (B, C) floating or MixedTargets of B rows.
-            attention: (B, r), >= 0, from `uniform_attention`, `gap_attention` or `class_attention`; None is uniform.
+            attention: (B, r), finite and >= 0, from `uniform_attention`, `gap_attention` or `class_attention`; None is
+                uniform.
             mixed, generator: as in MultiMix.
 
         Returns:
@@ -77,6 +80,8 @@ class DenseMultiMix:
         batch, _, positions = flat.shape
         dense = checked_targets("DenseMultiMix", targets, features, self.num_classes)
         mixed = checked_flag("DenseMultiMix", mixed)
+        if attention is not None:
+            _check_attention(attention, batch, positions)
         if mixed:
             weights = identity(flat).expand(positions, batch, batch)
         else:
@@ -96,19 +101,28 @@ def attended(weights: Tensor, attention: Tensor) -> Tensor:
 
     Args:
         weights: (r, n, B), rows sum to 1.
-        attention: (B, r), >= 0.
+        attention: (B, r), finite and >= 0.
 
     Returns:
         (r, n, B), rows sum to 1; rows whose products are all zero are those of `weights`.
     """
-    positions, _, batch = weights.shape
-    if attention.shape != (batch, positions):
-        raise ValueError(
-            f"DenseMultiMix: attention of shape {tuple(attention.shape)} for {batch} samples of {positions} positions, "
-            f"expected ({batch}, {positions})"
-        )
     products = weights * attention.detach().to(weights.dtype).t().unsqueeze(1)
     total = products.sum(2, keepdim=True)
     empty = total == 0
     # The division runs on every row, so an empty one must not divide by zero even though its result is not used.
     return torch.where(empty, weights, products / total.masked_fill(empty, 1.0))
+
+
+def _check_attention(attention: Tensor, batch: int, positions: int) -> None:
+    if attention.shape != (batch, positions):
+        raise ValueError(
+            f"DenseMultiMix: attention of shape {tuple(attention.shape)} for {batch} samples of {positions} positions, "
+            f"expected ({batch}, {positions})"
+        )
+    # With weights below zero the targets leave [0, 1] without a word.
+    if readable(attention) and not bool((attention.isfinite() & (attention >= 0)).all()):
+        low, high = (float(edge) for edge in attention.aminmax())
+        raise ValueError(
+            f"DenseMultiMix: attention from {low:g} to {high:g}, expected finite weights >= 0, as uniform_attention, "
+            "gap_attention and class_attention give them"
+        )

@@ -38,9 +38,18 @@ class SelfDistillation:
             targets: (R, C), interpolated labels.
             teacher_logits: (B, C) on the clean batch.
             weights: (n, B) or (r, n, B), from MixedTuples.
+
+        Raises:
+            ValueError: shapes that do not fit.
         """
+        of_labels = soft_cross_entropy(logits, targets)
+        tuples = weights.shape[:-1].numel()
+        if tuples != len(logits) or teacher_logits.shape != (weights.shape[-1], logits.shape[1]):
+            raise ValueError(
+                f"SelfDistillation: logits {tuple(logits.shape)}, weights {tuple(weights.shape)} and the teacher's "
+                f"logits {tuple(teacher_logits.shape)}, expected (R, C), weights of R tuples of B samples, and (B, C) "
+                "of the same clean batch"
+            )
         clean = F.softmax(teacher_logits.detach().to(compute_dtype(teacher_logits)), dim=1)
         soft = mix_rows(weights, clean).flatten(0, -2)
-        return self.gamma * soft_cross_entropy(logits, targets) + (1.0 - self.gamma) * soft_cross_entropy(
-            logits, soft
-        )
+        return self.gamma * of_labels + (1.0 - self.gamma) * soft_cross_entropy(logits, soft)

@@ -7,10 +7,14 @@ generator gives the same draws on every machine, and a CUDA generator saves the 
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
+from dali_mixup._checks import concentration, integer
 from dali_mixup._seeding import Purpose, stream
+from dali_mixup.latent.mixing import readable
 
 
 def step_generator(
@@ -19,11 +23,11 @@ def step_generator(
     """A generator for the draws of one training step, from the step's address alone.
 
     Nothing about it has to be stored: a run that resumes at (epoch, step) draws the same numbers. Ranks draw
-    differently; pass rank=0 on all of them for equal draws.
+    differently; pass rank=0 on all of them for equal draws. All four are integers >= 0.
     """
-    bits = stream(Purpose.LATENT, seed, rank=rank, epoch=epoch, step=step).randint(
-        0, 2**63 - 1, dtype="int64"
-    )
+    address = {"seed": seed, "rank": rank, "epoch": epoch, "step": step}
+    checked = {name: integer("step_generator", name, value, at_least=0) for name, value in address.items()}
+    bits = stream(Purpose.LATENT, **checked).randint(0, 2**63 - 1, dtype="int64")
     return torch.Generator(device=device).manual_seed(int(bits))
 
 
@@ -44,15 +48,26 @@ def dirichlet(
     Args:
         alpha: > 0, a number or a 0-d tensor.
         shape: shape of the result; the last axis is the simplex.
-        device, dtype: device and dtype of the result.
+        device, dtype: device and dtype of the result, which is floating.
         generator: see the module's device rule.
+
+    Raises:
+        TypeError, ValueError: values outside the above; an alpha on a GPU is not looked at.
     """
+    if not isinstance(alpha, Tensor):
+        alpha = concentration("dirichlet", "alpha", alpha)
+    elif alpha.dim() or (readable(alpha) and not 0.0 < float(alpha) < math.inf):
+        raise ValueError(f"dirichlet: alpha={alpha!r}, expected a number > 0 or a 0-d tensor of one")
+    if not shape:
+        raise ValueError("dirichlet: shape=(), expected at least one axis, the weights of one draw")
+    if not dtype.is_floating_point:
+        raise TypeError(f"dirichlet: dtype={dtype}, expected a floating one, which can hold weights")
     where = torch.device(device) if generator is None else generator.device
-    concentration = torch.as_tensor(alpha, dtype=torch.float64, device=where).expand(shape)
+    alphas = torch.as_tensor(alpha, dtype=torch.float64, device=where).expand(shape)
     # The public torch.distributions.Dirichlet takes no generator; this is the sampler that it calls.
-    gammas = torch._standard_gamma((concentration + 1.0).contiguous(), generator=generator)
+    gammas = torch._standard_gamma((alphas + 1.0).contiguous(), generator=generator)
     uniforms = 1.0 - torch.rand(shape, dtype=torch.float64, device=where, generator=generator)  # in (0, 1]
-    logs = gammas.log() + uniforms.log() / concentration
+    logs = gammas.log() + uniforms.log() / alphas
     return torch.softmax(logs, dim=-1).to(device=device, dtype=dtype)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dali_mixup._checks import number
+from dali_mixup._checks import concentration, integer
 from dali_mixup.latent.draws import beta, dirichlet
 from dali_mixup.latent.mixing import check_floating, compute_dtype
 
@@ -34,7 +34,7 @@ class GanMixLoss:
     """
 
     def __init__(self, alpha: float = 0.2) -> None:
-        self.alpha = number("GanMixLoss", "alpha", alpha, above=0.0)
+        self.alpha = concentration("GanMixLoss", "alpha", alpha)
 
     def __call__(
         self,
@@ -83,7 +83,7 @@ class ManifoldGanLoss:
     """
 
     def __init__(self, alpha: float = 0.2) -> None:
-        self.alpha = number("ManifoldGanLoss", "alpha", alpha, above=0.0)
+        self.alpha = concentration("ManifoldGanLoss", "alpha", alpha)
 
     def __call__(
         self,
@@ -129,7 +129,8 @@ class ManifoldGanLoss:
         generator: torch.Generator | None = None,
     ) -> tuple[int, Tensor]:
         """The stage whose input is mixed, from 0, and the real samples' weights, (batch,) float32 in [0, 1/2]."""
-        if stages < 1:
+        integer("ManifoldGanLoss", "batch", batch, at_least=0)
+        if integer("ManifoldGanLoss", "stages", stages, at_least=0) == 0:
             raise ValueError("ManifoldGanLoss: the discriminator has no stages, expected at least one")
         if stages > 1 and generator is not None and generator.device.type != "cpu":
             raise ValueError(

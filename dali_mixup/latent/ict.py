@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dali_mixup._checks import choice, integer, number
+from dali_mixup._checks import choice, concentration, integer
 from dali_mixup.latent.batchnorm import running_statistics_kept
 from dali_mixup.latent.draws import beta, dirichlet, permutation
 from dali_mixup.latent.mixing import check_floating, compute_dtype, mix_tuples
@@ -50,7 +50,7 @@ class InterpolationConsistency:
     """
 
     def __init__(self, *, alpha: float = 1.0, mode: Mode = "logits", k: int = 2) -> None:
-        self.alpha = number("InterpolationConsistency", "alpha", alpha, above=0.0)
+        self.alpha = concentration("InterpolationConsistency", "alpha", alpha)
         self.mode = choice("InterpolationConsistency", "mode", mode, ("logits", "probs"))
         self.k = integer("InterpolationConsistency", "k", k, at_least=2)
         if mode == "probs" and k > 2:
@@ -78,13 +78,20 @@ class InterpolationConsistency:
 
         Raises:
             TypeError: unlabelled samples that are not floating; a student that is no module, with mode="probs".
+            ValueError: logits of the student and the teacher of different shapes.
         """
         check_floating("InterpolationConsistency", "unlabelled", unlabelled)
         partners, weights = self.draw(len(unlabelled), device=unlabelled.device, generator=generator)
         with torch.no_grad():
             guess = teacher(unlabelled)
             target = self.target(guess.to(compute_dtype(guess)), partners, weights)
-        return squared_error(self._answer(student, mix_tuples(unlabelled, partners, weights)), target)
+        logits = self._answer(student, mix_tuples(unlabelled, partners, weights))
+        if logits.shape != target.shape:
+            raise ValueError(
+                f"InterpolationConsistency: the student returned {tuple(logits.shape)} and the teacher "
+                f"{tuple(target.shape)}, expected logits (B, C) of one shape"
+            )
+        return squared_error(logits, target)
 
     def _answer(self, student: Callable[[Tensor], Tensor], mixed: Tensor) -> Tensor:
         """The student's logits (B, C) at the mixed points."""
@@ -104,7 +111,7 @@ class InterpolationConsistency:
         self, batch: int, *, device: torch.device | str = "cpu", generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         """Partners (B, k) int64, column 0 being the row itself, and weights (B, k) float32 of one step."""
-        own = torch.arange(batch, device=device)
+        own = torch.arange(integer("InterpolationConsistency", "batch", batch, at_least=0), device=device)
         if self.mode == "logits":
             weights = dirichlet(self.alpha, (self.k,), device=device, generator=generator)
             others = [permutation(batch, device=device, generator=generator) for _ in range(self.k - 1)]

@@ -1,10 +1,11 @@
-"""Names of a model's layers: dotted names, or a function that picks modules."""
+"""A model's layers by name, or by a function that picks modules, and what is asked of them in a forward pass."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from dali_mixup._checks import called, did_you_mean, takes
 
@@ -16,17 +17,18 @@ def resolve_layers(owner: str, model: nn.Module, layers: Layers) -> dict[str, nn
 
     Args:
         layers: dotted names as in `model.named_modules()`, or a function from the model to a sequence of its modules.
+            A module that is part of the model twice has two names, either of which will do.
 
     Raises:
         ValueError: an unknown name (the message suggests similar ones), a module that is not part of the model, or the
-            same layer twice.
+            same layer twice, be it under two names.
         TypeError: a single string instead of a sequence of them.
     """
     if isinstance(layers, str):
         raise TypeError(
             f"{owner}: layers={layers!r} is one string, expected a sequence of names: [{layers!r}]"
         )
-    named = {name: module for name, module in model.named_modules() if name}
+    named = {name: module for name, module in model.named_modules(remove_duplicate=False) if name}
     if callable(layers):
         what = f"{owner}: layers={layers!r}"
         takes(
@@ -35,7 +37,7 @@ def resolve_layers(owner: str, model: nn.Module, layers: Layers) -> dict[str, nn
             "model",
             expected="expected names, or a function from the model to its modules",
         )
-        by_module = {id(module): name for name, module in named.items()}
+        by_module = {id(module): name for name, module in model.named_modules() if name}
         names = [by_module.get(id(module), "") for module in called(what, layers, model)]
         if "" in names:
             raise ValueError(f"{owner}: layers() returned something that is not a submodule of the model")
@@ -45,6 +47,24 @@ def resolve_layers(owner: str, model: nn.Module, layers: Layers) -> dict[str, nn
         if name not in named:
             hint = did_you_mean(str(name), named, most=3) or "see model.named_modules()"
             raise ValueError(f"{owner}: layers contains {name!r}, expected the name of a submodule: {hint}")
-    if len(set(names)) != len(names):
+    if len({id(named[name]) for name in names}) != len(names):
         raise ValueError(f"{owner}: layers={names!r} contains a layer twice; expected each once")
     return {name: named[name] for name in names}
+
+
+def check_output(owner: str, name: str, output: Any, rows: int) -> None:
+    """Refuse, with a TypeError, what is not one tensor with the batch first: other rows would be taken for samples."""
+    if not isinstance(output, Tensor) or output.shape[:1] != (rows,):
+        shown = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise TypeError(
+            f"{owner}: layer {name!r} returned {shown}, expected one tensor with {rows} rows first"
+        )
+
+
+def check_runs(owner: str, name: str, runs: int, advice: str = "") -> None:
+    """Raise RuntimeError unless the layer ran once in a forward pass."""
+    if runs != 1:
+        raise RuntimeError(
+            f"{owner}: layer {name!r} ran {runs} times in the forward pass, expected once. Choose layers that run once"
+            f"{advice}"
+        )

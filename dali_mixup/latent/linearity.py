@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dali_mixup.latent.layers import Layers, resolve_layers
-from dali_mixup.latent.mixing import check_floating, compute_dtype, mix_tuples
+from dali_mixup.latent.layers import Layers, check_output, check_runs, resolve_layers
+from dali_mixup.latent.mixing import check_floating, compute_dtype, mix_tuples, readable
 
 SOFTMAX = "softmax"
 
@@ -27,7 +27,11 @@ class LinearityProbe:
 
     Args:
         model: from (B, ...) to logits (B, C).
-        layers: names of submodules whose outputs are measured, or a function from the model to such modules.
+        layers: names of submodules whose outputs are measured, or a function from the model to such modules. Each must
+            run once per forward pass and return one tensor with the batch first.
+
+    Raises:
+        ValueError, TypeError: unknown layers, or one called "softmax".
 
     Example:
         >>> probe = LinearityProbe(model, ["layer1", "layer2"])
@@ -41,6 +45,12 @@ class LinearityProbe:
     def __init__(self, model: nn.Module, layers: Layers) -> None:
         self._model = model
         self._modules = resolve_layers("LinearityProbe", model, layers)
+        if SOFTMAX in self._modules:
+            raise ValueError(
+                f"LinearityProbe: layers contains {SOFTMAX!r}, the name under which the softmax of the model's output "
+                "is measured; expected another name: leave it out, or give nn.Sequential(model), which calls this "
+                f"layer '0.{SOFTMAX}'"
+            )
         self.layers: tuple[str, ...] = (*self._modules, SOFTMAX)
         self._gap: dict[str, list[Tensor]] = {name: [] for name in self.layers}
         self._spread: dict[str, list[Tensor]] = {name: [] for name in self.layers}
@@ -55,16 +65,19 @@ class LinearityProbe:
             partners: (N, k) int64, rows of `images`.
             weights: (N, k) floating, rows sum to 1.
             mixed: (N, ...) the mixtures, if they were made elsewhere (by the loader); by default they are made here.
+
+        Raises:
+            TypeError, ValueError: arguments outside the above, less than two images, logits that are not (B, C), or an
+                output of a layer that is not one tensor with the batch first.
+            RuntimeError: a layer that does not run once.
         """
-        if partners.shape != weights.shape or partners.dim() != 2:
-            raise ValueError(
-                f"LinearityProbe: partners {tuple(partners.shape)} and weights {tuple(weights.shape)}, "
-                "expected both (N, k)"
-            )
-        if len(images) < 2:
-            raise ValueError(f"LinearityProbe: a batch of {len(images)}, expected at least 2: g needs pairs")
+        _check_mixtures(len(images), partners, weights)
         if mixed is None:
             check_floating("LinearityProbe", "images", images)
+        elif mixed.shape != (expected := (len(partners), *images.shape[1:])):
+            raise ValueError(
+                f"LinearityProbe: mixed {tuple(mixed.shape)}, expected {expected}: one mixture for each row of partners"
+            )
         partners, weights = partners.to(images.device), weights.to(images.device)
         inputs = mix_tuples(images, partners, weights) if mixed is None else mixed
         clean, points = self._outputs(images), self._outputs(inputs)
@@ -92,22 +105,28 @@ class LinearityProbe:
 
     def _outputs(self, images: Tensor) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
-        with _eval_mode(self._model), _captured(self._modules, found):
+        with _eval_mode(self._model), _captured(self._modules, found, len(images)):
             logits = self._model(images)
+        if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(images):
+            shown = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+            raise ValueError(
+                f"LinearityProbe: the model returned {shown}, expected logits ({len(images)}, C)"
+            )
         found[SOFTMAX] = F.softmax(logits.to(compute_dtype(logits)), dim=1)
         return found
 
 
 @contextmanager
-def _captured(modules: dict[str, nn.Module], found: dict[str, Tensor]) -> Iterator[None]:
+def _captured(modules: dict[str, nn.Module], found: dict[str, Tensor], rows: int) -> Iterator[None]:
+    """Inside the block, the outputs of the modules (rows, d) go into `found`."""
+    runs = dict.fromkeys(modules, 0)
+
     def keep(name: str) -> Any:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            if not isinstance(output, Tensor):
-                raise TypeError(
-                    f"LinearityProbe: layer {name!r} returned {type(output).__name__}, expected a tensor"
-                )
+            runs[name] += 1
+            check_output("LinearityProbe", name, output, rows)
             # A copy: an in-place ReLU after the layer would change what was captured.
-            found[name] = output.flatten(1).to(compute_dtype(output), copy=True)
+            found[name] = output.reshape(rows, -1).to(compute_dtype(output), copy=True)
 
         return hook
 
@@ -117,6 +136,35 @@ def _captured(modules: dict[str, nn.Module], found: dict[str, Tensor]) -> Iterat
     finally:
         for handle in handles:
             handle.remove()
+    for name, times in runs.items():
+        check_runs("LinearityProbe", name, times)
+
+
+def _check_mixtures(images: int, partners: Tensor, weights: Tensor) -> None:
+    if partners.shape != weights.shape or partners.dim() != 2:
+        raise ValueError(
+            f"LinearityProbe: partners {tuple(partners.shape)} and weights {tuple(weights.shape)}, expected both (N, k)"
+        )
+    if images < 2:
+        raise ValueError(f"LinearityProbe: a batch of {images}, expected at least 2: g needs pairs")
+    if partners.dtype != torch.int64 or not weights.is_floating_point():
+        raise TypeError(
+            f"LinearityProbe: partners of type {partners.dtype} and weights of type {weights.dtype}, expected "
+            "torch.int64 and a floating type"
+        )
+    if partners.numel() == 0:
+        raise ValueError(
+            f"LinearityProbe: partners {tuple(partners.shape)}, expected at least one mixture of one part"
+        )
+    if readable(partners) and not 0 <= int(partners.min()) <= int(partners.max()) < images:
+        low, high = int(partners.min()), int(partners.max())
+        raise ValueError(
+            f"LinearityProbe: partners from {low} to {high}, expected rows of the images, 0 to {images - 1}"
+        )
+    if readable(weights) and not bool(((weights.double().sum(1) - 1.0).abs() < 0.01).all()):
+        raise ValueError(
+            "LinearityProbe: weights whose rows do not sum to 1, expected shares of the partners"
+        )
 
 
 @contextmanager

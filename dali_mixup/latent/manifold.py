@@ -8,10 +8,12 @@ from typing import Any, NamedTuple, NoReturn
 import torch
 from torch import Tensor, nn
 
-from dali_mixup._checks import boolean, number
+from dali_mixup._checks import boolean, concentration, integer
+from dali_mixup.latent.backward import in_backward_pass
 from dali_mixup.latent.draws import beta, permutation
-from dali_mixup.latent.layers import Layers, resolve_layers
+from dali_mixup.latent.layers import Layers, check_output, check_runs, resolve_layers
 from dali_mixup.latent.mixing import check_floating, mix_pair_targets, mix_pairs
+from dali_mixup.latent.targets import check_targets
 from dali_mixup.losses import Targets
 
 INPUT = "input"
@@ -38,8 +40,9 @@ class ManifoldMixup:
     Copies and pickles of the model are ordinary models, which this object does not mix; it itself cannot be copied.
 
     A hooked layer must run once per forward pass, return one tensor with the batch first, and not lie INSIDE a region
-    under activation checkpointing, which runs forward again during the backward pass, when nothing is mixed any more.
-    What is mixed must be floating: of a model of token ids mix the embedding's output, with include_input=False.
+    under activation checkpointing, which runs forward again during the backward pass, when nothing is mixed any more:
+    the first backward pass raises RuntimeError. What is mixed must be floating: of a model of token ids mix the
+    embedding's output, with include_input=False.
 
     Args:
         model: the bare model.
@@ -48,7 +51,8 @@ class ManifoldMixup:
         include_input: whether the model's input is one of the candidates.
 
     Raises:
-        ValueError, TypeError: unknown layers, no candidate at all, or alpha <= 0.
+        ValueError, TypeError: unknown layers, no candidate at all, a layer called "input" beside the model's input, or
+            alpha <= 0.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
@@ -61,15 +65,22 @@ class ManifoldMixup:
     def __init__(
         self, model: nn.Module, layers: Layers, *, alpha: float = 2.0, include_input: bool = True
     ) -> None:
-        self.alpha = number("ManifoldMixup", "alpha", alpha, above=0.0)
+        self.alpha = concentration("ManifoldMixup", "alpha", alpha)
         modules = resolve_layers("ManifoldMixup", model, layers)
-        inputs = (INPUT,) if boolean("ManifoldMixup", "include_input", include_input) else ()
-        self.layers: tuple[str, ...] = (*inputs, *modules)
+        self.include_input = boolean("ManifoldMixup", "include_input", include_input)
+        if self.include_input and INPUT in modules:
+            raise ValueError(
+                f"ManifoldMixup: layers contains {INPUT!r}, the name of the model's input among the candidates; "
+                f"expected another name: give nn.Sequential(model), which calls this layer '0.{INPUT}', or "
+                "include_input=False"
+            )
+        self.layers: tuple[str, ...] = (*([INPUT] if self.include_input else []), *modules)
         if not self.layers:
             raise ValueError(
                 "ManifoldMixup: layers is empty and include_input=False, expected at least one layer"
             )
         self._now: ManifoldDraw | None = None
+        self._used = False
         self._hits = 0
         self._handles = [module.register_forward_hook(_Hook(self, name)) for name, module in modules.items()]
 
@@ -95,16 +106,20 @@ class ManifoldMixup:
 
         Raises:
             TypeError: inputs, or an output of the layer, that are not floating or not one tensor.
+            ValueError: targets that are not those of the inputs.
+            RuntimeError: a layer that does not run once.
         """
-        if INPUT in self.layers:
+        check_targets("ManifoldMixup", targets, len(inputs))
+        if self.include_input:
             advice = (
                 "or include_input=False, which mixes hidden layers alone, such as an embedding of token ids"
             )
             check_floating("ManifoldMixup", "inputs", inputs, advice)
         draw = self.draw(len(inputs), generator=generator)
+        self._used = True
         lam = draw.lam.to(inputs.device, non_blocking=True)
         partners = draw.partners.to(inputs.device, non_blocking=True)
-        if draw.layer == INPUT:
+        if self.include_input and draw.layer == INPUT:
             outputs = forward(mix_pairs(inputs, lam, partners))
         else:
             outputs = self._forward(forward, inputs, ManifoldDraw(draw.layer, lam, partners))
@@ -117,6 +132,7 @@ class ManifoldMixup:
                 f"ManifoldMixup: generator on {generator.device}, expected one on the CPU: the layer is chosen by the "
                 "host, and reading the choice back from a GPU would wait for it"
             )
+        integer("ManifoldMixup", "batch", batch, at_least=0)
         layer = int(torch.randint(len(self.layers), (), device="cpu", generator=generator))
         lam = beta(self.alpha, (), generator=generator)
         return ManifoldDraw(self.layers[layer], lam, permutation(batch, generator=generator))
@@ -132,25 +148,27 @@ class ManifoldMixup:
             outputs = forward(inputs)
         finally:
             self._now = None
-        if self._hits != 1:
-            raise RuntimeError(
-                f"ManifoldMixup: layer {draw.layer!r} ran {self._hits} times in the forward pass, expected once. "
-                "Choose layers that run once; after remove(), or with hooks added after torch.compile, it is 0 times"
-            )
+        check_runs(
+            "ManifoldMixup",
+            draw.layer,
+            self._hits,
+            "; after remove(), or with hooks added after torch.compile, it is 0 times",
+        )
         return outputs
 
     def _mixed(self, name: str, output: Any) -> Tensor | None:
         """The output of a layer, mixed; None if it stays as it is."""
         now = self._now
+        if now is None and self._used and in_backward_pass():
+            raise RuntimeError(
+                f"ManifoldMixup: layer {name!r} runs again during the backward pass, when nothing is mixed any more, "
+                "so its gradients would be wrong: it lies inside a region under activation checkpointing. Choose "
+                "layers outside of it; to train without mixing from now on, call remove()"
+            )
         if now is None or now.layer != name:
             return None
         self._hits += 1
-        if not isinstance(output, Tensor) or output.shape[:1] != now.partners.shape:
-            shown = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-            raise TypeError(
-                f"ManifoldMixup: layer {name!r} returned {shown}, expected one tensor with "
-                f"{len(now.partners)} rows first"
-            )
+        check_output("ManifoldMixup", name, output, len(now.partners))
         check_floating("ManifoldMixup", f"the output of layer {name!r}", output, "or another layer")
         return mix_pairs(output, now.lam, now.partners)
 

@@ -18,6 +18,11 @@ def compute_dtype(values: Tensor) -> torch.dtype:
     return torch.float64 if values.dtype == torch.float64 else torch.float32
 
 
+def readable(values: Tensor) -> bool:
+    """Whether a look at the values neither makes a GPU wait nor breaks a compiled graph."""
+    return values.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
 def check_floating(owner: str, name: str, values: Tensor, advice: str = "such as images.float()") -> None:
     """Raise TypeError for values of another dtype, to which a mixture would be truncated; a mixture of token ids is
     another token."""

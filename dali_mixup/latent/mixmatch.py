@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dali_mixup._checks import boolean, integer, number
+from dali_mixup._checks import boolean, concentration, integer, number
 from dali_mixup.latent.batchnorm import running_statistics_kept
 from dali_mixup.latent.draws import beta, permutation
 from dali_mixup.latent.ict import squared_error
 from dali_mixup.latent.mixing import check_floating, compute_dtype, mix_pairs
+from dali_mixup.latent.targets import check_targets
 from dali_mixup.losses import Targets, dense_targets, soft_cross_entropy
 
 
@@ -56,7 +57,7 @@ class MixMatchStep:
     ) -> None:
         self.num_classes = integer("MixMatchStep", "num_classes", num_classes, at_least=2)
         self.temperature = number("MixMatchStep", "temperature", temperature, above=0.0, at_most=1.0)
-        self.alpha = number("MixMatchStep", "alpha", alpha, above=0.0)
+        self.alpha = concentration("MixMatchStep", "alpha", alpha)
         self.interleave = boolean("MixMatchStep", "interleave", interleave)
 
     def __call__(
@@ -79,11 +80,18 @@ class MixMatchStep:
             generator: see `dali_mixup.latent.draws`.
 
         Raises:
-            TypeError: images or views that are not floating.
-            ValueError: no views, views of different shapes, or, with interleave, a batch size other than the images'.
+            TypeError: images or views that are not floating, or views as one tensor.
+            ValueError: no views, views of different shapes, targets that are not the images', logits of another number
+                of classes or, with interleave, a batch size other than the images'.
         """
         self._check(images, views)
+        check_targets("MixMatchStep", targets, len(images), self.num_classes)
         guess = self.guess(model, views)
+        expected = (len(views[0]), self.num_classes)
+        if guess.shape != expected:
+            raise ValueError(
+                f"MixMatchStep: the model returned {tuple(guess.shape)} for a view, expected logits {expected}"
+            )
         dense = dense_targets(targets, self.num_classes).to(guess.dtype)
         pool = torch.cat([images, *views])
         pool_targets = torch.cat([dense, *[guess] * len(views)])
@@ -100,6 +108,7 @@ class MixMatchStep:
     @torch.no_grad()
     def guess(self, model: nn.Module, views: Sequence[Tensor]) -> Tensor:
         """(B, C) sharpened mean prediction over the views; no gradient, running statistics kept."""
+        _check_views(views)
         with running_statistics_kept(model):
             logits = [model(view) for view in views]
         mean = torch.stack([F.softmax(x.to(compute_dtype(x)), dim=1) for x in logits]).mean(0)
@@ -115,12 +124,12 @@ class MixMatchStep:
         return torch.cat(interleave(logits))
 
     def _check(self, images: Tensor, views: Sequence[Tensor]) -> None:
-        for name, samples in (("images", images), *(("a view", view) for view in views)):
-            check_floating("MixMatchStep", name, samples)
-        if not views or any(view.shape != views[0].shape for view in views):
-            shapes = [tuple(view.shape) for view in views]
+        check_floating("MixMatchStep", "images", images)
+        _check_views(views)
+        if images.shape[1:] != views[0].shape[1:]:
             raise ValueError(
-                f"MixMatchStep: views of shapes {shapes}, expected at least one, all of one shape"
+                f"MixMatchStep: images {tuple(images.shape)} and views {tuple(views[0].shape)}, expected samples of "
+                "one shape, since they are mixed with each other"
             )
         if self.interleave and len(images) != len(views[0]):
             raise ValueError(
@@ -129,16 +138,45 @@ class MixMatchStep:
             )
 
 
+def _check_views(views: Sequence[Tensor]) -> None:
+    if isinstance(views, Tensor):
+        raise TypeError(
+            f"MixMatchStep: views are one tensor {tuple(views.shape)}, expected a list of K tensors (B, ...): of one "
+            "view give [view], of stacked ones views.unbind(0)"
+        )
+    for view in views:
+        check_floating("MixMatchStep", "a view", view)
+    if not views or any(view.shape != views[0].shape for view in views):
+        shapes = [tuple(view.shape) for view in views]
+        raise ValueError(f"MixMatchStep: views of shapes {shapes}, expected at least one, all of one shape")
+
+
 def sharpen(p: Tensor, temperature: float) -> Tensor:
-    """p_c^{1/T} / sum_c p_c^{1/T} (MixMatch, eq. 7), from the logarithms so that small T does not underflow."""
-    return F.softmax(p.log() / temperature, dim=1)
+    """p_c^{1/T} / sum_c p_c^{1/T} (MixMatch, eq. 7), from the logarithms so that small T does not underflow.
+
+    Args:
+        p: (N, C) floating, rows sum to 1.
+        temperature: T > 0.
+    """
+    number("sharpen", "temperature", temperature, above=0.0)
+    check_floating("sharpen", "p", p, "probabilities")
+    logs = p.to(compute_dtype(p)).log()
+    # From the largest, which stays 0 however small T is; 1 / T itself may be too much for float32.
+    logs = logs - logs.amax(1, keepdim=True)
+    return F.softmax(logs * min(1.0 / temperature, 1e38), dim=1).to(p.dtype)
 
 
 def interleave(batches: Sequence[Tensor]) -> list[Tensor]:
     """Swaps part i of the first batch with part i of batch i, for i = 1..K, all batches being cut into K + 1 parts (the
     last ones longer where the size does not divide). Each result holds a part of the first batch; a second call undoes
     the first.
+
+    Raises:
+        ValueError: no batches, or batches of different shapes.
     """
+    if not batches or any(batch.shape != batches[0].shape for batch in batches):
+        shapes = [tuple(batch.shape) for batch in batches]
+        raise ValueError(f"interleave: batches of shapes {shapes}, expected at least one, all of one shape")
     count, size = len(batches), len(batches[0])
     lengths = [size // count + (part >= count - size % count) for part in range(count)]
     edges = [0, *accumulate(lengths)]

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dali_mixup._checks import integer, number
+from dali_mixup._checks import concentration, integer
 from dali_mixup.latent.draws import tuple_weights, uniform
-from dali_mixup.latent.mixing import check_floating, compute_dtype, mix_rows
-from dali_mixup.losses import Targets, dense_targets
+from dali_mixup.latent.mixing import compute_dtype, mix_rows
+from dali_mixup.latent.targets import checked_targets
+from dali_mixup.losses import Targets
 
 Alpha = float | tuple[float, float]
 
@@ -107,14 +108,19 @@ class TupleLaw:
         self.owner = owner
         self.n = integer(owner, "n", n, at_least=1)
         self.m = None if m is None else integer(owner, "m", m, at_least=2)
-        low, high = alpha if isinstance(alpha, tuple) else (alpha, alpha)
-        self.low = number(owner, "alpha", low, above=0.0)
-        self.high = number(owner, "alpha", high, at_least=self.low)
+        bounds = alpha if isinstance(alpha, (tuple, list)) else (alpha, alpha)
+        if len(bounds) != 2:
+            raise ValueError(f"{owner}: alpha={alpha!r}, expected one number > 0 or two, (low, high)")
+        self.low, self.high = (concentration(owner, "alpha", bound) for bound in bounds)
+        if self.low > self.high:
+            raise ValueError(f"{owner}: alpha={alpha!r}, expected (low, high) with low <= high")
         self._warned = False
 
     def draw(self, batch: int, like: Tensor, generator: torch.Generator | None, sets: int = 1) -> Tensor:
         """(sets * n, batch) weights on the device of `like`, with one alpha for all of them."""
         m = batch if self.m is None else self.m
+        if batch == 0:
+            raise ValueError(f"{self.owner}: a batch of 0 samples, expected at least 1")
         if m > batch:
             raise ValueError(
                 f"{self.owner}: m={m} samples per tuple from a batch of {batch}, expected m <= {batch}"
@@ -149,14 +155,6 @@ def checked_flag(owner: str, mixed: object) -> bool | None:
         f"{owner}: mixed={mixed!r} is a {type(mixed).__name__}, expected True, False or None; with a loader's record "
         'give mixed=record.regime == "mixed"'
     )
-
-
-def checked_targets(owner: str, targets: Targets, features: Tensor, num_classes: int) -> Tensor:
-    """The targets of a batch as (B, C) in the compute dtype of the features, which must be floating."""
-    check_floating(owner, "features", features, "such as embeddings or logits")
-    if len(targets) != len(features):
-        raise ValueError(f"{owner}: targets of {len(targets)} rows for {len(features)} rows of features")
-    return dense_targets(targets, num_classes).to(compute_dtype(features))
 
 
 def identity(features: Tensor) -> Tensor:

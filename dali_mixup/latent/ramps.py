@@ -20,5 +20,6 @@ def linear_ramp(position: float, length: float) -> float:
 
 
 def _progress(owner: str, position: float, length: float) -> float:
+    number(owner, "position", position)
     number(owner, "length", length, at_least=0.0)
     return 1.0 if length == 0 else min(max(position / length, 0.0), 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any, Literal
 
@@ -34,7 +35,8 @@ class EMATeacher(nn.Module):
     The number of updates is part of `state_dict()`.
 
     Raises:
-        ValueError: bad decay or buffers; in `update`, a student whose parameters differ from the teacher's.
+        ValueError: bad decay or buffers; in `update`, a student whose parameters, or buffers that are followed, have
+            other names, shapes, dtypes or devices than the teacher's. The teacher is then as it was.
     """
 
     def __init__(self, model: nn.Module, *, decay: float = 0.999, buffers: Buffers = "copy") -> None:
@@ -58,26 +60,20 @@ class EMATeacher(nn.Module):
     def update(self, student: nn.Module) -> None:
         """Move the teacher towards the student; call it after the optimiser's step. It reads nothing from the
         device."""
-        self.updates += 1
-        weight = 1.0 - min(1.0 - 1.0 / (self.updates + 1), self.decay)
         bare = _bare(student)
-        mine = [p.detach() for p in self.model.parameters()]
-        theirs = [p.detach() for p in bare.parameters()]
-        if [p.shape for p in mine] != [p.shape for p in theirs]:
-            raise ValueError(
-                f"EMATeacher: the student has {len(theirs)} parameter tensors, the teacher {len(mine)}, or their "
-                "shapes differ; expected the model that the teacher was made from"
-            )
-        _follow(mine, theirs, weight)
-        if self.buffer_rule == "own":
-            return
-        pairs = list(zip(self.model.buffers(), bare.buffers(), strict=True))
-        average = self.buffer_rule == "average"
-        smooth = [(a, b) for a, b in pairs if average and a.is_floating_point()]
-        _follow([a for a, _ in smooth], [b for _, b in smooth], weight)
-        for a, b in pairs:
-            if not (average and a.is_floating_point()):
-                a.copy_(b)
+        weights = _pairs("parameter", self.model.named_parameters(), bare.named_parameters())
+        buffers: Pairs = []
+        if self.buffer_rule != "own":
+            buffers = _pairs("buffer", self.model.named_buffers(), bare.named_buffers())
+        updates = self.updates + 1
+        weight = 1.0 - min(1.0 - 1.0 / (updates + 1), self.decay)
+        _follow(weights, weight)
+        if self.buffer_rule == "average":
+            _follow([pair for pair in buffers if pair[0].is_floating_point()], weight)
+            buffers = [pair for pair in buffers if not pair[0].is_floating_point()]
+        for mine, theirs in buffers:
+            mine.copy_(theirs)
+        self.updates = updates
 
     def get_extra_state(self) -> dict[str, int]:
         return {"updates": self.updates}
@@ -86,8 +82,39 @@ class EMATeacher(nn.Module):
         self.updates = state["updates"]
 
 
-def _follow(mine: list[Tensor], theirs: list[Tensor], weight: float) -> None:
-    if mine:
+Pairs = list[tuple[Tensor, Tensor]]
+Named = Iterable[tuple[str, Tensor]]
+
+
+def _pairs(kind: str, teachers: Named, students: Named) -> Pairs:
+    """The teacher's tensors beside the student's of the same names; ValueError where they do not correspond."""
+    mine, theirs = (
+        # A layer that was compiled in place, before or after the copy, has this word in its name.
+        {name.replace("_orig_mod.", ""): tensor.detach() for name, tensor in named}
+        for named in (teachers, students)
+    )
+    for name in [*theirs, *mine]:
+        here, there = _form(mine.get(name)), _form(theirs.get(name))
+        if here != there:
+            raise ValueError(
+                f"EMATeacher: {kind} {name!r} is {_shown(there)} in the student and {_shown(here)} in the teacher; "
+                "expected the model that the teacher was made from, in its dtype and on its device (teacher.to(...) "
+                "takes the teacher along)"
+            )
+    return [(tensor, theirs[name]) for name, tensor in mine.items()]
+
+
+def _form(tensor: Tensor | None) -> tuple[object, ...]:
+    return () if tensor is None else (tuple(tensor.shape), tensor.dtype, tensor.device)
+
+
+def _shown(form: tuple[object, ...]) -> str:
+    return " ".join(map(str, form)) if form else "missing"
+
+
+def _follow(pairs: Pairs, weight: float) -> None:
+    if pairs:
+        mine, theirs = zip(*pairs, strict=True)
         torch._foreach_lerp_(mine, theirs, weight=weight)
 
 

@@ -223,6 +223,21 @@ def test_bad_calls_are_refused():
         gap_attention(z, "l2")
 
 
+@pytest.mark.parametrize("bad", [-0.1, float("nan"), float("inf")])
+def test_attention_that_is_no_weight_is_refused(bad):
+    """Below zero it gave targets outside [0, 1] without a word."""
+    z, labels, _ = case()
+    attention = torch.rand(B, R, generator=gen())
+    for good in (attention, attention > 0.5, torch.zeros(B, R)):
+        DenseMultiMix(C, n=2)(z, labels, attention=good, mixed=False)
+    attention[1, 2] = bad
+    for mixed in (True, False):
+        with pytest.raises(
+            ValueError, match=r"DenseMultiMix: attention from .* expected finite weights >= 0"
+        ):
+            DenseMultiMix(C, n=2)(z, labels, attention=attention, mixed=mixed)
+
+
 @pytest.mark.parametrize("normalise", ["relu", "softmax"])
 def test_autocast_leaves_attention_alone(normalise):
     z, labels, w = case()

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dali_mixup.latent import ManifoldGanLoss, ManifoldMixup
 from dali_mixup.latent.draws import (
@@ -112,6 +114,40 @@ def test_step_generators_are_addresses():
     assert torch.equal(draws[3], torch.rand(8, generator=step_generator(3, step=1)))
     # Pinned: a resumed run must draw what it would have drawn, in every later version too.
     assert step_generator(3, rank=1, epoch=2, step=5).initial_seed() == 4481907084178758200
+
+
+def test_addresses_are_whole_numbers_from_0():
+    for name in ("seed", "rank", "epoch", "step"):
+        for bad, error in ((-1, ValueError), (1.5, TypeError), (True, TypeError), (None, TypeError)):
+            with pytest.raises(error, match=f"step_generator: {name}={bad}.*expected an integer >= 0"):
+                step_generator(**{"seed": 1, name: bad})
+    same = step_generator(np.int64(3), rank=np.int32(1), epoch=2, step=5)
+    assert same.initial_seed() == step_generator(3, rank=1, epoch=2, step=5).initial_seed()
+
+
+@pytest.mark.parametrize(
+    "alpha", [-1.0, 0.0, float("nan"), float("inf"), 1e-310, torch.tensor(-1.0), torch.ones(2)]
+)
+def test_alphas_without_a_law_are_refused(alpha):
+    with pytest.raises(ValueError, match="dirichlet: alpha="):
+        dirichlet(alpha, (3, 2))
+
+
+@given(exponent=st.floats(-300, 300), k=st.integers(1, 5), tensor=st.booleans())
+def test_every_other_alpha_gives_weights(exponent, k, tensor):
+    alpha = 10.0**exponent
+    weights = dirichlet(
+        torch.tensor(alpha, dtype=torch.float64) if tensor else alpha, (4, k), generator=gen()
+    )
+    assert bool((weights >= 0).all())
+    torch.testing.assert_close(weights.sum(1), torch.ones(4))
+
+
+def test_weights_need_an_axis_and_a_floating_type():
+    with pytest.raises(ValueError, match=r"shape=\(\), expected at least one axis"):
+        dirichlet(1.0, ())
+    with pytest.raises(TypeError, match=r"dtype=torch.int64, expected a floating one"):
+        dirichlet(1.0, (3, 2), dtype=torch.int64)
 
 
 @pytest.mark.gpu

@@ -66,5 +66,10 @@ def test_bad_calls_are_refused():
         for name, pair in (("real", (pixels, noise)), ("fake", (noise, pixels))):
             with pytest.raises(TypeError, match=f"{type(loss).__name__}: {name} of type torch.uint8"):
                 loss(lambda x: x.sum(1), *pair)
-    with pytest.raises(ValueError, match="alpha=0"):
-        GanMixLoss(0)
+    for alpha in (0, 1e-310):
+        with pytest.raises(ValueError, match=f"alpha={alpha}"):
+            GanMixLoss(alpha)
+        with pytest.raises(ValueError, match=f"alpha={alpha}"):
+            ManifoldGanLoss(alpha)
+    with pytest.raises(TypeError, match=r"stages=1\.5"):
+        ManifoldGanLoss().draw(4, 1.5)

@@ -134,6 +134,14 @@ def test_bad_construction_is_refused():
 
 
 @pytest.mark.parametrize("mode", ["logits", "probs"])
+def test_predictions_of_different_shapes_are_refused(mode):
+    """One column of the teacher was compared with every class of the student."""
+    student, _, u = case()
+    with pytest.raises(ValueError, match=rf"the student returned \({B}, {C}\) and the teacher \({B}, 1\)"):
+        InterpolationConsistency(mode=mode)(student, lambda x: x[:, :1], u)
+
+
+@pytest.mark.parametrize("mode", ["logits", "probs"])
 def test_integers_are_refused(mode):
     pixels = torch.randint(256, (4, 6), dtype=torch.uint8)
     with pytest.raises(TypeError, match=r"InterpolationConsistency: unlabelled of type torch.uint8"):

@@ -97,6 +97,34 @@ def test_bad_use_is_refused():
         LinearityProbe(model, ["9"])
 
 
+def test_mixtures_that_are_none_of_the_images_are_refused():
+    probe = LinearityProbe(net(), ["0"])
+    x, partners, weights = batch(8, 2, 1)
+    for bad, shown in ((partners + 1, "1 to 8"), (partners - 1, "-1 to 6")):
+        with pytest.raises(ValueError, match=f"partners from {shown}, expected rows of the images, 0 to 7"):
+            probe.update(x, bad, weights)
+    for bad_weights in (weights * 2, weights * float("nan")):
+        with pytest.raises(ValueError, match="weights whose rows do not sum to 1"):
+            probe.update(x, partners, bad_weights)
+    for types in ((partners.int(), weights), (partners, partners)):
+        with pytest.raises(TypeError, match=r"expected torch.int64 and a floating type"):
+            probe.update(x, *types)
+    with pytest.raises(ValueError, match="at least one mixture"):
+        probe.update(x, partners[:0], weights[:0])
+    # One mixture alone was compared with every row.
+    with pytest.raises(ValueError, match=r"mixed \(1, 4\), expected \(8, 4\): one mixture for each row"):
+        probe.update(x, partners, weights, mixed=x[:1])
+    with pytest.raises(RuntimeError, match="no batch"):
+        probe.gaps()
+    probe.update(x, partners[:3], weights[:3].bfloat16())
+
+
+def test_a_model_without_logits_is_refused():
+    for last, shown in ((nn.Unflatten(1, (1, 3)), r"\(8, 1, 3\)"), (nn.Flatten(0), r"\(24,\)")):
+        with pytest.raises(ValueError, match=rf"the model returned {shown}, expected logits \(8, C\)"):
+            LinearityProbe(nn.Sequential(net(), last), ["0.0"]).update(*batch(8, 2, 1))
+
+
 @pytest.mark.gpu
 def test_the_gpu_gives_the_cpus_gaps():
     model = net()

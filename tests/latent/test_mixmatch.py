@@ -83,6 +83,31 @@ def test_sharpening_is_the_power_normalised():
     torch.testing.assert_close(sharpen(torch.full((1, 4), 1e-30), 0.01), torch.full((1, 4), 0.25))
 
 
+@given(exponent=st.floats(-320, 2), dtype=st.sampled_from([torch.float16, torch.float32, torch.float64]))
+def test_sharpening_gives_probabilities_at_every_temperature(exponent, dtype):
+    p = torch.tensor([[0.7, 0.2, 0.1], [0.0, 1.0, 0.0], [0.3, 0.3, 0.4]], dtype=dtype)
+    sharp = sharpen(p, max(10.0**exponent, 5e-324))
+    assert sharp.dtype == dtype
+    assert sharp.argmax(1).tolist() == p.argmax(1).tolist()
+    torch.testing.assert_close(sharp.double().sum(1), torch.ones(3).double(), atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("temperature", [0, -0.5, float("nan"), float("inf")])
+def test_temperatures_without_a_power_are_refused(temperature):
+    with pytest.raises(ValueError, match=r"sharpen: temperature=.*expected a number > 0"):
+        sharpen(torch.full((1, 2), 0.5), temperature)
+    with pytest.raises(TypeError, match=r"sharpen: p of type torch.int64"):
+        sharpen(torch.ones(1, 2).long(), 0.5)
+
+
+def test_only_batches_of_one_shape_are_interleaved():
+    for batches in ([], [torch.arange(4), torch.arange(6)]):
+        with pytest.raises(
+            ValueError, match=r"interleave: batches of shapes .* at least one, all of one shape"
+        ):
+            interleave(batches)
+
+
 def test_only_the_first_batch_of_the_pool_updates_the_running_statistics():
     model, x, labels, views = case(norm=True)
     norm = model[1]
@@ -162,6 +187,19 @@ def test_bad_calls_are_refused():
     with pytest.raises(ValueError, match="3 labelled and 5 unlabelled"):
         MixMatchStep(C)(model, x[:3], labels[:3], views)
     MixMatchStep(C, interleave=False)(model, x[:3], labels[:3], views)
+    with pytest.raises(
+        ValueError, match=r"images \(5, 3\) and views \(5, 4\), expected samples of one shape"
+    ):
+        MixMatchStep(C)(model, x[:, :3], labels, views)
+    with pytest.raises(
+        ValueError, match=r"the model returned \(5, 3\) for a view.* expected logits \(5, 4\)"
+    ):
+        MixMatchStep(C + 1)(model, x, labels, views)
+    for stacked in (torch.stack(views), views[0]):
+        with pytest.raises(
+            TypeError, match=r"views are one tensor .* give \[view\], of stacked ones views.unbind"
+        ):
+            MixMatchStep(C)(model, x, labels, stacked)
     for options in ({"temperature": 0.0}, {"temperature": 1.1}, {"alpha": 0.0}):
         with pytest.raises(ValueError, match=next(iter(options))):
             MixMatchStep(C, **options)

@@ -135,7 +135,11 @@ def test_whole_batch_tuples_alone_warn_once():
         ({"n": 0}, "n=0"),
         ({"m": 1}, "m=1"),
         ({"alpha": 0.0}, "alpha=0.0"),
-        ({"alpha": (2.0, 0.5)}, "alpha=0.5"),
+        ({"alpha": (2.0, 0.5)}, r"alpha=\(2.0, 0.5\), expected \(low, high\) with low <= high"),
+        ({"alpha": (0.5, 2, 3)}, r"alpha=\(0.5, 2, 3\), expected one number > 0 or two, \(low, high\)"),
+        ({"alpha": ()}, r"alpha=\(\), expected one number"),
+        ({"alpha": float("nan")}, "alpha=nan"),
+        ({"alpha": 1e-310}, "alpha=1e-310"),
         ({"alpha": (0.0, 1.0)}, "alpha=0.0"),
     ],
 )
@@ -172,10 +176,18 @@ def test_bad_calls_are_refused():
         MultiMix(C)(z.unsqueeze(2), labels)
     with pytest.raises(TypeError, match=r"MultiMix: features of type torch.int64"):
         MultiMix(C)(z.long(), labels)
-    with pytest.raises(ValueError, match="5 rows for 6 rows"):
-        MultiMix(C)(z, labels[:5])
-    with pytest.raises(ValueError, match=r"expected \(N, 4\)"):
-        MultiMix(C)(z, torch.zeros(B, C + 1))
+    with pytest.raises(ValueError, match="a batch of 0 samples"):
+        MultiMix(C)(z[:0], labels[:0], mixed=False)
+
+
+def test_distillation_refuses_what_does_not_fit():
+    z, labels = case()
+    rows, targets, weights = MultiMix(C, n=9)(z[:, :C], labels, mixed=False)
+    for teacher, used in ((z[:5, :C], weights), (z, weights), (z[:, :C], weights[:8])):
+        with pytest.raises(
+            ValueError, match=r"SelfDistillation: logits \(9, 4\), weights .* expected \(R, C\)"
+        ):
+            SelfDistillation()(rows, targets, teacher, used)
 
 
 def test_half_precision_features_give_float32_targets():

@@ -30,3 +30,12 @@ def test_no_ramp_is_full_weight_and_negative_length_is_refused():
     for ramp in (sigmoid_ramp, linear_ramp):
         with pytest.raises(ValueError, match="length=-1"):
             ramp(0, -1)
+
+
+@pytest.mark.parametrize("ramp", [sigmoid_ramp, linear_ramp])
+def test_positions_that_are_no_number_are_refused(ramp):
+    for bad in (math.nan, math.inf):
+        with pytest.raises(ValueError, match=f"{ramp.__name__}: position={bad}"):
+            ramp(bad, 3)
+    with pytest.raises(TypeError, match=f"{ramp.__name__}: position='1' is a str"):
+        ramp("1", 3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import nn
@@ -132,10 +134,72 @@ def test_a_wrapped_student_is_its_model(wrapped):
     assert list(dict(teacher.model.named_parameters())) == list(dict(model.named_parameters()))
 
 
-def test_another_model_is_refused():
-    teacher = EMATeacher(net())
-    with pytest.raises(ValueError, match="2 parameter tensors, the teacher 6"):
-        teacher.update(nn.Linear(3, 4))
+def with_buffer(model: nn.Module) -> nn.Module:
+    model.register_buffer("more", torch.zeros(2))
+    return model
+
+
+def with_wider_statistics(model: nn.Module) -> nn.Module:
+    model[1].running_mean = torch.zeros(5, dtype=torch.float64)
+    return model
+
+
+OTHERS = {
+    "smaller": (
+        lambda model: nn.Linear(3, 4),
+        "parameter 'weight' is .* in the student and missing in the teacher",
+    ),
+    "larger": (lambda model: model.append(nn.Linear(2, 2)), "parameter '3.weight' .* missing in the teacher"),
+    "shorter": (lambda model: model[:2], "parameter '2.weight' is missing in the student"),
+    "transposed": (
+        lambda model: nn.Sequential(nn.Linear(4, 3), *model[1:]).double(),
+        r"parameter '0.weight' is \(3, 4\) .* in the student and \(4, 3\)",
+    ),
+    "half": (lambda model: model.half(), "parameter '0.weight' is .* torch.float16 .* and .* torch.float64"),
+    "elsewhere": (
+        lambda model: model.to("meta"),
+        "parameter '0.weight' is .* meta in the student and .* cpu in the teacher",
+    ),
+    "buffer": (with_buffer, "buffer 'more' is .* missing in the teacher"),
+    "statistics": (with_wider_statistics, r"buffer '1.running_mean' is \(5,\)"),
+}
+
+
+@pytest.mark.parametrize("buffers", ["copy", "average"])
+@pytest.mark.parametrize("other", OTHERS)
+def test_another_student_leaves_the_teacher_as_it_was(other, buffers):
+    change, words = OTHERS[other]
+    teacher = EMATeacher(net(), buffers=buffers)
+    before = deepcopy(teacher.state_dict())
+    student = net()
+    with torch.no_grad():
+        for p in student.parameters():
+            p.add_(1.0)
+    with pytest.raises(ValueError, match=f"EMATeacher: {words}"):
+        teacher.update(change(student))
+    after = teacher.state_dict()
+    assert all(
+        torch.equal(v, after[k]) if isinstance(v, torch.Tensor) else v == after[k] for k, v in before.items()
+    )
+    assert teacher.updates == 0
+
+
+def test_buffers_of_its_own_need_not_be_the_students():
+    teacher = EMATeacher(net(), buffers="own")
+    teacher.update(with_buffer(net()))
+    assert teacher.updates == 1
+
+
+def test_layers_compiled_in_place_after_the_copy_keep_their_names():
+    model = net()
+    teacher = EMATeacher(model)
+    model[0] = torch.compile(model[0], backend="eager")
+    for _ in moves(model, 1):
+        teacher.update(model)
+    assert teacher.updates == 1
+
+
+def test_bad_construction_is_refused():
     for options in ({"decay": 1.0}, {"decay": -0.1}, {"buffers": "none"}):
         with pytest.raises(ValueError, match=next(iter(options))):
             EMATeacher(net(), **options)
