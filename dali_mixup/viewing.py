@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
+from dali_mixup._checks import integer
+from dali_mixup._graph.feed import channels
 from dali_mixup._graph.pixel_kind import USUAL, PixelKind
+from dali_mixup._graph.pixel_scale import IMAGENET_MEAN, IMAGENET_STD, misfit
 from dali_mixup._repr import printable
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -45,10 +47,10 @@ def denormalise(
         (N, H, W, C) or (H, W, C) uint8, as Pillow and matplotlib expect it for 3 channels; of 16 bits the upper 8.
 
     Raises:
-        ValueError: images of another shape.
+        TypeError, ValueError: images of another shape, such as several views; a mean and std of another number than the
+            channels, or that cannot be those of such pixels.
     """
-    pixels = _unnormalised("denormalise", images, mean, std)
-    return _eight_bits(pixels, PixelKind.checked("denormalise", pixels.shape[-1], bits).most)
+    return _eight_bits(*_unnormalised("denormalise", images, mean, std, bits))
 
 
 def to_grid(
@@ -68,7 +70,7 @@ def to_grid(
         images: (N, C, H, W) normalised floats, a tensor on any device or an array. One channel is drawn grey, of
             two the first, of more than three the first three as red, green and blue.
         targets: of the batch: `MixedTargets`; (N, C) dense, of which the four largest weights, of any sign, are drawn;
-            (N,) class ids; or None for images only.
+            (N,) or (N, 1) class ids of an integer type; or None for images only. Of several views give one at a time.
         classes: the name of every class id, such as `loader.classes`; None: show the ids.
         mean, std: (C,) of the normalisation, on the scale of the pixels: `loader.mean`, `loader.std`.
         bits: of the pixels, 8 or 16, as in `Output`. Of 16, the batch's largest value is drawn white: few sensors use
@@ -77,31 +79,58 @@ def to_grid(
         tile: width of a drawn image in pixels, >= 1.
 
     Raises:
-        ValueError: shapes that do not match; a class id without a name.
+        TypeError, ValueError: shapes that do not match; targets without classes; a class id without a name; columns or
+            tile < 1; a mean and std of another number than the channels, or that cannot be those of such pixels.
 
     Example:
         >>> images, targets = loader.peek()  # doctest: +SKIP
         >>> to_grid(images, targets, loader.classes).save("batch.png")  # doctest: +SKIP
     """
-    given = _unnormalised("to_grid", images, mean, std)
-    white = PixelKind.checked("to_grid", given.shape[-1], bits).most
+    integer("to_grid", "columns", columns, at_least=1)
+    integer("to_grid", "tile", tile, at_least=1)
+    given, white = _unnormalised("to_grid", images, mean, std, bits)
+    if given.ndim != 4 or len(given) == 0:
+        raise ValueError(
+            f"to_grid: images of shape {tuple(np.shape(images))}, expected (N, C, H, W) with N >= 1; one image is "
+            "images[None]"
+        )
     pixels = _coloured(_eight_bits(given, white if bits == USUAL.bits else max(1.0, float(given.max()))))
     labels, weights = shares_of(targets, len(pixels))
     names = list(map(str, range(int(labels.max(initial=-1)) + 1))) if classes is None else classes
     return contact_sheet(pixels, labels, weights, names, columns=columns, tile=tile)
 
 
-def _unnormalised(owner: str, images: Any, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
-    """(..., H, W, C) float32 in units of the pixels; ValueError for images of another shape than (N, C, H, W) or
-    (C, H, W)."""
-    array, means = _array(images).astype(np.float32), np.atleast_1d(np.asarray(mean, np.float32))
+def _unnormalised(
+    owner: str, images: Any, mean: Sequence[float], std: Sequence[float], bits: int
+) -> tuple[np.ndarray, int]:
+    """(..., H, W, C) float32 in units of the pixels, and white; ValueError for images of another shape than
+    (N, C, H, W) or (C, H, W), and for a mean and std of another scale."""
+    array = _array(_of_one_shape(owner, images)).astype(np.float32)
+    means, stds = channels(owner, *(_array(each).tolist() for each in (mean, std)))
     if array.ndim not in (3, 4) or len(means) not in (1, array.shape[-3]):
         count = f"{len(means)}" if len(means) > 1 else "C"
         raise ValueError(
             f"{owner}: images of shape {array.shape} and {len(means)} means, expected (N, {count}, H, W) or "
             f"({count}, H, W)"
         )
-    return np.moveaxis(array, -3, -1) * np.asarray(std, np.float32) + means
+    kind = PixelKind.checked(owner, array.shape[-3], bits)
+    if reason := misfit(means, stds, kind.bits):
+        raise ValueError(f"{owner}: mean={mean!r} and std={std!r}, {reason}")
+    return np.moveaxis(array, -3, -1) * np.asarray(stds, np.float32) + np.asarray(
+        means, np.float32
+    ), kind.most
+
+
+def _of_one_shape(owner: str, images: Any) -> Any:
+    """The images; ValueError for a list or tuple of several views, or of images of several shapes."""
+    shapes = sorted({tuple(np.shape(each)) for each in images}) if isinstance(images, (tuple, list)) else []
+    if len(shapes) > 1 or any(len(shape) > 3 for shape in shapes):
+        raise ValueError(
+            f"{owner}: images is a {type(images).__name__} of the shapes {', '.join(map(str, shapes[:3]))}; expected "
+            "one tensor (N, C, H, W); of several views give one at a time, such as images[0], with targets[0] if each "
+            "has its own"
+        )
+    return images
 
 
 def _eight_bits(pixels: np.ndarray, white: float) -> np.ndarray:
@@ -123,14 +152,25 @@ def _array(thing: Any) -> np.ndarray:
 
 
 def shares_of(targets: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """(labels (N, k), weights (N, k)) of targets in any form."""
+    """(labels (N, k), weights (N, k)) of targets in any form; ValueError for those of several views, and for numbers
+    that are neither class ids nor their weights."""
     if targets is None:
         return np.zeros((rows, 0), np.int64), np.zeros((rows, 0), np.float32)
     if hasattr(targets, "weights"):
         return _array(targets.labels), _array(targets.weights)
+    if isinstance(targets, tuple) and any(hasattr(each, "weights") or np.ndim(each) for each in targets):
+        raise ValueError(
+            f"to_grid: targets is a tuple of {len(targets)}, as of several views; give those of one, such as targets[0]"
+        )
     array = _array(targets)
-    if array.ndim == 1:
-        return array[:, None].astype(np.int64), np.ones((len(array), 1), np.float32)
+    if array.dtype.kind in "iu" and array.shape[1:] in ((), (1,)):
+        return array.reshape(-1, 1).astype(np.int64), np.ones((len(array), 1), np.float32)
+    if array.ndim != 2 or array.dtype.kind not in "iufb":
+        raise ValueError(
+            f"to_grid: targets of type {array.dtype} and shape {array.shape} have no classes to draw; expected "
+            "MixedTargets, dense (N, C), or (N,) class ids of an integer type"
+        )
+    array = array.astype(np.float32)  # an unsigned number has no negative
     largest = np.argsort(-abs(array), axis=1, kind="stable")[:, :4]
     return largest, np.take_along_axis(array, largest, axis=1)
 

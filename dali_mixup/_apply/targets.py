@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dali_mixup._apply.class_ids import check_array, checked_tensor
 from dali_mixup._checks import integer
 
 if TYPE_CHECKING:
@@ -52,41 +53,26 @@ def mixed(plan: MixPlan, labels: Any, num_classes: int | None, others: Any) -> A
 
 def _as_numbers(name: str, labels: Any) -> Any:
     """A tensor, or an array, also of a list."""
-    if hasattr(labels, "is_floating_point"):  # a tensor, without importing torch
-        return labels
     expected = "expected class ids or vectors of one length, as an array, a tensor or a list"
+    if hasattr(labels, "is_floating_point"):  # a tensor, without importing torch
+        if labels.is_complex():
+            raise TypeError(f"{OWNER}: {name} are of type {labels.dtype}, {expected} of real numbers")
+        return labels
     if not isinstance(labels, (np.ndarray, list, tuple)):
         raise TypeError(f"{OWNER}: {name} is a {type(labels).__name__}, {expected}")
     try:
         made = np.asarray(labels)
     except ValueError as error:
         raise ValueError(f"{OWNER}: {name} have different lengths, {expected}") from error
-    if made.dtype.kind not in "biufc":
-        raise TypeError(f"{OWNER}: {name} are of type {made.dtype}, {expected}")
+    if made.dtype.kind not in "biuf":
+        raise TypeError(f"{OWNER}: {name} are of type {made.dtype}, {expected} of real numbers")
     return made
 
 
 def _fractional(labels: Any) -> bool:
     if isinstance(labels, np.ndarray):
-        return labels.dtype.kind in "fc"
-    return bool(labels.is_floating_point() or labels.is_complex())
-
-
-def _check_ids(num_classes: int, integers: bool, dtype: Any, low: int, high: int) -> None:
-    if not integers:
-        raise TypeError(
-            f"{OWNER}: labels of type {dtype} with num_classes={num_classes}; expected class ids of an integer type, "
-            "or no num_classes for vectors"
-        )
-    if low < 0 or high >= num_classes:
-        hint = (
-            "an unlabelled partner, of partners=Pool(...), has no target"
-            if low < 0
-            else f"give num_classes >= {high + 1}, or correct the labels"
-        )
-        raise ValueError(
-            f"{OWNER}: class ids from {low} to {high}, expected them in [0, {num_classes}); {hint}"
-        )
+        return labels.dtype.kind == "f"
+    return bool(labels.is_floating_point())
 
 
 def _of_arrays(plan: MixPlan, labels: np.ndarray, num_classes: int | None) -> np.ndarray:
@@ -99,7 +85,7 @@ def _of_arrays(plan: MixPlan, labels: np.ndarray, num_classes: int | None) -> np
             has_share = weights.reshape(*weights.shape, *[1] * (found.ndim - 2))
             return np.where(has_share, found, dtype(-np.inf)).max(1)
         return np.einsum("nk,nk...->n...", weights.astype(dtype), found)
-    _check_ids(num_classes, labels.dtype.kind in "iu", labels.dtype, int(labels.min()), int(labels.max()))
+    check_array(OWNER, labels, num_classes)
     # In the same steps as `MixedTargets.dense`, for the same bits.
     made = np.full((len(plan), num_classes), plan.label_smoothing / num_classes, np.float32)
     weights = weights * np.float32(1.0 - plan.label_smoothing)
@@ -116,6 +102,8 @@ def _of_tensors(plan: MixPlan, labels: Any, num_classes: int | None, others: Any
 
     if others is not None:
         labels = torch.cat([labels, others])
+    if num_classes is not None:
+        labels = checked_tensor(OWNER, labels, num_classes)
     partners, weights = (torch.from_numpy(array).to(labels.device) for array in (plan.partners, plan.weights))
     found = labels[partners.long()]
     union = plan.label_mixing == "union"
@@ -125,10 +113,5 @@ def _of_tensors(plan: MixPlan, labels: Any, num_classes: int | None, others: Any
         dtype = torch.float64 if labels.dtype == torch.float64 else torch.float32
         found, weights = found.to(dtype), weights.reshape(*weights.shape, *[1] * (found.dim() - 2))
         return found.masked_fill(weights == 0, -torch.inf).amax(1) if union else (weights * found).sum(1)
-    integers = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
-    # A look at the values would break a compiled graph and make a GPU wait.
-    looks = labels.device.type == "cpu" and not torch.compiler.is_compiling()
-    low, high = (int(labels.min()), int(labels.max())) if looks else (0, 0)
-    _check_ids(num_classes, integers, labels.dtype, low, high)
-    dense = MixedTargets(found.long(), weights, plan.label_smoothing).dense(num_classes)
+    dense = MixedTargets(found, weights, plan.label_smoothing).dense(num_classes)
     return dense.clamp_(max=1) if union else dense

@@ -210,12 +210,17 @@ class MixPolicy:
                 methods for segmentation, such as `ClassMix`.
 
         Raises:
-            TypeError, ValueError: rows, height or width < 1, a negative address, a schedule value out of range, an
-                argument that the policy needs and that is missing or does not fit, or a method of one's own that draws
-                what its form cannot use.
+            TypeError, ValueError: rows, height, width or steps_per_epoch < 1, a negative address, a schedule value out
+                of range, an argument that the policy needs and that is missing or does not fit, or a method of one's
+                own that draws what its form cannot use.
         """
         integer("MixPolicy.plan", "rows", rows, at_least=1)
-        integer("MixPolicy.plan", "rank", rank, at_least=0)
+        address = {"seed": seed, "rank": rank, "epoch": epoch, "step": step}
+        seed, rank, epoch, step = (
+            integer("MixPolicy.plan", name, given, at_least=0) for name, given in address.items()
+        )
+        if steps_per_epoch is not None:
+            integer("MixPolicy.plan", "steps_per_epoch", steps_per_epoch, at_least=1)
         size = size_of(self.all_methods, height, width)
         refuse_missing(self, labels, others)
         known = known_labels(self, labels, rows, others)

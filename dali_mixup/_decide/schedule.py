@@ -87,9 +87,10 @@ class Schedule:
         Raises:
             ValueError: a boundary inside an epoch, and steps_per_epoch is None.
         """
-        return self._reached(self.start, epoch, step, steps_per_epoch) and not (
-            self.stop is not None and self._reached(self.stop, epoch, step, steps_per_epoch)
-        )
+        # Both are looked at in every epoch, so that what is missing is missed in the first one.
+        begun = self._reached(self.start, epoch, step, steps_per_epoch)
+        ended = self.stop is not None and self._reached(self.stop, epoch, step, steps_per_epoch)
+        return begun and not ended
 
     def _reached(self, boundary: float, epoch: int, step: int, steps_per_epoch: int | None) -> bool:
         if self.unit == "fraction":
@@ -127,7 +128,8 @@ class Schedules:
 
     def active(self, epoch: int, step: int, steps_per_epoch: int | None) -> bool:
         """True if mixing is on for this batch."""
-        return all(member.active(epoch, step, steps_per_epoch) for member in self.members)
+        active = [member.active(epoch, step, steps_per_epoch) for member in self.members]
+        return all(active)
 
     def setting(
         self, methods: Sequence[Method], weights: Sequence[float] | None, prob: float, epoch: int

@@ -90,6 +90,8 @@ class PlanFeed:
     @property
     def label_names(self) -> tuple[str, ...]:
         """Names of the arrays that mixing labels needs."""
+        if self.policy.label_mixing == "union":
+            return ("weights", *(f"uniting{j}" for j in range(self.policy.columns)))
         return ("weights", *(f"partner{j}" for j in range(1, self.policy.columns)))
 
     @property
@@ -124,6 +126,8 @@ class PlanFeed:
         made: Arrays = {"weights": plan.weights}
         for j in range(1, self.policy.columns):
             made[f"partner{j}"] = np.ascontiguousarray(plan.partners[:, j])
+        if plan.label_mixing == "union":
+            made |= {f"uniting{j}": rows for j, rows in enumerate(_uniting(plan))}
         if self.compiled:
             made |= of_kernels(plan, self.mean, self.std)
         else:
@@ -143,6 +147,14 @@ class PlanFeed:
         if Form.SEPARABLE in self.forms:
             made |= of_curves(plan, self.height, self.width)
         return made
+
+
+def _uniting(plan: MixPlan) -> np.ndarray:
+    """(k, N) int32: the rows whose labels a union has, one that has no share replaced by another that has."""
+    shares = plan.weights > 0
+    first = shares.argmax(1)[:, None]
+    columns = np.where(shares, np.arange(shares.shape[1]), first)
+    return np.ascontiguousarray(np.take_along_axis(plan.partners, columns, axis=1).T)
 
 
 def resizing(insets: int) -> list[str]:

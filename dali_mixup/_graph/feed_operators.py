@@ -10,7 +10,9 @@ from dali_mixup._decide.plan import MixPlan
 from dali_mixup.methods import Bits, Contours, Form
 from dali_mixup.methods.contours import as_bits, as_levels
 
-TINY = np.float32(1e-25)  # stands for a weight of 0 under a division; an int32 / TINY is still a float32
+TINY = np.float32(1e-20)
+"""Stands for smaller own weights, by which others are divided: pixels up to 3e18 stay finite, and the own ones add
+nothing to others of their size."""
 
 
 def of_blends(

@@ -1,4 +1,8 @@
-"""The label part of a plan as DALI operators."""
+"""The label part of a plan as DALI operators.
+
+A union is the largest value of the images that have a share. One without is left out by its place ("uniting"), not by a
+weight of 0: its label may be NaN, and the labels of the others below 0.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,10 @@ from nvidia.dali import fn, math, types
 from nvidia.dali.data_node import DataNode
 
 
-def compact(labels: DataNode, columns: int, nodes: Mapping[str, DataNode]) -> DataNode:
+def compact(labels: DataNode, columns: int, nodes: Mapping[str, DataNode], union: bool) -> DataNode:
     """(k,) int64 class ids per row, own first, from class ids () or (1,)."""
     own = fn.reshape(fn.cast(labels, dtype=types.DALIDataType.INT64), shape=[1])
-    partners = [fn.permute_batch(own, indices=nodes[f"partner{j}"]) for j in range(1, columns)]
-    return fn.cat(own, *partners, axis=0)
+    return fn.cat(*_rows(own, columns, nodes, union), axis=0)
 
 
 def dense_classes(
@@ -28,14 +31,20 @@ def dense_classes(
         "dtype": types.DALIDataType.FLOAT,
     }
     hots = [fn.one_hot(_element(ids, j), **hot) for j in range(columns)]
-    return (_united if union else _weighted)(hots, weights)
+    return reduce(math.max, hots) if union else _weighted(hots, weights)
 
 
 def dense_vectors(labels: DataNode, columns: int, nodes: Mapping[str, DataNode], union: bool) -> DataNode:
-    """(C,) float32, sum_j w_j y_j of float vectors, or max_{w_j > 0} y_j, for y_j >= 0."""
-    own = fn.cast(labels, dtype=types.DALIDataType.FLOAT)
-    partners = [fn.permute_batch(own, indices=nodes[f"partner{j}"]) for j in range(1, columns)]
-    return (_united if union else _weighted)([own, *partners], nodes["weights"])
+    """(C,) float32, sum_j w_j y_j of float vectors, or max_{w_j > 0} y_j."""
+    rows = _rows(fn.cast(labels, dtype=types.DALIDataType.FLOAT), columns, nodes, union)
+    return reduce(math.max, rows) if union else _weighted(rows, nodes["weights"])
+
+
+def _rows(own: DataNode, columns: int, nodes: Mapping[str, DataNode], union: bool) -> list[DataNode]:
+    """The labels of the images of each row, own first; of a union those of its images with a share."""
+    if union:
+        return [fn.permute_batch(own, indices=nodes[f"uniting{j}"]) for j in range(columns)]
+    return [own, *(fn.permute_batch(own, indices=nodes[f"partner{j}"]) for j in range(1, columns))]
 
 
 def _element(vector: DataNode, index: int) -> DataNode:
@@ -47,8 +56,3 @@ def _weighted(terms: list[DataNode], weights: DataNode) -> DataNode:
     for j, term in enumerate(terms[1:], 1):
         total = total + term * _element(weights, j)
     return total
-
-
-def _united(terms: list[DataNode], weights: DataNode) -> DataNode:
-    shares = [fn.cast(_element(weights, j) > 0, dtype=types.DALIDataType.FLOAT) for j in range(len(terms))]
-    return reduce(math.max, [term * share for term, share in zip(terms, shares, strict=True)])

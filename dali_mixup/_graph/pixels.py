@@ -42,11 +42,7 @@ def mixed_and_normalised(
     own = {"images": images} | {f"image{j}": image for j, image in enumerate(gathered, 1)}
     made = {"pasted": paste(images, nodes) if Form.PASTE in feed.forms else images}
     if Form.MASK in feed.forms:
-        made["mask"] = _on_device_of(images, nodes["mask"])
-        if feed.masks_are_hard:
-            made["mask"] = _unpacked(made["mask"], nodes["mask_width"])
-        else:
-            made["mask"] = made["mask"] * STEP
+        made["mask"] = masks_of(images, feed, nodes)
     apart = [form for form in (Form.BLEND, Form.RESIZE, Form.MASK, Form.SEPARABLE) if form in feed.forms]
     return _branches(apart, {**nodes, **own, **made}, feed, {"dtype": dtype, "output_layout": output_layout})
 
@@ -58,19 +54,21 @@ def _branches(forms: Sequence[Form], nodes: Nodes, feed: PlanFeed, output: dict[
     form, rest = forms[0], forms[1:]
     predicate = nodes[f"is_{form.name.lower()}"]
     # The later branches lie inside this one's "else": everything they read, including their predicates, passes here.
-    passed_on = {"pasted"}.union(*({f"is_{f.name.lower()}"} | _wanted(f, feed) for f in rest))
-    mine, others = deal(nodes, predicate, _wanted(form, feed), passed_on)
+    passed_on = {"pasted"}.union(*({f"is_{f.name.lower()}"} | wanted(f, feed) for f in rest))
+    mine, others = deal(nodes, predicate, wanted(form, feed), passed_on)
     # Each branch normalises its own rows. One step after collecting would force float32 on rows that are still uint8,
     # four times the bytes, and BLEND rows have a mean and a deviation each.
     if form == Form.BLEND:
         folded = {"mean": mine["mean"], "std": mine["std"]}
         done = fn.crop_mirror_normalize(_blend(mine, feed), **folded, **output)
     else:
-        done = fn.crop_mirror_normalize(_mixed(form, mine, feed), **plain, **output)
+        done = fn.crop_mirror_normalize(
+            mixed(form, mine, feed, types.DALIInterpType.INTERP_LINEAR), **plain, **output
+        )
     return collect(done, _branches(rest, others, feed, output), predicate)
 
 
-def _wanted(form: Form, feed: PlanFeed) -> set[str]:
+def wanted(form: Form, feed: PlanFeed) -> set[str]:
     """Names of the nodes that a branch reads."""
     if form == Form.BLEND:
         partners = range(1, feed.blended + 1)
@@ -82,9 +80,10 @@ def _wanted(form: Form, feed: PlanFeed) -> set[str]:
     return {"images", "image1", "mask", *(["mask_at"] if feed.masks_are_shared else [])}
 
 
-def _mixed(form: Form, nodes: Nodes, feed: PlanFeed) -> DataNode:
+def mixed(form: Form, nodes: Nodes, feed: PlanFeed, interpolation: types.DALIInterpType) -> DataNode:
+    """The rows of a form that neither blends nor pastes, from the nodes that it wants."""
     if form == Form.RESIZE:
-        return paste_resized(nodes, feed.insets, types.DALIInterpType.INTERP_LINEAR, feed.of_frames)
+        return _paste_resized(nodes, feed.insets, interpolation, feed.of_frames)
     if form == Form.SEPARABLE:
         return _masked(nodes, _from_curves(nodes))
     mask = nodes["mask"]
@@ -114,8 +113,8 @@ def paste(images: DataNode, nodes: Nodes) -> DataNode:
     return fn.reshape(pasted, shape=nodes["frames"], layout="FHWC") if "frames" in nodes else pasted
 
 
-def paste_resized(
-    nodes: Nodes, insets: int, interpolation: types.DALIInterpType, of_frames: bool = False
+def _paste_resized(
+    nodes: Nodes, insets: int, interpolation: types.DALIInterpType, of_frames: bool
 ) -> DataNode:
     """Whole images, or each of their frames, shrunk into their rectangles, in order."""
     # The first rectangle is the whole own image; its size may change with the batch.
@@ -163,6 +162,12 @@ def _masked(nodes: Nodes, mask: DataNode) -> DataNode:
     """mask * x_0 + (1 - mask) * x_1: exact x_0 where the mask is 1, exact x_1 where it is 0. In float32, but hard masks
     of uint8 keep uint8 images uint8."""
     return nodes["images"] * mask + nodes["image1"] * (types.Constant(1, dtype=UINT8) - mask)
+
+
+def masks_of(images: DataNode, feed: PlanFeed, nodes: Nodes) -> DataNode:
+    """(H, W, 1) masks of MASK rows, on the images' device: uint8 of 0 and 1 if all are hard, else float32."""
+    fed = _on_device_of(images, nodes["mask"])
+    return _unpacked(fed, nodes["mask_width"]) if feed.masks_are_hard else fed * STEP
 
 
 def _unpacked(bits: DataNode, width: DataNode) -> DataNode:

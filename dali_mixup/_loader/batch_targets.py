@@ -32,7 +32,7 @@ def _of_view(batch: Batch, spec: LoaderSpec, view: int) -> torch.Tensor | MixedT
         # host waits for all work that is queued before the copy.
         mixed = mixed.pin_memory() if spec.device.type == "cuda" else mixed
         return mixed.to(spec.device, non_blocking=True)
-    labels = torch.from_numpy(batch.labels)
+    labels = torch.from_numpy(batch.labels.copy())  # the record and `last_batch` have them too
     if spec.targets == "labels":
         return labels.to(spec.device, non_blocking=True)
     union = plan is not None and plan.label_mixing == "union"
@@ -41,7 +41,7 @@ def _of_view(batch: Batch, spec: LoaderSpec, view: int) -> torch.Tensor | MixedT
     else:
         compact = MixedTargets(
             torch.from_numpy(batch.row_labels[plan.partners]),
-            torch.from_numpy((plan.weights > 0).astype(np.float32) if union else plan.weights),
+            torch.from_numpy((plan.weights > 0 if union else plan.weights).astype(np.float32)),
             policy.label_smoothing,
         )
     compact = compact.to(spec.device, non_blocking=True)
@@ -52,10 +52,8 @@ def _of_view(batch: Batch, spec: LoaderSpec, view: int) -> torch.Tensor | MixedT
 
 
 def _mixed_vectors(batch: Batch, plan: MixPlan | None, vectors: np.ndarray) -> np.ndarray:
-    """(N, C) float32, sum_j w_j y_j, or max_{w_j > 0} y_j."""
+    """(N, C) float32."""
     if plan is None:
         return vectors[batch.indices]
-    found = vectors[batch.row_indices][plan.partners]
-    if plan.label_mixing == "union":
-        return (found * (plan.weights > 0)[:, :, None]).max(1)
-    return np.einsum("nk,nkc->nc", plan.weights, found)
+    own, others = np.split(vectors[batch.row_indices], [len(plan)])
+    return np.asarray(plan.targets(own, others=others if len(others) else None))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from dali_mixup._decide.plan import MixPlan
@@ -42,7 +43,7 @@ class LastBatch:
     @classmethod
     def of(cls, batch: Batch, spec: LoaderSpec) -> LastBatch:
         """The parts of a batch's decisions that training loops use."""
-        indices, labels = torch.from_numpy(batch.indices), torch.from_numpy(batch.labels)
+        indices, labels = _copied(batch.indices), _copied(batch.labels)
         plan = batch.plans[spec.mixed_view]
         return cls(batch.epoch, batch.step, indices, labels, plan, batch.plans[: spec.labelled_views])
 
@@ -114,28 +115,31 @@ class MixRecord:
 
 
 def record_of(batch: Batch, spec: LoaderSpec, images: Sequence[torch.Tensor]) -> MixRecord:
-    """The record of a batch from its decisions and the images of all views, and those before mixing."""
+    """The record of a batch from its decisions and the images of all views, and those before mixing.
+
+    Its tensors are its own: one changed in place changes neither the targets nor `last_batch`.
+    """
     n, m = len(batch.indices), len(batch.unlabelled)
     plan, views = batch.plans[spec.mixed_view], spec.pipeline.views
-    labels = torch.from_numpy(batch.labels)
     maps = tuple(on_device(each.ids[:n], spec).long() for each in batch.maps)
     if plan is None:
         # Neither torch's default device nor its default dtype.
         partners = torch.arange(n, device="cpu")[:, None]
-        weights = pixel_weights = torch.ones(n, 1, dtype=torch.float32, device="cpu")
+        weights = torch.ones(n, 1, dtype=torch.float32, device="cpu")
+        pixel_weights = weights.clone()
         boxes = torch.zeros(n, 4, dtype=torch.int64, device="cpu")
         method = torch.full((n,), -1, dtype=torch.int64, device="cpu")
     else:
         partners = torch.from_numpy(plan.partners).long()
-        weights, pixel_weights = torch.from_numpy(plan.weights), torch.from_numpy(plan.pixel_weights)
+        weights, pixel_weights = _copied(plan.weights), _copied(plan.pixel_weights)
         boxes, method = torch.from_numpy(plan.boxes).long(), torch.from_numpy(plan.method).long()
     return MixRecord(
         epoch=batch.epoch,
         step=batch.step,
         seed=spec.seed,
         regime="off" if plan is None else plan.regime,
-        sample_ids=torch.from_numpy(batch.indices),
-        labels=labels,
+        sample_ids=_copied(batch.indices),
+        labels=_copied(batch.labels),
         true_labels=torch.from_numpy(spec.source.labels[batch.indices].astype("int64")),
         partners=partners,
         partner_labels=torch.from_numpy(batch.row_labels)[partners],
@@ -146,13 +150,17 @@ def record_of(batch: Batch, spec: LoaderSpec, images: Sequence[torch.Tensor]) ->
         unpartnered=0 if plan is None else plan.unpartnered,
         clean=images[len(views)][:n] if spec.pipeline.first.clean else None,
         unlabelled=tuple(images[view][len(images[view]) - m :] for view in spec.unlabelled_views),
-        unlabelled_ids=torch.from_numpy(batch.unlabelled),
+        unlabelled_ids=_copied(batch.unlabelled),
         maps=None if not maps else maps if spec.several_views else maps[0],
         plans=batch.plans[: spec.labelled_views],
         unlabelled_plans=tuple(
             [batch.plans[view] if view >= spec.labelled_views else None for view in spec.unlabelled_views]
         ),
     )
+
+
+def _copied(array: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(array.copy())
 
 
 def item_of(batch: Batch, spec: LoaderSpec, images: list[torch.Tensor]) -> tuple[Any, ...]:

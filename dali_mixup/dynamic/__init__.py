@@ -12,11 +12,13 @@ from typing import Any, Literal
 import numpy as np
 from nvidia.dali.experimental import dynamic as ndd
 
-from dali_mixup._checks import choice, instance, integer
-from dali_mixup._decide.combinations import refuse_compact
+from dali_mixup._checks import integer
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._graph.feed import channels
 from dali_mixup._graph.options import Output
+from dali_mixup._graph.pixel_kind import USUAL
+from dali_mixup._graph.pixel_scale import misfit
+from dali_mixup._graph.returned import check_output, check_targets
 from dali_mixup.dynamic.inputs import as_images, checked_labels, refuse_misfit
 from dali_mixup.dynamic.pixels import fed, mixed_and_normalised
 
@@ -60,23 +62,19 @@ def mix(
         TypeError, ValueError: arguments outside the above; a plan for another number of rows or another size; labels
             outside [0, num_classes).
     """
-    instance("mix", "output", output, Output)
-    choice("mix", "targets", targets, ("dense", "compact"))
+    check_output("mix", output)
     if num_classes is not None:
         integer("mix", "num_classes", num_classes, at_least=1)
-    if output is not None and output.dtype not in DTYPES:
-        raise ValueError(
-            f"mix: output has dtype={output.dtype!r}, expected one of {', '.join(map(repr, DTYPES))}"
-        )
     mean, std = channels("mix", 0.0, 1.0) if output is None else channels("mix", output.mean, output.std)
     batch, layout, shape = as_images(images)
     refuse_misfit(plan, batch.batch_size, shape, len(mean))
+    check_targets("mix", targets, num_classes, plan.label_mixing, plan.label_smoothing)
     ids = checked_labels(labels, batch.batch_size, num_classes)
     made = _targets(ids, plan, num_classes, targets, batch.device)
     if output is not None:
         layout = "HWC" if output.channels_last else "CHW"
-        if output.on_unit_scale and batch.dtype == ndd.uint8:
-            _warn_of_scale(output.mean, output.std)
+        if batch.dtype == ndd.uint8:
+            _warn_of_scale(mean, std)
     if batch.layout == "CHW":
         batch = ndd.transpose(batch, perm=[1, 2, 0])
     if batch.dtype == ndd.float16:  # DALI's paste takes none
@@ -86,23 +84,13 @@ def mix(
 
 
 def _targets(labels: np.ndarray, plan: MixPlan, num_classes: int | None, form: str, device: Any) -> Any:
-    refuse_compact("mix", plan.label_mixing, form)
     if form == "dense":
         return fed(np.asarray(plan.targets(labels, num_classes), np.float32), device)
-    if num_classes is None:
-        raise ValueError(
-            "mix: targets='compact' consists of class ids; give num_classes, or targets='dense' for float vectors"
-        )
-    if plan.label_smoothing:
-        raise ValueError(
-            f"mix: the plan's policy has label_smoothing={plan.label_smoothing:g}, but compact targets hold no "
-            "smoothing; use label_smoothing=0 and smooth in the loss, or targets='dense'"
-        )
-    return fed(labels[plan.partners].astype(np.int64)), fed(plan.weights)
+    # A copy, because what is written into the targets would be written into the plan.
+    return fed(labels[plan.partners].astype(np.int64)), fed(plan.weights.copy())
 
 
 @cache
 def _warn_of_scale(mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-    log.warning(
-        "mix: mean=%s and std=%s are for images in 0..1; for uint8 images give 255 times as much", mean, std
-    )
+    if reason := misfit(mean, std, USUAL.bits):
+        log.warning("mix: output has mean=%s and std=%s, %s", mean, std, reason)

@@ -12,9 +12,10 @@ from nvidia.dali.experimental.dynamic.pytorch.nodes import DictMapper
 from torchdata.nodes import BaseNode
 
 from dali_mixup._checks import integer
-from dali_mixup._decide.combinations import refuse_what_loaders_give
-from dali_mixup._decide.policy import MixPolicy, as_policy
+from dali_mixup._decide.arguments import mixing_policy, number_of_classes, refuse_labels, steps_of_epoch
+from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._graph.options import Output
+from dali_mixup._graph.returned import check_output, check_targets
 from dali_mixup.dynamic import mix
 from dali_mixup.dynamic.inputs import as_images, checked_labels
 from dali_mixup.methods import Method
@@ -55,27 +56,21 @@ class MixNode(BaseNode[dict[str, Any]], metaclass=type(DictMapper)):  # type: ig
         targets: Literal["dense", "compact"] = "dense",
     ):
         super().__init__()
-        mixing = as_policy("MixNode", policy)
-        if mixing is None:
-            raise TypeError("MixNode: policy=None, expected a MixPolicy (this node is for mixing only)")
-        refuse_what_loaders_give("MixNode", mixing)
-        self.source, self.policy = source, mixing
-        if num_classes is not None:
-            integer("MixNode", "num_classes", num_classes, at_least=1)
-            if mixing.num_classes not in (None, num_classes):
-                raise ValueError(
-                    f"MixNode: num_classes={num_classes} but policy.num_classes={mixing.num_classes}; give one of them"
-                )
-        self.num_classes = mixing.num_classes if num_classes is None else num_classes
-        if self.num_classes is None and mixing.needs_ids:
-            raise ValueError(
-                f"MixNode: partners={mixing.partners!r}, remix={mixing.remix!r} and unimix={mixing.unimix!r} need "
-                "class ids; give num_classes, and labels that are class ids"
+        if not isinstance(source, BaseNode):
+            raise TypeError(
+                f"MixNode: source is a {type(source).__name__}, expected a node of torchdata, such as "
+                "nvidia.dali.experimental.dynamic.pytorch.nodes.Reader"
             )
+        mixing = mixing_policy("MixNode", policy, "this node is for mixing only")
+        self.source, self.policy = source, mixing
+        self.num_classes = number_of_classes("MixNode", num_classes, mixing)
+        check_output("MixNode", output)
+        check_targets("MixNode", targets, self.num_classes, mixing.label_mixing, mixing.label_smoothing)
+        refuse_labels("MixNode", mixing, ids=self.num_classes is not None)
         self.address: dict[str, Any] = {
             "seed": integer("MixNode", "seed", seed, at_least=0),
             "rank": integer("MixNode", "rank", rank, at_least=0),
-            "steps_per_epoch": steps_per_epoch,
+            "steps_per_epoch": steps_of_epoch("MixNode", steps_per_epoch, mixing),
         }
         self.options: dict[str, Any] = {"output": output, "targets": targets}
         self.epoch = self.step = 0

@@ -91,7 +91,7 @@ def mix(
         targets: "dense" or "compact".
         segmentation: (H, W), (H, W, 1) or, of CHW images, (1, H, W) class ids per pixel of HWC or CHW images, uint8,
             int16 or, with methods that do not resize, int32, on the images' device, to be mixed alike; only with
-            methods that paste, of form PASTE or RESIZE (CutMix, ResizeMix, RICAP, Mosaic, ...).
+            methods that copy pixels (CutMix, ResizeMix, RICAP, FMix, ...).
         return_plan: return the decisions too.
 
     Returns:
@@ -152,7 +152,7 @@ def _targets(
     k, union = policy.columns, policy.label_mixing == "union"
     if num_classes is None:
         return dense_vectors(labels, k, nodes, union)
-    ids = compact(labels, k, nodes)
+    ids = compact(labels, k, nodes, union)
     if form == "compact":
         return ids, nodes["weights"]
     return dense_classes(ids, num_classes, k, nodes["weights"], policy.label_smoothing, union)

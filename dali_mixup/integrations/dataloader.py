@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import default_collate, get_worker_info
 
+from dali_mixup._apply.class_ids import checked_tensor
 from dali_mixup._checks import choice, integer
-from dali_mixup._decide.combinations import refuse_compact, refuse_what_loaders_give
+from dali_mixup._decide.arguments import mixing_policy, number_of_classes, refuse_labels, steps_of_epoch
+from dali_mixup._decide.combinations import refuse_compact
 from dali_mixup._decide.plan import MixPlan
-from dali_mixup._decide.policy import MixPolicy, as_policy
+from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._decide.uncompiled import uncompiled
 from dali_mixup._epochs.ranks import rank_of_process
 from dali_mixup.methods import Form, Method
@@ -30,7 +32,9 @@ class Mixer:
     In the loop, step counts the calls since `set_epoch`. In a DataLoader's workers a batch's step is known from the
     worker that makes it, because batches are dealt in turn: call `set_epoch` before every epoch, as for a
     DistributedSampler, and keep `in_order=True`. With `persistent_workers=True` run every epoch to its end: after a
-    break the workers are still making batches of the old one.
+    break the workers are still making batches of the old one. Mix in the loop instead where batches are not dealt in
+    turn from the first worker on: an `IterableDataset` whose workers have different numbers of batches, and
+    torchdata's `StatefulDataLoader` resumed within an epoch.
 
     Args:
         policy: a `MixPolicy`, or one or more methods, chosen with equal odds. Partners come from the batch.
@@ -67,25 +71,24 @@ class Mixer:
         targets: Literal["dense", "compact"] = "dense",
         axes: Sequence[int] = (-2, -1),
     ) -> None:
-        self.policy = _checked_policy(policy)
-        self.num_classes = _num_classes(num_classes, self.policy)
+        self.policy = mixing_policy("Mixer", policy, "to switch mixing off leave the mixer out")
+        self.num_classes = number_of_classes("Mixer", num_classes, self.policy)
         self.seed = integer("Mixer", "seed", seed, at_least=0)
         self.rank = rank_of_process(rank, world_size).rank
-        self.steps_per_epoch = steps_per_epoch
-        if steps_per_epoch is not None:
-            self.steps_per_epoch = integer("Mixer", "steps_per_epoch", steps_per_epoch, at_least=1)
+        self.steps_per_epoch = steps_of_epoch("Mixer", steps_per_epoch, self.policy)
         self.targets = choice("Mixer", "targets", targets, ("dense", "compact"))
         refuse_compact("Mixer", self.policy.label_mixing, targets)
-        if self.num_classes is None and targets == "dense" and self.policy.label_smoothing:
-            raise ValueError(
-                f"Mixer: policy has label_smoothing={self.policy.label_smoothing:g} without num_classes; give "
-                "num_classes for class ids, or use label_smoothing=0 and smooth the vectors beforehand"
-            )
+        refuse_labels("Mixer", self.policy, ids=self.num_classes is not None or targets == "compact")
         self.axes = _checked_axes(axes)
         self.last_plan: MixPlan | None = None
         # (epoch, first step, number of the call of set_epoch), which living workers must see too.
         self._start = torch.zeros(3, dtype=torch.int64, device="cpu").share_memory_()
         self._calls = _Calls(0)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Of a copy, or in another process, where torch has kept the memory shared unless only bytes were sent."""
+        self.__dict__.update(state)
+        self._start.share_memory_()
 
     def set_epoch(self, epoch: int, step: int = 0) -> None:
         """Begin an epoch, or continue one: the next batch is number `step` of epoch `epoch`, both >= 0.
@@ -196,14 +199,19 @@ class Mixer:
         return ids
 
     def _compact(self, plan: MixPlan, labels: Any) -> MixedTargets:
-        if not isinstance(labels, Tensor) or labels.dim() != 1 or labels.is_floating_point():
+        if not isinstance(labels, Tensor) or labels.dim() != 1:
             raise ValueError(
                 "Mixer: targets='compact' consists of class ids; expected a tensor (N,) of integers as labels"
             )
+        if len(labels) != len(plan):
+            raise ValueError(
+                f"Mixer: {len(labels)} labels for {len(plan)} images; expected one class id for each"
+            )
+        ids = checked_tensor("Mixer", labels, self.num_classes)
         partners, weights = (
-            torch.from_numpy(array).to(labels.device) for array in (plan.partners, plan.weights)
+            torch.from_numpy(array.copy()).to(labels.device) for array in (plan.partners, plan.weights)
         )
-        return MixedTargets(labels.long()[partners.long()], weights, self.policy.label_smoothing)
+        return MixedTargets(ids[partners.long()], weights, self.policy.label_smoothing)
 
 
 class _Calls:
@@ -213,35 +221,14 @@ class _Calls:
         self.since, self.process, self.count = since, os.getpid(), 0
 
 
-def _checked_policy(given: Any) -> MixPolicy:
-    policy = as_policy("Mixer", given)
-    if policy is None:
-        raise TypeError(
-            "Mixer: policy=None, expected a MixPolicy or methods (to switch mixing off leave the mixer out)"
-        )
-    refuse_what_loaders_give("Mixer", policy)
-    return policy
-
-
 def _checked_axes(given: Any) -> tuple[int, ...]:
-    expected = "expected (y, x), the axes of height and width, or (x,)"
+    expected = (
+        "expected (y, x), the axes of height and width, or (x,), different ones and not 0, that of the rows"
+    )
     try:
         axes = tuple(axis.__index__() for axis in given)
     except (TypeError, AttributeError) as error:
         raise TypeError(f"Mixer: axes={given!r}, {expected}") from error
-    if len(axes) not in (1, 2):
+    if len(axes) not in (1, 2) or 0 in axes or len(set(axes)) < len(axes):
         raise ValueError(f"Mixer: axes={given!r}, {expected}")
     return axes
-
-
-def _num_classes(given: int | None, policy: MixPolicy) -> int | None:
-    if given is None:
-        return policy.num_classes
-    integer("Mixer", "num_classes", given, at_least=1)
-    if policy.num_classes not in (None, given):
-        raise ValueError(
-            f"Mixer: num_classes={given} but policy.num_classes={policy.num_classes}; give one of them"
-        )
-    for rule in policy.by_counts:
-        rule.check("Mixer", given)
-    return given

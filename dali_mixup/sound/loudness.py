@@ -31,9 +31,9 @@ def gain(sounds: Any, sample_rate: float, *, weighting: Literal["A", "none"] = "
         axis: the axis of time, not 0.
 
     Returns:
-        (N,) decibels, at least -80, float32 or, for float64 sounds, float64; an array for an array, a tensor on the
-        sounds' device for a tensor. Sounds shorter than a window count as if zeros followed; what remains at the end
-        after the last whole window does not count.
+        (N,) decibels, at least -80, float32 or, of sounds in float64 or wider, float64; an array for an array, a
+        tensor on the sounds' device for a tensor. Sounds shorter than a window count as if zeros followed; what remains
+        at the end after the last whole window does not count.
 
     Raises:
         TypeError, ValueError: anything outside the above.
@@ -99,6 +99,10 @@ def _channels_and_time(sounds: Any, axis: int) -> torch.Tensor:
     place = integer("gain", "axis", axis, at_least=-rank, at_most=rank - 1) % rank
     if place == 0:
         raise ValueError(f"gain: axis={axis}, expected the axis of time; 0 is that of the sounds")
-    tensor = torch.from_numpy(np.ascontiguousarray(sounds)) if isinstance(sounds, np.ndarray) else sounds
-    wide = tensor.double() if tensor.dtype == torch.float64 else tensor.float()
+    if isinstance(sounds, np.ndarray):
+        # torch has neither NumPy's foreign byte orders nor its long double.
+        dtype = np.float64 if sounds.dtype.itemsize >= 8 else np.float32
+        wide = torch.from_numpy(np.ascontiguousarray(sounds, dtype))
+    else:
+        wide = sounds.double() if sounds.dtype == torch.float64 else sounds.float()
     return wide.movedim(place, -1).reshape(len(wide), -1, wide.shape[place])

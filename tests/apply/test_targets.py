@@ -43,6 +43,17 @@ def test_ids_are_smoothed_one_hot_rows_times_their_weights(
     np.testing.assert_array_equal(compact.dense(5).numpy(), arrays)
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.uint32, torch.uint64])
+def test_unsigned_tensors(dtype: torch.dtype) -> None:
+    """torch finds no least number of uint16 and wider types, which NumPy's arrays of them have."""
+    plan, ids = plan_of(6), torch.arange(6)
+    assert torch.equal(plan.targets(ids.to(dtype), 6), plan.targets(ids, 6))
+    with pytest.raises(ValueError, match=r"class ids from 0 to 5, expected them in \[0, 5\)"):
+        plan.targets(ids.to(dtype), 5)
+    vectors = torch.arange(12).reshape(6, 2)
+    assert torch.equal(plan.targets(vectors.to(dtype)), plan.targets(vectors))
+
+
 def test_equal_labels_add_up_to_exactly_one_row() -> None:
     plan = plan_of(6)
     np.testing.assert_array_equal(plan.targets([2] * 6, 3), np.eye(3, dtype=np.float32)[[2] * 6])
@@ -103,6 +114,9 @@ def test_labels_beyond_the_batch() -> None:
         (["a"] * 6, 3, TypeError, "type <U1, expected class ids"),
         ([[1], [2, 3]] * 3, None, ValueError, "different lengths"),
         (None, 3, TypeError, "labels is a NoneType"),
+        (np.full(6, 1 + 2j), None, TypeError, "type complex128, expected .* of real numbers"),
+        ([[1 + 2j]] * 6, None, TypeError, "type complex128, expected .* of real numbers"),
+        (torch.full((6,), 1 + 2j), None, TypeError, "type torch.complex64, expected .* of real numbers"),
     ],
 )
 def test_labels_of_another_form_are_refused(labels: Any, classes: Any, error: Any, message: str) -> None:

@@ -32,13 +32,16 @@ class Engine:
     Attributes:
         run: see above.
         dtypes: of images that it takes.
-        resized: the most by which a pixel of a resized image differs from the reference's, in grey levels of 256. DALI
-            rounds the filter's weights, and its positions at the edges of an image.
+        resized: the most by which a pixel of a resized image differs from the reference's, in grey levels of 256.
+        edges, edges_of_noise: the most by which one of its two outermost pixels on each side does, in smooth images and
+            in noise. There DALI's filter, cut off by the image's edge, has other weights than Pillow's.
     """
 
     run: Callable[[MixPolicy, np.ndarray, np.ndarray, int, int], Batches]
     dtypes: tuple[str, ...] = ("uint8", "float32")
     resized: float = 0.0
+    edges: float = 0.0
+    edges_of_noise: float = 0.0
 
 
 def plan_of(policy: MixPolicy, images: np.ndarray, step: int, labels: np.ndarray | None = None) -> MixPlan:
@@ -117,8 +120,8 @@ def dynamic(policy: MixPolicy, images: np.ndarray, labels: np.ndarray, classes: 
 
 ENGINES = {
     "torch, row by row": Engine(torch_by(lambda plan, x: plan.apply(x, axes=(2, 3)))),
-    "torch, all rows at once": Engine(torch_by(vectorised), resized=1e-4),
-    "fn.mix": Engine(dali, resized=8.0),
-    "dynamic.mix": Engine(dynamic, resized=8.0),
-    "compiled kernels": Engine(kernels, dtypes=("uint8",), resized=1.0),
+    "torch, all rows at once": Engine(torch_by(vectorised), resized=1e-4, edges=1e-4, edges_of_noise=1e-4),
+    "fn.mix": Engine(dali, resized=1.0, edges=8.0, edges_of_noise=24.0),
+    "dynamic.mix": Engine(dynamic, resized=1.0, edges=8.0, edges_of_noise=24.0),
+    "compiled kernels": Engine(kernels, dtypes=("uint8",), resized=1.0, edges=1.0, edges_of_noise=1.0),
 }

@@ -22,7 +22,8 @@ POLICY = MixPolicy(
 )
 IDS = np.arange(ROWS, dtype=np.int32) % CLASSES
 VECTORS = (np.random.RandomState(0).random_sample((ROWS, CLASSES)) < 0.4).astype(np.float32)
-BOTH = pytest.mark.parametrize("labels", [IDS, VECTORS], ids=["ids", "vectors"])
+NEGATIVE = -np.random.RandomState(1).uniform(1, 9, (ROWS, CLASSES)).astype(np.float32)
+BOTH = pytest.mark.parametrize("labels", [IDS, VECTORS, NEGATIVE], ids=["ids", "vectors", "negative"])
 
 
 def expected(labels: np.ndarray, step: int) -> np.ndarray:
@@ -32,6 +33,22 @@ def expected(labels: np.ndarray, step: int) -> np.ndarray:
 
 @BOTH
 def test_fn_mix(labels: np.ndarray) -> None:
+    for step, targets in enumerate(by_fn_mix(POLICY, labels, 4)):
+        np.testing.assert_array_equal(targets, expected(labels, step))
+        assert targets.sum() > ROWS or labels.ndim == 2
+
+
+@pytest.mark.parametrize("lam", [0.0, 1.0])
+def test_an_image_without_a_share_has_no_say(lam: float) -> None:
+    """Not even by what has no value: labels that are missing may be NaN."""
+    policy = MixPolicy(MixUp(lam=lam), partners="roll", label_mixing="union")
+    labels = NEGATIVE.copy()
+    labels[::2, 0] = np.nan
+    plan = policy.plan(ROWS, SIZE, SIZE, seed=3, epoch=0, step=0)
+    np.testing.assert_array_equal(by_fn_mix(policy, labels, 1)[0], plan.targets(labels))
+
+
+def by_fn_mix(policy: MixPolicy, labels: np.ndarray, steps: int) -> list[np.ndarray]:
     images = list(np.zeros((ROWS, SIZE, SIZE, 3), np.uint8))
     known = list(labels[:, None] if labels.ndim == 1 else labels)
 
@@ -40,14 +57,11 @@ def test_fn_mix(labels: np.ndarray) -> None:
         pixels = fn.external_source(source=lambda info: images, batch=True, batch_info=True)
         classes = fn.external_source(source=lambda info: known, batch=True, batch_info=True)
         given = CLASSES if labels.ndim == 1 else None
-        return mix(pixels, classes, POLICY, image_size=SIZE, num_classes=given, seed=3)
+        return mix(pixels, classes, policy, image_size=SIZE, num_classes=given, seed=3)
 
     pipeline = graph()
     pipeline.build()
-    for step in range(4):
-        targets = np.array(pipeline.run()[1].as_tensor())
-        np.testing.assert_array_equal(targets, expected(labels, step))
-        assert targets.sum() > ROWS or labels.ndim == 2
+    return [np.array(pipeline.run()[1].as_tensor()) for _ in range(steps)]
 
 
 @BOTH

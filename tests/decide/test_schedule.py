@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,6 +32,18 @@ class TestSchedules:
         assert on == [True] * 5 + [False] * 5
         with pytest.raises(ValueError, match="give steps_per_epoch"):
             policy.plan(2, 8, 8, seed=0, epoch=1, step=0)
+
+    @pytest.mark.parametrize(
+        "schedule",
+        [
+            Schedule(start=5, stop=7.5),
+            (Schedule(start=3), Schedule(stop=7.5)),
+            Schedule(stop=700, unit="step"),
+        ],
+    )
+    def test_missing_steps_are_missed_in_the_first_epoch(self, schedule: Any) -> None:
+        with pytest.raises(ValueError, match="give steps_per_epoch"):
+            MixPolicy(MixUp(1.0), schedule=schedule).plan(2, 8, 8, seed=0, epoch=0, step=0)
 
     @given(stop=st.floats(0, 6), steps=st.integers(1, 50))
     def test_a_fractional_stop_keeps_exactly_the_batches_before_it(self, stop: float, steps: int) -> None:

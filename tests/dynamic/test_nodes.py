@@ -175,8 +175,44 @@ def test_between_dalis_nodes_and_torchdatas_threads(imagenet_root: Path) -> None
                 {"unimix": UniMix([3] * 4)},
             )
         ),
+        *((POLICY, {"steps_per_epoch": bad}, ValueError, f"steps_per_epoch={bad}") for bad in (0, -3)),
+        (POLICY, {"steps_per_epoch": "a"}, TypeError, "steps_per_epoch='a'"),
+        (POLICY, {"targets": "densee"}, ValueError, "targets='densee', expected one of"),
+        (POLICY, {"output": 3}, TypeError, "output=3, expected Output"),
+        (POLICY, {"output": Output(dtype="bfloat16")}, ValueError, "output has dtype='bfloat16'"),
+        (POLICY, {"output": Output(0.0, 1.0, bits=16)}, ValueError, "output has .* for the loaders"),
+        (POLICY, {"output": Output((0,) * 9, (1,) * 9, "uint8")}, ValueError, "output has 9 means"),
+        (POLICY, {"targets": "compact"}, ValueError, "policy has label_smoothing=0.1, but compact"),
+        (POLICY, {"num_classes": None}, ValueError, "policy has label_smoothing=0.1 without num_classes"),
+        (MixUp(), {"num_classes": None, "targets": "compact"}, ValueError, "targets='compact' consists of"),
+        (
+            MixPolicy(MixUp(), label_mixing="union"),
+            {"targets": "compact"},
+            ValueError,
+            "targets='compact' has",
+        ),
+        (
+            MixPolicy(MixUp(), partners=LabelDistance(1.0, within="batch")),
+            {},
+            ValueError,
+            "partners=.* measures distances",
+        ),
+        (MixPolicy(MixUp(), remix=Remix([1, 2])), {}, ValueError, "policy has Remix with 2 counts"),
     ],
 )
 def test_wrong_arguments_are_refused(policy: Any, options: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=f"^MixNode: {message}"):
         drawn(policy, **options)
+
+
+def test_a_schedule_inside_an_epoch_needs_its_length() -> None:
+    policy = MixPolicy(MixUp(), schedule=Schedule(start=0.5))
+    with pytest.raises(ValueError, match=r"boundary 0.5 .* give steps_per_epoch"):
+        drawn(policy)
+    assert len(list(tn.Loader(drawn(policy, steps_per_epoch=STEPS)))) == STEPS
+
+
+@pytest.mark.parametrize("source", [None, [{}], drawn])
+def test_sources_that_are_no_nodes_are_refused(source: Any) -> None:
+    with pytest.raises(TypeError, match=f"^MixNode: source is a {type(source).__name__}, expected a node"):
+        MixNode(source, POLICY, num_classes=ROWS)

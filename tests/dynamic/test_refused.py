@@ -84,11 +84,31 @@ def test_arguments_of_another_type(changed: dict[str, Any], message: str) -> Non
         ({"targets": "sparse"}, "targets='sparse', expected one of 'dense', 'compact'"),
         ({"output": Output(dtype="bfloat16")}, "output has dtype='bfloat16', expected one of 'float32'"),
         ({"output": Output((1, 2), (1, 1))}, "images of 3 channels, but output has 2 means"),
+        ({"output": Output(0.0, 1.0, channels=4)}, "output has .* for the loaders, that decode"),
+        ({"output": Output(0.0, 1.0, bits=16)}, "output has .* for the loaders, that decode"),
     ],
 )  # fmt: skip
 def test_arguments_that_do_not_fit(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=f"^mix: {message}|^mix: images of {message}"):
         mix(**given(**changed))
+
+
+def test_more_means_than_dali_has_room_for() -> None:
+    """Of uint8; DALI's CPU operator ended the process."""
+    images = np.zeros((ROWS, H, W, 12), np.uint8)
+    many = Output((0.0,) * 12, (1.0,) * 12, "uint8")
+    with pytest.raises(ValueError, match=r"^mix: output has 12 means and dtype='uint8'"):
+        mix(**given(images=images, output=many))
+    for output in (Output((0.0,) * 12, (1.0,) * 12), Output(0.0, 1.0, "uint8")):
+        assert mix(**given(images=images, output=output))[0].shape[0] == (12, H, W)
+
+
+def test_what_is_written_into_targets_is_not_written_into_the_plan() -> None:
+    plan = made()
+    weights = plan.weights.copy()
+    for part in mix(**given(plan=plan, targets="compact"))[1]:
+        part.torch().zero_()
+    np.testing.assert_array_equal(plan.weights, weights)
 
 
 def test_a_layout_that_images_do_not_have() -> None:
@@ -104,9 +124,7 @@ def test_one_image_instead_of_a_batch() -> None:
 
 def test_label_smoothing_without_a_place_for_it() -> None:
     smooth = made(MixPolicy([MixUp(0.8)], label_smoothing=0.1))
-    with pytest.raises(
-        ValueError, match=r"^mix: the plan's policy has label_smoothing=0.1, but compact targets"
-    ):
+    with pytest.raises(ValueError, match=r"^mix: policy has label_smoothing=0.1, but compact targets"):
         mix(**given(plan=smooth, targets="compact"))
     with pytest.raises(ValueError, match=r"label_smoothing=0.1 on them depends on their meaning"):
         mix(**given(plan=smooth, num_classes=None, labels=np.eye(ROWS, dtype=np.float32)))
@@ -139,7 +157,7 @@ def test_mean_and_std_for_the_unit_scale_are_warned_of_once(caplog: pytest.LogCa
         mix(**given(output=unit))
         mix(**given(images=np.zeros((ROWS, H, W, 3), np.float32), output=Output(0.5, 0.25)))
     (record,) = caplog.records
-    assert "for images in 0..1; for uint8 images give 255 times as much" in record.getMessage()
+    assert "for images in 0..1; for pixels in 0..255 give 255 times as much" in record.getMessage()
 
 
 def test_without_dynamic_mode_the_message_says_what_to_do() -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from nvidia.dali import Pipeline, fn
 
+from dali_mixup import Remix
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._decide.schedule import Schedule
 from dali_mixup._graph.options import Output
@@ -44,6 +46,35 @@ class TestErrors:
     def test_bad_arguments_are_refused_when_the_graph_is_built(self, arguments: dict, message: str) -> None:
         with pytest.raises((TypeError, ValueError), match=message):
             pipeline(MixPolicy(MixUp()), **arguments)
+
+    def test_counts_of_another_number_of_classes_are_refused(self) -> None:
+        with pytest.raises(ValueError, match=f"mix: policy has Remix with 2 counts, .* {ROWS} classes"):
+            pipeline(MixPolicy(MixUp(), remix=Remix([1, 2])))
+
+    @pytest.mark.parametrize(
+        "executor",
+        [
+            {"exec_dynamic": False},
+            {"exec_async": False},
+            {"exec_pipelined": False},
+            {"prefetch_queue_depth": {"cpu_size": 2, "gpu_size": 2}},
+        ],
+        ids=str,
+    )
+    def test_images_on_the_gpu_need_the_dynamic_executor(self, executor: dict[str, Any]) -> None:
+        """DALI said "require legacy execution model, which was explicitly disabled"."""
+        with Pipeline(batch_size=ROWS, num_threads=1, device_id=0, **executor):
+            x, y = fn.external_source(source=lambda: (), num_outputs=2)
+            maps = fn.external_source(source=lambda: ())
+            given: dict[str, Any] = {"image_size": 8, "num_classes": ROWS}
+            with pytest.raises(ValueError, match=r"mix: .* leave out exec_dynamic=False"):
+                mix(x.gpu(), y, CutMix(), **given)
+            with pytest.raises(ValueError, match=r"mix: .* leave out exec_dynamic=False"):
+                mix(x, y, CutMix(), segmentation=maps.gpu(), **given)
+            mix(x, y, CutMix(), segmentation=maps, **given)
+        with Pipeline(batch_size=ROWS, num_threads=1, device_id=0):
+            x, y = fn.external_source(source=lambda: (), num_outputs=2)
+            assert mix(x.gpu(), y, CutMix(), **given)[0].device == "gpu"
 
     @pytest.mark.parametrize("given", [(H + 8, W), (H - 8, W), (W, H), 16])
     def test_another_size_than_the_images_have_ends_the_run_with_both(self, given: Any) -> None:

@@ -12,7 +12,18 @@ from nvidia.dali import fn, pipeline_def
 
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup.fn import mix
-from dali_mixup.methods import RICAP, CutMix, Method, MixUp, Mosaic, ResizeMix, StackMix
+from dali_mixup.methods import (
+    RICAP,
+    CutMix,
+    FMix,
+    GridMix,
+    MaskMix,
+    Method,
+    MixUp,
+    Mosaic,
+    ResizeMix,
+    StackMix,
+)
 from tests.fn.mixing import pipeline
 
 ROWS, H, W = 6, 24, 40
@@ -68,8 +79,19 @@ def test_maps_show_the_same_samples_as_the_pixels(method: Method, dtype: Any) ->
     assert different
 
 
+@pytest.mark.parametrize("granularity", ["batch", "pair", "sample"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32, np.float32])
+@pytest.mark.parametrize("method", [FMix(), GridMix(), MaskMix(block=8)], ids=repr)
+def test_maps_follow_hard_masks(method: Method, dtype: Any, granularity: Any) -> None:
+    seen = set()
+    for images, maps in mixed(MixPolicy(method, granularity=granularity, prob=0.8), dtype):
+        assert maps.numpy().dtype == dtype and torch.equal(images[..., :1], maps.float())
+        seen |= {len(row.unique()) for row in maps.float()}
+    assert max(seen) == 2
+
+
 def test_several_methods_in_one_batch() -> None:
-    policy = MixPolicy([CutMix(1.0), ResizeMix(), StackMix()], granularity="sample", prob=0.8)
+    policy = MixPolicy([CutMix(1.0), ResizeMix(), StackMix(), FMix()], granularity="sample", prob=0.8)
     for images, maps in mixed(policy, steps=8):
         assert torch.equal(images[..., :1], maps.float())
 
@@ -79,9 +101,10 @@ def test_maps_that_are_no_node_are_refused() -> None:
         pipeline(MixPolicy(CutMix()), segmentation=np.zeros((H, W), np.uint8))
 
 
-def test_methods_that_average_are_refused() -> None:
-    with pytest.raises(ValueError, match="segmentation with mixup: class ids cannot be averaged"):
-        mixed(MixPolicy([CutMix(), MixUp()]))
+@pytest.mark.parametrize("method", [MixUp(), FMix(max_soft=0.2)], ids=repr)
+def test_methods_that_average_are_refused(method: Method) -> None:
+    with pytest.raises(ValueError, match=f"segmentation with {method.name}: class ids cannot be averaged"):
+        mixed(MixPolicy([CutMix(), method]))
 
 
 @pytest.mark.parametrize(

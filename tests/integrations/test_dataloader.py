@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import subprocess
 import sys
@@ -65,11 +66,15 @@ def test_in_the_loop() -> None:
         {"num_workers": 2},
         {"num_workers": 2, "persistent_workers": True},
         {"num_workers": 1, "multiprocessing_context": "spawn", "persistent_workers": True},
+        {"num_workers": 2, "persistent_workers": True, "copied": copy.deepcopy},
+        {"num_workers": 2, "persistent_workers": True, "copied": lambda m: pickle.loads(pickle.dumps(m))},
     ],
-    ids=["none", "forked", "persistent", "spawned"],
+    ids=["none", "forked", "persistent", "spawned", "deep-copied", "pickled"],
 )
 def test_in_the_workers_of_a_dataloader(given: dict[str, Any]) -> None:
-    mixer = Mixer(POLICY, num_classes=CLASSES, seed=3)
+    copied = given.get("copied", lambda mixer: mixer)
+    mixer = copied(Mixer(POLICY, num_classes=CLASSES, seed=3))
+    given = {name: value for name, value in given.items() if name != "copied"}
     batches = DataLoader(Noise(), BATCH, collate_fn=mixer.collate_fn, **given)
     for epoch in (0, 1, 5):
         mixer.set_epoch(epoch)
@@ -172,9 +177,9 @@ def test_partners_by_the_distance_of_labels(columns: int | None) -> None:
 def test_it_can_be_pickled() -> None:
     mixer = Mixer(POLICY, num_classes=CLASSES, seed=3)
     mixer.set_epoch(2, 1)
-    copy = pickle.loads(pickle.dumps(mixer))
+    other = pickle.loads(pickle.dumps(mixer))
     images, labels = torch.rand(4, 3, 6, 7), torch.arange(4)
-    torch.testing.assert_close(copy(images, labels), mixer(images, labels), rtol=0, atol=0)
+    torch.testing.assert_close(other(images, labels), mixer(images, labels), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("targets", ["dense", "compact"])
@@ -216,6 +221,11 @@ def test_torchs_default_device_does_not_matter(targets: Any) -> None:
         ({"seed": -1}, ValueError, "seed=-1"),
         ({"rank": 1}, ValueError, "rank=1"),
         ({"steps_per_epoch": 0}, ValueError, "steps_per_epoch=0"),
+        (
+            {"policy": MixPolicy(MixUp(), schedule=Schedule(start=5, stop=7.5))},
+            ValueError,
+            "boundary 7.5 .* give steps_per_epoch",
+        ),
         ({"axes": 2}, TypeError, "axes=2"),
         ({"axes": (1, 2, 3)}, ValueError, r"axes=\(1, 2, 3\)"),
         ({"axes": (1.0, 2)}, TypeError, "axes="),
@@ -236,10 +246,8 @@ def test_wrong_batches_are_refused() -> None:
         mixer(torch.zeros(4, 3, 6, 7), torch.arange(3))
     with pytest.raises(ValueError, match="class ids, which have no average"):
         Mixer(MixUp())(torch.zeros(4, 3), torch.arange(4))
-    with pytest.raises(ValueError, match="compact"):
-        Mixer(MixUp(), targets="compact")(torch.zeros(4, 3), torch.zeros(4))
     with pytest.raises(ValueError, match="need class ids"):
-        Mixer(MixPolicy(MixUp(), partners="same_class"))(torch.zeros(4, 3), torch.zeros(4))
+        Mixer(MixPolicy(MixUp(), partners="same_class"), num_classes=4)(torch.zeros(4, 3), torch.zeros(4))
     with pytest.raises(ValueError, match="pad or crop"):
         mixer.collate_fn([(torch.zeros(3, 4, 4), 0), (torch.zeros(3, 4, 5), 1)])
     with pytest.raises(TypeError, match="pairs"):

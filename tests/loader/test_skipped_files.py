@@ -124,32 +124,6 @@ def test_a_file_removed_in_the_middle_of_an_epoch(pictures: list[tuple[str, int]
     assert loader.skipped == (gone,)
 
 
-def test_a_shard_cut_short_in_the_middle_of_an_epoch(pictures: list[tuple[str, int]], tmp_path: Path) -> None:
-    """None of it is read any more, since what is at its old places is not known; the other shard is."""
-    half = len(pictures) // 2
-    for name, part in (("a.tar", pictures[:half]), ("b.tar", pictures[half:])):
-        with tarfile.open(tmp_path / name, "w") as tar:
-            for i, (path, label) in enumerate(part):
-                (tmp_path / "label").write_text(str(label))
-                tar.add(path, f"{i:04}.jpg")
-                tar.add(tmp_path / "label", f"{i:04}.cls")
-    shutil.copy(tmp_path / "a.tar", tmp_path / "good.tar")
-    shards = [str(tmp_path / "a.tar"), str(tmp_path / "b.tar")]
-
-    def cut_short_after_the_first_batch(loader: Any) -> None:
-        batches = iter(loader)
-        next(batches)
-        os.truncate(shards[0], os.path.getsize(shards[0]) // 2)
-        assert len(list(batches)) == len(loader) - 1
-
-    loader = new(shards, bad_files=Skip(), runtime=Runtime(2, prefetch=1))
-    cut_short_after_the_first_batch(loader)
-    assert 1 <= len(loader.skipped) <= half and all("a.tar/" in name for name in loader.skipped)
-    shutil.copy(tmp_path / "good.tar", shards[0])
-    with pytest.raises(BadFileError, match=r"a\.tar' has changed since it was indexed"):
-        cut_short_after_the_first_batch(new(shards, runtime=Runtime(2, prefetch=1)))
-
-
 def test_the_state_remembers_what_was_skipped(pictures: list[tuple[str, int]]) -> None:
     bad = sorted({in_step(0, 1), in_step(3, 0)})
     for index in bad:

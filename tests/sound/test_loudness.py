@@ -116,6 +116,16 @@ def test_arrays_give_arrays_and_tensors_tensors_of_their_precision() -> None:
     )
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "g"])
+@pytest.mark.parametrize("order", "<>")
+def test_all_of_numpys_kinds_of_floats(dtype: str, order: str) -> None:
+    """torch takes neither foreign byte orders nor long doubles."""
+    sounds = np.random.RandomState(0).uniform(-1, 1, (2, 5000)).astype("f2")
+    level = gain(sounds.astype(np.dtype(dtype).newbyteorder(order)), 16000)
+    assert level.dtype == (np.float32 if dtype in ("f2", "f4") else np.float64)
+    np.testing.assert_allclose(level, gain(sounds.astype("f8"), 16000), atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("given", "error", "match"),
     [
