@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,18 @@ import torch
 
 from dali_mixup._files import replacing
 
-VERSION = 2
+VERSION = 3
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
-    """Replace the old file, so that after a crash or a power failure one of the two is left.
+    """Replace the old file, so that after a crash or a power failure one of the two is left. `id` tells the checkpoint
+    from all others.
 
     Raises:
         NotWritten: the disk is full, or the folder cannot be written to.
     """
     with replacing(path, sync=True) as file:
-        torch.save({"version": VERSION, **state}, file)
+        torch.save({"version": VERSION, "id": secrets.token_hex(8), **state}, file)
 
 
 def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+import timm
 import torch
 from timm.utils.model_ema import ModelEmaV3
 from torch import nn
@@ -14,6 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 from dali_mixup.recipes.training import Training
 from dali_mixup.train import optimisation
 from dali_mixup.train.objectives import Result, objective
+from dali_mixup.train.processes import same_buffers
 
 
 class Learner:
@@ -92,6 +94,19 @@ class Learner:
         if self.average is not None and ema is not None and number % ema.every == 0:
             self.average.update(self.bare)
 
+    def finite(self) -> bool:
+        """True if no weight or statistic of the network and of its average is NaN or infinite. Waits for the device."""
+        modules = [self.bare, *([] if self.average is None else [self.average.module])]
+        values = [value for module in modules for value in module.state_dict().values()]
+        finite = [torch.isfinite(value).all() for value in values if value.is_floating_point()]
+        return bool(torch.stack(finite).all())
+
+    def same_buffers(self) -> None:
+        """Copy rank 0's batch statistics to all processes, so that they evaluate, and it saves, the same network."""
+        same_buffers(self.bare)
+        if self.average is not None:
+            same_buffers(self.average.module)
+
     def state_dict(self) -> dict[str, Any]:
         return {
             "model": self.bare.state_dict(),
@@ -101,8 +116,16 @@ class Learner:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.bare.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        """Raises ValueError for the state of another network, or of an optimiser of another."""
+        try:
+            self.bare.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            if self.average is not None:
+                self.average.module.load_state_dict(state["average"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:300]  # it may list every weight
+            raise ValueError(
+                f"train: the checkpoint's weights do not fit this network ({reason}). Was it saved with another "
+                f"version of timm than {timm.__version__}?"
+            ) from error
         self.scaler.load_state_dict(state["scaler"])
-        if self.average is not None:
-            self.average.module.load_state_dict(state["average"])

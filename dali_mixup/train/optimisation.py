@@ -14,23 +14,30 @@ from dali_mixup.recipes.training import LearningRate, Training
 
 
 def network(
-    name: str, num_classes: int, image_size: int, drop_path: float, channels: int = 3
+    name: str, num_classes: int, image_size: tuple[int, int], drop_path: float, channels: int = 3
 ) -> torch.nn.Module:
     """A timm model without pretrained weights, for images of so many channels; models with a fixed image size are built
-    for this one.
+    for this (height, width).
 
     Raises:
-        ValueError: timm has no model of that name, or `drop_path` is of no use to it.
+        ValueError: timm has no model of that name, or none for such images, or `drop_path` is of no use to it.
     """
     if not timm.is_model(name):
         raise ValueError(
             f"train: timm {timm.__version__} has no model {name!r}{nearest(name, timm.list_models())}"
         )
     config = timm.models.get_pretrained_cfg(name)
-    size: dict[str, Any] = {"img_size": image_size} if config is not None and config.fixed_input_size else {}
+    height, width = image_size
+    side = height if height == width else image_size
+    size: dict[str, Any] = {"img_size": side} if config is not None and config.fixed_input_size else {}
     stochastic: dict[str, Any] = {"drop_path_rate": drop_path} if drop_path else {}
     try:
         return timm.create_model(name, num_classes=num_classes, in_chans=channels, **size, **stochastic)
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"train: timm's model {name!r} cannot be built for {num_classes} classes and images of {height} x {width} "
+            f"pixels with {channels} channels ({error}); choose another image_size, or another model"
+        ) from error
     except TypeError as error:
         if "drop_path_rate" not in str(error):
             raise

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dali_mixup._checks import choice, integer, number
-from dali_mixup.sources.paths import home_expanded
+from dali_mixup._checks import boolean, choice, integer, number
 
 AMP = ("auto", "off", "bf16", "fp16")
+MOST_SEED = 2**63 - 1  # torch takes 64 bits, and the rank is added
+
+_TEXTS = {
+    "recipe": "a recipe's name or file",
+    "data": "a path",
+    "val_data": "a path or None",
+    "output": "a path",
+    "model": "the name of a timm model or None",
+}
+_ALWAYS = ("accumulate", "checkpoint_every", "log_every")
+_LEAST = {
+    **dict.fromkeys(_ALWAYS, 1),
+    **dict.fromkeys(("epochs", "batch_size", "image_size", "num_classes", "num_threads", "max_steps"), 1),
+    "read_ahead": 0,
+}
+"""The smallest value of each whole number; all but `_ALWAYS` may be None."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +34,11 @@ class TrainOptions:
 
     Args:
         recipe: a recipe's name or file.
-        data: a folder with `train` and `val` (or `validation`) in it; or the training data, as for `train_loader`,
-            with `val_data`.
+        data: a folder with `train` and `val` (or `validation`) in it; or with `val_data` the path of the training data,
+            as for `train_loader`, or a folder whose only folders are `train` and other splits.
         val_data: validation data.
-        output: folder for checkpoint.pt, metrics.csv and TensorBoard's files.
+        output: folder for checkpoint.pt, metrics.csv and TensorBoard's files. The first process writes them; to resume,
+            all must find the same checkpoint there, so several hosts share the folder.
         model: name of a timm model.
         epochs: length of the run; schedules stretch with it.
         batch_size: samples per process and forward pass; None: the recipe's batch divided among processes and
@@ -33,7 +50,7 @@ class TrainOptions:
         device: "auto", "cpu", "cuda" or "cuda:N".
         amp: "auto" (bf16 on GPUs that have it, fp16 on others, off on the CPU), "off", "bf16", "fp16".
         channels_last, compile: memory format of images and weights; torch.compile.
-        seed: seed of weights, order, augmentation and mixing.
+        seed: seed of weights, order, augmentation and mixing, below 2**63.
         num_threads, read_ahead: as in `Runtime`; None: the recipe's.
         checkpoint_every: optimiser steps between checkpoints.
         log_every: optimiser steps between reports of the loss.
@@ -45,7 +62,7 @@ class TrainOptions:
         TypeError, ValueError: anything outside the above.
     """
 
-    recipe: str
+    recipe: str | Path
     data: str | Path
     val_data: str | Path | None = None
     output: Path = Path("runs/train")
@@ -70,17 +87,20 @@ class TrainOptions:
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("accumulate", "checkpoint_every", "log_every"):
-            integer("train", name, getattr(self, name), at_least=1)
-        for name in ("epochs", "batch_size", "image_size", "num_classes", "num_threads", "max_steps"):
-            if getattr(self, name) is not None:
-                integer("train", name, getattr(self, name), at_least=1)
+        checked: dict[str, Any] = {}
+        for name, expected in _TEXTS.items():
+            _check_text(name, getattr(self, name), expected)
+        for name in ("channels_last", "compile", "resume", "tensorboard"):
+            checked[name] = boolean("train", name, getattr(self, name))
+        for name, least in _LEAST.items():
+            if getattr(self, name) is not None or name in _ALWAYS:
+                checked[name] = integer("train", name, getattr(self, name), at_least=least)
         if self.learning_rate is not None:
-            number("train", "learning_rate", self.learning_rate, above=0)
-        integer("train", "seed", self.seed, at_least=0)
-        if self.read_ahead is not None:
-            integer("train", "read_ahead", self.read_ahead, at_least=0)
+            checked["learning_rate"] = number("train", "learning_rate", self.learning_rate, above=0)
+        checked["seed"] = integer("train", "seed", self.seed, at_least=0, at_most=MOST_SEED)
         choice("train", "amp", self.amp, AMP)
+        for name, value in checked.items():  # NumPy's numbers as Python's: a checkpoint holds no others
+            object.__setattr__(self, name, value)
 
     @property
     def runtime(self) -> dict[str, Any]:
@@ -89,24 +109,11 @@ class TrainOptions:
         return {name: value for name, value in given.items() if value is not None}
 
 
-def find_data(data: str | Path, val_data: str | Path | None) -> tuple[str | Path, str | Path]:
-    """(training data, validation data).
-
-    Raises:
-        FileNotFoundError: no such folder, or a folder without the two splits and no `val_data`.
-    """
-    root = Path(home_expanded(data))
-    if val_data is not None:
-        return (root / "train" if (root / "train").is_dir() else data), val_data
-    if not root.exists():
-        raise FileNotFoundError(
-            f"train: data={str(data)!r} does not exist; expected a folder with train and val in it"
-        )
-    for val in ("val", "validation"):
-        if (root / "train").is_dir() and (root / val).is_dir():
-            return root / "train", root / val
-    found = sorted(entry.name for entry in root.iterdir())[:5] if root.is_dir() else ["a file"]
-    raise FileNotFoundError(
-        f"train: {str(data)!r} has no folders train and val (found {', '.join(found) or 'nothing'}); expected "
-        "them, each with a folder per class, or the training data here and the validation data in val_data"
-    )
+def _check_text(name: str, value: Any, expected: str) -> None:
+    """Raise TypeError or ValueError unless it is a text or path that is not empty, or None where that is allowed."""
+    if value is None and expected.endswith("None"):
+        return
+    if not isinstance(value, (str,) if name == "model" else (str, os.PathLike)):
+        raise TypeError(f"train: {name}={value!r} is a {type(value).__name__}, expected {expected}")
+    if not os.fspath(value):
+        raise ValueError(f"train: {name}={value!r} is empty, expected {expected}")

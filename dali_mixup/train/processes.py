@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 
 from dali_mixup._epochs.ranks import Rank, rank_of_process
 from dali_mixup._graph.device import chosen_device
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -62,6 +64,31 @@ def gathered(value: Any) -> list[Any]:
     values: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(values, value)
     return values
+
+
+def together(work: Callable[[], T]) -> T:
+    """What `work` returns, in each process; if it fails in one, all raise, so that none waits for it in vain. All must
+    call it, and `work` must not communicate.
+
+    Raises:
+        Exception: what `work` raised here.
+        ValueError: it raised in other processes; the message names them.
+    """
+    result: Any = None
+    mine: Exception | None = None
+    try:
+        result = work()
+    except Exception as error:
+        mine = error
+    failures = gathered(None if mine is None else f"{type(mine).__name__}: {mine}")
+    if mine is not None:
+        raise mine
+    failed = [(rank, text) for rank, text in enumerate(failures) if text is not None]
+    if failed:
+        rank, text = failed[0]
+        further = f" (and {len(failed) - 1} more ranks)" if len(failed) > 1 else ""
+        raise ValueError(f"train: this process ends because rank {rank}{further} cannot begin: {text}")
+    return result
 
 
 def same_buffers(model: torch.nn.Module) -> None:

@@ -9,51 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from dali_mixup._files import write_text
-
-COLUMNS = (
-    "epoch",
-    "step",
-    "learning_rate",
-    "train_loss",
-    "train_top1",
-    "train_top5",
-    "unmixed_share",
-    "unmixed_top1",
-    "unmixed_top5",
-    "val_loss",
-    "val_top1",
-    "val_top5",
-    "ema_top1",
-    "ema_top5",
-    "images_per_second",
-    "stall_share",
-)
-
-
-def epoch_line(
-    position: Mapping[str, float],
-    seen: Mapping[str, float],
-    judged: Mapping[str, float],
-    average: Mapping[str, float] | None,
-    speed: tuple[float, float],
-) -> dict[str, float]:
-    """An epoch's line from the reports (`Meter.report`) of training, of validation and of the averaged weights."""
-    line = {
-        **position,
-        **{f"train_{key}": seen[key] for key in ("loss", "top1", "top5")},
-        "unmixed_share": seen["plain"],
-        **{f"unmixed_{key}": seen[f"plain_{key}"] for key in ("top1", "top5") if f"plain_{key}" in seen},
-        **{f"val_{key}": judged[key] for key in ("loss", "top1", "top5")},
-        "images_per_second": speed[0],
-        "stall_share": speed[1],
-    }
-    if average is not None:
-        line |= {f"ema_{key}": average[key] for key in ("top1", "top5")}
-    return line
+from dali_mixup.train.metrics_file import NAME, read_lines
 
 
 class Records:
-    """metrics.csv in `folder`, continued when a run resumes.
+    """metrics.csv in `folder`, continued when a run resumes; columns that the user has added stay. Nothing is written
+    before its `with` block.
 
     Args:
         folder: an existing folder.
@@ -62,19 +23,31 @@ class Records:
         tensorboard: write TensorBoard files into the folder too.
 
     Raises:
+        ValueError: a file that cannot be continued, as `read_lines`.
         ModuleNotFoundError: TensorBoard is asked for and not installed.
-        NotWritten: here and in `epoch`: the disk is full, or the folder cannot be written to.
+        NotWritten: in the block: the disk is full, or the folder cannot be written to.
     """
 
     def __init__(self, folder: Path, epoch: int, tensorboard: bool):
-        self._path = folder / "metrics.csv"
-        self._lines = [line for line in self._read() if int(line["epoch"]) < epoch] if epoch else []
+        self._path = folder / NAME
+        self._columns, lines = read_lines(self._path)
+        self._lines = [line for line in lines if int(line["epoch"]) < epoch]
+        self._kind_of_board = _summary_writer() if tensorboard else None
+        self._board: Any = None
+
+    def __enter__(self) -> Records:
         self._write()
-        self._board = _board(folder) if tensorboard else None
+        if self._kind_of_board is not None:
+            self._board = self._kind_of_board(str(self._path.parent))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._board is not None:
+            self._board.close()
 
     def epoch(self, line: Mapping[str, Any]) -> None:
         """Append a line to the file; columns without a value stay empty."""
-        self._lines.append({key: _short(line.get(key, "")) for key in COLUMNS})
+        self._lines.append({key: _short(line[key]) for key in self._columns if key in line})
         self._write()
         if self._board is not None:
             for key, value in line.items():
@@ -88,19 +61,9 @@ class Records:
             for key, value in values.items():
                 self._board.add_scalar(f"step/{key}", value, step)
 
-    def close(self) -> None:
-        if self._board is not None:
-            self._board.close()
-
-    def _read(self) -> list[dict[str, str]]:
-        if not self._path.is_file():
-            return []
-        with self._path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-
     def _write(self) -> None:
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, COLUMNS)
+        writer = csv.DictWriter(text, self._columns)
         writer.writeheader()
         writer.writerows(self._lines)
         write_text(self._path, text.getvalue())
@@ -110,11 +73,11 @@ def _short(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _board(folder: Path) -> Any:
+def _summary_writer() -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             "train: tensorboard is not installed; pip install 'dali-mixup[train]', or leave out --tensorboard"
         ) from error
-    return SummaryWriter(str(folder))
+    return SummaryWriter

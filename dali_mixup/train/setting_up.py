@@ -11,7 +11,8 @@ from dali_mixup._epochs.ranks import Rank
 from dali_mixup._loader.loader import MixLoader
 from dali_mixup.augment.sizes import ImageSize, SizeSchedule, size_of
 from dali_mixup.recipes import Recipe
-from dali_mixup.train.options import TrainOptions, find_data
+from dali_mixup.train.options import TrainOptions
+from dali_mixup.train.splits import find_data
 from dali_mixup.train.stretching import stretched_policy, stretched_size
 
 
@@ -41,7 +42,8 @@ def loaders(
     """Training and validation.
 
     Raises:
-        FileNotFoundError, ValueError: data that are not there, or validation classes that training does not have.
+        FileNotFoundError, ValueError: data that are not there, too few for a step, or validation classes that training
+            does not have.
     """
     train_data, val_data = find_data(options.data, options.val_data)
     common: dict[str, Any] = {
@@ -61,6 +63,7 @@ def loaders(
         train_data, seed=options.seed, policy=policy, image_size=image_size, **common
     )
     _refuse_another_number(train_loader, options.num_classes)
+    _refuse_long_groups(options.accumulate, train_loader)
     val_loader = recipe.val_loader(
         val_data, image_size=_val_size(options.image_size, recipe), classes=train_loader, **common
     )
@@ -112,3 +115,13 @@ def _refuse_another_number(train_loader: MixLoader, expected: int | None) -> Non
     count = len(train_loader.classes)
     if expected is not None and count != expected:
         raise ValueError(f"train: the data have {count} classes, expected num_classes={expected}")
+
+
+def _refuse_long_groups(accumulate: int, train_loader: MixLoader) -> None:
+    """Raise ValueError where the batch for which the learning rate is scaled never occurs."""
+    batches = len(train_loader)
+    if accumulate > batches:
+        raise ValueError(
+            f"train: a step of accumulate={accumulate} batches is longer than an epoch, which has {batches}, so the "
+            f"batch for which the learning rate is scaled would not occur; give accumulate <= {batches}"
+        )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,20 +22,24 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from dali_mixup._epochs.ranks import Rank
-from dali_mixup._files import check_writable, make_folder
-from dali_mixup.recipes import Recipe, flat, load_recipe
+from dali_mixup._repr import printable
+from dali_mixup.recipes import Recipe, load_recipe
 from dali_mixup.sources.paths import home_expanded
 from dali_mixup.train import checkpoint, optimisation
+from dali_mixup.train.identity import identity
 from dali_mixup.train.learner import Learner
 from dali_mixup.train.meters import Meter
+from dali_mixup.train.metrics_file import epoch_line
 from dali_mixup.train.options import TrainOptions
-from dali_mixup.train.outcome import Outcome, TrainingError
-from dali_mixup.train.processes import any_of, gathered, processes, same_buffers
+from dali_mixup.train.outcome import Outcome, ruined
+from dali_mixup.train.processes import any_of, gathered, processes, together
 from dali_mixup.train.progress import Bar, Stopwatch
-from dali_mixup.train.records import Records, epoch_line
+from dali_mixup.train.records import Records
+from dali_mixup.train.resuming import state_to_continue
 from dali_mixup.train.sentences import of_epoch, of_run
 from dali_mixup.train.setting_up import batch_size, channels_last, loaders, precision, refuse_other_steps
 from dali_mixup.train.stopping import StopRequest
+from dali_mixup.train.trial import refuse_sizes
 from dali_mixup.train.validation import validated
 
 log = logging.getLogger("dali_mixup")
@@ -56,7 +61,7 @@ def prepared(options: TrainOptions) -> Iterator[Run]:
         RecipeError, ValueError, TypeError, FileNotFoundError: options, recipe, data or a checkpoint that do not fit.
     """
     recipe = load_recipe(options.recipe)
-    refuse_other_steps(options.recipe, recipe)
+    refuse_other_steps(str(options.recipe), recipe)
     with processes(options.device) as (process, device):
         yield Run(options, recipe, process, device)
 
@@ -67,18 +72,21 @@ class Run:
     def __init__(self, options: TrainOptions, recipe: Recipe, process: Rank, device: torch.device):
         self.options, self.recipe, self.process, self.device = options, recipe, process, device
         self.first = process.rank == 0
-        self.console = Console(highlight=False, soft_wrap=True, quiet=not self.first)
+        self.console = Console(
+            highlight=False, soft_wrap=True, markup=False, emoji=False, quiet=not self.first
+        )
         self.batch_size = batch_size(options, recipe, process.world_size)
         whole_batch = self.batch_size * process.world_size * options.accumulate
         self.training = optimisation.fitted(
             recipe.training, options.epochs, whole_batch, options.learning_rate
         )
-        self.train_loader, self.val_loader = loaders(options, recipe, process, device, self.batch_size)
+        both = together(lambda: loaders(options, recipe, process, device, self.batch_size))
+        self.train_loader, self.val_loader = both
         self.amp = precision(options.amp, device)
 
         torch.manual_seed(options.seed)
         name = options.model or recipe.source.model
-        size, channels = max(self.train_loader.image_size), len(self.train_loader.mean)
+        size, channels = self.train_loader.image_size, len(self.train_loader.mean)
         drop_path = self.training.drop_path
         self.learner = Learner(
             optimisation.network(name, self.train_loader.num_classes, size, drop_path, channels),
@@ -90,49 +98,53 @@ class Run:
             channels_last=channels_last(options, recipe),
             compiled=options.compile,
         )
+        refuse_sizes(name, self.learner.bare, both, self.training.epochs, device, self.learner.autocast)
 
         # Position of the next batch; `step` counts optimiser steps over all epochs.
         self.epoch = self.batch = self.step = 0
         self.steps_here = 0
         self.meter = Meter(device)
+        self.line: dict[str, float] = {}  # of the last epoch that is complete
         self.file = Path(home_expanded(options.output)) / "checkpoint.pt"
         torch.manual_seed(options.seed + process.rank)  # dropout differs between processes, weights do not
+        self.identity = identity(options, recipe, self.training, both, self.amp)
         self._resume_or_start()
 
     def until_done(self) -> Outcome:
         """Train until the last epoch, a signal to stop, or `max_steps`.
 
         Raises:
-            TrainingError: the loss became NaN or infinite; the last checkpoint is from before that.
+            TrainingError: the loss or the weights became NaN or infinite; they are not saved.
         """
         with StopRequest() as stop:
             return self._epochs(stop)
 
     def _epochs(self, stop: StopRequest) -> Outcome:
         self._announce()
-        records = Records(self.file.parent, self.epoch, self.options.tensorboard) if self.first else None
-        line: dict[str, float] = {}
         shown = self.first and log.isEnabledFor(logging.INFO)
-        with self.train_loader, self.val_loader, Bar(self.console, shown) as bar:
+        with (
+            self.train_loader,
+            self.val_loader,
+            self.records or contextlib.nullcontext(),
+            Bar(self.console, shown) as bar,
+        ):
             while self.epoch < self.training.epochs:
                 watch = Stopwatch()
-                if not self._train_epoch(stop, bar, watch, records):
+                if not self._train_epoch(stop, bar, watch):
                     self.save()
                     self.console.print(
                         f"stopped in epoch {self.epoch} after {self.step} steps; continue with the same command and "
                         "--resume"
                     )
-                    return Outcome(False, self.epoch, self.step, line, self.file)
-                line = self._end_of_epoch(watch)
-                if records is not None:
-                    records.epoch(line)
+                    return Outcome(False, self.epoch, self.step, self.line, self.file)
+                self.line = self._end_of_epoch(watch)
+                if self.records is not None:
+                    self.records.epoch(self.line)
                 self.epoch, self.batch, self.meter = self.epoch + 1, 0, Meter(self.device)
                 self.save()
-        if records is not None:
-            records.close()
-        return Outcome(True, self.epoch, self.step, line, self.file)
+        return Outcome(True, self.epoch, self.step, self.line, self.file)
 
-    def _train_epoch(self, stop: StopRequest, bar: Bar, watch: Stopwatch, records: Records | None) -> bool:
+    def _train_epoch(self, stop: StopRequest, bar: Bar, watch: Stopwatch) -> bool:
         """Train for the rest of the epoch; False if it was cut short."""
         batches = len(self.train_loader)
         bar.begin(self.epoch, batches, self.batch)
@@ -153,7 +165,7 @@ class Run:
             self.steps_here += 1
             self.learner.step(self._rate(group.start / batches), self.step)
             if self.step % self.options.log_every == 0:
-                self._look_at_the_loss(bar, watch, records)
+                self._look_at_the_loss(bar, watch)
             if self.step % self.options.checkpoint_every == 0:
                 self.save()
             if self._must_stop(stop):
@@ -185,12 +197,12 @@ class Run:
             plain = torch.from_numpy(batch.plan.method == -1).to(self.device, non_blocking=True)
         self.meter.update(logits, loss, labels, plain)
 
-    def _look_at_the_loss(self, bar: Bar, watch: Stopwatch, records: Records | None) -> None:
+    def _look_at_the_loss(self, bar: Bar, watch: Stopwatch) -> None:
         self._refuse_nan()
         loss = float(self.meter.sums[0] / self.meter.sums[1])
         bar.speed(watch, loss)
-        if records is not None:
-            records.step(self.step, loss=loss, learning_rate=self._last_rate)
+        if self.records is not None:
+            self.records.step(self.step, loss=loss, learning_rate=self._last_rate)
 
     def _must_stop(self, stop: StopRequest) -> bool:
         if self.options.max_steps is not None and self.steps_here >= self.options.max_steps:
@@ -202,15 +214,19 @@ class Run:
     # The end of an epoch.
 
     def _end_of_epoch(self, watch: Stopwatch) -> dict[str, float]:
-        """Append the epoch's line: training sums, and validation of the weights and of their average."""
+        """The epoch's line: training sums, and validation of the weights and of their average."""
         self._refuse_nan()
         speed = watch.images_per_second * self.process.world_size, watch.stall_share
-        same_buffers(self.learner.bare)
+        self.learner.same_buffers()
+        judged = self._validate(self.learner.bare)
+        average = None if self.learner.average is None else self._validate(self.learner.average.module)
+        for report, of in ((judged, ""), (average, " of the averaged weights")):
+            self._refuse_unless(report is None or math.isfinite(report["loss"]), f"the validation loss{of}")
         line = epoch_line(
             {"epoch": self.epoch, "step": self.step, "learning_rate": self._last_rate},
             self.meter.report(),
-            self._validate(self.learner.bare),
-            None if self.learner.average is None else self._validate(self.learner.average.module),
+            judged,
+            average,
             speed,
         )
         self.console.print(of_epoch(self.epoch, line, *speed))
@@ -223,16 +239,16 @@ class Run:
     # Its parts.
 
     def _refuse_nan(self) -> None:
-        if any_of(not self.meter.healthy()):
-            raise TrainingError(
-                f"the loss became NaN or infinite in epoch {self.epoch}, by step {self.step}, at learning rate "
-                f"{self._last_rate:.3g}. {self.file}, if it exists, is from "
-                "before that. Lower --learning-rate, lengthen the warm-up, or use --amp bf16 or off instead of fp16"
-            )
+        self._refuse_unless(self.meter.healthy(), "the loss")
+
+    def _refuse_unless(self, finite: bool, what: str) -> None:
+        """Raise TrainingError in every process if it is False in one of them."""
+        if any_of(not finite):
+            raise ruined(what, self.epoch, self.step, self._last_rate, self.file)
 
     def _announce(self) -> None:
         devices = f"{self.process.world_size} x {self.device.type}"
-        self.console.print(self.recipe.title)
+        self.console.print(printable(self.recipe.title))
         self.console.print(of_run(self.training, self.train_loader, self.val_loader, devices, self.amp))
         if self.step:
             self.console.print(f"resumed in epoch {self.epoch} after {self.step} steps")
@@ -242,6 +258,7 @@ class Run:
     def save(self) -> None:
         """Write the state of all processes to one file. Every process must call this."""
         self._refuse_nan()
+        self._refuse_unless(self.learner.finite(), "the weights")
         mine = {
             "loader": self.train_loader.state_dict(),
             "random": torch.get_rng_state(),
@@ -251,48 +268,32 @@ class Run:
         everybody = gathered(mine)
         if self.first:
             state = {
-                "identity": self._identity(),
+                "identity": self.identity,
                 "epoch": self.epoch,
                 "batch": self.batch,
                 "step": self.step,
+                "line": self.line,
                 "learner": self.learner.state_dict(),
                 "processes": everybody,
             }
             checkpoint.save(self.file, state)
 
     def _resume_or_start(self) -> None:
-        if not self.file.is_file():
-            make_folder(self.file.parent)
-            check_writable(self.file)
-            return
-        if not self.options.resume:
-            raise ValueError(
-                f"train: {self.file} exists; continue it with --resume, or choose another --output"
-            )
-        state = checkpoint.load(self.file, self._identity())
+        state = state_to_continue(self.file, self.options.resume, self.identity, self.first)
+        if state is not None:
+            together(lambda: self._continue(state))
+        self.records = together(self._records)
+
+    def _continue(self, state: dict[str, Any]) -> None:
         mine = state["processes"][self.process.rank]
-        self.learner.load_state_dict(state["learner"])
         self.train_loader.load_state_dict(mine["loader"])
+        self.learner.load_state_dict(state["learner"])
         self.epoch, self.batch, self.step = state["epoch"], state["batch"], state["step"]
+        self.line = state["line"]
         self.meter = Meter(self.device, mine["meter"])
         torch.set_rng_state(mine["random"])
         if mine["random_cuda"] is not None:
             torch.cuda.set_rng_state(mine["random_cuda"], self.device)
 
-    def _identity(self) -> dict[str, Any]:
-        """The values that a checkpoint must share; the loader's state checks data, seed and transform by itself."""
-        recipe = self.recipe
-        sections = {"training": self.training, "loss": recipe.loss_, "validation": recipe.validation}
-        return {
-            "recipe": self.recipe.title,
-            "model": self.options.model or self.recipe.source.model,
-            "classes": self.train_loader.num_classes,
-            "processes": self.process.world_size,
-            "batch_size": self.batch_size,
-            "accumulate": self.options.accumulate,
-            "amp": str(self.amp),
-            "seed": self.options.seed,
-            **{
-                f"{name}.{key}": value for name, part in sections.items() for key, value in flat(part).items()
-            },
-        }
+    def _records(self) -> Records | None:
+        return Records(self.file.parent, self.epoch, self.options.tensorboard) if self.first else None

@@ -125,11 +125,11 @@ def test_every_recipes_optimiser_can_be_made(name: str) -> None:
 
 def test_a_network_without_stochastic_depth_is_told_what_to_do() -> None:
     with pytest.raises(ValueError, match=r"'vgg11' has no stochastic depth.*set training\.drop_path: 0"):
-        network("vgg11", 5, 64, 0.1)
+        network("vgg11", 5, (64, 64), 0.1)
 
 
 def test_networks_are_made_for_the_classes_and_the_size() -> None:
-    vit = network("test_vit", 7, 64, 0.0)
+    vit = network("test_vit", 7, (64, 64), 0.0)
     assert vit(torch.zeros(1, 3, 64, 64)).shape == (1, 7)
-    assert network("test_resnet", 5, 64, 0.1)(torch.zeros(2, 3, 64, 64)).shape == (2, 5)
-    assert network("test_resnet", 5, 64, 0.1, 6)(torch.zeros(2, 6, 64, 64)).shape == (2, 5)
+    assert network("test_resnet", 5, (64, 64), 0.1)(torch.zeros(2, 3, 64, 64)).shape == (2, 5)
+    assert network("test_resnet", 5, (64, 64), 0.1, 6)(torch.zeros(2, 6, 64, 64)).shape == (2, 5)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dali_mixup._files import NotWritten
-from dali_mixup.train.records import COLUMNS, Records
+from dali_mixup.train.metrics_file import COLUMNS
+from dali_mixup.train.records import Records
 
 
 def lines(folder: Path) -> list[dict[str, str]]:
@@ -39,16 +40,17 @@ def test_resuming_drops_the_lines_that_will_come_again(tmp_path: Path) -> None:
 
 def test_a_new_run_starts_a_new_file(tmp_path: Path) -> None:
     Records(tmp_path, 0, tensorboard=False).epoch({"epoch": 0, "step": 1})
-    Records(tmp_path, 0, tensorboard=False)
-    assert lines(tmp_path) == []
+    again = Records(tmp_path, 0, tensorboard=False)
+    assert len(lines(tmp_path)) == 1  # nothing is written before the run begins
+    with again:
+        assert lines(tmp_path) == []
 
 
 def test_tensorboard_gets_the_same_numbers(tmp_path: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    records = Records(tmp_path, 0, tensorboard=True)
-    records.step(3, loss=0.5)
-    records.epoch({"epoch": 0, "step": 7, "val_top1": 12.5})
-    records.close()
+    with Records(tmp_path, 0, tensorboard=True) as records:
+        records.step(3, loss=0.5)
+        records.epoch({"epoch": 0, "step": 7, "val_top1": 12.5})
     events = accumulator.EventAccumulator(str(tmp_path)).Reload()
     assert [(e.step, e.value) for e in events.Scalars("val_top1")] == [(7, 12.5)]
     assert [(e.step, e.value) for e in events.Scalars("step/loss")] == [(3, 0.5)]
@@ -75,7 +77,7 @@ def test_a_disk_that_is_full_when_a_run_resumes_costs_no_line(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", full)
-    with pytest.raises(NotWritten, match=r"metrics\.csv"):
-        Records(tmp_path, 1, tensorboard=False)
+    with pytest.raises(NotWritten, match=r"metrics\.csv"), Records(tmp_path, 1, tensorboard=False):
+        raise AssertionError("begun")
     assert (tmp_path / "metrics.csv").read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["metrics.csv"]

@@ -36,6 +36,10 @@ def test_what_this_trainer_cannot_do_is_refused(recipe: str, few_photographs: Pa
         run("multimix-cifar100", few_photographs, tmp_path)
     with pytest.raises(ValueError, match="batch of 16 does not divide among 1 processes x accumulate=3"):
         run(recipe, few_photographs, tmp_path, accumulate=3)
+    with pytest.raises(
+        ValueError, match=r"accumulate=8 batches is longer than an epoch, which has 7, .* <= 7"
+    ):
+        run(recipe, few_photographs, tmp_path, batch_size=8, accumulate=8)
     with pytest.raises(ValueError, match="amp='fp16' needs a GPU"):
         run(recipe, few_photographs, tmp_path, amp="fp16")
 
