@@ -46,6 +46,7 @@ REFUSED = frozenset(
         "pam",
         "pfm",
         "jpeg2000_grey_alpha",
+        "webp_exif_odd",
         "gif",
         "ico",
         "tga",
@@ -166,6 +167,11 @@ def _webp() -> Iterator[tuple[str, bytes]]:
         yield f"webp_alpha_{name}", encoded(rgba, "WEBP", lossless=lossless)
     yield "webp_animated", encoded(rgb, "WEBP", save_all=True, append_images=[picture(WIDTH, HEIGHT, 1)])
     yield "webp_profile", encoded(rgb, "WEBP", icc_profile=_srgb())
+    exif = Image.Exif()
+    exif[0x010F] = "a maker of cameras"
+    files = [encoded(picture(WIDTH, HEIGHT, i), "WEBP", lossless=True, exif=exif) for i in range(16)]
+    for odd, name in enumerate(("even", "odd")):  # the number of bytes of the image alone
+        yield f"webp_exif_{name}", next(file for file in files if file[34] % 2 == odd)
     yield from _turned("WEBP")
 
 

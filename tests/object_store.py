@@ -84,6 +84,9 @@ class WebServer:
         latency: seconds before every answer.
         requests: how often each (path, range) was asked for.
         ranges: whether parts of files can be had.
+        versions: whether answers have an ETag and a time of modification.
+        head: the status of every answer to HEAD; None: as to GET.
+        lengths: False: answers are in pieces, without their length, and parts do not say how long the whole is.
     """
 
     def __init__(self) -> None:
@@ -91,7 +94,9 @@ class WebServer:
         self.faults: defaultdict[str, list[str | int]] = defaultdict(list)
         self.latency = 0.0
         self.requests: Counter[tuple[str, str | None]] = Counter()
-        self.ranges = True
+        self.ranges = self.versions = True
+        self.head: int | None = None
+        self.lengths = True
         self.bytes_sent = 0
         self.released = threading.Event()
         self._lock = threading.Lock()
@@ -146,6 +151,8 @@ class WebServer:
             os.close(handler.connection.detach())
             handler.close_connection = True
             return
+        if not body and self.head is not None:
+            fault = self.head
         if isinstance(fault, int) or path not in self.files:
             handler.send_response(fault if isinstance(fault, int) else 404)
             handler.send_header("Content-Length", "0")
@@ -163,11 +170,17 @@ class WebServer:
                 return
             content, status = content[int(first) : stop], 206
         handler.send_response(status)
-        handler.send_header("Content-Length", str(len(content) + (100 if fault == "wrong length" else 0)))
-        handler.send_header("ETag", f'"{hash(self.files[path])}"')
-        handler.send_header("Last-Modified", "Wed, 21 Oct 2026 07:28:00 GMT")
+        if self.lengths or status == 206:
+            length = len(content) + (100 if fault == "wrong length" else 0)
+            handler.send_header("Content-Length", str(length))
+        else:
+            handler.send_header("Transfer-Encoding", "chunked")
+            content = b"%x\r\n%b\r\n0\r\n\r\n" % (len(content), content)
+        if self.versions:
+            handler.send_header("ETag", f'"{hash(self.files[path])}"')
+            handler.send_header("Last-Modified", "Wed, 21 Oct 2026 07:28:00 GMT")
         if status == 206:
-            handler.send_header("Content-Range", f"bytes {first}-{stop - 1}/{total}")
+            handler.send_header("Content-Range", f"bytes {first}-{stop - 1}/{total if self.lengths else '*'}")
         handler.end_headers()
         if not body:
             return

@@ -196,7 +196,7 @@ def explained(encoded: bytes | np.ndarray, max_pixels: int, reason: str) -> Unfi
     except UnidentifiedImageError:
         return UnfitError(Problem.NOT_AN_IMAGE, f"begins with {content[:16]!r}; {reason}")
     except Exception as error:  # Pillow's parsers raise all kinds of errors on damaged headers
-        return UnfitError(Problem.UNDECODABLE, f"{type(error).__name__}: {error}; {reason}")
+        return UnfitError(decoding_problem(error), f"{type(error).__name__}: {error}; {reason}")
     with image:
         if image.format not in (*FORMATS.values(), "MPO"):
             return UnfitError(Problem.UNSUPPORTED, f"DALI does not decode {image.format}")
@@ -205,9 +205,13 @@ def explained(encoded: bytes | np.ndarray, max_pixels: int, reason: str) -> Unfi
         try:
             image.load()
         except Exception as error:  # as above
-            problem = Problem.TRUNCATED if "truncated" in str(error) else Problem.UNDECODABLE
-            return UnfitError(problem, f"{error}; {reason}")
+            return UnfitError(decoding_problem(error), f"{error}; {reason}")
         return UnfitError(Problem.UNDECODABLE, f"{image.format} of mode {image.mode}; {reason}")
+
+
+def decoding_problem(error: Exception) -> Problem:
+    """The problem of an image that Pillow cannot read. It says `truncated`, and `Truncated File Read` of a header."""
+    return Problem.TRUNCATED if "truncated" in str(error).lower() else Problem.UNDECODABLE
 
 
 def good_image(height: int = 64, width: int = 64, kind: PixelKind = USUAL) -> np.ndarray:

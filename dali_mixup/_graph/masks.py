@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dali_mixup._graph.look import Problem, UnfitError, encoded_sample
+from dali_mixup._graph.look import Problem, UnfitError, decoding_problem, encoded_sample
 from dali_mixup.sources.masks.pairs import ImagesWithMasks
 
 
@@ -26,8 +26,7 @@ def read_mask(
     except ValueError as error:
         raise UnfitError(Problem.NO_MASK, str(error)) from None
     except Exception as error:  # Pillow's parsers raise all kinds of errors on damaged files
-        problem = Problem.TRUNCATED if "truncated" in str(error).lower() else Problem.UNDECODABLE
-        raise UnfitError(problem, f"{type(error).__name__}: {error}") from None
+        raise UnfitError(decoding_problem(error), f"{type(error).__name__}: {error}") from None
     if ids.shape != size:
         raise UnfitError(
             Problem.OTHER_SIZE,

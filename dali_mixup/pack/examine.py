@@ -15,6 +15,7 @@ from dali_mixup.pack.options import Options
 from dali_mixup.sources.archives.packed import Shard
 from dali_mixup.sources.archives.tar_index import scanned
 from dali_mixup.sources.inputs import opened
+from dali_mixup.sources.names import system_name
 
 _PIECE = 1 << 20
 
@@ -91,7 +92,7 @@ def _of_files(request: Examination, trial: Trial) -> Iterator[str]:
     options = Options(max_pixels=request.max_pixels)
     for row, member in enumerate(shard.members):
         try:
-            with open(os.path.join(request.folder, member), "rb") as file:
+            with open(os.path.join(request.folder, system_name(member)), "rb") as file:
                 content = file.read()
         except OSError as error:
             yield f"{member} ({shard.keys[row]}): {error.strerror}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from dali_mixup._graph.look import Look, Problem, UnfitError, look
+from dali_mixup._graph.look import Look, Problem, UnfitError, decoding_problem, look
 from dali_mixup._graph.pillow_pixels import eight_bits
 from dali_mixup._graph.trial import Trial
 from dali_mixup.check.trials import care_for
@@ -77,8 +77,7 @@ def packed_image(encoded: bytes, options: Options, trial: Trial) -> PackedImage:
         except UnfitError:
             raise
         except Exception as error:  # Pillow's decoders raise all kinds of errors
-            problem = Problem.TRUNCATED if "truncated" in str(error) else Problem.UNDECODABLE
-            raise UnfitError(problem, str(error) or type(error).__name__) from None
+            raise UnfitError(decoding_problem(error), str(error) or type(error).__name__) from None
     memory = io.BytesIO()
     resized.save(memory, "JPEG", quality=options.quality, subsampling=options.subsampling)
     return PackedImage(memory.getvalue(), "jpg", *size, kept=False)

@@ -16,7 +16,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,8 @@ class Journal:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     found = _PARTIAL.fullmatch(entry.name)
-                    if found and int(found[1]) in wanted and entry.name.endswith((".partial", ".file")):
+                    ours = found and int(found[1]) in wanted and entry.name.endswith((".partial", ".file"))
+                    if ours and entry.is_file(follow_symlinks=False):  # a class may have any name
                         os.remove(entry.path)
 
     @contextmanager
@@ -128,16 +129,18 @@ class Journal:
                 _log.info("%s cannot be locked (%s): start no second process for it", self.work, error)
             yield
 
-    def remove(self) -> None:
-        """Forget the state, which pack.jsonl now has."""
-        shutil.rmtree(self.work)
-
     def _compare(self, settings: dict[str, Any]) -> None:
         if other := differences(settings, self.plan.settings()):
             raise ValueError(
                 f"the folder {str(self.folder)!r} was begun with other data or options: {other}. Repeat these to "
                 "continue, or give a new folder"
             )
+
+
+def remove_work(folder: Path) -> None:
+    """Remove the state of a folder whose pack.jsonl is written, also what a killed removal left of it."""
+    with suppress(FileNotFoundError):
+        shutil.rmtree(folder / WORK_FOLDER)
 
 
 def read_plan(folder: Path) -> Plan:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from dali_mixup._files import replacing
-from dali_mixup.pack.journal import Journal, read_plan
-from dali_mixup.sources.archives.packed import PACK_FILE, WORK_FOLDER, PackHeader
+from dali_mixup.pack.journal import Journal, read_plan, remove_work
+from dali_mixup.sources.archives.packed import PACK_FILE, PackHeader
 
 _FEW = 5
 
 
 def merge(folder: Path) -> None:
-    """Write the pack.jsonl of a folder in which all parts are finished; nothing is done if it is there already.
+    """Write the pack.jsonl of a folder in which all parts are finished; if it is there already, only remove what is
+    left of `.pack`.
 
     Parts that were written to different folders are copied or moved into one before, `.pack` included.
 
@@ -21,7 +22,8 @@ def merge(folder: Path) -> None:
         ValueError: shards are missing, or of another plan.
         NotWritten: the disk is full, or the like.
     """
-    if (folder / PACK_FILE).exists() and not (folder / WORK_FOLDER).exists():
+    if (folder / PACK_FILE).exists():
+        remove_work(folder)  # a run may have been killed before it did
         return
     plan = read_plan(folder)
     journal = Journal(folder, plan)
@@ -49,4 +51,4 @@ def merge(folder: Path) -> None:
             shard = journal.shard(number)
             assert shard is not None, "it was there a moment ago"
             out.write(f"{shard.line()}\n".encode())
-    journal.remove()
+    remove_work(folder)

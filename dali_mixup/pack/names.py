@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dali_mixup.pack.images import PackedImage
+from dali_mixup.pack.images import ENDINGS, PackedImage
 from dali_mixup.sources import IMAGE_EXTENSIONS, Source
+from dali_mixup.sources.archives.packed import PACK_FILE, WORK_FOLDER
 from dali_mixup.sources.paths import climbs
 
 _log = logging.getLogger("dali_mixup")
@@ -41,6 +42,11 @@ def check_file_names(source: Source) -> None:
     for name in source.classes:
         if not name or "/" in name or name in (".", "..") or "\0" in name:
             raise ValueError(f"the class {name!r} cannot be a folder; pack shards instead of files")
+        if name in (PACK_FILE, WORK_FOLDER):
+            raise ValueError(
+                f"the class {name!r} cannot be a folder, since packed data have something else of that name; pack "
+                "shards instead of files"
+            )
     if len(set(source.classes)) < len(source.classes):
         raise ValueError(
             "several classes have the same name, and so the same folder; pack shards instead of files"
@@ -55,9 +61,37 @@ def check_file_names(source: Source) -> None:
                 f"{source.key(index)!r} comes twice, but can be only one file; pack shards instead of files"
             )
         seen.add(path)
+    folders = _folders(seen)
     for path in seen:
-        if not path.lower().endswith(_FOR_JPEG) and f"{path}.jpg" in seen:
-            raise ValueError(f"{path!r} and '{path}.jpg' could become one file; pack shards instead of files")
+        for name in _possible(path):
+            if name != path and name in seen:
+                raise ValueError(f"{path!r} and {name!r} could become one file; pack shards instead of files")
+            if name in folders:
+                raise ValueError(
+                    f"{path!r} could become the file {name!r}, where other images need a folder of this name; pack "
+                    "shards instead of files"
+                )
+
+
+def _possible(path: str) -> list[str]:
+    """The paths that `file_path` may make of this one, whatever the image turns out to be."""
+    lower = path.lower()
+    if lower.endswith(_FOR_JPEG):
+        return [path]
+    if lower.endswith(IMAGE_EXTENSIONS):
+        return [path, f"{path}.jpg"]
+    return [f"{path}.{ending}" for ending in ENDINGS.values()]
+
+
+def _folders(paths: set[str]) -> set[str]:
+    """All folders above the paths."""
+    found: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
 
 
 def warn_of_other_labels(source: Source) -> None:

@@ -15,7 +15,7 @@ from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup._graph.child import ChildProcess
 from dali_mixup._graph.look import UnfitError, encoded_sample
 from dali_mixup.pack.crew import answer, shared_out
-from dali_mixup.pack.journal import Journal
+from dali_mixup.pack.journal import Journal, remove_work
 from dali_mixup.pack.merging import merge
 from dali_mixup.pack.names import check_file_names, warn_of_other_labels
 from dali_mixup.pack.options import Options
@@ -77,6 +77,7 @@ class Packing:
             self.tally = Tally(self._plan.shards, complete=True)
             for shard in packed_list(folder)[2]:
                 self.tally.add(shard)
+            remove_work(folder)  # a run may have been killed before it did
             return
         if self._plan.options.layout == "files":
             check_file_names(source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from dali_mixup._epochs.ranks import usable_cores
@@ -14,6 +14,8 @@ from dali_mixup._graph.options import MAX_PIXELS
 from dali_mixup.pack.crew import answer, shared_out
 from dali_mixup.pack.examine import Examination
 from dali_mixup.sources.archives.packed import PACK_FILE, Shard, packed_list
+from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
+from dali_mixup.sources.names import name_text
 
 
 def verify(
@@ -47,7 +49,7 @@ def verify(
         lines = answer(child, f"examines shard {shard.number}", stop) or []
         with lock:
             found[shard.number] = lines
-            names.add(shard.file)
+            names.update([shard.file] if shard.file else shard.members)
             done += len(shard.keys)
             progress(done, header.samples)
 
@@ -59,10 +61,20 @@ def verify(
     wrong = [line for number in sorted(found) for line in found[number]] + damaged
     if done != header.samples:
         wrong.append(f"{PACK_FILE}: it lists {done} samples, expected {header.samples}")
-    return [*wrong, *_unlisted(found_in, names)]
+    elif header.layout == "files":  # otherwise all images of the lines that are missing would be named
+        wrong += _unlisted(_images(found_in), names)
+    if header.layout == "shards":
+        wrong += _unlisted(fnmatch.filter(os.listdir(found_in), "shard-*.tar"), names)
+    return wrong
 
 
-def _unlisted(folder: str, names: set[str]) -> Iterator[str]:
-    for name in sorted(os.listdir(folder)):
-        if fnmatch.fnmatch(name, "shard-*.tar") and name not in names:
-            yield f"{name}: it is not in {PACK_FILE}"
+def _unlisted(present: Iterable[str], listed: set[str]) -> list[str]:
+    return [f"{name}: it is not in {PACK_FILE}" for name in sorted(set(present) - listed)]
+
+
+def _images(folder: str) -> Iterator[str]:
+    """The paths of the files that torchvision's ImageFolder would take for images, which it looks for in folders."""
+    for where, _, files in os.walk(folder):
+        for file in files if where != folder else ():
+            if file.lower().endswith(IMAGE_EXTENSIONS):
+                yield name_text(os.path.relpath(os.path.join(where, file), folder))

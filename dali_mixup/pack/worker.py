@@ -6,6 +6,7 @@ One process per core: an image library that crashes does not take the run with i
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
@@ -13,6 +14,7 @@ from PIL import Image
 
 from dali_mixup._files import NotWritten
 from dali_mixup._graph.trial import Trial
+from dali_mixup.pack.crew import PackingError
 from dali_mixup.pack.examine import Examination, problems
 from dali_mixup.pack.shard import BadImagesError, Sample, packed_shard
 
@@ -30,8 +32,12 @@ def main(descriptor: int) -> None:
                         answer: object = problems(request, trial)
                     else:
                         answer = packed_shard(request, _received(asked), trial)
-                except (BadImagesError, NotWritten) as error:
+                except (EOFError, BrokenPipeError):
+                    raise
+                except (BadImagesError, NotWritten, PackingError) as error:
                     answer = error
+                except Exception:  # a bug, which must not be taken for a process that died
+                    answer = PackingError(f"a process failed unexpectedly:\n{traceback.format_exc()}")
                 asked.send(answer)
         except (EOFError, BrokenPipeError):
             trial.close()

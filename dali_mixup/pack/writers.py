@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from dali_mixup._files import NotWritten, make_folder, replacing
+from dali_mixup.pack.crew import PackingError
 from dali_mixup.pack.images import PackedImage
 from dali_mixup.pack.names import file_path, shard_name
 from dali_mixup.pack.options import Layout
 from dali_mixup.sources.archives.packed import COLUMNS, WORK_FOLDER, Shard
+from dali_mixup.sources.names import system_name
 
 
 @dataclass(frozen=True)
@@ -132,13 +134,24 @@ class TarWriter(Writer):
 
 
 class FileWriter(Writer):
-    """A file per image, in a folder per class."""
+    """A file per image, in a folder per class.
+
+    Args:
+        job: the shard.
+    """
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self._written: set[str] = set()
 
     def write(
         self, key: str, label: int, class_name: str, position: int, image: PackedImage
     ) -> tuple[str, int]:
         path = file_path(key, class_name, image)
-        target = os.path.join(self.job.folder, path)
+        if path in self._written:
+            raise PackingError(f"{key!r} would replace the file {path!r} of another image")
+        self._written.add(path)
+        target = os.path.join(self.job.folder, system_name(path))
         make_folder(os.path.dirname(target))
         # Not beside its target: what a killed run leaves must not lie among a million files.
         partial = os.path.join(self.job.folder, WORK_FOLDER, f"{self.job.number:06d}.file")

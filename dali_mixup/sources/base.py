@@ -192,10 +192,14 @@ class Source(ABC):
 
         Raises:
             OSError: its file cannot be read.
+            ValueError: its bytes are damaged.
             TypeError: as `fed`.
         """
         if not self.read_in_dali:
-            return fed(self, np.array([index]))[0].tobytes()
+            try:
+                return fed(self, np.array([index]))[0].tobytes()
+            except ValueError as error:  # of damaged bytes, which do not know their name
+                raise ValueError(f"{self.name(index)!r}: {error}") from error
         with open(self.name(index), "rb") as file:
             return file.read()
 

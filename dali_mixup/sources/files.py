@@ -10,7 +10,7 @@ import numpy as np
 
 from dali_mixup.sources.base import Place, Source
 from dali_mixup.sources.names import PackedNames
-from dali_mixup.sources.paths import first_climbing, folder_prefix, path_texts, split_root
+from dali_mixup.sources.paths import first_climbing, folder_prefix, homes_expanded, path_texts, split_root
 from dali_mixup.sources.places import fetched
 from dali_mixup.sources.remarks import Remark
 from dali_mixup.sources.remote.stores import check_urls
@@ -21,8 +21,9 @@ class FileList(Source):
     """Image files and their labels. The files are not checked: a missing one is noticed when it is read.
 
     Args:
-        paths: one path per sample: below `root` if given, else absolute or below the current working
-            directory; or all of them URLs. Packed names are taken as they are: full names that begin with `root`.
+        paths: one path per sample: below `root` if given, else absolute, or with a leading ~, or below the current
+            working directory; or all of them URLs. Packed names are full names that begin with `root`, and are taken as
+            they are.
         labels: (n,) whole numbers in [0, len(classes)).
         classes: the names of the classes; None: "0", "1", ... up to the highest label.
         root: the folder that contains the paths, or its URL; None: their longest common one. See `Source` for its use.
@@ -57,7 +58,7 @@ class FileList(Source):
             return
         keys = path_texts(paths)
         if root is None:
-            folder, keys = split_root(keys)
+            folder, keys = split_root(homes_expanded(keys))
         else:
             folder = folder_prefix(root)
             outside = first_climbing(keys)

@@ -45,8 +45,8 @@ def image_folder(
     endings = _checked_endings(extensions)
     blocking: list[str] = []
     if is_url(path_text(root)):
+        check_scheme(path_text(root))
         folder = path_text(root).rstrip("/")
-        check_scheme(folder)
         classes = class_folders(folder)
         images = images_below(folder, classes, endings)
     else:
@@ -72,8 +72,8 @@ def image_folder(
     if empty and not allow_empty:
         raise ValueError(
             f"{len(empty)} of {len(classes)} class folders of {folder!r} hold no image with one of the extensions "
-            f"{endings}: {[classes[label] for label in empty[:5]]}. Remove them, or use "
-            f"image_folder(..., allow_empty=True) to keep their labels."
+            f"{endings}: {[classes[label] for label in empty[:5]]}. Remove these folders; in "
+            "Python, image_folder(..., allow_empty=True) keeps their labels"
         )
     direct = {label for path, label in zip(paths, labels, strict=True) if path.count("/") == 1}
     remarks = [

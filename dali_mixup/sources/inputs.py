@@ -32,8 +32,8 @@ class Input(Protocol):
     def read(self, offset: int, size: int) -> bytes:
         """The bytes from `offset` on, fewer at the file's end. OSError if it cannot be read."""
 
-    def origin(self) -> str:
-        """The file's identity at this moment: it changes whenever the file does."""
+    def origin(self) -> str | None:
+        """The file's identity at this moment: it changes whenever the file does. None: it cannot be told."""
 
 
 @contextmanager

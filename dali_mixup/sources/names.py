@@ -28,6 +28,11 @@ def name_text(name: str) -> str:
     return name if name.isascii() else name_bytes(name).decode(_ENCODING, _ERRORS)
 
 
+def system_name(name: str) -> str:
+    """A name, such as a key, as `open` and the like take it: in a locale without its letters these are escaped."""
+    return os.fsdecode(name_bytes(name))
+
+
 class PackedNames:
     """An immutable sequence of names (paths), packed.
 

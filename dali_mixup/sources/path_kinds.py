@@ -8,11 +8,16 @@ from dali_mixup.sources.archives.imagenet import imagenet_archive, is_imagenet_a
 from dali_mixup.sources.archives.kinds import ARCHIVES, is_archive_url
 from dali_mixup.sources.archives.lmdb import is_lmdb
 from dali_mixup.sources.archives.packed import PACK_FILE, is_packed, read_packed
+from dali_mixup.sources.base import Source
 from dali_mixup.sources.folder import image_folder
-from dali_mixup.sources.kind import Kind, suffix
+from dali_mixup.sources.kind import Kind, Wish, suffix
 from dali_mixup.sources.listed.lists import read_list
 from dali_mixup.sources.listed.manifest import MANIFEST_SUFFIXES, is_manifest, read_manifest
 from dali_mixup.sources.listed.openmmlab import JSON_SUFFIX, read_openmmlab
+from dali_mixup.sources.remote.failures import RefusedError
+from dali_mixup.sources.remote.range_input import RangeInput
+from dali_mixup.sources.remote.stores import check_scheme
+from dali_mixup.sources.remote.urls import WEB, is_url, joined, scheme_of
 from dali_mixup.sources.tables.hugging_face import is_saved
 from dali_mixup.sources.tables.table import CSV_SUFFIX, TABLE_SUFFIXES, Table, from_table
 
@@ -24,7 +29,7 @@ _SUFFIXES = (*MANIFEST_SUFFIXES, CSV_SUFFIX, *TABLE_SUFFIXES, JSON_SUFFIX, *LIST
 _CLASS_FOLDERS = Kind(
     "a folder of class folders",
     lambda path: os.path.isdir(path) and not is_lmdb(path),
-    lambda wish: image_folder(wish.data, allow_empty=wish.classes is not None),
+    lambda wish: _class_folders(wish),
     takes_url=lambda url: not (url.lower().endswith(_SUFFIXES) or is_archive_url(url)),
 )
 
@@ -83,6 +88,25 @@ PATHS = (
     *ARCHIVES,
 )
 """The kinds that a path can lead to; the first one that takes it opens it."""
+
+
+def _class_folders(wish: Wish) -> Source:
+    if is_url(wish.data):
+        _refuse_packed(wish.data)
+    return image_folder(wish.data, allow_empty=wish.classes is not None)
+
+
+def _refuse_packed(url: str) -> None:
+    """ValueError for the URL of packed data, whose classes and keys are in their list, not in their folders."""
+    if scheme_of(url) in WEB:  # which have no folders, as is said then
+        return
+    check_scheme(url)
+    file = joined(url, PACK_FILE)
+    try:
+        RangeInput(file)
+    except (FileNotFoundError, RefusedError):
+        return
+    raise ValueError(f"{url!r} holds packed data; by URL, give their list: {file!r}")
 
 
 def is_class_folders(path: str) -> bool:

@@ -35,6 +35,13 @@ def home_expanded(path: object) -> str:
     return os.path.expanduser(path_text(path))
 
 
+def homes_expanded(paths: list[str]) -> list[str]:
+    """`home_expanded` of every path."""
+    if not any(path.startswith("~") for path in paths):
+        return paths
+    return list(map(os.path.expanduser, paths))
+
+
 def absolute(paths: list[str]) -> list[str]:
     """Relative paths below the current working directory; URLs and empty ones stay as they are."""
     if all(path.startswith("/") for path in paths):
@@ -52,8 +59,10 @@ def split_root(paths: list[str]) -> tuple[str, list[str]]:
 
 
 def folder_prefix(root: object) -> str:
-    """A folder as the absolute text that the paths below it begin with."""
-    return absolute([home_expanded(root)])[0].rstrip("/") + "/"
+    """A folder as the absolute text that the paths below it begin with. It may be a scheme alone, such as s3://."""
+    folder = absolute([home_expanded(root)])[0]
+    shorter = folder.rstrip("/")
+    return f"{shorter}//" if is_url(folder) and shorter.endswith(":") else f"{shorter}/"
 
 
 def climbs(path: str) -> bool:

@@ -10,12 +10,15 @@ from dali_mixup.sources.braces import expanded
 from dali_mixup.sources.remote.listing import globbed
 from dali_mixup.sources.remote.urls import is_url
 
+_OURS = (".index.npz", ".index", ".partial")
+"""Endings of the files that we write beside data: the indices of archives and lists, and what is being written."""
+
 
 def existing_files(patterns: Iterable[str]) -> list[str]:
     """The files of paths that may be patterns, in their order; those of a wildcard are sorted by name.
 
-    Several patterns may be joined by `::`, as in webdataset. URLs without wildcards
-    are taken as they are.
+    Several patterns may be joined by `::`, as in webdataset. A path that exists is no pattern; URLs without wildcards
+    are taken as they are. Wildcards do not match our own files, such as indices.
 
     Raises:
         FileNotFoundError: a pattern that matches no file, or braces of which a name does not exist.
@@ -32,6 +35,7 @@ def existing_files(patterns: Iterable[str]) -> list[str]:
         missing = []
         for name in names:
             matches = globbed(name) if is_url(name) else _local(name)
+            matches = [match for match in matches if match == name or not match.endswith(_OURS)]
             found += matches
             missing += [] if matches else [name]
         if missing and len(names) > 1:

@@ -60,7 +60,8 @@ T = TypeVar("T")
 
 
 class StorageError(OSError):
-    """Data cannot be read at present, and no file is to blame: the storage fails, or its folder is gone."""
+    """Data cannot be read at present, and no sample is to blame: the storage fails, its folder is gone, or an archive
+    is no longer the one that was opened."""
 
 
 class NotAFileError(OSError):
@@ -90,7 +91,9 @@ def patiently(read: Callable[[], T], path: str | bytes, waits: tuple[float, ...]
         try:
             return read()
         except OSError as error:
-            if not _storage_is_at_fault(error, path):
+            # Whatever reads URLs has been patient already, as has whatever raises a StorageError.
+            been_patient = isinstance(error, StorageError) or is_url(os.fsdecode(path))
+            if been_patient or not storage_is_at_fault(error, path):
                 raise
             if not remaining:
                 raise StorageError(
@@ -150,12 +153,13 @@ def _opened(path: str | bytes, most: int) -> tuple[int, int]:
     return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), found.st_size
 
 
-def _storage_is_at_fault(error: OSError, path: str | bytes) -> bool:
-    if is_url(os.fsdecode(path)):  # whatever reads those has been patient already
-        return False
+def storage_is_at_fault(error: OSError, path: str | bytes | None) -> bool:
+    """Whether reading from `path`, where it is known, failed for a reason that is not the file's and may pass."""
     if error.errno in _OUTAGES:
         return True
-    return isinstance(error, FileNotFoundError) and _folder_is_gone(path)
+    if not isinstance(error, FileNotFoundError) or path is None or is_url(os.fsdecode(path)):
+        return False
+    return _folder_is_gone(path)
 
 
 def _folder_is_gone(path: str | bytes) -> bool:

@@ -15,8 +15,8 @@ from dali_mixup._graph.head import Head
 from dali_mixup._graph.look import Look, Problem, UnfitError, look
 from dali_mixup._graph.options import MAX_PIXELS
 from dali_mixup.sources import FileList, StorageError, reading
-from tests.bad_images import NOT_FILES, contents, make, png_chunk, png_header
-from tests.odd_images import ROTATED, SILENT, SOUND
+from tests.bad_images import NOT_FILES, contents, encoded, make, png_chunk, png_header
+from tests.odd_images import ROTATED, SILENT, SOUND, picture
 
 # Their headers are in order, and errors in decoding proper are safe.
 FAIL_LATER = {"jpeg_half", "jpeg_without_end", "png_flipped_bits", "webp_half", "bmp_without_window"}
@@ -38,6 +38,14 @@ def refused(gate: Gate, source: FileList, **how: bool) -> list[str]:
 
 def test_nothing_passes_that_could_kill_the_process(bad: FileList) -> None:
     assert set(refused(Gate(MAX_PIXELS), bad)) == set(KINDS) - FAIL_LATER
+
+
+@pytest.mark.parametrize("size", [10, 100, 300, 500])
+def test_a_jpeg_cut_inside_its_header_is_truncated(size: int) -> None:
+    """Which Pillow calls `Truncated`, and of pixels `truncated`."""
+    with pytest.raises(UnfitError) as caught:
+        look(encoded(picture(64, 48), "JPEG")[:size], MAX_PIXELS)
+    assert caught.value.problem is Problem.TRUNCATED
 
 
 def test_sound_images_pass_and_are_not_looked_at_again(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:

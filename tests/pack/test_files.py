@@ -12,6 +12,9 @@ from PIL import Image
 from torchvision.datasets import ImageFolder
 
 from dali_mixup import open_source
+from dali_mixup.pack import PackingError, verify
+from dali_mixup.pack.images import ENDINGS, PackedImage
+from dali_mixup.pack.writers import Job, writer
 from dali_mixup.sources import FileList
 from tests.odd_images import picture
 from tests.pack.conftest import bytes_of, run
@@ -65,6 +68,12 @@ def test_images_without_class_folders_get_some(image_folder: Path, tmp_path: Pat
         (["a.jpg"], ["crane", "crane"], "the same name"),
         (["a.jpg", "a.jpg"], ["x"], "comes twice"),
         (["a.png", "a.png.jpg"], ["x"], "could become one file"),
+        *((["a", f"a.{ending}"], ["x"], "could become one file") for ending in ENDINGS.values()),
+        (["a.gif", "a.gif.png"], ["x"], "could become one file"),
+        (["a", "a.webp/b.jpg"], ["x"], "'x/a.webp', where other images need a folder"),
+        (["a.JPG/b.jpg", "a.JPG"], ["x"], "need a folder of this name"),
+        (["a.jpg"], [".pack"], "the class '.pack' cannot be a folder"),
+        (["a.jpg"], ["pack.jsonl"], "the class 'pack.jsonl' cannot be a folder"),
     ],
 )
 def test_names_that_cannot_be_files_are_refused_before_the_work(
@@ -77,6 +86,30 @@ def test_names_that_cannot_be_files_are_refused_before_the_work(
             layout="files",
         )
     assert not (tmp_path / "packed").exists()
+
+
+@pytest.mark.parametrize("other", ["a.jpeg", "A.png", "a.b.png", "a/b.png", "a.gif"])
+def test_names_that_can_be_files_beside_each_other_are_packed(tmp_path: Path, other: str) -> None:
+    names = ["a", other]
+    for name in names:
+        path = (
+            tmp_path / "data" / ("b" if name == "a/b.png" else "") / name
+        )  # a file and a folder need two places
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture(9, 9).save(path, "PNG")
+    files = [str(path) for path in (tmp_path / "data").rglob("*") if path.is_file()]
+    run([(file, 0) for file in files], tmp_path / "packed", layout="files")
+    assert len(list((tmp_path / "packed" / "0").rglob("*.*"))) == 2 and verify(tmp_path / "packed") == []
+
+
+def test_a_file_of_the_same_run_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / ".pack").mkdir()
+    image = PackedImage(b"1", "png", 1, 1, kept=True)
+    with writer(Job(str(tmp_path), 0, "files")) as out:
+        out.add("c/a", 0, "c", 0, image)
+        with pytest.raises(PackingError, match=r"'c/a.png' would replace the file 'c/a.png'"):
+            out.add("c/a.png", 0, "c", 1, PackedImage(b"2", "png", 1, 1, kept=True))
+    assert (tmp_path / "c" / "a.png").read_bytes() == b"1"
 
 
 def test_a_run_that_was_killed_leaves_nothing_among_the_images(image_folder: Path, packed: Packed) -> None:

@@ -39,6 +39,18 @@ def test_parts_on_machines_without_a_shared_disk_are_copied_together(
     assert bytes_of(tmp_path / "all") == bytes_of(packed())
 
 
+@pytest.mark.parametrize("left", [[], ["plan.json"], ["000000.json"]])
+def test_what_a_killed_end_left_is_removed(image_folder: Path, tmp_path: Path, left: list[str]) -> None:
+    """pack.jsonl was written, and `.pack` not yet removed, or in part."""
+    for end in (lambda: merge(tmp_path), lambda: run(image_folder, tmp_path)):
+        run(image_folder, tmp_path)
+        (tmp_path / ".pack").mkdir()
+        for name in left:
+            (tmp_path / ".pack" / name).write_text("{}")
+        end()
+        assert not (tmp_path / ".pack").exists() and len(open_source(tmp_path)) == 24
+
+
 def test_a_missing_part_is_named_and_can_follow(image_folder: Path, tmp_path: Path) -> None:
     run(image_folder, tmp_path, part=Part(0, 2))
     with pytest.raises(ValueError, match=r"2 of 5 shards .* are missing \(numbers 1, 3\)"):

@@ -90,6 +90,23 @@ def test_a_missing_line_is_found(packed: Packed) -> None:
     assert any("line 4: expected shard 2, got shard 3" in line for line in verify(folder))
 
 
+def test_a_foreign_image_in_a_folder_is_found(packed: Packed, image_folder: Path) -> None:
+    """torchvision's ImageFolder would take it for a sample, or its folder for a class."""
+    folder = packed(layout="files")
+    content = next(image_folder.glob("*/*.JPEG")).read_bytes()
+    for name in ("n01440764/more.jpg", "a class/größe.PNG", "n01440764/notes.txt", "preview.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
+    assert verify(folder) == [
+        f"{name}: it is not in pack.jsonl" for name in ("a class/größe.PNG", "n01440764/more.jpg")
+    ]
+    lines = (folder / "pack.jsonl").read_text().splitlines()
+    (folder / "pack.jsonl").write_text("\n".join(lines[:-1]) + "\n")
+    assert verify(folder) == ["pack.jsonl: it lists 19 samples, expected 24"], (
+        "not every image of the missing line"
+    )
+
+
 def test_changed_and_missing_files_are_found(packed: Packed) -> None:
     folder = packed(layout="files")
     victim, gone, cut = sorted(folder.glob("*/*.JPEG"))[:3]

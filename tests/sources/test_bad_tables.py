@@ -40,12 +40,12 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
         ("path,label\na.jpg,0\n,0\n", "line 3: the column 'path' is empty"),
         (
             "path,label\na.jpg,0\nb.jpg,0.5\n",
-            r"row 1: expected a whole number or a class name, got 0\.5; .*LabelVectors.* classes=",
+            r"line 3: expected a whole number or a class name, got 0\.5; .*LabelVectors.* classes=",
         ),
-        ("path,label\na.jpg,0\nb.jpg,123456789012345678901\n", "row 1: expected a whole number"),
+        ("path,label\na.jpg,0\n\nb.jpg,123456789012345678901\n", "line 4: expected a whole number"),
         ('path,label\n"a.jpg,0\n', "cannot be read as CSV"),
         ('path,label\n"a"b.jpg,0\n', "line 2: cannot be read as CSV"),
-        ("path,label\n../a.jpg,0\n", r"row 0: expected a path without `\.\.`, got '\.\./a\.jpg'; .* root="),
+        ("path,label\n../a.jpg,0\n", r"line 2: expected a path without `\.\.`, got '\.\./a\.jpg'; .* root="),
         ("path,label\na.jpg,-1\n", r"-1, outside"),
         ("path,label\na.jpg,99999999999\n", "99999999999"),
         (

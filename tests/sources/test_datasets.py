@@ -39,6 +39,22 @@ def test_subsets_of_subsets(image_folder: Path) -> None:
     ]
 
 
+def test_indices_of_a_subset_are_whole_numbers(image_folder: Path) -> None:
+    """torch raises where they are used; cut to whole numbers they would be other samples."""
+    whole = ImageFolder(str(image_folder))
+    for wrong in ([0.9, 1.7], np.array([1.0]), [True, False], ["1"]):
+        with pytest.raises(TypeError, match="indices must be a list of whole numbers"):
+            open_source(Subset(whole, wrong))
+    for right in (
+        [1, 3],
+        range(1, 4, 2),
+        torch.tensor([1, 3]),
+        list(torch.tensor([1, 3])),
+        np.array([1, 3], np.uint8),
+    ):
+        assert open_source(Subset(whole, right)).samples == [whole.samples[1], whole.samples[3]]
+
+
 def test_classes_of_ones_own_finding_are_kept(image_folder: Path) -> None:
     class Merged(ImageFolder):
         def find_classes(self, directory: Any) -> Any:

@@ -96,6 +96,18 @@ def written(request: pytest.FixtureRequest) -> Iterator[tuple[Path, bytes]]:
         yield path, whole
 
 
+def test_an_empty_file_among_others_is_named(written: tuple[Path, bytes]) -> None:
+    """As an interrupted copy leaves it: its samples would be lacking without a word."""
+    path, _ = written
+    empty = path.with_name(f"empty{path.suffix}")
+    empty.touch()
+    for data in (empty, [path, empty], [empty, path]):
+        with pytest.raises(
+            ValueError, match=rf"empty\{path.suffix}' (is empty \(0 bytes\)|.*is it cut short)"
+        ):
+            open_source(data)
+
+
 def structure(whole: bytes) -> list[int]:
     """The positions in a file that are neither inside an image nor in the middle of a long run of zeros."""
     plain = bytearray(whole)

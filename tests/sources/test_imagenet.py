@@ -130,12 +130,27 @@ def test_damaged_archives_are_named(archives: Path) -> None:
     [
         ([("a.jpg", b"")], "holds no archives of classes"),
         ([("n01440764.tar", bytes(1024))], "'n01440764.tar' holds no image"),
+        (
+            [("n01440764.tar", bytes(1024)), ("a/n01440764.tar", bytes(1024))],
+            "two archives of one class, 'n01440764.tar' and 'a/n01440764.tar': download",
+        ),
     ],
 )
 def test_other_contents_are_refused(members: list[tuple[str, bytes]], words: str, tmp_path: Path) -> None:
     write_tar(tmp_path / TRAIN, members)
     with pytest.raises(ValueError, match=words):
         open_source(tmp_path / TRAIN)
+
+
+def test_an_image_that_comes_twice_is_refused(archives: Path, tmp_path: Path) -> None:
+    twice = [("ILSVRC2012_val_00000001.JPEG", b"x"), ("./ILSVRC2012_val_00000001.JPEG", b"y")]
+    write_tar(archives / VAL, twice)
+    write_tar(archives / TRAIN, [("n01440764.tar", write_tar(tmp_path / "c.tar", twice).read_bytes())])
+    for archive in (TRAIN, VAL):
+        with pytest.raises(
+            ValueError, match=rf"{archive}' holds two images of the name 'ILSVRC2012_val_00000001"
+        ):
+            open_source(archives / archive)
 
 
 def test_missing_validation_images_are_noticed(archives: Path) -> None:

@@ -12,7 +12,9 @@ import tifffile
 import torch
 from nvidia.dali import fn, pipeline_def
 from PIL import Image
+from torch.utils.data import Dataset
 
+from dali_mixup.sources import open_source
 from dali_mixup.sources.objects.items import encoded_item
 from tests.odd_images import picture
 
@@ -128,6 +130,38 @@ def test_encoded_images_pass_as_they_are(format: str, tmp_path: Path) -> None:
     given = (encoded, bytearray(encoded), memoryview(encoded), {"bytes": encoded, "path": "x"})
     for item in (*given, {"bytes": None, "path": str(tmp_path / "x")}):
         assert encoded_item(item).tobytes() == encoded
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        lambda buffer: buffer,
+        lambda buffer: memoryview(buffer),
+        lambda buffer: {"bytes": buffer},
+        lambda buffer: {"bytes": memoryview(buffer), "path": "x"},
+        lambda buffer: np.frombuffer(buffer, np.uint8).reshape(2, 2, 1),
+    ],
+)
+def test_a_buffer_that_a_dataset_uses_again_changes_no_image(shown: Any) -> None:
+    class OneBuffer(Dataset):
+        """As readers of large files do that allocate nothing per image."""
+
+        targets = (0, 1, 0)
+        buffer = bytearray(4)
+
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, index: int) -> tuple[Any, int]:
+            self.buffer[:] = bytes([index] * 4)
+            return shown(self.buffer), index % 2
+
+    batch = open_source(OneBuffer()).feed(np.arange(3))
+    assert [image[-4:].tolist() for image in batch] == [[0] * 4, [1] * 4, [2] * 4]
+
+
+def test_every_second_byte_of_a_buffer_is_what_it_shows() -> None:
+    assert encoded_item(memoryview(b"a-b-c-")[::2]).tobytes() == b"abc"
 
 
 @pytest.mark.parametrize(

@@ -88,11 +88,41 @@ def test_a_damaged_file_is_made_again(tmp_path: Path) -> None:
     whole, rng = kept.read_bytes(), random.Random(0)
     damaged = [b"", whole[:-1], whole[:-40], whole[:50], whole + b"x", whole[:-16] + b"\xff" * 8 + whole[-8:]]
     text = whole.index(b'{"origin"')
-    for at in rng.sample(range(text, len(whole)), 60):
-        damaged.append(whole[:at] + b"\x01" + whole[at + 1 :])
+    damaged += [whole[:text] + bytes(8) + whole[text:], whole[8:], bytes(text) + whole[text:]]
+    columns = len(LINES) * len("train/0/00.jpg") + 12 * len(LINES)  # names, positions, labels
+    for at in (*range(0, min(columns, text), 37), *rng.sample(range(text, len(whole)), 60)):
+        damaged.append(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
     for content_now in damaged:
         kept.write_bytes(content_now)
         assert content(open_source(file)) == expected
+
+
+def test_damage_in_the_middle_of_many_names_is_noticed(tmp_path: Path) -> None:
+    """Not all of the names are compared, but a hole or a foreign piece among them does not fit between."""
+    file, kept = tmp_path / "l.txt", tmp_path / "l.txt.index"
+    file.write_text("".join(f"{'x' * 200}/{number}.jpg 0\n" for number in range(40_000)))
+    expected = open_source(file).fingerprint()
+    whole = kept.read_bytes()
+    for at in (0, 3_000_000, 7_000_000):
+        kept.write_bytes(whole[:at] + bytes(200_000) + whole[at + 200_000 :])
+        assert open_source(file).fingerprint() == expected
+
+
+@pytest.mark.parametrize("kind", ["link", "link to nothing", "pipe"])
+def test_what_is_no_file_of_ours_is_left_alone(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, kept, victim = written(tmp_path, ".txt"), tmp_path / "l.txt.index", tmp_path / "victim"
+    if kind == "pipe":
+        os.mkfifo(kept)
+    else:
+        kept.symlink_to(victim)
+    if kind == "link":
+        victim.write_text("precious")
+    with caplog.at_level(logging.WARNING, "dali_mixup"):
+        assert len(open_source(file)) == len(LINES)
+    assert "is in the way, and not a regular file" in caplog.text and "each holds its names" in caplog.text
+    assert victim.exists() == (kind == "link") and (kind != "link" or victim.read_text() == "precious")
 
 
 def test_a_list_in_a_folder_without_write_permission_is_held_in_memory(

@@ -134,8 +134,21 @@ def test_labels_by_key(tmp_path: Path) -> None:
     assert "keys that labels= does not have are left out: 2" in source.remarks[0].text
     with pytest.raises(TypeError, match="labels is a list, expected a mapping"):
         LMDB(path, labels=[0, 1])  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="no images"):
-        LMDB(path, labels={"other": 0})
+    with pytest.raises(ValueError, match="labels= is an empty mapping"):
+        LMDB(path, labels={})
+
+
+@pytest.mark.parametrize("stale", ["gone", b"gone"])
+def test_labels_of_keys_that_are_not_there_are_refused(tmp_path: Path, stale: str | bytes) -> None:
+    paths = [write_lmdb(tmp_path / key, {key.encode(): JPEG}) for key in ("first", "other")]
+    found = LMDB(paths, labels={"first": 0, "other": 1})
+    assert list(found.targets) == [0, 1], "a key may be in any of the databases"
+    with pytest.raises(
+        ValueError, match=r"1 of the 2 keys of labels= are not in .*, such as 'gone'\. Keys are like"
+    ):
+        LMDB(paths, labels={b"first" if isinstance(stale, bytes) else "first": 0, stale: 1})
+    with pytest.raises(ValueError, match=r"such as 'other'\. Keys are like 'first'\."):
+        LMDB(paths[0], labels={"other": 0})
 
 
 @pytest.mark.parametrize(
@@ -191,7 +204,8 @@ def test_a_file_that_is_cut_short_is_named_where_lmdb_dies(tmp_path: Path) -> No
         try:
             source = LMDB(path)
         except ValueError as error:
-            assert "data.mdb' cannot be read as an LMDB database: " in str(error)
+            said = "cannot be read as an LMDB database: " if size else "is empty (0 bytes)"
+            assert f"data.mdb' {said}" in str(error)
         else:
             assert len(source) == 40 and all(image == JPEG * 2000 for image in contents(source)), (
                 "only unused bytes"

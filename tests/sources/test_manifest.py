@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dali_mixup.sources import FileList, read_manifest, write_manifest
+from dali_mixup.sources import FileList, open_source, read_manifest, write_manifest
 
 
 @pytest.fixture(params=[".jsonl", ".parquet"])
@@ -37,11 +37,37 @@ def test_a_manifest_gives_back_what_was_written(tmp_path: Path, suffix: str) -> 
 def test_rows_are_plain_json_with_sizes(tmp_path: Path) -> None:
     write_manifest(tmp_path / "m.jsonl", data(tmp_path), np.arange(18).reshape(6, 3))
     first, row, *rest = map(json.loads, (tmp_path / "m.jsonl").read_text().splitlines())
-    assert first == {"dali_mixup_manifest": 1, "root": ".", "classes": ["a", "empty", "b"]}
+    classes = {"classes": ["a", "empty", "b"], "classes_named": True}
+    assert first == {"dali_mixup_manifest": 1, "root": "."} | classes
     assert row == {"path": "b/1.jpg", "class": "b", "label": 2, "width": 0, "height": 1, "bytes": 2}
     assert len(rest) == 5
     write_manifest(tmp_path / "m.jsonl", data(tmp_path))
     assert set(json.loads((tmp_path / "m.jsonl").read_text().splitlines()[1])) == {"path", "class", "label"}
+
+
+def test_numbers_can_still_be_named(tmp_path: Path, suffix: str) -> None:
+    """`dali-mixup check train.txt --manifest` must not take them for names."""
+    file = tmp_path / f"m{suffix}"
+    for source in (numbers := open_source([("a/1.jpg", 0), ("a/2.jpg", 1)]), numbers.subset([1])):
+        write_manifest(file, source)
+        again = open_source(file)
+        assert not again.classes_named and again.fingerprint() == source.fingerprint()
+        named = open_source(file, classes=["dog", "cat"])
+        assert named.classes == ("dog", "cat") and list(named.targets) == list(source.targets)
+    write_manifest(file, named)
+    assert list(open_source(file, classes=["cat", "dog"]).targets) == [0], "names stay names"
+
+
+def test_a_manifest_that_does_not_say_so_has_names(tmp_path: Path) -> None:
+    row = json.dumps({"path": "1.jpg", "class": "b", "label": 1})
+    for more, named in (({}, True), ({"classes_named": False}, False), ({"classes_named": 0}, None)):
+        header = {"dali_mixup_manifest": 1, "root": ".", "classes": ["a", "b"]} | more
+        (tmp_path / "m.jsonl").write_text(f"{json.dumps(header)}\n{row}\n")
+        if named is None:
+            with pytest.raises(ValueError, match="line 1: classes_named must be true or false, got 0"):
+                read_manifest(tmp_path / "m.jsonl")
+        else:
+            assert read_manifest(tmp_path / "m.jsonl").classes_named == named
 
 
 def test_names_that_are_not_utf8_survive_json_lines(tmp_path: Path) -> None:

@@ -108,6 +108,21 @@ class TestForms:
         with pytest.raises(ValueError, match="joined only with others whose masks"):
             open_source(ConcatDataset([whole, open_source(folders[0])]))
 
+    def test_parts_in_a_row_have_the_same_classes(self, folders: tuple[Path, Path]) -> None:
+        from torch.utils.data import ConcatDataset
+
+        plain = open_source(folders[0], masks=folders[1])
+        named, turned = plain.with_classes(list("abcde")), plain.with_classes(list("edcba"))
+        for parts in ([named, turned], [plain, named], [named, plain], [named, named, turned]):
+            with pytest.raises(
+                ValueError, match=r"part 0 has .*, part \d .*; state them for all with classes="
+            ):
+                open_source(ConcatDataset(parts))
+        assert not open_source(ConcatDataset([plain, plain])).classes_named
+        assert open_source(ConcatDataset([named, named])).classes == tuple("abcde")
+        stated = open_source(ConcatDataset([plain, named]), classes=list("abcde"))
+        assert stated.classes == tuple("abcde") and stated.class_map == named.class_map
+
     def test_an_object_store(self, s3: S3Server, folders: tuple[Path, Path]) -> None:
         s3.make_bucket("pairs")
         for folder in folders:

@@ -18,6 +18,14 @@ def write(path: Path, found: Any) -> Path:
     return path
 
 
+def metainfo(given: Any) -> dict[str, Any]:
+    return {"metainfo": given, "data_list": ENTRIES}
+
+
+def categories(*pairs: tuple[Any, Any]) -> list[dict[str, Any]]:
+    return [{"id": label, "category_name": name} for label, name in pairs]
+
+
 def test_samples_and_classes(tmp_path: Path) -> None:
     for metainfo in (
         {"classes": ["cat", "dog"]},
@@ -53,8 +61,22 @@ def test_samples_and_classes(tmp_path: Path) -> None:
         ),
         (
             {"metainfo": {"categories": [{"id": 3, "category_name": "x"}]}, "data_list": ENTRIES},
-            "is not an annotation",
+            r"t\.json, metainfo: expected categories with the ids 0 to 0, each once, got \[3\]",
         ),
+        (
+            metainfo({"classes": {"cat": 1, "dog": 0}}),
+            "metainfo: expected a list of texts as classes, got {'cat'",
+        ),
+        (metainfo({"classes": "cat"}), "metainfo: expected a list of texts as classes, got 'cat'"),
+        (metainfo({"classes": ["cat", 3]}), "metainfo: expected a list of texts as classes"),
+        (metainfo({"classes": None}), "metainfo: expected a list of texts as classes"),
+        (metainfo({"categories": "ab"}), "metainfo: expected a list of categories, got 'ab'"),
+        (metainfo({"categories": [7]}), "metainfo: expected a list of categories"),
+        (metainfo({"categories": categories((0, "a"), (0, "b"))}), r"ids 0 to 1, each once, got \[0, 0\]"),
+        (metainfo({"categories": categories((0, "a"), (True, "b"))}), r"ids 0 to 1, each once"),
+        (metainfo({"categories": categories((0, "a"), ("1", "b"))}), r"ids 0 to 1, each once"),
+        (metainfo({"categories": categories((0, "a"), (1, None))}), "list of texts as category_name"),
+        (metainfo([7]), "is not an annotation file"),
         ({"metainfo": {"classes": ["a"]}, "data_list": ENTRIES}, r"is 1, outside \[0, 1\)"),
     ],
 )

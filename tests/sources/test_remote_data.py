@@ -205,7 +205,7 @@ def test_indexing_reads_headers_and_is_kept(box: WebServer, tmp_path: Path) -> N
     assert box.bytes_sent == first  # the index is kept
     assert [again.encoded(i) for i in range(20)] == [local.encoded(i) for i in range(20)]
     box.files["/data/s.tar"] = shard(tmp_path, 21, 210_000)
-    with pytest.raises(ValueError, match="has changed since it was indexed"):
+    with pytest.raises(StorageError, match="has changed since it was indexed"):
         again.encoded(0)
     assert len(open_source("s3://data/s.tar")) == 21
 

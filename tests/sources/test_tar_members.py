@@ -213,8 +213,7 @@ def test_what_stands_between_the_parts_but_is_of_no_sample_separates_nothing(
 
 def test_empty_archives(tmp_path: Path, shard: Path) -> None:
     (tmp_path / "e.tar").write_bytes(bytes(10240))
-    (tmp_path / "z.tar").write_bytes(b"")
-    assert len(TarShards([tmp_path / "e.tar", shard, tmp_path / "z.tar"])) == 3
+    assert len(TarShards([tmp_path / "e.tar", shard])) == 3
     with pytest.raises(ValueError, match="no images in 1 shards"):
         TarShards([tmp_path / "e.tar"])
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dali_mixup.sources import open_source
+from dali_mixup.sources import StorageError, open_source
 from dali_mixup.sources.remote.urls import is_url, joined, scheme_of, split
 from tests.object_store import WebServer
 
@@ -73,3 +73,32 @@ def test_a_list_may_name_several_buckets_or_hosts(tmp_path: Path) -> None:
         for data in (tmp_path / "list.txt", list(zip(names, (0, 1), strict=True))):
             source = open_source(data)
             assert [source.name(i) for i in (0, 1)] == names and source.targets == [0, 1] and source.remote
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 400, 501])
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_list_is_read_where_its_size_is_not_told(web: WebServer, status: int, ranges: bool) -> None:
+    """HEAD may be refused in many ways by servers that do answer GET."""
+    web.files["/data/list.txt"] = b"a.jpg 1\n"
+    web.head, web.ranges = status, ranges
+    source = open_source(f"{web.url}/data/list.txt")
+    assert source.name(0) == f"{web.url}/data/a.jpg" and list(source.targets) == [1]
+
+
+def test_what_get_answers_to_a_list_counts(web: WebServer) -> None:
+    web.head = 403
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        open_source(f"{web.url}/data/list.txt")
+    web.files["/data/list.txt"] = b"a.jpg 1\n"
+    web.faults["/data/list.txt"] = [403, 403]
+    with pytest.raises(StorageError, match=r"access is denied \(403 Forbidden\): '"):
+        open_source(f"{web.url}/data/list.txt")
+
+
+@pytest.mark.parametrize("name", ["list.txt", "s.tar", "m.jsonl"])
+def test_data_whose_length_is_not_told_are_refused_at_once(web: WebServer, name: str) -> None:
+    web.files[f"/data/{name}"] = b"a.jpg 1\n"
+    web.lengths = False
+    with pytest.raises(StorageError, match="does not say how many bytes the object has"):
+        open_source(f"{web.url}/data/{name}")
+    assert web.count(f"/data/{name}") <= 1

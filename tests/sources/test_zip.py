@@ -249,6 +249,8 @@ def test_the_checksum_of_stored_members_is_compared(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b" image", b" Image"))
     with pytest.raises(ValueError, match="do not match their checksum"):
         open_source(path).feed(np.array([0]))
+    with pytest.raises(ValueError, match=r"t\.zip/a/1\.jpg': its bytes do not match their checksum"):
+        open_source(path)[0]
 
 
 def test_damaged_directories_are_named(tmp_path: Path) -> None:

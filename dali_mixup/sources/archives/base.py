@@ -16,6 +16,7 @@ from dali_mixup.sources.paths import home_expanded, path_text, split_root
 from dali_mixup.sources.patterns import existing_files
 from dali_mixup.sources.remarks import Remark
 from dali_mixup.sources.remote.stores import check_urls
+from dali_mixup.sources.remote.urls import is_url
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,9 @@ class ArchivePaths:
         """
         several = [paths] if isinstance(paths, (str, bytes, os.PathLike)) else paths
         files = existing_files([home_expanded(path) for path in several])
-        if not files or len(set(files)) != len(files):
-            raise ValueError(f"shards must be one or more different files, got {len(files)}: {files[:3]}")
+        if not files:
+            raise ValueError("shards must be one or more different files, got 0")
+        _refuse_twice(files)
         check_urls(files)
         folder = None if index_dir is None else home_expanded(path_text(index_dir))
         if folder is not None and not os.path.isdir(folder):
@@ -65,6 +67,19 @@ class ArchivePaths:
     def files(self) -> list[str]:
         """The full paths."""
         return [self.root + key for key in self.keys]
+
+
+def _refuse_twice(files: Sequence[str]) -> None:
+    """ValueError for a file that is given twice, by one path or by several that lead to it."""
+    seen: dict[str, str] = {}
+    for file in files:
+        place = file if is_url(file) else os.path.realpath(file)
+        if place in seen:
+            raise ValueError(
+                f"shards must be one or more different files, got {len(files)}, of which {seen[place]!r} and {file!r} "
+                "are one file"
+            )
+        seen[place] = file
 
 
 class Archives(FileRanges):

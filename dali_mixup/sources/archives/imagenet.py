@@ -123,6 +123,11 @@ def _nested(file: Input) -> ArchiveIndex:
     for member in _members(file):
         found = re.fullmatch(r"(?:.*/)?(n\d{8})\.tar", member.name)
         if found and member.kind is Kind.FILE:
+            if found[1] in tars:
+                raise ValueError(
+                    f"{file.path!r} holds two archives of one class, {tars[found[1]].name!r} and {member.name!r}: "
+                    "download it again"
+                )
             tars[found[1]] = member
         elif member.kind is not Kind.FOLDER:
             notes.add("left out", repr(member.name))
@@ -132,7 +137,7 @@ def _nested(file: Input) -> ArchiveIndex:
     rows: list[tuple[int, ...]] = []
     for label, wnid in enumerate(sorted(tars)):
         tar = tars[wnid]
-        images = sorted(_images(_members(file, tar), notes))
+        images = sorted(_images(file.path, _members(file, tar), notes))
         if not images:
             raise ValueError(
                 f"{file.path!r}: {tar.name!r} holds no image; a class without images would take a label"
@@ -145,7 +150,7 @@ def _nested(file: Input) -> ArchiveIndex:
 def _flat(file: Input) -> ArchiveIndex:
     """The images of a tar, sorted by name. Their labels are not in it."""
     notes = Notes()
-    images = sorted(_images(_members(file), notes))
+    images = sorted(_images(file.path, _members(file), notes))
     rows = [(data, size, 0) for _, data, size in images]
     return ArchiveIndex.of([name for name, _, _ in images], rows, file.state, notes)
 
@@ -159,11 +164,16 @@ def _members(file: Input, inside: Member | None = None) -> list[Member]:
         return list(members(file, stop, first))
 
 
-def _images(found: list[Member], notes: Notes) -> Iterator[tuple[str, int, int]]:
-    """(name, first byte, bytes) of every image."""
+def _images(path: str, found: list[Member], notes: Notes) -> Iterator[tuple[str, int, int]]:
+    """(name, first byte, bytes) of every image; ValueError for two of one name."""
+    seen: set[str] = set()
     for member in found:
         if member.kind is Kind.FILE and member.name.lower().endswith(IMAGE_EXTENSIONS):
-            yield member.name.removeprefix("./"), member.data, member.size
+            name = member.name.removeprefix("./")
+            if name in seen:
+                raise ValueError(f"{path!r} holds two images of the name {name!r}: download it again")
+            seen.add(name)
+            yield name, member.data, member.size
         elif member.kind is not Kind.FOLDER:
             notes.add("left out", repr(member.name))
 

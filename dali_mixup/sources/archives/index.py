@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from dali_mixup._repr import printable
 from dali_mixup.sources.archives.notes import Notes
 from dali_mixup.sources.inputs import Input, opened
 from dali_mixup.sources.paths import regular_file
-from dali_mixup.sources.remote.urls import is_url
+from dali_mixup.sources.remote.urls import is_url, parent
 
 T = TypeVar("T")
 
@@ -106,6 +107,7 @@ def kept_index(
     path: str, folder: str | None, layout: Layout, scan: Callable[[Input], ArchiveIndex]
 ) -> ArchiveIndex:
     """The index of an archive: from its file if that was made from this archive, else made and written for next time.
+    That of an archive whose identity cannot be told is not kept.
 
     Args:
         path: the archive.
@@ -115,11 +117,18 @@ def kept_index(
 
     Raises:
         FileNotFoundError: the archive does not exist.
-        ValueError: it is not a regular file, or as `scan` raises.
+        ValueError: it is not a regular file, or empty; and as `scan` raises.
     """
     kept = _index_file(path, folder)
     with opened(path) as file:
+        if not file.size:
+            raise ValueError(
+                f"{path!r} is empty (0 bytes), as an interrupted copy leaves it; copy it again, or leave it out"
+            )
         origin = _origin(file, layout)
+        if origin is None:
+            _say_unversioned(parent(path))
+            return scan(file)
         index = _load(kept, origin, file.state, layout)
         if index is None:
             index = scan(file)
@@ -142,9 +151,19 @@ def each_index(paths: Sequence[str], index: Callable[[str], T]) -> list[T]:
             raise
 
 
-def _origin(file: Input, layout: Layout) -> str:
-    """The identity of the file and of the format that an index belongs to."""
-    return f"{_VERSION} {file.origin()} {layout.name}"
+def _origin(file: Input, layout: Layout) -> str | None:
+    """The identity of the file and of the format that an index belongs to; None if that of the file cannot be told."""
+    origin = file.origin()
+    return None if origin is None else f"{_VERSION} {origin} {layout.name}"
+
+
+@cache
+def _say_unversioned(folder: str) -> None:
+    _log.warning(
+        "%s: its server states no version of a file (ETag, Last-Modified), so the indices of archives are not kept but "
+        "made every time, and an archive replaced by another one of equal size while it is read goes unnoticed",
+        printable(folder),
+    )
 
 
 def _index_file(path: str, folder: str | None) -> str:

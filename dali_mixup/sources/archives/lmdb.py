@@ -30,6 +30,8 @@ from dali_mixup.sources.remote.urls import is_url
 
 Paths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
 
+Labels: TypeAlias = "Mapping[str, int] | Mapping[bytes, int]"
+
 DATA_FILE = "data.mdb"
 """The file in the folder that LMDB calls a database."""
 
@@ -77,8 +79,8 @@ class LMDB(Archives):
             mapping from the name of a class to such databases gives all images of a database that class, as
             torchvision's LSUN does; the classes are in the order of the mapping.
         classes: the names of the classes, where `data` does not name them; None: "0", "1", ... up to the highest label.
-        labels: the label of every image by its key in the database, for values without one. Keys that it lacks are left
-            out. None: the label is in the Datum.
+        labels: the label of every image by its key in the database (text or bytes), for values without one. Entries
+            whose keys it lacks are left out. None: the label is in the Datum.
         order: of the three channels of Datum messages that hold pixels instead of a file: "BGR", as Caffe's
             convert_imageset writes them, or "RGB", as its CIFAR-10 example does. None: such messages are an error.
         index_dir: an existing folder for the index files; None: beside each file (if that folder is writable).
@@ -87,7 +89,7 @@ class LMDB(Archives):
         FileNotFoundError: a database that does not exist.
         NotADirectoryError: `index_dir` is not a folder.
         ValueError: a database that is damaged, a value that is not an image (such as a pickle, which could run any code
-            when read), an image without a label, or pixels without `order`.
+            when read), an image without a label, a key of `labels` that no database has, or pixels without `order`.
         TypeError: `labels` that is not a mapping, or `classes` or `labels` with a mapping as `data`.
     """
 
@@ -96,7 +98,7 @@ class LMDB(Archives):
         data: Paths | Mapping[str, Paths],
         classes: Sequence[str] | None = None,
         *,
-        labels: Mapping[str, int] | None = None,
+        labels: Labels | None = None,
         order: str | None = None,
         index_dir: str | os.PathLike[str] | None = None,
     ) -> None:
@@ -120,7 +122,8 @@ class LMDB(Archives):
                 for index, group in zip(indices, group_of_file.tolist(), strict=True)
             ]
         elif labels is not None:
-            labelled = [_labelled(index, labels) for index in indices]
+            by_name = _by_name(labels, indices, paths.root)
+            labelled = [_labelled(index, by_name) for index in indices]
             indices = [index for index, _ in labelled]
             remarks = _left_out(paths.root, sum(count for _, count in labelled))
         for file, index in zip(paths.files, indices, strict=True):
@@ -181,13 +184,28 @@ def _row(read: Pieces, value: Value) -> tuple[int, ...]:
     return (*place, Content.PIXELS, found.channels, found.height, found.width)
 
 
-def _labelled(index: ArchiveIndex, labels: Mapping[str, int]) -> tuple[ArchiveIndex, int]:
-    """The entries that have a label, with it, and the number of those that have none."""
-    names = index.name_texts()
+def _by_name(labels: Labels, indices: Sequence[ArchiveIndex], where: str) -> dict[str, int]:
+    """The labels by the names that keys have here; ValueError for none, or a key that is in none of the databases."""
+    if not labels:
+        raise ValueError("LMDB: labels= is an empty mapping; expected the label of every image by its key")
     by_name = {
         quote_from_bytes(key if isinstance(key, bytes) else name_bytes(key), safe=_READABLE): label
         for key, label in labels.items()
     }
+    present = {name for index in indices for name in index.name_texts()}
+    absent = [name for name in by_name if name not in present]
+    if absent:
+        keys = f"Keys are like {quoted(min(present))}" if present else "It holds no keys"
+        raise ValueError(
+            f"LMDB: {len(absent)} of the {len(by_name)} keys of labels= are not in {where!r}, such as "
+            f"{quoted(absent[0])}. {keys}. Were the labels made for other data?"
+        )
+    return by_name
+
+
+def _labelled(index: ArchiveIndex, by_name: Mapping[str, int]) -> tuple[ArchiveIndex, int]:
+    """The entries that have a label, with it, and the number of those that have none."""
+    names = index.name_texts()
     rows = [row for row, name in enumerate(names) if name in by_name]
     ids = whole_numbers([by_name[names[row]] for row in rows] or np.zeros(0, np.int64))
     return replace(index.take(rows), labels=ids.astype(np.int64)), len(names) - len(rows)

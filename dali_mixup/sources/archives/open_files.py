@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections import OrderedDict
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dali_mixup.sources.base import Place
+from dali_mixup.sources.reading import StorageError
 from dali_mixup.sources.remote.transfers import transfers
 from dali_mixup.sources.remote.urls import is_url
 
@@ -49,7 +51,9 @@ class OpenFiles:
             (size,) uint8 for each part.
 
         Raises:
-            ValueError: a file has changed, or no image has as many bytes.
+            StorageError: a file has changed. What is at its old places is not known, so no sample is to blame: all of
+                the file's would be left out, and the run would go on with the others.
+            ValueError: no image has as many bytes.
             OSError: it cannot be read.
         """
         parts = zip(files.tolist(), offsets.tolist(), sizes.tolist(), strict=True)
@@ -80,7 +84,7 @@ class OpenFiles:
             content = os.pread(descriptor, size, offset)
             self._refuse_changed(file, descriptor)
         if len(content) != size:
-            raise ValueError(f"{self.paths[file]!r} ends before byte {offset + size}: has the file changed?")
+            raise self._changed(file)
         return np.frombuffer(content, dtype=np.uint8)
 
     def _descriptor(self, file: int) -> int:
@@ -101,8 +105,13 @@ class OpenFiles:
             os.close(descriptor)
             raise self._changed(file)
 
-    def _changed(self, file: int) -> ValueError:
-        return ValueError(f"{self.paths[file]!r} has changed since it was indexed; open the data again")
+    def _changed(self, file: int) -> StorageError:
+        return StorageError(
+            errno.ESTALE,
+            "the file has changed since it was indexed (it was written to, or touched); open the data again, and "
+            "continue from the loader's state",
+            self.paths[file],
+        )
 
     def __del__(self) -> None:
         for descriptor in self._open.values():

@@ -18,10 +18,11 @@ import numpy as np
 
 from dali_mixup._repr import quoted
 from dali_mixup.sources.archives.pieces import ArchiveError, Pieces
+from dali_mixup.sources.archives.zip_fields import fields, name_of
 
 STORED, DEFLATED = 0, 8
 METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz"}
-_ENCRYPTED, _UTF8 = 1, 1 << 11
+_ENCRYPTED = 1
 
 _END = struct.Struct("<4s4H2LH")
 _END_64 = struct.Struct("<4sQ2H2L4Q")
@@ -51,6 +52,7 @@ class Member(NamedTuple):
         method: STORED, DEFLATED or another one.
         crc: the CRC-32 of the content.
         encrypted: whether a password is needed.
+        guessed: see `zip_fields.Name`.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Member(NamedTuple):
     method: int
     crc: int
     encrypted: bool
+    guessed: bool
 
 
 class _Directory(NamedTuple):
@@ -200,10 +203,11 @@ def _entries(read: Pieces, directory: _Directory) -> Iterator[Member]:
 
 
 def _member(entry: tuple[int, ...], name: bytes, extra: bytes, at: int, directory: _Directory) -> Member:
-    flags, method, crc, stored, size, offset = entry[3], entry[4], entry[7], entry[8], entry[9], entry[16]
+    made_by, flags, method, crc, stored, size = entry[1], entry[3], entry[4], *entry[7:10]
+    offset = entry[16]
     if _FULL_32 in (stored, size, offset):
         stored, size, offset = _large(extra, stored, size, offset, at)
-    text = name.decode("utf-8", "surrogateescape") if flags & _UTF8 else name.decode("cp437")
+    text, guessed = name_of(name, made_by, flags, extra)
     start = offset + directory.shift
     if "\0" in text or not text:
         raise ArchiveError(f"the entry at offset {at} has the name {quoted(text)}")
@@ -212,23 +216,19 @@ def _member(entry: tuple[int, ...], name: bytes, extra: bytes, at: int, director
             f"the entry at offset {at} claims {stored} bytes from offset {start} on, but the directory begins at "
             f"offset {directory.start}"
         )
-    return Member(text, start, 0, stored, size, method, crc, bool(flags & _ENCRYPTED))
+    return Member(text, start, 0, stored, size, method, crc, bool(flags & _ENCRYPTED), guessed)
 
 
 def _large(extra: bytes, stored: int, size: int, offset: int, at: int) -> tuple[int, int, int]:
     """Sizes and offset of a zip64 entry: those that do not fit 32 bits are in an extra field, in this order."""
-    place = 0
-    while place + 4 <= len(extra):
-        kind, length = struct.unpack_from("<HH", extra, place)
+    for kind, numbers in fields(extra):
         if kind == _ZIP64_FIELD:
-            numbers = extra[place + 4 : place + 4 + length]
             found = list(struct.unpack_from(f"<{len(numbers) // 8}Q", numbers))
             if len(found) >= [size, stored, offset].count(_FULL_32):
                 size = found.pop(0) if size == _FULL_32 else size
                 stored = found.pop(0) if stored == _FULL_32 else stored
                 offset = found.pop(0) if offset == _FULL_32 else offset
                 return stored, size, offset
-        place += 4 + length
     raise ArchiveError(f"the entry at offset {at} has no sizes: its zip64 field is missing or damaged")
 
 

@@ -18,6 +18,8 @@ FINDINGS = {
     "unlisted": "images left out because the list of labels does not name them: {count}, such as {example}",
     "outside": "images left out because they lie outside the class folders: {count}, such as {example}",
     "other": "members left out because they are not images: {count}, such as {example}",
+    "guessed": "names of images whose encoding is not stated, taken as code page 437: {count}, such as {example}; if "
+    "these letters are wrong, zip the folder again with a program that writes UTF-8",
     "macos": "files of macOS, not images, left out: {count}, such as {example}",
 }
 
@@ -64,6 +66,8 @@ def contents(members: Sequence[Member], folder: str) -> Contents:
                         f"{member.offset}: zip the folder again, so that it is clear which one is meant"
                     )
                 found.images[path] = member
+                if member.guessed:
+                    found.notes.add("guessed", quoted(member.name))
             elif path and not path.endswith("/"):
                 found.notes.add("other", quoted(member.name))
     return found

@@ -3,11 +3,12 @@
 JSON lines, or Parquet where pyarrow is installed (several times faster to read, noticeable with a million files). The
 first line describes all samples, every other line one sample:
 
-    {"dali_mixup_manifest": 1, "root": "train", "classes": ["n01440764", "n01443537"]}
+    {"dali_mixup_manifest": 1, "root": "train", "classes": ["n01440764", "n01443537"], "classes_named": true}
     {"path": "n01440764/a.JPEG", "class": "n01440764", "label": 0, "width": 500, "height": 375, "bytes": 109524}
 
 `root` is relative to the manifest if one lies inside the other, so that both can be moved together. Paths are below
-the root and hold no `..`. In Parquet the first line is the schema's metadata.
+the root and hold no `..`. `classes_named` is false where the data have numbers for classes; manifests without it have
+names. In Parquet the first line is the schema's metadata.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ def write_manifest(
         _KEY: _VERSION,
         "root": _portable(source.root, os.path.dirname(target)),
         "classes": source.classes,
+        "classes_named": source.classes_named,
     }
     with replacing(target) as out:
         if target.endswith(".parquet"):
@@ -115,7 +117,9 @@ def read_manifest(file: str | os.PathLike[str], *, root: str | os.PathLike[str] 
     if not len(found.labels):
         raise ValueError(f"the manifest {path!r} lists no samples")
     folder = folder_prefix(_root_beside(path, header.root) if root is None else root)
-    return FileList(found.names(folder), found.labels, header.classes, root=folder)
+    source = FileList(found.names(folder), found.labels, header.classes, root=folder)
+    source.classes_named = header.classes_named
+    return source
 
 
 def is_manifest(path: str) -> bool:
@@ -127,13 +131,15 @@ def is_manifest(path: str) -> bool:
 class _Header:
     root: str
     classes: tuple[str, ...]
+    classes_named: bool
 
     @classmethod
     def parse(cls, text: str | bytes, path: str) -> _Header:
         try:
             fields = json.loads(text)
             version, root, classes = fields[_KEY], fields["root"], fields["classes"]
-        except (ValueError, KeyError, TypeError, RecursionError):
+            named = fields.get("classes_named", True)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise ValueError(
                 f"{path!r} is not a manifest: its first line is not one that write_manifest writes"
             ) from None
@@ -145,7 +151,11 @@ class _Header:
             raise ValueError(f"{path}, line 1: the root must be a path, got {reprlib.repr(root)}")
         if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
             raise ValueError(f"{path}, line 1: classes must be a list of names, got {reprlib.repr(classes)}")
-        return cls(root, tuple(classes))
+        if type(named) is not bool:
+            raise ValueError(
+                f"{path}, line 1: classes_named must be true or false, got {reprlib.repr(named)}"
+            )
+        return cls(root, tuple(classes), named)
 
 
 def _rows(source: Source, sizes: np.ndarray | None) -> Iterator[dict[str, Any]]:

@@ -32,14 +32,17 @@ def read_openmmlab(file: str | os.PathLike[str], *, root: str | os.PathLike[str]
     try:
         with open(path, encoding="utf-8-sig") as text:
             found = json.load(text)
-        entries = found["data_list"]
-        classes = _classes(found.get("metainfo") or {})
-        if not isinstance(entries, list):
+        entries, metainfo = found["data_list"], found.get("metainfo") or {}
+        if not isinstance(entries, list) or not isinstance(metainfo, dict):
             raise TypeError
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ValueError(
             f"{path!r} is not an annotation file of OpenMMLab: expected a JSON object with `metainfo` and `data_list`"
         ) from None
+    try:
+        classes = _classes(metainfo)
+    except ValueError as error:
+        raise ValueError(f"{path}, metainfo: {error}") from None
     paths: list[str] = []
     labels: list[int] = []
     for number, entry in enumerate(entries):
@@ -64,12 +67,24 @@ def read_openmmlab(file: str | os.PathLike[str], *, root: str | os.PathLike[str]
 
 
 def _classes(metainfo: dict[str, Any]) -> list[str] | None:
+    """The name of every class, in the order of their labels; None if there is none; ValueError for anything else."""
     if "classes" in metainfo:
-        return list(metainfo["classes"])
+        return _texts(metainfo["classes"], "classes")
     categories = metainfo.get("categories")
     if categories is None:
         return None
-    names = {int(category["id"]): str(category["category_name"]) for category in categories}
-    if sorted(names) != list(range(len(names))):
-        raise ValueError("ids that do not count from 0")
-    return [names[label] for label in range(len(names))]
+    if not isinstance(categories, list) or not all(isinstance(category, dict) for category in categories):
+        raise ValueError(f"expected a list of categories, got {reprlib.repr(categories)}")
+    names = _texts([category.get("category_name") for category in categories], "category_name")
+    ids = [category.get("id") for category in categories]
+    if not all(type(label) is int for label in ids) or sorted(ids) != list(range(len(ids))):
+        raise ValueError(
+            f"expected categories with the ids 0 to {len(ids) - 1}, each once, got {reprlib.repr(ids)}"
+        )
+    return [name for _, name in sorted(zip(ids, names, strict=True))]
+
+
+def _texts(names: Any, what: str) -> list[str]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"expected a list of texts as {what}, got {reprlib.repr(names)}")
+    return names

@@ -16,7 +16,7 @@ from dali_mixup.sources.files import FileList
 from dali_mixup.sources.folder import files_below
 from dali_mixup.sources.masks.options import Masks
 from dali_mixup.sources.masks.pairs import ImagesWithMasks
-from dali_mixup.sources.objects.joined import Joined
+from dali_mixup.sources.objects.joined import Joined, refuse_other_classes
 from dali_mixup.sources.paths import folder_prefix, home_expanded, path_text
 from dali_mixup.sources.remarks import Remark
 from dali_mixup.sources.remote.urls import is_url
@@ -110,9 +110,10 @@ def joined(parts: Sequence[Source]) -> Source:
         raise ValueError(
             "data sets with masks can be joined only with others whose masks have the same ids and ignore_index"
         )
+    refuse_other_classes(paired)
     images, masks = (Joined([getattr(part, name) for part in paired]) for name in ("images", "masks"))
     whole = ImagesWithMasks(images, masks, first.stored)
-    return whole.with_classes(first.classes) if first.classes_named else whole
+    return whole.with_classes(first.class_map) if first.classes_named else whole
 
 
 def _images(data: Any, root: str | None, opened: Callable[[Any], Source]) -> Source:

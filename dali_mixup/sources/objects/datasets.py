@@ -87,4 +87,4 @@ def refuse_own_items(data: Any) -> None:
 
 def from_subset(data: Any, whole: Source) -> Source:
     """The part of `whole` that a `torch.utils.data.Subset` of it selects."""
-    return whole.subset(np.asarray(data.indices, dtype=np.int64))
+    return whole.subset(np.asarray(data.indices))

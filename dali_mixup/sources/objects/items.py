@@ -36,7 +36,7 @@ def encoded_item(item: Any) -> np.ndarray:
         OSError: the file cannot be read.
     """
     if isinstance(item, (bytes, bytearray, memoryview)):
-        return np.frombuffer(item, dtype=np.uint8)
+        return _kept_bytes(item)
     if isinstance(item, Mapping) and {"bytes", "path"} & item.keys():
         return _stored(item)
     if hasattr(item, "mode") and hasattr(item, "tobytes") and hasattr(item, "convert"):
@@ -55,10 +55,15 @@ def holds_pixels(item: Any) -> bool:
 
 def _stored(item: Mapping[str, Any]) -> np.ndarray:
     if item.get("bytes") is not None:
-        return np.frombuffer(item["bytes"], dtype=np.uint8)
+        return _kept_bytes(item["bytes"])
     if item.get("path") is None:
         raise ValueError("expected the bytes of an image, or its path, got neither")
     return np.frombuffer(read_file(item["path"], _MOST_BYTES), dtype=np.uint8)
+
+
+def _kept_bytes(content: Any) -> np.ndarray:
+    """(bytes,) uint8 that nothing changes later, as a dataset would that reads all its images into one buffer."""
+    return np.frombuffer(content if isinstance(content, bytes) else memoryview(content).tobytes(), np.uint8)
 
 
 def _of_pillow(image: Any) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dali_mixup.sources.base import Place, Source
+from dali_mixup.sources.classes import few
 from dali_mixup.sources.paths import split_root
 from dali_mixup.sources.remote.urls import is_url
 
@@ -31,13 +32,8 @@ class Joined(Source):
             raise ValueError(
                 f"{first.kind} and {odd.kind} cannot be joined: only one of them consists of files"
             )
-        named = [part for part in parts if part.classes_named]
-        other = next((part for part in named if part.classes != named[0].classes), None)
-        if other is not None or 0 < len(named) < len(parts):
-            raise ValueError(
-                f"data sets with different classes cannot be joined: {first.num_classes} and "
-                f"{(other or parts[-1]).num_classes}; state them for all with classes=[...]"
-            )
+        refuse_other_classes(parts)
+        named = first.classes_named
         self._parts = tuple(parts)
         self._starts = np.cumsum([0, *(len(part) for part in parts)])
         self.read_in_dali, self.remote = first.read_in_dali, any(part.remote for part in parts)
@@ -75,3 +71,21 @@ class Joined(Source):
             for place, answer in zip(at.tolist(), answers, strict=True):
                 found[place] = answer
         return found
+
+
+def refuse_other_classes(parts: Sequence[Source]) -> None:
+    """Raise ValueError for sources whose classes differ, or of which only some name theirs: one label would mean two
+    things."""
+    first = parts[0]
+    for number, part in enumerate(parts):
+        if (part.classes_named, part.classes) != (first.classes_named, first.classes) and (
+            part.classes_named or first.classes_named
+        ):
+            raise ValueError(
+                f"data sets with different classes cannot be joined: part 0 has {_described(first)}, part {number} "
+                f"{_described(part)}; state them for all with classes=[...]"
+            )
+
+
+def _described(part: Source) -> str:
+    return f"{part.num_classes} classes ({few(part.classes)})" if part.classes_named else "numbers"

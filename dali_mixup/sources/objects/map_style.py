@@ -7,10 +7,11 @@ import operator
 import reprlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,10 +20,13 @@ from dali_mixup.sources.classes import Classes, class_map
 from dali_mixup.sources.labels import checked_shape, whole_numbers
 from dali_mixup.sources.objects.item_source import ItemSource
 from dali_mixup.sources.objects.items import encoded_item
+from dali_mixup.sources.reading import StorageError, patiently, storage_is_at_fault
+
+T = TypeVar("T")
 
 
 class _ItemError(ValueError):
-    """The dataset's own code raised."""
+    """The dataset's own code raised, and not because its storage fails."""
 
 
 _log = logging.getLogger("dali_mixup")
@@ -77,17 +81,21 @@ class DatasetSource(ItemSource):
         self._known = checked_shape(found, count)
         for row in sorted({0, count // 2, count - 1}):
             with suppress(_ItemError):  # a bad sample, which is dealt with when its batch is due
-                self._check_image(self._item(row), row)
+                self._check_image(self._patiently(self._item, row), row)
         names = None if classes is None else class_map(classes).names
         if names is None and labels is None:
             names = _class_names(dataset)
         super().__init__([f"{kind}/{row}" for row in range(count)], self._known, names, f"{kind}/")
 
-    def items(self, indices: list[int]) -> Sequence[Any]:
+    def images(self, indices: list[int]) -> Sequence[np.ndarray]:
         if self._threads == 1 or len(indices) == 1:
-            return [self._item(row) for row in indices]
+            return [self._image(row) for row in indices]
         with ThreadPoolExecutor(self._threads, "dali-mixup-dataset") as threads:
-            return list(threads.map(self._item, indices))
+            return list(threads.map(self._image, indices))
+
+    def _image(self, row: int) -> np.ndarray:
+        with self._calls:  # until it is copied, too: the next call may read into the same buffer
+            return self._encoded(row, self._item(row))
 
     def _item(self, row: int) -> Any:
         """The image of an item, whose label must be the one that is known."""
@@ -106,11 +114,12 @@ class DatasetSource(ItemSource):
             raise type(error)(f"item {row} of the {self._owner}: {error}") from None
 
     def _pair(self, row: int) -> tuple[Any, int | None]:
-        with self._calls:
-            try:
-                item = self._dataset[row]
-            except Exception as error:  # the code is the user's; the sample is named, and may be left out
-                raise _ItemError(f"{self._owner}[{row}] raised {type(error).__name__}: {error}") from error
+        try:
+            item = self._dataset[row]
+        except Exception as error:  # the code is the user's; the sample is named, and may be left out
+            if _is_outage(error):
+                raise
+            raise _ItemError(f"{self._owner}[{row}] raised {type(error).__name__}: {error}") from error
         if self._images_alone:
             return (item[0] if isinstance(item, (tuple, list)) and item else item), None
         if not isinstance(item, (tuple, list)) or len(item) < 2:
@@ -120,10 +129,14 @@ class DatasetSource(ItemSource):
             )
         return item[0], _whole_number(item[1], row, self._owner)
 
+    def _patiently(self, read: Callable[[int], T], row: int) -> T:
+        """`read(row)`, tried again while the dataset's storage fails: later, whoever asks for samples does that."""
+        return patiently(partial(read, row), f"{self._owner}/{row}")
+
     def _read_labels(self, count: int) -> list[int]:
         begun = time.monotonic()
-        with suppress(_ItemError):
-            self._check_image(self._pair(0)[0], 0)  # what cannot be used is refused before that
+        with suppress(_ItemError):  # what cannot be used is refused before that
+            self._check_image(self._patiently(self._pair, 0)[0], 0)
         _log.info(
             "%s has neither `targets` nor `labels`: all its %d items are read once for their labels, about %.0f s; "
             "DatasetSource(dataset, labels=[...]) spares that",
@@ -132,12 +145,20 @@ class DatasetSource(ItemSource):
             (time.monotonic() - begun) * count,
         )
         try:
-            found = [self._pair(row)[1] for row in range(count)]
+            found = [self._patiently(self._pair, row)[1] for row in range(count)]
         except _ItemError as error:
             raise ValueError(
                 f"{error}; give DatasetSource(dataset, labels=[...]) to open it all the same"
             ) from None
         return [label for label in found if label is not None]
+
+
+def _is_outage(error: Exception) -> bool:
+    """Whether the storage of a dataset fails, and none of its samples is to blame."""
+    if not isinstance(error, OSError):
+        return False
+    named = error.filename if isinstance(error.filename, (str, bytes)) else None
+    return isinstance(error, StorageError) or storage_is_at_fault(error, named or None)
 
 
 def has_random_access(data: Any) -> bool:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 INSTALL = 'pip install "dali-mixup[remote]"'
+
+
+UNVERSIONED = -1
+"""The version of an object whose service states none: of the same size, it may be another one."""
 
 
 class Part(NamedTuple):
@@ -13,7 +18,7 @@ class Part(NamedTuple):
 
     Attributes:
         content: the bytes, as an object with the buffer protocol.
-        state: the size of the whole object, and a number for its version, 0 where all of it was read.
+        state: the size of the whole object, and `version_number`, or 0 where all of it was read.
     """
 
     content: Any
@@ -34,3 +39,8 @@ class Store(Protocol):
 
     def names(self, prefix: str) -> Iterator[str]:
         """The keys of all objects below a prefix, at any depth, without the prefix."""
+
+
+def version_number(version: str) -> int:
+    """A number for what a service says of an object's version; "": nothing."""
+    return int.from_bytes(hashlib.sha256(version.encode()).digest()[:7], "big") if version else UNVERSIONED

@@ -22,6 +22,9 @@ _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does no
 _PASSING = frozenset({408, 425, 429})
 """Client errors that a server gives for a while; those from 500 on are its own."""
 
+_NO_LENGTH = ("Content-Length Header missing", "parse value for CONTENT_RANGE")
+"""What obstore says of answers in pieces of any number (chunked), and of parts of a whole of unknown size."""
+
 _NOT_OFFERED = frozenset({405, 501})
 """What servers give to a method that they do not have, such as HEAD."""
 
@@ -30,7 +33,11 @@ class PassingError(OSError):
     """The request may succeed if it is repeated."""
 
 
-class NotOfferedError(StorageError):
+class RefusedError(StorageError):
+    """The server does not answer a request of this kind, or not for us; it may answer another kind."""
+
+
+class NotOfferedError(RefusedError):
     """The server does not have this kind of request: for a part of an object, or for its size."""
 
 
@@ -53,11 +60,11 @@ def meaning(error: Exception, url: str) -> Exception:
     if isinstance(error, FileNotFoundError) or status in (404, 410):
         return FileNotFoundError(errno.ENOENT, f"the object does not exist ({reason})", url)
     if isinstance(error, PermissionError) or kind in ("PermissionDeniedError", "UnauthenticatedError"):
-        return stopped(url, f"access is denied ({reason}). {_variables(url)}")
+        return _refused(url, f"access is denied ({reason}){_variables(url)}")
     if status in (401, 403) or "ExpiredToken" in text or "InvalidAccessKeyId" in text:
-        return stopped(url, f"access is denied ({reason}). {_variables(url)}")
+        return _refused(url, f"access is denied ({reason}){_variables(url)}")
     if "169.254." in text or "redential" in text or "metadata.google.internal" in text:
-        return stopped(url, f"no credentials were found ({reason}). {_variables(url)}")
+        return stopped(url, f"no credentials were found ({reason}){_variables(url)}")
     if "without LOCATION" in text:
         return stopped(url, "the bucket is in another region; set AWS_REGION to its own")
     if (
@@ -66,12 +73,14 @@ def meaning(error: Exception, url: str) -> Exception:
         or isinstance(error, NotImplementedError)
     ):
         return _not_offered(url, reason)
+    if any(name in text for name in _NO_LENGTH):
+        return _without_length(url, reason)
     if status == 416:
-        return ValueError(f"{url!r} ends before the requested bytes: has it changed?")
+        return changed(url)
     if kind == "InvalidPathError" or (isinstance(error, ValueError) and "parse path" in text):
         return ValueError(f"{url!r} cannot be addressed: {reason}; rename the object")
     if 400 <= status < 500 and status not in _PASSING:
-        return stopped(url, f"the server refuses the request ({reason})")
+        return _refused(url, f"the server refuses the request ({reason})")
     if isinstance(error, (TypeError, AttributeError, ImportError)):
         return error
     return PassingError(errno.EREMOTEIO, reason, url)
@@ -82,9 +91,29 @@ def too_long(size: int, most: int, key: str) -> TooLongError:
     return TooLongError(errno.EFBIG, f"{size} bytes, expected at most {most} for an image", key)
 
 
+def changed(url: str) -> StorageError:
+    """The error for an object that is no longer the one that was opened: no sample in it is to blame."""
+    return stopped(
+        url, "the object is shorter than when the data were opened: it has changed; open the data again"
+    )
+
+
 def stopped(url: str, reason: str) -> StorageError:
     """The error for data that cannot be read at present, with no file to blame."""
     return StorageError(errno.EREMOTEIO, reason, url)
+
+
+def _refused(url: str, reason: str) -> RefusedError:
+    return RefusedError(errno.EREMOTEIO, reason, url)
+
+
+def _without_length(url: str, reason: str) -> NotOfferedError:
+    message = (
+        f"the server does not say how many bytes the object has ({reason}), as one that makes or compresses answers on "
+        "the way. What is read must have a Content-Length, and parts of archives the size of the whole in their "
+        "Content-Range: use a server that gives them, such as nginx for plain files, or copy the data to this machine"
+    )
+    return NotOfferedError(errno.EREMOTEIO, message, url)
 
 
 def _not_offered(url: str, reason: str) -> NotOfferedError:
@@ -99,7 +128,7 @@ def _not_offered(url: str, reason: str) -> NotOfferedError:
 def _variables(url: str) -> str:
     scheme = scheme_of(url)
     names = next((text for schemes, text in _CREDENTIALS.items() if scheme in schemes), None)
-    return "" if names is None else f"Credentials come from the environment: {names}"
+    return "" if names is None else f". Credentials come from the environment: {names}"
 
 
 def _reason(text: str) -> str:

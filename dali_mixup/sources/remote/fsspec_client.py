@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from dali_mixup.sources.remote.client import INSTALL, Part
+from dali_mixup.sources.remote.client import INSTALL, Part, version_number
 from dali_mixup.sources.remote.failures import too_long
 
 _VERSIONS = ("ETag", "etag", "blob_id", "md5", "checksum", "version_id", "mtime", "last_modified", "created")
@@ -44,8 +43,8 @@ class FileSystem:
 
     def state(self, key: str) -> tuple[int, int]:
         found = self._system.info(key)
-        version = next((str(found[name]) for name in _VERSIONS if found.get(name) is not None), "")
-        return int(found["size"]), int.from_bytes(hashlib.sha256(version.encode()).digest()[:7], "big")
+        version = next((str(found[name]) for name in _VERSIONS if found.get(name)), "")
+        return int(found["size"]), version_number(version)
 
     def folders(self, prefix: str) -> list[str]:
         entries = self._system.ls(prefix.rstrip("/"), detail=True)

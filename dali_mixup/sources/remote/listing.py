@@ -67,8 +67,8 @@ def objects_below(root: str, endings: tuple[str, ...]) -> list[str]:
 
 
 def globbed(pattern: str) -> list[str]:
-    """The URLs of the objects that a pattern with *, ? or [...] matches, sorted; a URL without these is its own match,
-    whether or not it exists.
+    """The URLs of the objects that a pattern with *, ? or [...] matches, sorted. A URL without these is its own match,
+    whether or not it exists, and so is one with them that does, as a path of this machine.
 
     Raises:
         ValueError: a pattern for a web server, which does not list its files, or as `check_address`.
@@ -80,12 +80,22 @@ def globbed(pattern: str) -> list[str]:
         return [pattern]
     folder = fixed.rpartition("/")[0]
     _refuse_web(folder)
+    if _exists(pattern):
+        return [pattern]
     wanted = pattern[len(folder) + 1 :].split("/")
 
     def matching(store: Store, key: str) -> list[str]:
         return [name for name in store.names(_folder(key)) if _matches(name.split("/"), wanted)]
 
     return [joined(folder, name) for name in sorted(attempted(folder, matching))]
+
+
+def _exists(url: str) -> bool:
+    try:
+        attempted(url, lambda store, key: store.state(key))
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _matches(parts: list[str], wanted: list[str]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dali_mixup.sources.remote.failures import NotOfferedError
+from dali_mixup.sources.remote.failures import RefusedError
 from dali_mixup.sources.remote.range_input import RangeInput
 from dali_mixup.sources.remote.requests import read
 from dali_mixup.sources.remote.urls import is_url
@@ -36,11 +36,12 @@ def local_copy(path: str) -> Iterator[str]:
 
 
 def _pieces(url: str) -> Iterator[Any]:
-    """The bytes of an object, one piece after the other, or all at once if the server gives no pieces."""
+    """The bytes of an object, one piece after the other, or all at once if the server gives no pieces or tells no size:
+    some refuse a request for it (HEAD) as if the object were missing or forbidden."""
     try:
         remote = RangeInput(url)
         first = remote.read(0, _PIECE)
-    except NotOfferedError:
+    except (RefusedError, FileNotFoundError):
         yield read(url).content
         return
     yield first

@@ -6,7 +6,6 @@ One client for all four, whose requests cost little CPU time; benchmarks/remote.
 from __future__ import annotations
 
 import configparser
-import hashlib
 import importlib.util
 import os
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from typing import Any
 
 from obstore.store import AzureStore, GCSStore, HTTPStore, S3Store
 
-from dali_mixup.sources.remote.client import Part
+from dali_mixup.sources.remote.client import Part, version_number
 from dali_mixup.sources.remote.failures import too_long
 from dali_mixup.sources.remote.urls import AZURE, GCS, S3, scheme_of
 
@@ -91,8 +90,10 @@ class Bucket:
 
 
 def _state(meta: Any) -> tuple[int, int]:
-    version = f"{meta['e_tag']} {meta['version']} {meta['last_modified']}"
-    return meta["size"], int.from_bytes(hashlib.sha256(version.encode()).digest()[:7], "big")
+    stated = [meta["e_tag"], meta["version"]]
+    if meta["last_modified"].timestamp():  # obstore's is the beginning of time if the answer has none
+        stated.append(meta["last_modified"])
+    return meta["size"], version_number(" ".join(str(each) for each in stated if each))
 
 
 def _aws() -> dict[str, Any]:

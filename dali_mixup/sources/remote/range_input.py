@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dali_mixup.sources.remote.client import Store
+from dali_mixup.sources.remote.client import UNVERSIONED, Store
 from dali_mixup.sources.remote.requests import attempted, read
 
 _LEAST, _MOST = 1 << 14, 1 << 20
@@ -39,9 +39,9 @@ class RangeInput:
             self._start, self._window = offset, b"" if part is None else bytes(part.content)
         return self._window[offset - self._start : offset - self._start + size]
 
-    def origin(self) -> str:
+    def origin(self) -> str | None:
         size, version = self._now()
-        return f"{size} {version}"
+        return None if version == UNVERSIONED else f"{size} {version}"
 
     def _now(self) -> tuple[int, int]:
         def state(store: Store, key: str) -> tuple[int, int]:

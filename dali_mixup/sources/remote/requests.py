@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from dali_mixup.sources.remote.client import Part, Store
-from dali_mixup.sources.remote.failures import PassingError, meaning, stopped
+from dali_mixup.sources.remote.failures import PassingError, changed, meaning, stopped
 from dali_mixup.sources.remote.stores import store_of
 
 log = logging.getLogger("dali_mixup")
@@ -44,7 +44,7 @@ def read(
 
     Raises:
         FileNotFoundError: the object does not exist. OSError, ValueError: it cannot be read, and it is to blame.
-        StorageError: the service fails, or refuses access.
+        StorageError: the service fails, or refuses access; or the object ends before the bytes that it once had.
         AbandonedError: see above.
     """
 
@@ -58,7 +58,7 @@ def read(
 
     part = attempted(url, one, abandoned)
     if size is not None and len(part.content) < size:
-        raise ValueError(f"{url!r} ends before byte {start + size}: has it changed?")
+        raise changed(url)
     return part
 
 

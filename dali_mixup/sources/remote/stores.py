@@ -50,7 +50,8 @@ def store_of(url: str) -> tuple[Store, str]:
 
 
 def check_scheme(url: str) -> None:
-    """Raise as `store_of` for a URL whose scheme cannot be read, without making a connection."""
+    """Raise as `store_of` for a URL whose scheme cannot be read, or that is nothing but a scheme, without making a
+    connection."""
     scheme = scheme_of(url)
     if scheme in NATIVE:
         _needed("obstore", url)
@@ -69,6 +70,8 @@ def check_scheme(url: str) -> None:
             f"{url!r}: the scheme {scheme!r} is not one of {', '.join(NATIVE)}, nor one that fsspec reads, such as "
             f"hf{advice}"
         )
+    if not url.partition("://")[2].strip("/"):
+        raise ValueError(f"{url!r} names nothing: expected {scheme}://<path>, such as that of a folder")
 
 
 def forget() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from dali_mixup.sources.classes import ClassMap
+from dali_mixup.sources.classes import ClassMap, few
+from dali_mixup.sources.tables.arrow_types import arrow_table, declared_orders, holds, joined_column, plain
 from dali_mixup.sources.tables.columns import Columns, Holds
 from dali_mixup.sources.tables.labels import Labelled, of_numbers, of_texts
 
@@ -21,97 +21,87 @@ def is_frame(data: Any) -> bool:
 
 
 class ArrowColumns(Columns):
-    """A data frame.
+    """A data frame, or several parts of one.
+
+    Args:
+        parts: the parts, in their order; all have the columns of the first.
+        names: the name of each, for messages.
 
     Raises:
         ImportError: pyarrow is not installed.
         ValueError: Arrow cannot hold the frame.
     """
 
-    def __init__(self, frame: Any, where: str | None = None) -> None:
-        try:
-            import pyarrow
-        except ImportError as error:
-            raise ImportError('data frames need pyarrow (pip install "dali-mixup[parquet]")') from error
-        self.where = where or f"the {type(frame).__name__}"
-        try:
-            self._table = pyarrow.table(frame)
-        except (pyarrow.ArrowException, TypeError, ValueError) as error:
-            raise ValueError(
-                f"{self.where} cannot be converted to Arrow: {str(error).splitlines()[0]}; give only its two columns, "
-                "such as frame[['path', 'label']], and paths as text, frame['path'].astype(str)"
-            ) from None
-        self.holds = {field.name: holds(field.type) for field in self._table.schema}
+    def __init__(self, parts: Sequence[Any], names: Sequence[str]) -> None:
+        self._tables, self._names, self.where = [*map(arrow_table, parts, names)], names, names[0]
+        self._starts = np.cumsum([0, *(table.num_rows for table in self._tables)])
+        self.holds = {field.name: holds(field.type) for field in self._tables[0].schema}
+
+    @classmethod
+    def of(cls, frame: Any, where: str | None = None) -> ArrowColumns:
+        """The columns of one data frame."""
+        return cls([frame], [where or f"the {type(frame).__name__}"])
 
     def __len__(self) -> int:
-        return self._table.num_rows
+        return int(self._starts[-1])
+
+    def at(self, row: int) -> str:
+        part = int(np.searchsorted(self._starts, row, side="right")) - 1
+        return f"{self._names[part]}, row {row - self._starts[part]}"
 
     def texts(self, name: str) -> list[str]:
         return [str(value) for value in self._filled(name).to_pylist()]
 
     def labels(self, name: str, known: ClassMap | None) -> Labelled:
         column = self._filled(name)
-        if self.holds[name] is Holds.CLASSES and self._declared(name):
-            codes = column.unify_dictionaries().combine_chunks()
-            return Labelled(np.asarray(codes.indices, dtype=np.int64), tuple(codes.dictionary.to_pylist()))
         if self.holds[name] in (Holds.CLASSES, Holds.TEXT):
-            return of_texts(self.texts(name), known, self.where)
+            order = self._declared_order(name, known)
+            if order is None:
+                return of_texts(column.to_pylist(), known, self.at)
+            table = {text: number for number, text in enumerate(order)}
+            return Labelled(np.array([table[text] for text in column.to_pylist()], np.int64), order)
         if self.holds[name] is Holds.NUMBERS:
-            return of_numbers(column.to_numpy(), known, self.where)
+            return of_numbers(column.to_numpy(), known, self.at)
         raise ValueError(
             f"{self.where}: the column {name!r} holds {column.type}, expected numbers or class names"
         )
 
     def images(self, name: str) -> Callable[[list[int]], Sequence[Any]]:
-        column = self._table[name]
+        column = self._column(name)
         return lambda rows: [column[row].as_py() for row in rows]
 
-    def _declared(self, name: str) -> bool:
-        """Whether the classes of a column are declared, as pandas' categories and polars' enumerations. Others, such as
-        polars' categories, are in the order in which rows had them, which differs between parts of a table."""
-        described = (self._table.schema.pandas_metadata or {}).get("columns", [])
-        categories = {column["field_name"] for column in described if column["pandas_type"] == "categorical"}
-        return name in categories or self._table.schema.field(name).type.ordered
+    def _column(self, name: str) -> Any:
+        """A column of all parts, as one type."""
+        return joined_column([table[name] for table in self._tables], self._names, name)
 
     def _filled(self, name: str) -> Any:
         """A column without missing values."""
-        column = self._table[name]
+        column = plain(self._column(name))
         if column.null_count:
             row = int(np.argmax(column.is_null().to_numpy()))
-            raise ValueError(f"{self.where}, row {row}: the column {name!r} has no value")
-        dictionary = str(column.type).startswith("dictionary") and self.holds[name] is not Holds.CLASSES
-        return column.cast(column.type.value_type) if dictionary else column
+            raise ValueError(f"{self.at(row)}: the column {name!r} has no value")
+        return column
+
+    def _declared_order(self, name: str, known: ClassMap | None) -> tuple[str, ...] | None:
+        """The order of classes that is declared, as pandas' categories and polars' enumerations are; None if there is
+        none. Others, such as polars' categories, are in the order in which rows had them, which differs between parts
+        of a table, as do declarations of parts: then `known` must say it."""
+        orders = [
+            (at, order)
+            for at, table in zip(self._names, self._tables, strict=True)
+            for order in declared_orders(table, name)
+        ]
+        first, order = orders[0]
+        odd = next(((at, other) for at, other in orders if other != order), None)
+        if odd is None:
+            return order
+        if known is not None:
+            return None
+        raise ValueError(
+            f"{odd[0]}: the column {name!r} declares {_declared(odd[1])}, but in {first} {_declared(order)}, so that "
+            "the labels of the classes are not clear; state them with classes=[...]"
+        )
 
 
-def parquet_columns(paths: Sequence[str]) -> ArrowColumns:
-    """The table of paths and labels in Parquet files, whose relative paths are below the folder of the first."""
-    from pyarrow import concat_tables, parquet
-
-    columns = ArrowColumns(concat_tables([parquet.read_table(path) for path in paths]), paths[0])
-    columns.folder = os.path.dirname(os.path.abspath(paths[0]))
-    return columns
-
-
-def held_in(path: str) -> dict[str, Holds]:
-    """What the columns of a Parquet file hold."""
-    from pyarrow import parquet
-
-    return {field.name: holds(field.type) for field in parquet.read_schema(path)}
-
-
-def holds(kind: Any) -> Holds:
-    """What a column of an Arrow type holds."""
-    from pyarrow import types
-
-    if types.is_struct(kind):
-        fields = {kind.field(number).name for number in range(kind.num_fields)}
-        return Holds.IMAGES if "bytes" in fields else Holds.OTHER
-    if types.is_dictionary(kind):
-        inside = holds(kind.value_type)
-        return Holds.CLASSES if inside is Holds.TEXT else inside
-    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind):
-        return Holds.BYTES
-    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
-        return Holds.TEXT
-    number = types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)
-    return Holds.NUMBERS if number else Holds.OTHER
+def _declared(order: tuple[str, ...] | None) -> str:
+    return "no classes" if order is None else f"the classes {few(order)}"

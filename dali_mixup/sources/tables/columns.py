@@ -41,6 +41,10 @@ class Columns(ABC):
     def __len__(self) -> int:
         """Number of rows."""
 
+    def at(self, row: int) -> str:
+        """The place of a row, for messages."""
+        return f"{self.where}, row {row}"
+
     @abstractmethod
     def texts(self, name: str) -> list[str]:
         """A column of paths; ValueError for a missing one."""

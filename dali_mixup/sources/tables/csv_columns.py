@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from dali_mixup.sources.classes import ClassMap
@@ -18,7 +20,8 @@ _SEPARATORS = ",;\t|"
 
 
 class CsvColumns(Columns):
-    """A CSV file: UTF-8, a header, quotes as in RFC 4180; separated by commas, semicolons, tabs or bars.
+    """A CSV file: UTF-8, a header, quotes as in RFC 4180; separated by commas, semicolons, tabs or bars, or by what
+    a line such as `sep=;` before the header says.
 
     Args:
         path: the file.
@@ -32,8 +35,9 @@ class CsvColumns(Columns):
         file = existing_file(path)
         self.where, self.folder = file, os.path.dirname(file).rstrip("/")
         rows = _rows(file)
-        header = [name.strip() for name in next(rows, (0, []))[1]]
-        _check_header(header, file)
+        line, cells = next(rows, (1, []))
+        header = [name.strip() for name in cells]
+        _check_header(header, file, line)
         self._cells: dict[str, list[str]] = {name: [] for name in header}
         self._lines: list[int] = []
         append = [cells.append for cells in self._cells.values()]
@@ -50,17 +54,18 @@ class CsvColumns(Columns):
     def __len__(self) -> int:
         return len(self._lines)
 
+    def at(self, row: int) -> str:
+        return f"{self.where}, line {self._lines[row]}"
+
     def texts(self, name: str) -> list[str]:
         return self._filled(name, self._cells[name])
 
     def labels(self, name: str, known: ClassMap | None) -> Labelled:
-        return of_texts(self._filled(name, [cell.strip() for cell in self._cells[name]]), known, self.where)
+        return of_texts(self._filled(name, [cell.strip() for cell in self._cells[name]]), known, self.at)
 
     def _filled(self, name: str, cells: list[str]) -> list[str]:
         if not all(cells):
-            raise ValueError(
-                f"{self.where}, line {self._lines[cells.index('')]}: the column {name!r} is empty"
-            )
+            raise ValueError(f"{self.at(cells.index(''))}: the column {name!r} is empty")
         return cells
 
     def images(self, name: str) -> Callable[[list[int]], Sequence[Any]]:
@@ -70,9 +75,8 @@ class CsvColumns(Columns):
 def _rows(file: str) -> Iterator[tuple[int, list[str]]]:
     """(line, cells) of every line that is not blank; the line where a row ends."""
     lines = (f"{line}\n" for line in text_lines(file))
-    first = next(lines, "")
-    separator = max(_SEPARATORS, key=first.count)  # of equally many, the first
-    reader = csv.reader(_chained(first, lines), delimiter=separator, strict=True)
+    before, separator, header = _beginning(lines)
+    reader = csv.reader(chain(before, [header], lines), delimiter=separator, strict=True)
     try:
         for row in reader:
             if row:
@@ -81,19 +85,28 @@ def _rows(file: str) -> Iterator[tuple[int, list[str]]]:
         raise ValueError(f"{file}, line {reader.line_num}: cannot be read as CSV: {error}") from None
 
 
-def _chained(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
+def _beginning(lines: Iterator[str]) -> tuple[list[str], str, str]:
+    """Blank lines in place of those before the header, the separator, and the header's line."""
+    before: list[str] = []
+    stated = ""
+    for line in lines:
+        separator = re.fullmatch(r"sep=(.)", line.rstrip("\r\n"), re.IGNORECASE)  # as Excel writes it
+        if separator and not stated:
+            stated = separator[1]
+        elif line.strip():
+            return before, stated or max(_SEPARATORS, key=line.count), line  # of equally many, the first
+        before.append("\n")
+    return before, _SEPARATORS[0], ""
 
 
-def _check_header(header: list[str], file: str) -> None:
+def _check_header(header: list[str], file: str, line: int) -> None:
     if not header:
         raise ValueError(f"{file} is empty; expected a CSV file with a header")
     if any(name.lower().endswith(IMAGE_EXTENSIONS) for name in header):
         raise ValueError(
-            f"{file}, line 1: expected a header such as path,label, got {header}; a list of `path label` lines without "
-            "one is a .txt or .tsv file"
+            f"{file}, line {line}: expected a header such as path,label, got {header}; a list of `path label` lines "
+            "without one is a .txt or .tsv file"
         )
     twice = next((name for name in header if header.count(name) > 1), None)
     if twice is not None:
-        raise ValueError(f"{file}, line 1: the column {twice!r} comes twice")
+        raise ValueError(f"{file}, line {line}: the column {twice!r} comes twice")

@@ -10,7 +10,8 @@ from typing import Any
 from dali_mixup._repr import printable
 from dali_mixup.sources.classes import ClassMap
 from dali_mixup.sources.objects.map_style import is_iterable_only
-from dali_mixup.sources.tables.arrow_columns import ArrowColumns, holds
+from dali_mixup.sources.tables.arrow_columns import ArrowColumns
+from dali_mixup.sources.tables.arrow_types import holds
 from dali_mixup.sources.tables.columns import Columns, Holds
 from dali_mixup.sources.tables.labels import Labelled
 
@@ -77,7 +78,7 @@ class HuggingFaceColumns(Columns):
         return self._data.select_columns(names).with_format("arrow")
 
     def _column(self, name: str) -> ArrowColumns:
-        return ArrowColumns(self._arrow([name])[:], self.where)
+        return ArrowColumns.of(self._arrow([name])[:], self.where)
 
 
 def stored_dataset(paths: Sequence[str]) -> Any:

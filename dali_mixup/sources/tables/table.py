@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.classes import ClassMap
 from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
@@ -15,7 +17,7 @@ from dali_mixup.sources.files import FileList
 from dali_mixup.sources.objects.item_source import ItemSource
 from dali_mixup.sources.paths import beside, climbs, home_expanded
 from dali_mixup.sources.remote.urls import is_url
-from dali_mixup.sources.tables.arrow_columns import ArrowColumns, held_in, is_frame, parquet_columns
+from dali_mixup.sources.tables.arrow_columns import ArrowColumns, is_frame
 from dali_mixup.sources.tables.columns import Columns, Holds, chosen
 from dali_mixup.sources.tables.csv_columns import CsvColumns
 from dali_mixup.sources.tables.hugging_face import (
@@ -26,6 +28,7 @@ from dali_mixup.sources.tables.hugging_face import (
     stored_dataset,
 )
 from dali_mixup.sources.tables.labels import Labelled
+from dali_mixup.sources.tables.parquet_columns import held_in, parquet_columns
 
 _log = logging.getLogger("dali_mixup")
 
@@ -96,7 +99,7 @@ def from_table(data: Any, root: str | None, known: ClassMap | None) -> Source:
         return _TableImages(columns, labels, columns.images(image))
     paths = _with_suffix(columns.texts(image), table.suffix, f"{columns.where}: the column {image!r}")
     if root is None and columns.folder is not None:
-        _refuse_climbing(paths, columns.where)
+        _refuse_climbing(paths, columns.at)
         paths = beside(columns.where, paths)
     return FileList(paths, labels.ids, labels.classes, root=root)
 
@@ -111,15 +114,15 @@ class _TableImages(ItemSource):
         root = f"{columns.where.replace(' ', '_')}/"
         super().__init__([f"{root}{row}" for row in range(len(columns))], labels.ids, labels.classes, root)
 
-    def items(self, indices: list[int]) -> Sequence[Any]:
-        return self._read(indices)
+    def images(self, indices: list[int]) -> Sequence[np.ndarray]:
+        return [self._encoded(*pair) for pair in zip(indices, self._read(indices), strict=True)]
 
 
 def _columns(data: Any) -> Columns:
     if is_hugging_face(data):
         return HuggingFaceColumns(data)
     if is_frame(data):
-        return ArrowColumns(data)
+        return ArrowColumns.of(data)
     if not isinstance(data, (str, bytes, os.PathLike, list, tuple)) or not data:
         raise TypeError(
             f"Table: expected a file or files, a data frame or a Hugging Face Dataset, got {type(data).__name__}"
@@ -154,10 +157,10 @@ def _with_suffix(paths: list[str], suffix: str | None, where: str) -> list[str]:
     return paths
 
 
-def _refuse_climbing(paths: list[str], where: str) -> None:
+def _refuse_climbing(paths: list[str], at: Callable[[int], str]) -> None:
     for row, path in enumerate(paths):
         if climbs(path) and not path.startswith("/") and not is_url(path):
             raise ValueError(
-                f"{where}, row {row}: expected a path without `..`, got {path!r}; give the folder of the images with "
+                f"{at(row)}: expected a path without `..`, got {path!r}; give the folder of the images with "
                 "open_source(..., root=...)"
             )
