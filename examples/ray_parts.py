@@ -19,14 +19,17 @@ import ray
 
 
 def check(data: str, part: str, threads: int) -> tuple[int, str, str]:
-    """The exit code, the output and the exclude list of one part."""
+    """The exit code, the output and the exclude list of one part. Its file is gone afterwards, and the line that names
+    it is left out."""
     with tempfile.TemporaryDirectory() as folder:
         exclude = Path(folder) / "unfit.jsonl"
         command = [sys.executable, "-m", "dali_mixup", "check", data, "--part", part]
         done = subprocess.run(
             [*command, "--threads", str(threads), "--exclude", str(exclude)], capture_output=True, text=True
         )
-        return done.returncode, done.stdout + done.stderr, exclude.read_text() if exclude.exists() else ""
+        lines = [line for line in done.stdout.splitlines() if str(exclude) not in line]
+        output = "\n".join([*lines, done.stderr])
+        return done.returncode, output, exclude.read_text() if exclude.exists() else ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = ray.get([task.remote(str(args.data.resolve()), part, args.cpus) for part in parts])
     for part, (code, output, _) in zip(parts, found, strict=True):
         print(f"part {part}: exit code {code}\n{output}")
-    args.exclude.write_text("".join(unfit for _, _, unfit in found))
+    unfit = "".join(listed for _, _, listed in found)
+    args.exclude.write_text(unfit)
+    print(f"wrote {args.exclude}: {unfit.count(chr(10))} unfit files")
     return max(code for code, _, _ in found)
 
 

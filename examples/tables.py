@@ -46,8 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> Errors:
         print(f"{name}, {len(rows)} rows: {plain.mean():.2f}% wrong without mixup")
         for alpha in args.alpha:
             better = errors[name][alpha] - plain
-            spread = better.std(ddof=1) / np.sqrt(args.splits) if args.splits > 1 else float("nan")
-            print(f"  alpha={alpha:g}: {better.mean():+.2f} (standard error {spread:.2f})")
+            certainty = "one split, so no standard error"
+            if args.splits > 1:
+                certainty = f"standard error {better.std(ddof=1) / np.sqrt(args.splits):.2f}"
+            print(f"  alpha={alpha:g}: {better.mean():+.2f} ({certainty})")
     return errors
 
 

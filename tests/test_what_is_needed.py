@@ -108,3 +108,101 @@ def test_the_command_names_its_extra_in_one_line(missing: str) -> None:
     assert done.stderr == (
         f"dali-mixup: the command needs {missing}, which is not installed; pip install 'dali-mixup[cli]'\n"
     )
+
+
+RUN = """
+from typer.testing import CliRunner
+from dali_mixup.cli import app
+for command in {commands!r}:
+    result = CliRunner().invoke(app, command)
+    print(result.exit_code, result.stderr, end="")
+"""
+
+
+@pytest.mark.parametrize(
+    ("missing", "commands", "words"),
+    [
+        (
+            "pyarrow",
+            ["check DATA --manifest m.parquet"],
+            "pip install 'dali-mixup[parquet]', or write .jsonl",
+        ),
+        (
+            "matplotlib",
+            ["bench DATA"],
+            "bench needs matplotlib, which is not installed; pip install 'dali-mixup[bench]'",
+        ),
+        (
+            "psutil",
+            ["bench DATA"],
+            "bench needs psutil, which is not installed; pip install 'dali-mixup[bench]'",
+        ),
+        (
+            "scipy",
+            ["bench DATA"],
+            "bench needs scipy, which is not installed; pip install 'dali-mixup[bench]'",
+        ),
+        ("torchvision", ["bench DATA"], "bench needs torchvision, which is not installed"),
+        ("torchvision", ["tune DATA --model resnet18"], "--model needs torchvision, which is not installed"),
+        ("yaml", ["tune DATA"], "tune needs yaml, which is not installed; pip install 'dali-mixup[bench]'"),
+        (
+            "yaml",
+            [
+                "recipes list",
+                "recipes show deit-s",
+                "recipes schema",
+                "recipes diff deit-s dino",
+                "recipes validate a.yaml",
+            ],
+            "recipes are read with pydantic and PyYAML, but yaml is not installed; pip install 'dali-mixup[recipes]'",
+        ),
+        (
+            "nvidia.dali",
+            [
+                "check DATA",
+                "preview DATA",
+                "gallery a.jpg b.jpg",
+                "demo",
+                "pack DATA to",
+                "bench DATA",
+                "tune DATA",
+            ],
+            "NVIDIA DALI is not installed; pip install 'dali-mixup[cuda1",
+        ),
+        ("skimage", ["demo"], "'dali-mixup[demo]' for those of the demo"),
+    ],
+)
+def test_a_command_names_its_extra_in_one_line_before_the_work(
+    image_folder: Path, tmp_path: Path, missing: str, commands: list[str], words: str
+) -> None:
+    given = [command.replace("DATA", str(image_folder)).split() for command in commands]
+    code = f"import os; os.chdir({str(tmp_path)!r})\n" + RUN.format(commands=given)
+    done = without([missing], code)
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(commands), done.stdout + done.stderr
+    assert all(line.startswith("2 error: ") and words in line for line in lines), done.stdout
+
+
+@pytest.mark.parametrize(
+    ("missing", "what"), [("accelerate", "AccelerateLoader"), ("torchdata", "LoaderNode")]
+)
+def test_an_adapter_names_its_package(missing: str, what: str) -> None:
+    last = without([missing], f"import dali_mixup.integrations.{missing}").stderr.splitlines()[-1]
+    assert f"{what} needs {missing}" in last and last.endswith(
+        f"which is not installed; pip install {missing}"
+    )
+
+
+def test_contenders_and_the_search_for_settings_need_no_torchvision() -> None:
+    code = """
+from dali_mixup.bench import tuning
+from dali_mixup.bench.contenders import CONTENDERS
+for name in ("dali-mixup", "dali-torch", "torchvision-pil", "litdata"):
+    print(CONTENDERS[name].missing("cpu"))
+"""
+    said = without(["torchvision"], code).stdout.splitlines()
+    assert (
+        said[:2] == ["", ""]
+        and all(line.startswith("not installed: ") for line in said[2:])
+        and len(said) == 4
+    )

@@ -18,7 +18,7 @@ from PIL import Image
 from scipy import stats
 from torchvision.transforms import v2
 
-from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
+from dali_mixup._graph.pixel_scale import IMAGENET_MEAN, IMAGENET_STD
 from dali_mixup.bench.calibration import (
     COLOURS,
     HEIGHT,

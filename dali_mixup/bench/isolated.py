@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import traceback
 from collections.abc import Callable
-from multiprocessing import get_context, get_start_method, set_start_method
+from contextlib import suppress
+from multiprocessing import forkserver, get_context, get_start_method, set_start_method
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
+
+import psutil
 
 Result = TypeVar("Result")
 
@@ -21,41 +26,70 @@ class RunFailed(RuntimeError):
 
 
 def isolated(function: Callable[..., Result], *arguments: Any, limit: float) -> Result:
-    """Call function(*arguments), both picklable, in its own process, which is killed after `limit` seconds.
+    """Call function(*arguments), both picklable, in its own process, which is killed after `limit` seconds, and where
+    this call is interrupted. A Ctrl-C, which a terminal sends to all processes, reaches this one only.
 
     Raises:
         RunFailed: in every case without a result.
     """
-    receiver, sender = _context.Pipe(duplex=False)
-    process = _context.Process(target=_run, args=(sender, get_start_method(), function, arguments))
-    process.start()
-    sender.close()
-    try:
-        if not receiver.poll(limit):
-            raise RunFailed(f"no result after {limit:g} s")
-        ok, result = receiver.recv()
-    except EOFError:
-        process.join()
-        raise RunFailed(f"its process ended with exit code {process.exitcode}") from None
-    finally:
-        receiver.close()
-        process.join(5)
-        if process.is_alive():
-            process.kill()
+    ours, theirs = _context.Pipe()
+    process = _context.Process(target=_run, args=(theirs,))
+    _start_server()
+    with ours, theirs:
+        process.start()
+        answered = False
+        try:
+            theirs.close()
+            ours.send((get_start_method(), function, arguments))
+            if not ours.poll(limit):
+                raise RunFailed(f"no result after {limit:g} s")
+            ok, result = ours.recv()
+            answered = True
+        except (EOFError, ConnectionError):
             process.join()
+            raise RunFailed(f"its process ended with exit code {process.exitcode}") from None
+        finally:
+            try:
+                process.join(5 if answered else 0)
+            finally:
+                _kill(process.pid)
+                process.join()
     if not ok:
         raise RunFailed(result)
     return result
 
 
-def _run(
-    sender: Connection, start_method: str, function: Callable[..., Any], arguments: tuple[Any, ...]
-) -> None:
+def _kill(pid: int | None) -> None:
+    """End a process and its workers, which would otherwise notice after a while, and complain."""
+    with suppress(psutil.NoSuchProcess):
+        first = psutil.Process(pid)
+        for each in (first, *first.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+
+
+def _start_server() -> None:
+    """Start the server, unless it runs, with SIGINT ignored: so do all that it starts, and their workers."""
+    if threading.current_thread() is not threading.main_thread():
+        forkserver.ensure_running()
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _run(pipe: Connection) -> None:
+    try:
+        start_method, function, arguments = pipe.recv()
+    except (EOFError, ConnectionError):  # interrupted while this process was started
+        return
     # A process's children inherit its start method; workers of a DataLoader must start the way a user's do.
     set_start_method(start_method, force=True)
     try:
         answer = True, function(*arguments)
     except Exception as error:
         answer = False, f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
-    sender.send(answer)
-    sender.close()
+    pipe.send(answer)
+    pipe.close()

@@ -53,7 +53,13 @@ HEIGHT = 320  # all photographs are brought to this height, so that a crop shows
 TRAIN_SHARE = 0.62  # of the width; the rest is for validation, so no pixel is in both
 
 
-def write_photographs(root: Path, *, train_per_class: int = 64, val_per_class: int = 16) -> None:
+PER_CLASS = {"train": 64, "val": 16}
+"""Images of a class, in the demo."""
+
+
+def write_photographs(
+    root: Path, *, train_per_class: int = PER_CLASS["train"], val_per_class: int = PER_CLASS["val"]
+) -> None:
     """Write crops of the photographs as JPEGs in ImageNet's layout: root/{train,val}/<class>/<class>_<number>.JPEG.
 
     Training crops come from the left of a photograph and validation crops from the right, 96 to 160 pixels wide.

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from dali_mixup._packages import require
 from dali_mixup.bench.described import workers_axis
+from dali_mixup.bench.settings import PACKAGES
 from dali_mixup.bench.statistics import Spread
 from dali_mixup.bench.summary import OURS, Report, Row, rows, scaling
 from dali_mixup.bench.svg import TEXT, as_svg, figure
@@ -35,10 +37,7 @@ def plots(report: Report) -> dict[str, str]:
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
     """
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("plots need matplotlib: pip install 'dali-mixup[bench]'") from error
+    require("plots", PACKAGES, "matplotlib")
     table = rows(report)
     made = {"throughput": _throughput(table), "waits": _waits(table), "phases": _phases(table)}
     for axis, label in (

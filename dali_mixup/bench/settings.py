@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dali_mixup._checks import did_you_mean
+from dali_mixup._packages import require
+
+PACKAGES = "'dali-mixup[bench]'"
+"""What pip installs for measuring and tuning."""
 
 
 def numbers(option: str, text: str) -> list[int]:
@@ -28,7 +32,9 @@ def names(option: str, text: str, known: tuple[str, ...]) -> list[str]:
 
 
 def network(name: str) -> str:
-    """The name of a network of torchvision.models that tells classes apart; ValueError for another one."""
+    """The name of a network of torchvision.models that tells classes apart; ValueError for another one,
+    ModuleNotFoundError without torchvision."""
+    require("--model", PACKAGES, "torchvision")
     from torchvision import models
 
     known = models.list_models(module=models)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
@@ -54,7 +55,7 @@ def synthetic_folder(count: int, progress: Callable[[int], None] = lambda drawn:
     progress(done)
     if missing:
         # Spawned, because torch's threads may already run here.
-        with ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn")) as workers:
+        with ProcessPoolExecutor(usable_cores(), get_context("spawn"), _leave_ctrl_c_alone) as workers:
             try:
                 for _ in workers.map(partial(_draw, root), missing, chunksize=8):
                     done += 1
@@ -100,6 +101,10 @@ def _jpeg(image: Image.Image, quality: int) -> bytes:
     memory = io.BytesIO()
     image.save(memory, "JPEG", quality=quality, subsampling="4:2:0")
     return memory.getvalue()
+
+
+def _leave_ctrl_c_alone() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one ends it
 
 
 def _draw(root: Path, number: int) -> None:

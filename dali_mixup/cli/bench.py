@@ -14,10 +14,14 @@ from dali_mixup._files import check_writable, make_folder, write_text
 from dali_mixup._repr import escaped
 from dali_mixup.cli.bench_data import samples_of
 from dali_mixup.cli.errors import usage_errors
+from dali_mixup.cli.given import refuse_given
+from dali_mixup.cli.paths import path_option
 from dali_mixup.cli.progress import tracked
+from dali_mixup.cli.targets import refuse_inside
 
 
 def bench(
+    context: typer.Context,
     data: Annotated[
         str | None, typer.Argument(help="A folder of class folders, a list or a manifest.")
     ] = None,
@@ -27,9 +31,7 @@ def bench(
             help="Instead of data: draw this many ImageNet-like JPEGs once, into a cache folder.", min=0
         ),
     ] = 0,
-    out: Annotated[Path, typer.Option(help="Folder for report.json, report.html and the plots.")] = Path(
-        "bench"
-    ),
+    out: Annotated[Path, path_option("Folder for report.json, report.html and the plots.")] = Path("bench"),
     device: Annotated[
         str, typer.Option(help="Device on which batches must arrive: auto, cpu or cuda.")
     ] = "auto",
@@ -58,6 +60,13 @@ def bench(
     limit: Annotated[float, typer.Option(help="Seconds after which a run counts as failed.", min=1)] = 600,
 ) -> None:
     """Measure every installed loader that does equal work, in turn, and rank them as far as the spread allows."""
+    from dali_mixup._packages import require
+    from dali_mixup.bench.settings import PACKAGES, names, network, numbers
+
+    # torchvision draws the crops with which those of all contenders are compared.
+    require("bench", PACKAGES, "matplotlib", "psutil", "scipy", "torchvision")
+
+    import dali_mixup._graph.installed  # noqa: F401  # refuses before the work
     from dali_mixup._checks import choice
     from dali_mixup._epochs.ranks import usable_cores
     from dali_mixup._graph.device import chosen_device
@@ -69,12 +78,15 @@ def bench(
     from dali_mixup.bench.page_cache import STATES
     from dali_mixup.bench.plots import plots
     from dali_mixup.bench.runner import Plan, files_of, run
-    from dali_mixup.bench.settings import names, network, numbers
     from dali_mixup.bench.work import Work
 
     with usage_errors():
         wanted = names("modes", modes, MODES)
-        if wanted != ["loader"]:  # which has no training step
+        if wanted == ["loader"]:
+            refuse_given(
+                context, ("model",), "--modes loader has no training step; leave that out, or add a mode"
+            )
+        else:
             network(model)
         samples, found = samples_of(data, synthetic)
         thread_counts = [usable_cores()] if threads == "auto" else numbers("threads", threads)
@@ -100,6 +112,8 @@ def bench(
             limit=limit,
             command=shlex.join(["dali-mixup", *sys.argv[1:]]),
         )
+        if data is not None:
+            refuse_inside("--out", out, data)
         make_folder(out)
         for name in ("report.json", "report.html"):
             check_writable(out / name)

@@ -11,7 +11,9 @@ import typer
 from dali_mixup._files import check_writable
 from dali_mixup._repr import escaped
 from dali_mixup.cli.errors import usage_errors
+from dali_mixup.cli.paths import path_option
 from dali_mixup.cli.progress import tracked
+from dali_mixup.cli.targets import refuse_inputs, same_file
 
 if TYPE_CHECKING:
     from dali_mixup._graph.pixel_kind import PixelKind
@@ -27,10 +29,10 @@ def check(
         str | None, typer.Option(help="Folder with the mask of every image, for segmentation.")
     ] = None,
     manifest: Annotated[
-        Path | None, typer.Option(help="Write the fit files to this .jsonl or .parquet, for train_loader.")
+        Path | None, path_option("Write the fit files to this .jsonl or .parquet, for train_loader.")
     ] = None,
     exclude: Annotated[
-        Path | None, typer.Option(help="Write the unfit files to this .jsonl, for open_source(exclude=...).")
+        Path | None, path_option("Write the unfit files to this .jsonl, for open_source(exclude=...).")
     ] = None,
     part: Annotated[
         str | None,
@@ -50,6 +52,8 @@ def check(
     ] = False,
 ) -> None:
     """Decode every file and list those that are unfit. Exit code: 0 fit, 1 not fit, 2 the check is impossible."""
+    from dali_mixup._checks import integer
+    from dali_mixup._graph.options import MOST_THREADS
     from dali_mixup._graph.pixel_kind import PixelKind
     from dali_mixup.check import Report
     from dali_mixup.check.summary import as_dict, summary
@@ -57,6 +61,8 @@ def check(
 
     with usage_errors():
         kind = PixelKind.checked("check", channels, bits)
+        if threads is not None:
+            integer("check", "threads", threads, at_least=1, at_most=MOST_THREADS)
         source = _open(data, masks)
         if part is not None:
             if manifest is not None:
@@ -65,7 +71,7 @@ def check(
                     "open_source(data, exclude=...)"
                 )
             source = source.subset(Part.parse(part).piece(len(source)))
-        _check_targets(source, manifest, exclude)
+        _check_targets(source, data, manifest, exclude)
     report = Report.of(source, _scan(source, threads, max_pixels, kind), whole=part is None)
     try:  # first, because printing fails if nobody reads on, as behind `| head`
         written = _written(source, report, manifest, exclude)
@@ -88,12 +94,15 @@ def _open(data: str, masks: str | None) -> Source:
     return open_source(data, masks=masks)
 
 
-def _check_targets(source: Source, manifest: Path | None, exclude: Path | None) -> None:
+def _check_targets(source: Source, data: str, manifest: Path | None, exclude: Path | None) -> None:
     """Raise before the long work for arguments that would fail after it."""
+    from dali_mixup._packages import require
     from dali_mixup.sources.listed.manifest import MANIFEST_SUFFIXES, refuse_names
 
     if manifest is not None and manifest.suffix not in MANIFEST_SUFFIXES:
         raise ValueError(f"--manifest {str(manifest)!r}: expected a name that ends in {MANIFEST_SUFFIXES}")
+    if manifest is not None and manifest.suffix == ".parquet":
+        require("--manifest FILE.parquet", "'dali-mixup[parquet]', or write .jsonl", "pyarrow")
     if manifest is not None and not source.in_files:
         raise ValueError(
             "--manifest: a manifest lists image files with one label each, and these data are shards or have masks; "
@@ -101,8 +110,11 @@ def _check_targets(source: Source, manifest: Path | None, exclude: Path | None) 
         )
     if manifest is not None:
         refuse_names(manifest, source)
-    for target in (manifest, exclude):
+    if manifest is not None and exclude is not None and same_file(manifest, exclude):
+        raise ValueError(f"--manifest and --exclude are one file, {str(exclude)!r}; give each its own")
+    for option, target in (("--manifest", manifest), ("--exclude", exclude)):
         if target is not None:
+            refuse_inputs(option, target, data, source)
             check_writable(target)
 
 

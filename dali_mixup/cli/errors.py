@@ -18,20 +18,22 @@ from dali_mixup._files import NotWritten
 from dali_mixup._repr import escaped
 
 CLOSED_PIPE = 128 + signal.SIGPIPE
-EVERYWHERE = ("--quiet", "--verbose")
+EVERYWHERE = ("--quiet", "-q", "--verbose", "-v")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Commands(TyperGroup):
-    """The subcommands. Any of them that cannot write its result or cannot read the data ends with one line and exit
-    code 2: neither a full disk nor a damaged image is a bug, so neither needs a traceback. One that is told to end does
-    so by itself, so that nothing is left behind: exit code 130 after Ctrl-C, 143 after SIGTERM, 141 if nobody reads its
-    output any more."""
+    """The subcommands. Any of them that cannot write its result, cannot read the data or lacks a package ends with one
+    line and exit code 2: neither a full disk nor a damaged image is a bug, so neither needs a traceback. One that is
+    told to end does so by itself, so that nothing is left behind: exit code 130 after Ctrl-C, 143 after SIGTERM, 141 if
+    nobody reads its output any more."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
-        # --quiet and --verbose belong to every command, so they may stand anywhere.
-        everywhere = [each for each in args if each in EVERYWHERE]
-        return super().parse_args(ctx, everywhere + [each for each in args if each not in EVERYWHERE])
+        # --quiet and --verbose belong to every command, so they may stand anywhere; after -- there are only names.
+        end = args.index("--") if "--" in args else len(args)
+        everywhere = [each for each in args[:end] if each in EVERYWHERE]
+        others = [each for each in args[:end] if each not in EVERYWHERE]
+        return super().parse_args(ctx, [*everywhere, *others, *args[end:]])
 
     def make_context(self, *arguments: Any, **named: Any) -> Any:
         with _one_line():  # --version and --help write already
@@ -52,9 +54,16 @@ def _one_line() -> Iterator[None]:
             yield
     except (NotWritten, BadFileError, StorageError) as error:
         raise ended(error) from error
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] == "dali_mixup":
+            raise  # a module of this package that is missing is a bug
+        raise ended(_without(error)) from error
+    except SystemExit as error:  # by which rich ends the process
+        if isinstance(error.__context__, BrokenPipeError):
+            raise _unread() from error
+        raise
     except BrokenPipeError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to be flushed
-        raise typer.Exit(CLOSED_PIPE) from error
+        raise _unread() from error
     except OSError as error:
         if error.errno not in _NO_ROOM:
             raise
@@ -65,6 +74,20 @@ def _one_line() -> Iterator[None]:
         raise ended("ended by SIGTERM", 128 + signal.SIGTERM) from error
     except KeyboardInterrupt as error:
         raise ended("interrupted", 128 + signal.SIGINT) from error
+
+
+def _unread() -> typer.Exit:
+    """Nobody reads the output any more; to raise."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to be flushed
+    return typer.Exit(CLOSED_PIPE)
+
+
+def _without(error: ImportError) -> str:
+    """The text of the library, which says what to install; Python's own does not."""
+    text = str(error)
+    if text == f"No module named {error.name!r}":
+        return f"this command needs {error.name}, which is not installed"
+    return text
 
 
 class _Terminated(BaseException):
@@ -96,11 +119,11 @@ def usage_errors() -> Iterator[None]:
     """Turn an error of the library's constructors into one line on stderr and exit code 2, without a traceback.
 
     Put it only around the construction of the objects that the user's arguments describe: an error in the work itself
-    is a bug, and a bug needs its traceback.
+    is a bug, and a bug needs its traceback. A missing package is never one, see `Commands`.
     """
     try:
         yield
-    except (ModuleNotFoundError, OSError, TypeError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         raise ended(error) from error
 
 

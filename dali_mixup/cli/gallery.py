@@ -10,7 +10,9 @@ import typer
 
 from dali_mixup._repr import escaped, short
 from dali_mixup.cli.errors import usage_errors
-from dali_mixup.cli.pictures import check_picture, save_picture
+from dali_mixup.cli.paths import path_argument, path_option
+from dali_mixup.cli.pictures import check_picture, open_picture, save_picture
+from dali_mixup.cli.targets import same_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,20 +36,26 @@ VARIANTS: Mapping[str, Sequence[Mapping[str, Any]]] = {
 
 
 def gallery(
-    first: Annotated[Path, typer.Argument(help="A photograph; its middle square is used.")],
-    second: Annotated[Path, typer.Argument(help="Another.")],
-    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("gallery.png"),
+    first: Annotated[Path, path_argument("A photograph; its middle square is used.")],
+    second: Annotated[Path, path_argument("Another.")],
+    out: Annotated[Path, path_option("The picture to write.")] = Path("gallery.png"),
     only: Annotated[
         str | None, typer.Option(help="Names of methods, such as mixup,cutmix, in this order. Default: all.")
     ] = None,
 ) -> None:
     """Draw the effect of every mixing method on two photographs: the images, mixed by DALI, and their label weights."""
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
+
+    import dali_mixup._graph.installed  # noqa: F401  # refuses before the work
 
     with usage_errors():
         methods = _methods(only)
         check_picture(out)
-        images = [Image.open(path).convert("RGB") for path in (first, second)]
+        if same_file(out, first) or same_file(out, second):
+            raise ValueError(
+                f"--out {str(out)!r} is one of the photographs, which it would replace; give another name"
+            )
+        images = [open_picture(path) for path in (first, second)]
     squares = [ImageOps.fit(image, (SIZE, SIZE)) for image in images]
     names = (first.stem, second.stem)
     save_picture(draw_gallery(squares, names, methods), out)

@@ -9,7 +9,10 @@ import typer
 
 from dali_mixup._repr import escaped, printable
 from dali_mixup.cli.errors import ended, usage_errors
+from dali_mixup.cli.given import refuse_given
+from dali_mixup.cli.paths import expanded, path_argument
 from dali_mixup.cli.progress import tracked
+from dali_mixup.cli.targets import refuse_inside
 
 if TYPE_CHECKING:
     from dali_mixup.pack import Options, Packing, Tally
@@ -18,12 +21,11 @@ if TYPE_CHECKING:
 
 
 def pack(
+    context: typer.Context,
     data: Annotated[
         str, typer.Argument(help="Data as for train_loader. With --merge or --verify: the packed folder.")
     ],
-    to: Annotated[
-        Path | None, typer.Argument(help="The folder to write; an unfinished one is continued.")
-    ] = None,
+    to: Annotated[Path | None, path_argument("The folder to write; an unfinished one is continued.")] = None,
     shorter_side: Annotated[
         int | None, typer.Option(help="Resize larger images to this shorter side, in pixels.", min=1)
     ] = None,
@@ -59,12 +61,12 @@ def pack(
 
     if merge or verify:
         with usage_errors():
-            _check_alone(to, merge, verify)
+            _check_alone(context, to, merge, verify)
     try:
         if merge:
-            _merge(Path(data))
+            _merge(expanded(data))
         elif verify:
-            _verify(Path(data), workers)
+            _verify(expanded(data), workers)
         else:
             with usage_errors():
                 if to is None:
@@ -76,9 +78,12 @@ def pack(
         raise ended(error) from error
 
 
-def _check_alone(to: Path | None, merge: bool, verify: bool) -> None:
+def _check_alone(context: typer.Context, to: Path | None, merge: bool, verify: bool) -> None:
     if to is not None or (merge and verify):
         raise ValueError("--merge and --verify take one packed folder and no data, one of them at a time")
+    mode, used = ("--merge", {"merge"}) if merge else ("--verify", {"verify", "workers"})
+    unused = {str(parameter.name) for parameter in context.command.params} - {"data", *used}
+    refuse_given(context, unused, f"{mode} makes no use of that, as what is packed is settled; leave it out")
 
 
 def _options(
@@ -116,9 +121,10 @@ def _packing(
     share = None if part is None else Part.parse(part)
     if md5:
         _check_md5(data)
+    refuse_inside("the folder to write,", to, data)
     source = open_source(data)
     _remark(source)
-    return Packing(source, to.expanduser(), options, part=share, workers=workers, skip_bad=skip_bad)
+    return Packing(source, to, options, part=share, workers=workers, skip_bad=skip_bad)
 
 
 def _check_md5(data: str) -> None:
@@ -163,16 +169,28 @@ def _report(tally: Tally, to: Path, shared: bool) -> None:
         raise typer.Exit(1)
     left_out = f", {len(tally.bad)} bad files left out" if tally.bad else ""
     typer.echo(f"{name}: {tally.samples} images, {tally.bytes / 1e6:.1f} MB{left_out}")
+    if tally.complete:
+        _refuse_nothing(tally.samples)
     if shared and not tally.complete:
         typer.echo(f"when all parts are finished: dali-mixup pack --merge {name}")
 
 
 def _merge(folder: Path) -> None:
     from dali_mixup.pack import merge
+    from dali_mixup.sources.archives.packed import packed_list
 
     with usage_errors():
-        merge(folder.expanduser())
+        merge(folder)
+        _, header, _ = packed_list(folder)
     typer.echo(f"{escaped(str(folder))}: all parts are there")
+    _refuse_nothing(header.samples)
+
+
+def _refuse_nothing(samples: int) -> None:
+    """End with exit code 1 where every file was bad: there is nothing to train on."""
+    if not samples:
+        typer.secho("every file is bad, so no image was packed", err=True)
+        raise typer.Exit(1)
 
 
 def _verify(folder: Path, workers: int | None) -> None:

@@ -1,45 +1,75 @@
-"""Pictures that a subcommand writes, in the format given by the file's suffix."""
+"""Pictures that a subcommand reads, and those that it writes, in the format given by the file's suffix."""
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dali_mixup._files import check_writable, replacing
+from dali_mixup._files import NotWritten, check_writable, replacing
 
 if TYPE_CHECKING:
     from PIL import Image
+
+
+def open_picture(path: Path) -> Image.Image:
+    """The picture in RGB of 8 bits, into which 16 bits are scaled as by the loaders.
+
+    Raises:
+        ValueError: it cannot be read, or has more pixels than Pillow opens.
+    """
+    from PIL import Image
+
+    from dali_mixup._graph.pillow_pixels import eight_bits
+
+    try:
+        with Image.open(path) as picture:
+            return eight_bits(picture).convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = "" if str(path) in str(error) else f"{str(path)!r}: "
+        raise ValueError(f"{reason}{error}") from error
 
 
 def check_picture(path: Path) -> None:
     """Check, before the work, that a picture can be written there.
 
     Raises:
-        ValueError: the suffix is not a format that Pillow writes.
+        ValueError: the suffix is not a format in which Pillow writes pictures in colour.
         NotWritten: see `check_writable`.
     """
-    _format(path)
+    from PIL import Image
+
+    try:
+        _encoded(Image.new("RGB", (1, 1)), path)
+    except Exception as error:  # some formats hold bits only, others need another program
+        raise ValueError(
+            f"--out {str(path)!r}: expected a name that ends in .png, .jpg or another format of pictures in colour"
+        ) from error
     check_writable(path)
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:
-    """Write the picture; raises as `check_picture`."""
-    content = (
-        io.BytesIO()
-    )  # Pillow writes to a file's descriptor, and calls a full disk an error of its encoder
-    picture.save(content, _format(path))
+    """Write the picture.
+
+    Raises:
+        NotWritten: see `check_writable`; or the picture is too large for its format.
+    """
+    try:
+        content = _encoded(picture, path)
+    except (OSError, ValueError) as error:  # more pixels than the format may have
+        raise NotWritten(errno.EINVAL, str(error), os.fspath(path)) from error
     with replacing(path) as file:
-        file.write(content.getbuffer())
+        file.write(content)
 
 
-def _format(path: Path) -> str:
+def _encoded(picture: Image.Image, path: Path) -> memoryview:
+    """The picture in the format of the name; raises what Pillow raises."""
     from PIL import Image
 
     known = Image.registered_extensions()  # suffix in lower case -> format
-    found = known.get(path.suffix.lower())
-    if found not in Image.SAVE:
-        raise ValueError(
-            f"--out {str(path)!r}: expected a name that ends in .png, .jpg or another picture format"
-        )
-    return found
+    # Written to a file, a full disk would be an error of Pillow's encoder.
+    content = io.BytesIO()
+    picture.save(content, known.get(path.suffix.lower(), path.suffix))
+    return content.getbuffer()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,10 @@ import typer
 
 from dali_mixup._repr import escaped
 from dali_mixup.cli.errors import usage_errors
+from dali_mixup.cli.given import refuse_given
+from dali_mixup.cli.paths import path_option
 from dali_mixup.cli.pictures import check_picture, save_picture
+from dali_mixup.cli.targets import refuse_inputs
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -18,11 +22,15 @@ if TYPE_CHECKING:
     from dali_mixup.sources import Source
 
 
+AT_ONCE = 8  # batches in memory: what is read ahead, mixed, and drawn
+
+
 def preview(
+    context: typer.Context,
     data: Annotated[
         str, typer.Argument(help="Data as for train_loader: a folder of class folders, a list, ...")
     ],
-    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("preview.png"),
+    out: Annotated[Path, path_option("The picture to write.")] = Path("preview.png"),
     mixup: Annotated[float, typer.Option(help="Alpha of MixUp; 0 leaves it out.")] = 0.8,
     cutmix: Annotated[float, typer.Option(help="Alpha of CutMix; 0 leaves it out.")] = 1.0,
     images: Annotated[
@@ -52,18 +60,33 @@ def preview(
         methods += [CutMix(cutmix)] if cutmix else []
         policy = MixPolicy(methods, granularity="sample") if methods else None
         source = open_source(data)
+        refuse_inputs("--out", out, data, source)
         output = Output(0.0, 1.0, channels=channels, bits=bits)  # type: ignore[arg-type]  # which it checks
-        if views is not None and output != Output(0.0, 1.0):
-            raise ValueError(
-                "--views draws images of three colours and 8 bits; leave out --channels and --bits"
-            )
         shown = min(images or (24 if views is None else 2), len(source))
+        if views is None:
+            _refuse_large(shown, image_size, channels)
+        else:
+            refuse_given(
+                context,
+                ("image_size", "channels", "bits"),
+                "--views draws images of the recipe's sizes, of three colours and 8 bits; leave that out",
+            )
     if views is None:
         sheet = _batch(source, policy, shown, image_size, output, seed, device)
     else:
         sheet = _views(source, views, policy, shown, seed, device)
     save_picture(sheet, out)
     typer.echo(f"{shown} images of {len(source)}, {source.num_classes} classes: {escaped(str(out))}")
+
+
+def _refuse_large(images: int, size: int, channels: int) -> None:
+    batch = 4 * images * size * size * channels  # float32
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if AT_ONCE * batch > memory:
+        raise ValueError(
+            f"--image-size {size}: a batch of {images} such images has {batch / 1e9:,.0f} GB, of which there are about "
+            f"{AT_ONCE} at once, and this machine has {memory / 1e9:,.0f} GB; give fewer --images or smaller ones"
+        )
 
 
 def _batch(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dali_mixup._repr import escaped
 from dali_mixup.cli.errors import usage_errors
 
 if TYPE_CHECKING:
@@ -67,9 +68,9 @@ def show(name: Name, as_json: AsJson = False) -> None:
         return
     for key, value in flat(recipe).items():
         if key not in ("recalled", "unstated", "omitted") and value is not None and value != "":
-            typer.echo(f"{key}: {_text(value)}{_mark(key, recipe)}")
+            typer.echo(_line(f"{key}: {_text(value)}{_mark(key, recipe)}"))
     for item in recipe.omitted:
-        typer.echo(f"not provided here: {item}")
+        typer.echo(_line(f"not provided here: {item}"))
 
 
 @app.command()
@@ -92,7 +93,7 @@ def validate(files: Annotated[list[Path], typer.Argument(help="YAML files.")]) -
         except typer.Exit as refusal:
             code = refusal.exit_code
         else:
-            typer.echo(f"{file}: {recipe.title}: valid")
+            typer.echo(_line(f"{file}: {recipe.title}: valid"))
     raise typer.Exit(code)
 
 
@@ -106,9 +107,15 @@ def schema() -> None:
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as their longest cell, for a terminal, a pipe or `column -t`."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    shown = [[_line(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in shown)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _line(text: str) -> str:
+    """The text as one harmless line: a recipe may come from anywhere."""
+    return escaped(text).replace("\n", "\\n")
 
 
 def _load(name: str | Path) -> Recipe:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +10,7 @@ import typer
 
 from dali_mixup._repr import escaped
 from dali_mixup.cli.errors import usage_errors
+from dali_mixup.cli.targets import refuse_inside
 
 STOPPED = 130  # the exit code that a shell expects after Ctrl-C
 
@@ -18,7 +19,9 @@ def train(
     recipe: Annotated[str, typer.Option(help="A recipe's name (dali-mixup recipes list) or a YAML file.")],
     data: Annotated[str, typer.Option(help="Folder with train and val, or the training data.")],
     val_data: Annotated[str | None, typer.Option(help="Validation data, if --data has none.")] = None,
-    output: Annotated[Path, typer.Option(help="Folder for checkpoint and metrics.")] = Path("runs/train"),
+    output: Annotated[Path, typer.Option(help="Folder for checkpoint and metrics; hosts share it.")] = Path(
+        "runs/train"
+    ),
     model: Annotated[str | None, typer.Option(help="A timm model; default: the recipe's.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Length; schedules stretch with it.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Samples per process and forward pass.")] = None,
@@ -59,6 +62,7 @@ def train(
     with ExitStack() as stack:
         with usage_errors():
             from dali_mixup.train import TrainingError, TrainOptions, prepared
+            from dali_mixup.train.splits import find_data
 
             options = TrainOptions(
                 recipe=recipe,
@@ -85,6 +89,9 @@ def train(
                 resume=resume,
                 tensorboard=tensorboard,
             )
+            with suppress(FileNotFoundError):  # of the data, which `prepared` raises
+                for folder in find_data(data, val_data):
+                    refuse_inside("--output", output, folder)
             run = stack.enter_context(prepared(options))
         try:
             outcome = run.until_done()

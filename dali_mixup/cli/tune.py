@@ -11,7 +11,9 @@ from dali_mixup._files import check_writable, write_text
 from dali_mixup._repr import escaped
 from dali_mixup.cli.bench_data import samples_of
 from dali_mixup.cli.errors import usage_errors
+from dali_mixup.cli.paths import path_option
 from dali_mixup.cli.progress import tracked
+from dali_mixup.cli.targets import same_file
 
 
 def tune(
@@ -24,7 +26,7 @@ def tune(
             help="Instead of data: draw this many ImageNet-like JPEGs once, into a cache folder.", min=0
         ),
     ] = 0,
-    out: Annotated[Path, typer.Option(help="The YAML file to write.")] = Path("tuned.yaml"),
+    out: Annotated[Path, path_option("The YAML file to write.")] = Path("tuned.yaml"),
     batch_size: Annotated[int, typer.Option(help="The best settings depend on it.", min=2)] = 256,
     device: Annotated[str, typer.Option(help="Device of the pipeline: auto, cpu or cuda.")] = "auto",
     image_size: Annotated[int, typer.Option(help="Pixels.", min=16)] = 224,
@@ -36,20 +38,27 @@ def tune(
     limit: Annotated[float, typer.Option(help="Seconds after which a trial counts as failed.", min=1)] = 600,
 ) -> None:
     """Find num_threads, prefetch, roi_decoding and hw_decoder_load by successive halving, and name the bottleneck."""
+    from dali_mixup._packages import require
+    from dali_mixup.bench.settings import PACKAGES, network
+
+    require("tune", PACKAGES, "psutil", "yaml")
+
     import torch
 
+    import dali_mixup._graph.installed  # noqa: F401  # refuses before the work
     from dali_mixup._epochs.ranks import usable_cores
     from dali_mixup._graph.decoder_load import USUAL
     from dali_mixup._graph.device import chosen_device
     from dali_mixup._graph.selftest import window_decoding_works
     from dali_mixup.bench.fitness import refuse_unfit
-    from dali_mixup.bench.settings import network
     from dali_mixup.bench.tuned import as_yaml, candidates
     from dali_mixup.bench.tuning import Search, files_of, search
     from dali_mixup.bench.work import Work
 
     with usage_errors():
         check_writable(out)
+        if data is not None and same_file(out, data):
+            raise ValueError(f"--out {str(out)!r} is the data, which it would replace; give another name")
         consumer = "" if model == "none" else network(model)
         samples, classes = samples_of(data, synthetic)
         pipeline = chosen_device(device, 0).type

@@ -6,7 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from accelerate.state import GradientState
+try:
+    from accelerate.state import GradientState
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "AccelerateLoader needs accelerate, which is not installed; pip install accelerate", name=error.name
+    ) from error
 
 from dali_mixup._loader.loader import MixLoader
 from dali_mixup.integrations._adapter import Adapter

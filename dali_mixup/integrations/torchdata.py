@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from torchdata.nodes import BaseNode
+try:
+    from torchdata.nodes import BaseNode
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "LoaderNode needs torchdata 0.10 or newer, which is not installed; pip install torchdata",
+        name=error.name,
+    ) from error
 
 from dali_mixup._loader.loader import MixLoader
 

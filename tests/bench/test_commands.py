@@ -47,6 +47,7 @@ def test_bench_writes_report_plots_and_page(image_folder: Path, tmp_path: Path) 
         (["{data}", "--threads", "2,2"], "different whole numbers"),
         (["{data}", "--only", "timn"], "no 'timn'"),
         (["{data}", "--cache", "hot"], "cache='hot'"),
+        (["{data}", "--model", "resnet50"], "--model: --modes loader has no training step"),
         (
             ["{data}", "--modes", "training", "--model", "resnt50"],
             "no network 'resnt50' for classification (did you",

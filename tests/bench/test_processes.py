@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from multiprocessing import get_start_method
+from pathlib import Path
 
 import pytest
 
@@ -64,3 +67,53 @@ def test_peak_memory_sees_what_was_freed_again() -> None:
     # The share of pages that other Python processes of the machine have too changes when they come and go.
     assert 300 << 20 < peak.host - at_start < 600 << 20
     assert peak.on_device == 0
+
+
+STARTED = """
+import sys, time
+from multiprocessing import Process
+from pathlib import Path
+from dali_mixup.bench.isolated import isolated
+
+def work(folder):
+    Process(target=time.sleep, args=(600,), daemon=True).start()
+    (Path(folder) / "begun").touch()
+    time.sleep(600)
+
+if __name__ == "__main__":
+    isolated(work, sys.argv[1], limit=600)
+"""
+
+
+def members(group: int) -> int:
+    """The number of processes of a group."""
+    found = subprocess.run(["ps", "-e", "-o", "pgid="], capture_output=True, text=True, check=True).stdout
+    return found.split().count(str(group))
+
+
+def until(reached: Callable[[], bool]) -> None:
+    end = time.monotonic() + 120
+    while not reached():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("begun", [True, False], ids=["in the work", "while the server imports"])
+def test_ctrl_c_ends_all_processes_with_one_traceback(tmp_path: Path, begun: bool) -> None:
+    """A terminal sends it to the whole group; only the process that called has something to say."""
+    script = tmp_path / "script.py"
+    script.write_text(STARTED)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path)],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    until(
+        lambda: (tmp_path / "begun").exists() if begun else members(process.pid) > 2
+    )  # with multiprocessing's tracker
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGINT and said.count("Traceback") == 1, said
+    assert (tmp_path / "begun").exists() == begun
+    until(lambda: members(process.pid) == 0)

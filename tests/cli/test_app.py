@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 
 from dali_mixup import __version__, cli
 from dali_mixup.cli import app
-from dali_mixup.cli.errors import usage_errors
+from dali_mixup.cli.errors import Commands, usage_errors
 
 COMMANDS = sorted(typer.main.get_group(app).commands)
 
@@ -63,6 +64,51 @@ def test_a_usage_error_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture
         raise ValueError("alpha=-1, expected > 0")
     assert caught.value.exit_code == 2
     assert capsys.readouterr().err == "error: alpha=-1, expected > 0\n"
+
+
+def test_a_missing_package_is_one_line_and_a_missing_module_of_ours_a_bug() -> None:
+    toy = typer.Typer(cls=Commands)
+
+    @toy.command()
+    def named() -> None:
+        raise ImportError("this needs pyarrow; pip install pyarrow")
+
+    @toy.command()
+    def bare() -> None:
+        import no_such_package  # noqa: F401
+
+    @toy.command()
+    def ours() -> None:
+        import dali_mixup.no_such_module  # noqa: F401
+
+    @toy.command()
+    def constructed() -> None:
+        with usage_errors():
+            raise ImportError("two packages are both installed")
+
+    for command, words in (
+        ("named", "this needs pyarrow; pip install pyarrow"),
+        ("bare", "this command needs no_such_package, which is not installed"),
+        ("constructed", "two packages are both installed"),
+    ):
+        result = CliRunner().invoke(toy, [command])
+        assert result.exit_code == 2 and result.stderr == f"error: {words}\n"
+    assert isinstance(CliRunner().invoke(toy, ["ours"]).exception, ModuleNotFoundError)
+
+
+@pytest.mark.parametrize("command", ["--help", "bench --help", "recipes list", "recipes --help"])
+def test_a_reader_that_has_left_is_exit_code_141(command: str) -> None:
+    """As of `| head -c 0`; help is printed by rich, which ends the process by itself."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as stdout:
+        done = subprocess.run(
+            [sys.executable, "-m", "dali_mixup", *command.split()],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_a_bug_keeps_its_traceback() -> None:

@@ -149,3 +149,11 @@ def test_a_part_that_does_not_exist_is_refused(image_folder: Path, part: str) ->
 def test_a_part_has_no_manifest(image_folder: Path, tmp_path: Path) -> None:
     result = check(image_folder, "--part", "0/2", "--manifest", tmp_path / "m.jsonl")
     assert result.exit_code == 2 and "exclude" in result.output
+
+
+def test_more_threads_than_a_process_may_have_are_refused(
+    image_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dali_mixup.check.scan", None)
+    result = CliRunner().invoke(app, ["check", str(image_folder), "--threads", "100000"])
+    assert result.exit_code == 2 and "threads=100000, expected an integer >= 1 and <= 1024" in result.stderr

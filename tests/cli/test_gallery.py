@@ -5,9 +5,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from dali_mixup._files import NotWritten
 from dali_mixup._repr import short
 from dali_mixup.cli import app
 from dali_mixup.cli.gallery import SIZE, VARIANTS, mixed
+from dali_mixup.cli.pictures import open_picture, save_picture
 from dali_mixup.methods import REGISTRY, CutMix, MixUp
 
 
@@ -70,3 +72,29 @@ def test_an_unknown_method_is_refused_before_anything_is_drawn(photographs, tmp_
     result = CliRunner().invoke(app, ["gallery", *photographs, "--only", "mixup,cutmx", "--out", str(out)])
     assert result.exit_code == 2 and not out.exists()
     assert "there is no method 'cutmx', expected some of" in result.output
+
+
+def test_a_photograph_that_cannot_be_read_is_named(photographs, tmp_path, monkeypatch):
+    cut = tmp_path / "cut.jpg"
+    Image.new("RGB", (300, 260), "red").save(cut)
+    cut.write_bytes(cut.read_bytes()[:-40])
+    for broken, limit, words in (
+        (str(cut), 10**6, "cut.jpg': image file is truncated"),
+        (photographs[0], 100, "red.png': Image size"),
+    ):
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+        result = CliRunner().invoke(app, ["gallery", broken, str(cut), "--only", "mixup"])
+        assert result.exit_code == 2 and words in result.stderr and "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
+def test_grey_of_16_bits_is_scaled_as_by_the_loaders(tmp_path, suffix):
+    grey = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
+    Image.fromarray(grey).save(tmp_path / f"grey{suffix}")
+    opened = open_picture(tmp_path / f"grey{suffix}")
+    assert opened.mode == "RGB" and np.array_equal(np.asarray(opened)[..., 1].ravel(), np.arange(256))
+
+
+def test_a_picture_too_large_for_its_format_is_one_line(tmp_path):
+    with pytest.raises(NotWritten, match=r"cannot write '.*wide\.webp'"):
+        save_picture(Image.new("RGB", (17000, 1)), tmp_path / "wide.webp")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -34,6 +35,19 @@ def test_verbose_gives_lines_a_time_and_a_module(image_folder: Path, tmp_path: P
     assert plain.returncode == verbose.returncode == 0
     assert " INFO dali_mixup: " in verbose.stderr and " INFO dali_mixup: " not in plain.stderr
     assert "num_threads=" in plain.stderr
+
+
+def test_the_short_forms_may_stand_anywhere_too(image_folder: Path) -> None:
+    first, last = run("-q", "check", str(image_folder)), run("check", str(image_folder), "-q")
+    assert first.returncode == last.returncode == 0
+    assert first.stdout == last.stdout and first.stderr == last.stderr == ""
+    after = run("check", "--", "-q")
+    assert after.returncode == 2 and "-q" in after.stderr.splitlines()[-1], "a name, not an option"
+
+
+def test_no_command_has_a_short_form_of_its_own_by_these_letters() -> None:
+    for command in typer.main.get_group(app).commands.values():
+        assert not {"-q", "-v"} & {name for parameter in command.params for name in parameter.opts}
 
 
 def test_both_at_once_are_refused() -> None:

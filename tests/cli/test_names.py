@@ -134,3 +134,15 @@ def test_a_name_stays_as_it_is_where_it_is_text() -> None:
         assert printable(text) == escaped(text) == text
     assert printable("a\nb\udcff") == r"'a\nb\udcff'"
     assert escaped("a\nb\udcff\x1b[0m'") == "a\nb\\udcff\\x1b[0m'"
+
+
+def test_a_recipes_texts_cannot_write_to_the_terminal(tmp_path: Path) -> None:
+    file = tmp_path / "\x1b[31mred.yaml"
+    file.write_text(
+        'extends: deit-s\ntitle: "\\e[2J\\nerror: forged"\nomitted: ["\\e]0;t\\a"]\nsource: {paper: "\\u202e"}\n'
+    )
+    for command in (["show", file], ["validate", file], ["diff", file, "deit-s"], ["diff", "deit-s", file]):
+        result = run("recipes", *command)
+        assert result.exit_code == 0 and harmless(result.output), result.output
+        assert not any(line.startswith("error: ") for line in result.output.splitlines())
+    assert r"red.yaml: \x1b[2J\nerror: forged: valid" in run("recipes", "validate", file).stdout

@@ -71,6 +71,20 @@ def test_bad_files_are_exit_code_1_and_then_left_out(
     assert result.exit_code == 0 and "23 images" in result.stdout and "1 bad files left out" in result.stdout
 
 
+def test_nothing_but_bad_files_is_exit_code_1(folder: Path, tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / "data" / f"c{number}").mkdir(parents=True)
+        (tmp_path / "data" / f"c{number}" / "a.jpg").write_bytes(b"no image")
+    for part in range(2):  # another part may have images
+        assert pack(tmp_path / "data", folder, "--skip-bad", "--part", f"{part}/2").exit_code == 0
+    for result in (
+        pack("--merge", folder),
+        pack(tmp_path / "data", folder, "--skip-bad"),
+        pack(tmp_path / "data", tmp_path / "again", "--skip-bad"),
+    ):
+        assert result.exit_code == 1 and "no image was packed" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -84,6 +98,12 @@ def test_bad_files_are_exit_code_1_and_then_left_out(
         (["DATA", "TO", "--md5"], "--md5 is for ImageNet's archives"),
         (["DATA", "TO", "--merge"], "take one packed folder and no data"),
         (["TO", "--merge", "--verify"], "take one packed folder and no data"),
+        (
+            ["TO", "--merge", "--shorter-side", 3, "--folder"],
+            "--shorter-side, --folder: --merge makes no use",
+        ),
+        (["TO", "--merge", "--workers", 1, "--md5"], "--workers, --md5: --merge makes no use"),
+        (["TO", "--verify", "--part", "0/2", "--skip-bad"], "--skip-bad, --part: --verify makes no use"),
         (["--merge", "DATA"], "holds no unfinished packed data"),
         (["--verify", "DATA"], "pack.jsonl' does not exist"),
         (["DATA", "/proc/packed"], "cannot write"),

@@ -43,7 +43,14 @@ def test_without_mixing_every_image_has_one_full_bar(image_folder: Path, tmp_pat
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["/no/such/folder"], "/no/such/folder"), (["{folder}", "--mixup", "-1"], "alpha=-1.0")],
+    [
+        (["/no/such/folder"], "/no/such/folder"),
+        (["{folder}", "--mixup", "-1"], "alpha=-1.0"),
+        (
+            ["{folder}", "--image-size", "100000"],
+            "--image-size 100000: a batch of 24 such images has 2,880 GB",
+        ),
+    ],
 )
 def test_bad_arguments_are_one_line(arguments: list[str], words: str, image_folder: Path) -> None:
     result = preview(*(a.format(folder=image_folder) for a in arguments))
@@ -71,7 +78,8 @@ def test_views_are_drawn_as_they_are_and_mixed(image_folder: Path, tmp_path: Pat
         (["--views", "deit-s"], "the recipe has one view"),
         (["--views", "nosuch"], "nosuch"),
         (["--views", "dino", "--images", "1"], "two or more"),
-        (["--views", "dino", "--channels", "1"], "leave out --channels"),
+        (["--views", "dino", "--channels", "1"], "--channels: --views draws images of the recipe's sizes"),
+        (["--views", "dino", "--bits", "8", "--image-size", "99"], "--image-size, --bits: --views draws"),
     ],
 )
 def test_views_that_cannot_be_drawn(

@@ -114,7 +114,7 @@ def test_pictures_find_it_before_they_are_drawn(
     assert is_one_line(run("gallery", "a.jpg", "b.jpg", "--out", folder), folder)
 
 
-@pytest.mark.parametrize("name", ["picture", "picture.txt", "picture.psd"])
+@pytest.mark.parametrize("name", ["picture", "picture.txt", "picture.psd", "picture.xbm", "picture.h5"])
 def test_a_picture_in_no_known_format_is_refused_before_it_is_drawn(
     image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -50,3 +50,5 @@ def test_parts_of_a_check_run_as_ray_tasks(imagenet_root: Path, tmp_path: Path) 
     done = run("ray_parts.py", data, "--parts", 2, "--cpus", 1, "--exclude", unfit)
     assert done.returncode == 1, done.stderr[-3000:]
     assert json.loads(unfit.read_text()) == {"path": "a/empty.jpg", "problem": "empty"}
+    written = [line for line in done.stdout.splitlines() if line.startswith("wrote ")]
+    assert written == [f"wrote {unfit}: 1 unfit files"], "not the files of the parts, which are gone"

@@ -66,3 +66,10 @@ def test_tables_are_learned_with_and_without_mixup(capsys: pytest.CaptureFixture
         assert list(found) == [0.0, 0.2] and all(values.shape == (2,) for values in found.values())
         assert all(np.mean(values) < most_frequent[name] / 2 for values in found.values())
     assert "1250 rows" in capsys.readouterr().out
+
+
+def test_one_split_has_no_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("river")
+    example("tables.py")["main"](["--splits", "1", "--epochs", "1", "--alpha", "0.2"])
+    said = capsys.readouterr().out
+    assert "nan" not in said and said.count("(one split, so no standard error)") == 3

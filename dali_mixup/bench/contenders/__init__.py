@@ -1,4 +1,5 @@
-"""The contenders, each by its own best practice. `CONTENDERS` lists them all, installed or not."""
+"""The contenders, each by its own best practice. `CONTENDERS` lists them all, installed or not: what a contender needs
+beside torch is imported when it is built."""
 
 from __future__ import annotations
 

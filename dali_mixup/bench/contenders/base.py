@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import torch
 
+from dali_mixup._packages import importable
 from dali_mixup.bench.work import Samples, Work
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -45,7 +45,7 @@ class Contender(ABC):
 
     def missing(self, device: str) -> str:
         """The reason why it cannot be measured on this device of this machine, or ""."""
-        absent = [name for name in self.modules if not _importable(name)]
+        absent = [name for name in self.modules if not importable(name)]
         return f"not installed: {', '.join(absent)}" if absent else self.unfit
 
     @abstractmethod
@@ -62,10 +62,3 @@ class Repeatable(Loader):
 
     def epoch(self) -> Iterator[Batch]:
         return iter(self.batches)
-
-
-def _importable(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # of the package that contains a module
-        return False

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
+from dali_mixup._graph.pixel_scale import IMAGENET_MEAN, IMAGENET_STD
 from dali_mixup.bench.contenders.base import Batch, Contender, Loader
 from dali_mixup.bench.contenders.torch_mixing import TorchMixing
 from dali_mixup.bench.work import Samples, Work

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch.nn.functional import one_hot
 
-from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
+from dali_mixup._graph.pixel_scale import IMAGENET_MEAN, IMAGENET_STD
 from dali_mixup.bench.contenders.base import Batch, Contender, Loader
 from dali_mixup.bench.contenders.files import Files
 from dali_mixup.bench.contenders.torch_loader import TorchLoader

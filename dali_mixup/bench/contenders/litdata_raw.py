@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from torch.utils.data import Dataset
-from torchvision.transforms import v2
 
 from dali_mixup.bench.contenders.base import Contender, Loader
 from dali_mixup.bench.contenders.torch_loader import TorchLoader
@@ -67,6 +66,8 @@ class RawFiles(Dataset[tuple[bytes, int]]):
 
 class _LitDataLoader(TorchLoader):
     def __init__(self, samples: Samples, work: Work):
+        from torchvision.transforms import v2
+
         self.cache = tempfile.TemporaryDirectory()
         data = RawFiles(samples, self.cache.name)
         decode = Decode(v2.Compose(crop_and_flip(work)))

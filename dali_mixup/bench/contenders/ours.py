@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from dali_mixup._decide.policy import MixPolicy
-from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD, Output, Runtime
+from dali_mixup._graph.options import Output, Runtime
+from dali_mixup._graph.pixel_scale import IMAGENET_MEAN, IMAGENET_STD
 from dali_mixup._loader.factory import train_loader
 from dali_mixup._loader.loader import MixLoader
 from dali_mixup.augment import TrainTransform

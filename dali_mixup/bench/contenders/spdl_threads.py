@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from PIL import Image
-from torchvision.transforms import v2
 
-from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
+from dali_mixup._graph.pixel_scale import IMAGENET_MEAN, IMAGENET_STD
 from dali_mixup.bench.contenders.base import Batch, Contender, Loader
 from dali_mixup.bench.contenders.torch_mixing import TorchMixing
 from dali_mixup.bench.work import Samples, Work
+
+if TYPE_CHECKING:
+    from torchvision.transforms import v2
 
 
 def filters(path: str, law: v2.RandomResizedCrop, work: Work) -> str:
@@ -30,6 +32,8 @@ def filters(path: str, law: v2.RandomResizedCrop, work: Work) -> str:
 
 class _SpdlLoader(Loader):
     def __init__(self, samples: Samples, work: Work):
+        from torchvision.transforms import v2
+
         self.samples, self.work = list(samples), work
         self.law = v2.RandomResizedCrop(work.image_size, work.scale, work.ratio)
         self.mean = torch.tensor(IMAGENET_MEAN, device=work.device).view(1, 3, 1, 1)
@@ -73,7 +77,7 @@ class _SpdlLoader(Loader):
 class SpdlThreads(Contender):
     name: ClassVar[str] = "spdl"
     title: ClassVar[str] = "SPDL, then mixing in torch"
-    modules: ClassVar[tuple[str, ...]] = ("spdl.io", "spdl.pipeline")
+    modules: ClassVar[tuple[str, ...]] = ("spdl.io", "spdl.pipeline", "torchvision")
 
     def missing(self, device: str) -> str:
         reason = super().missing(device)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from dali_mixup._graph.options import IMAGENET_MEAN, IMAGENET_STD
+from dali_mixup._graph.pixel_scale import IMAGENET_MEAN, IMAGENET_STD
 from dali_mixup.bench.contenders.base import Contender, Loader, Repeatable
 from dali_mixup.bench.contenders.files import Files
 from dali_mixup.bench.contenders.torchvision_v2 import read_pil
