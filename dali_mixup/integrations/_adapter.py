@@ -8,9 +8,17 @@ from dali_mixup._loader.loader import MixLoader
 
 
 class Adapter:
-    """Wraps a loader, whose other attributes are available on it."""
+    """Wraps a loader, whose other attributes are available on it.
+
+    Raises:
+        TypeError: `loader` is not one of `train_loader` or `val_loader`.
+    """
 
     def __init__(self, loader: MixLoader):
+        if not isinstance(loader, MixLoader):
+            raise TypeError(
+                f"{type(self).__name__}: loader={loader!r}, expected what train_loader or val_loader returns"
+            )
         self.loader = loader
 
     def __len__(self) -> int:
@@ -21,3 +29,9 @@ class Adapter:
         if name == "loader" or (name.startswith("__") and name.endswith("__")):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.loader, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not hasattr(type(self), name) and hasattr(self.__dict__.get("loader"), name):
+            setattr(self.loader, name, value)  # which the loader may refuse; here it would do nothing
+        else:
+            super().__setattr__(name, value)
