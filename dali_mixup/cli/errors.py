@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -55,9 +55,7 @@ def _one_line() -> Iterator[None]:
     except (NotWritten, BadFileError, StorageError) as error:
         raise ended(error) from error
     except ImportError as error:
-        if (error.name or "").partition(".")[0] == "dali_mixup":
-            raise  # a module of this package that is missing is a bug
-        raise ended(_without(error)) from error
+        _end_without(error)
     except SystemExit as error:  # by which rich ends the process
         if isinstance(error.__context__, BrokenPipeError):
             raise _unread() from error
@@ -82,12 +80,14 @@ def _unread() -> typer.Exit:
     return typer.Exit(CLOSED_PIPE)
 
 
-def _without(error: ImportError) -> str:
-    """The text of the library, which says what to install; Python's own does not."""
+def _end_without(error: ImportError) -> NoReturn:
+    """End with one line: the text of the library, which says what to install; Python's own does not."""
+    if (error.name or "").partition(".")[0] == "dali_mixup":
+        raise error  # a module of this package that is missing is a bug
     text = str(error)
     if text == f"No module named {error.name!r}":
-        return f"this command needs {error.name}, which is not installed"
-    return text
+        text = f"this command needs {error.name}, which is not installed"
+    raise ended(text) from error
 
 
 class _Terminated(BaseException):
@@ -119,10 +119,12 @@ def usage_errors() -> Iterator[None]:
     """Turn an error of the library's constructors into one line on stderr and exit code 2, without a traceback.
 
     Put it only around the construction of the objects that the user's arguments describe: an error in the work itself
-    is a bug, and a bug needs its traceback. A missing package is never one, see `Commands`.
+    is a bug, and a bug needs its traceback. A missing package is never one.
     """
     try:
         yield
+    except ImportError as error:
+        _end_without(error)
     except (OSError, TypeError, ValueError) as error:
         raise ended(error) from error
 
