@@ -1,20 +1,26 @@
 """The interface between DALI's Numba operator and C functions, and Numba's side of it.
 
 The public `numba_function` compiles again for every pipeline, for a second or more; an entry point of this module is
-compiled once and kept on disk. Numba compiles it again if the file that defines it has changed; after a change of what
-it calls in other files, touch that file.
+compiled once and kept on disk. Numba would compile it again only if the file that defines it had changed, and so take
+the code of another release for what it calls in other files. So the names of what is kept hold a digest of them all.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
 from numba import types
 from nvidia.dali.plugin.numba import NumbaFunction, address_as_void_pointer
+
+from dali_mixup.methods import Form
+from dali_mixup.methods.contours import HIGHEST
+from dali_mixup.methods.masks import STEP
 
 log = logging.getLogger("dali_mixup")
 
@@ -79,8 +85,20 @@ def shape_of(shapes: int, i: int, dimensions: int) -> np.ndarray:
     return numba.carray(pointer_to(shapes, i), dimensions, np.int64)
 
 
+def digest_of(folder: Path) -> str:
+    """8 hex digits of the sources in a folder, and of the numbers from other rooms that the kernels hold."""
+    digest = hashlib.sha256(repr((list(Form), HIGHEST, STEP)).encode())
+    for file in sorted(folder.glob("*.py")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:8]
+
+
+_SOURCES = digest_of(Path(__file__).parent)
+
+
 def entry_point(signature: Any, function: Callable[..., None]) -> Any:
     """A compiled C function. It must be kept as long as a pipeline uses its `address`."""
+    function.__qualname__ += f".{_SOURCES}"  # of which Numba makes the name of the file
     try:
         return numba.cfunc(signature, cache=True)(function)
     except RuntimeError as error:  # no writable folder

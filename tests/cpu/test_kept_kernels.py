@@ -1,0 +1,62 @@
+"""Compiled kernels are kept on disk, and made again when anything that they were compiled from has changed."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+pytest.importorskip("numba")
+
+import numba
+
+from dali_mixup._cpu import abi
+
+
+def loaded(file: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[file.stem] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def result(folder: Path, helper: str) -> int:
+    """What the entry point gives that calls a helper of another file."""
+    (folder / "kept_helper.py").write_text(
+        f"import numba\n\n@numba.njit\ndef helped():\n    return {helper}\n"
+    )
+    entry = folder / "kept_entry.py"
+    entry.write_text(
+        "from kept_helper import helped\n\ndef made():\n    def run():\n        return helped()\n    return run\n"
+    )
+    loaded(folder / "kept_helper.py")
+    compiled = abi.entry_point(numba.types.int64(), loaded(entry).made())
+    return ctypes.CFUNCTYPE(ctypes.c_int64)(compiled.address)()
+
+
+def test_code_of_another_file_is_not_kept_beyond_its_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(abi, "_SOURCES", "00000001")
+    assert result(tmp_path, "1") == 1
+    assert result(tmp_path, "2") == 1  # Numba alone does not see it
+    monkeypatch.setattr(abi, "_SOURCES", "00000002")
+    assert result(tmp_path, "2") == 2
+
+
+def test_the_digest_is_of_every_file(tmp_path: Path) -> None:
+    folder = tmp_path / "_cpu"
+    shutil.copytree(Path(abi.__file__).parent, folder)
+    digests = {abi.digest_of(folder)}
+    assert digests == {abi._SOURCES}
+    files = sorted(folder.glob("*.py"))
+    for file in files:
+        file.write_text(file.read_text() + "\n")
+        digests.add(abi.digest_of(folder))
+    assert len(digests) == 1 + len(files) > 10
