@@ -44,8 +44,7 @@ def test_bfloat16_is_what_torch_rounds_to(count: int | None) -> None:
     np.testing.assert_array_equal(made, expected)
 
 
-@pytest.mark.parametrize("channels_last", [False, True])
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize(("dtype", "channels_last"), [("float16", False), ("bfloat16", True)])
 @pytest.mark.parametrize("method", [None, MixUp(), CutMix(), ResizeMix(), FMix()], ids=lambda m: m and m.name)
 def test_a_loaders_halves_are_its_float32_rounded(
     image_folder: Path, method: object, dtype: str, channels_last: bool

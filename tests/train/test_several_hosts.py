@@ -134,6 +134,7 @@ def carried_out(work: str, folder: Path, recipe: str, data: Path) -> None:
     assert done.returncode == 0, done.stderr[-5000:]
 
 
+@pytest.mark.slow
 def test_without_a_shared_folder_all_processes_resume_the_same_or_end(
     recipe: str, few_photographs: Path, tmp_path: Path
 ) -> None:
