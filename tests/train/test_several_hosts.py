@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 BEGINNING = """
 import functools, os, re, sys
 from pathlib import Path
