@@ -25,6 +25,8 @@ def path_parameters() -> Iterator[tuple[str, str, object]]:
         for command in group.registered_commands:
             assert command.callback is not None
             for name, hint in typing.get_type_hints(command.callback, include_extras=True).items():
+                if typing.get_origin(hint) is typing.Union:  # which Python 3.10 puts around a default of None
+                    hint = typing.get_args(hint)[0]
                 kind, *rest = typing.get_args(hint) or (None,)
                 if rest and Path in (kind, *typing.get_args(kind)):
                     yield command.callback.__name__, name, rest[0]
