@@ -8,34 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-
-def refuse_unknown(owner: str, ids: torch.Tensor, num_classes: int, *, may_be_partners: bool) -> None:
-    """Raise ValueError for class ids outside 0..num_classes - 1, where they can be looked at: a look would make a GPU
-    wait, and break a compiled graph.
-
-    Args:
-        may_be_partners: whether -1 may be that of an unlabelled partner.
-    """
-    if ids.device.type != "cpu" or torch.compiler.is_compiling() or not ids.numel():
-        return
-    try:
-        low, high = int(ids.min()), int(ids.max())
-    except RuntimeError:  # inside torch.func.vmap a tensor has no values yet
-        return
-    if low >= 0 and high < num_classes:
-        return
-    if low == -1 and may_be_partners:
-        advice = "an unlabelled partner (partners=Pool(...)) has no class; give those rows labels first"
-    elif low < 0:
-        advice = (
-            "no id is ignored, there is no ignore_index; leave out rows without a label, or give them one"
-        )
-    else:
-        advice = f"correct the labels, or have at least {high + 1} classes"
-    raise ValueError(
-        f"{owner}: class id {low if low < 0 else high}, expected ids from 0 to {num_classes - 1}, of {num_classes} "
-        f"classes: {advice}"
-    )
+from dali_mixup._apply.class_ids import refuse_unknown
 
 
 @dataclass(frozen=True)

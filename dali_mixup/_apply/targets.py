@@ -103,7 +103,7 @@ def _of_tensors(plan: MixPlan, labels: Any, num_classes: int | None, others: Any
     if others is not None:
         labels = torch.cat([labels, others])
     if num_classes is not None:
-        labels = checked_tensor(OWNER, labels, num_classes)
+        labels = checked_tensor(OWNER, labels, num_classes, may_be_partners=True)
     partners, weights = (torch.from_numpy(array).to(labels.device) for array in (plan.partners, plan.weights))
     found = labels[partners.long()]
     union = plan.label_mixing == "union"

@@ -25,7 +25,7 @@ from dali_mixup._cpu.warping import linear, nearest
 
 compiled = numba.njit(error_model="numpy")
 
-# Kernels, in the numbers of the arrays that come in. `augment` stands behind this room, so it gives them.
+# The numbers of `augment.operations.Kernel`; this room comes before that one, and cannot import it.
 NONE, AFFINE, COLOUR, CONTRAST, SHARPNESS, POSTERIZE, SOLARIZE = range(7)
 SOLARIZE_ADD, AUTOCONTRAST, EQUALIZE, BLUR, BRIGHTNESS = range(7, 12)
 NEAREST = 1 << 24

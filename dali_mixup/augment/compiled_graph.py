@@ -11,13 +11,13 @@ from dali_mixup.augment.draws import of_prefix
 from dali_mixup.augment.operations import Kernel
 from dali_mixup.augment.operators import Canvas
 
-IN_KERNELS = tuple(Kernel(number) for number in range(int(Kernel.JPEG)))
-"""The operations that `_cpu.operating` has, in its numbers: all but JPEG."""
+IN_KERNELS = frozenset(Kernel) - {Kernel.JPEG}
+"""The operations that `_cpu.operating` has, under the same numbers."""
 
 
 def can_compile(layers: Iterable[frozenset[Kernel]]) -> bool:
     """True if the layers' operations are all of these."""
-    return all(layer <= set(IN_KERNELS) for layer in layers)
+    return all(layer <= IN_KERNELS for layer in layers)
 
 
 def operated(
@@ -33,12 +33,7 @@ def operated(
 
     layers = [of_prefix(f"{number}", nodes) for number in numbers]
     first = layers[0]["kernel"]
-    kernels = fn.lookup_table(
-        fn.stack(*[layer["kernel"] for layer in layers]),
-        keys=[int(kernel) for kernel in IN_KERNELS],
-        values=list(range(len(IN_KERNELS))),
-        dtype=types.DALIDataType.INT32,
-    )
+    kernels = fn.stack(*[layer["kernel"] for layer in layers])
     by_nearest = canvas.interpolation == types.DALIInterpType.INTERP_NN
     # The same number for all rows, which may be a part of the batch: a constant would have the whole batch's.
     code = fn.lookup_table(

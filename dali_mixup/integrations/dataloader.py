@@ -207,7 +207,7 @@ class Mixer:
             raise ValueError(
                 f"Mixer: {len(labels)} labels for {len(plan)} images; expected one class id for each"
             )
-        ids = checked_tensor("Mixer", labels, self.num_classes)
+        ids = checked_tensor("Mixer", labels, self.num_classes, may_be_partners=False)
         partners, weights = (
             torch.from_numpy(array.copy()).to(labels.device) for array in (plan.partners, plan.weights)
         )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dali_mixup._apply.class_ids import refuse_unknown
 from dali_mixup.latent.mixing import check_floating, compute_dtype, readable
 from dali_mixup.losses import Targets, dense_targets
-from dali_mixup.targets import MixedTargets, refuse_unknown
+from dali_mixup.targets import MixedTargets
 
 
 def check_targets(owner: str, targets: Targets, rows: int, num_classes: int | None = None) -> None:

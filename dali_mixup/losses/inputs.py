@@ -7,7 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from dali_mixup.targets import MixedTargets, refuse_unknown
+from dali_mixup._apply.class_ids import refuse_unknown
+from dali_mixup.targets import MixedTargets
 
 Targets = Tensor | MixedTargets
 Reduction = Literal["mean", "sum", "none"]

@@ -15,6 +15,7 @@ from scipy.ndimage import map_coordinates
 
 from dali_mixup._cpu import colours, operating, warping
 from dali_mixup.augment import Chance, PhotometricDistort, TrainTransform
+from dali_mixup.augment.compiled_graph import IN_KERNELS
 from dali_mixup.augment.operations import OPERATIONS
 
 STAYS: dict[str, Any] = {"image_size": 48, "crop": "padded", "padding": 0, "hflip": 0.0}
@@ -122,6 +123,12 @@ def test_affine_maps_of_any_size_and_matrix(size: tuple[int, int], by_nearest: b
             expected = map_coordinates(framed[..., c], places, order=0 if by_nearest else 1, mode="nearest")
             apart = np.abs(made.reshape(height, width, 3)[..., c] - expected)
             assert (apart > 0.51).mean() <= (0.02 if by_nearest else 0)
+
+
+def test_both_rooms_number_the_operations_alike() -> None:
+    assert {kernel: getattr(operating, kernel.name) for kernel in IN_KERNELS} == {
+        kernel: int(kernel) for kernel in IN_KERNELS
+    }
 
 
 def test_each_operation_alone_and_none() -> None:
