@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +102,17 @@ def entry_point(signature: Any, function: Callable[..., None]) -> Any:
     function.__qualname__ += f".{_SOURCES}"  # of which Numba makes the name of the file
     try:
         return numba.cfunc(signature, cache=True)(function)
-    except RuntimeError as error:  # no writable folder
-        log.info("the kernels are compiled again in every process: %s", error)
+    except RuntimeError:  # no writable folder
+        _say_not_kept()
         return numba.cfunc(signature)(function)
+
+
+@cache
+def _say_not_kept() -> None:
+    log.info(
+        "the kernels are compiled again in every process, because Numba finds no folder that it can write to; set "
+        "NUMBA_CACHE_DIR to one"
+    )
 
 
 class CompiledFunction(NumbaFunction):  # type: ignore[misc]  # DALI has no types here

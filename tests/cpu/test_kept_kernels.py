@@ -61,3 +61,20 @@ def test_the_digest_is_of_every_file(tmp_path: Path) -> None:
         file.write_text(file.read_text() + "\n")
         digests.add(abi.digest_of(folder))
     assert len(digests) == 1 + len(files) > 10
+
+
+def test_without_a_folder_to_write_to_it_says_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    compiled = numba.cfunc
+
+    def nowhere(signature: object, cache: bool = False) -> object:
+        if cache:
+            raise RuntimeError("no locator available")
+        return compiled(signature)
+
+    monkeypatch.setattr(numba, "cfunc", nowhere)
+    abi._say_not_kept.cache_clear()
+    with caplog.at_level("INFO", "dali_mixup"):
+        assert [result(tmp_path, helper) for helper in ("3", "3 + 1")] == [3, 4]
+    assert len(caplog.messages) == 1 and "set NUMBA_CACHE_DIR to one" in caplog.messages[0]
