@@ -6,7 +6,6 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import numba
 import pytest
 import torch
 
@@ -106,26 +105,6 @@ def test_other_values_are_refused(given: Any) -> None:
         Runtime(cpu_kernels=given)
     with pytest.raises(ValueError, match="cpu_kernels"):
         _cpu.use_compiled("train_loader", given, gpu=True)
-
-
-def test_code_that_cannot_be_kept_on_disk_is_compiled_all_the_same(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    real = numba.cfunc
-
-    def no_folder(*signature: Any, cache: bool = False) -> Any:
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return real(*signature)
-
-    monkeypatch.setattr(numba, "cfunc", no_folder)
-
-    def nothing(a: int, b: int, c: int, d: int, e: int, f: int, g: int) -> None:
-        return None
-
-    with caplog.at_level(logging.INFO, "dali_mixup"):
-        assert abi.entry_point(abi.SETUP, nothing).address
-    assert "no locator" in caplog.text
 
 
 def test_a_dali_that_calls_functions_in_another_way_is_noticed() -> None:
