@@ -15,6 +15,7 @@ from dali_mixup.bench import tables
 from dali_mixup.bench.contenders import CONTENDERS
 from dali_mixup.bench.contenders.dali_torch import arguments
 from dali_mixup.bench.contenders.ours import loader_of
+from dali_mixup.bench.isolated import isolated
 from dali_mixup.bench.runner import Plan, run
 from dali_mixup.bench.work import Samples, Work
 
@@ -27,7 +28,12 @@ def needs(name: str) -> None:
 
 
 def epochs(name: str, samples: Samples, work: Work, count: int) -> list[list[int]]:
-    """The labels of some epochs."""
+    """The labels of some epochs, from a fresh process, as in a benchmark: workers are forked, and what other tests left
+    running here, threads above all, does not survive that."""
+    return isolated(_epochs, name, samples, work, count, limit=120)
+
+
+def _epochs(name: str, samples: Samples, work: Work, count: int) -> list[list[int]]:
     loader = CONTENDERS[name].build(samples, work)
     found = [[label for _, labels in loader.epoch() for label in labels.tolist()] for _ in range(count)]
     loader.close()
