@@ -76,10 +76,10 @@ def masked(pixels: Any, mask: Any) -> None:
 
 @compiled
 def lightened(pixels: Any, amount: Any) -> None:
-    """x + amount where x < 128, in place."""
+    """x + amount where x < 128, cut off, in place; amount is int32."""
     for i in range(len(pixels)):
         x = pixels[i]
-        pixels[i] = np.uint8(x + amount) if x < 128 else x
+        pixels[i] = np.uint8(min(max(np.int32(x) + amount, np.int32(0)), np.int32(255))) if x < 128 else x
 
 
 @compiled

@@ -28,13 +28,14 @@ compiled = numba.njit(error_model="numpy")
 # The numbers of `augment.operations.Kernel`; this room comes before that one, and cannot import it.
 NONE, AFFINE, COLOUR, CONTRAST, SHARPNESS, POSTERIZE, SOLARIZE = range(7)
 SOLARIZE_ADD, AUTOCONTRAST, EQUALIZE, BLUR, BRIGHTNESS = range(7, 12)
-NEAREST = 1 << 24
 
 
 def canvas_code(fill: tuple[int, ...], by_nearest: bool) -> int:
-    """The number that `operated` takes for a colour 0..255 and an interpolation."""
+    """The number that `operated` takes for a colour 0..255 and an interpolation: below 0 for the nearest pixel. DALI
+    takes it as float32, which holds every whole number from -2^24 to 2^24."""
     r, g, b = fill or (0, 0, 0)
-    return r | g << 8 | b << 16 | (NEAREST if by_nearest else 0)
+    colour: int = r | g << 8 | b << 16
+    return ~colour if by_nearest else colour
 
 
 @compiled
@@ -55,9 +56,9 @@ def operated(image: Any, kernels: Any, canvas: int, amounts: Any, affines: Any, 
         if kernel == AFFINE:
             fill = np.empty(3, np.float32)
             for c in range(3):
-                fill[c] = np.float32(canvas >> 8 * c & 255)
+                fill[c] = np.float32((canvas ^ (canvas >> 31)) >> 8 * c & 255)
             before = image.copy()
-            if canvas & NEAREST:
+            if canvas < 0:
                 nearest(before, image, affines[i], fill)
             else:
                 linear(before, image, affines[i], fill)
@@ -72,7 +73,7 @@ def operated(image: Any, kernels: Any, canvas: int, amounts: Any, affines: Any, 
         elif kernel == SOLARIZE:
             inverted(pixels, amount)
         elif kernel == SOLARIZE_ADD:
-            lightened(pixels, np.uint8(amount))
+            lightened(pixels, np.int32(amount))
         elif kernel == AUTOCONTRAST:
             stretched(image)
         elif kernel == EQUALIZE:

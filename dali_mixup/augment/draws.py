@@ -10,8 +10,9 @@ from typing import TypeVar
 import numpy as np
 
 from dali_mixup._seeding import Purpose, stream
+from dali_mixup.augment.drawn import arrays_of, parameters_of
 from dali_mixup.augment.erasing import Cutout, RandomErasing
-from dali_mixup.augment.operations import PARAMETER, Kernel
+from dali_mixup.augment.operations import Kernel
 from dali_mixup.augment.pixmix import PixMix
 from dali_mixup.augment.sizes import MultiScale, SizeSchedule
 from dali_mixup.augment.stage import Composition, Stage
@@ -99,8 +100,7 @@ class TransformDraws:
         rng = stream(Purpose.OPERATION, seed, rank=rank, epoch=epoch, step=step)
         made = [] if isinstance(self.size, tuple) else [np.full((rows, 2), (height, width), np.float32)]
         for stage in self.stages:
-            for one, layer in zip(stage.draw(rng, rows, height, width), stage.layers, strict=True):
-                made += [getattr(one, field) for field in parameters_of(layer)]
+            made += arrays_of(stage, stage.draw(rng, rows, height, width), rows)
             made += [*stage.draw_further(rng, rows)] if isinstance(stage, Composition) else []
         drawers = [drawer for drawer in (self.cutout, self.random_erasing) if drawer is not None]
         rectangles = [
@@ -116,11 +116,6 @@ class TransformDraws:
             rectangle != "cutout" and self.random_erasing is not None and self.random_erasing.mode == "rand"
         )
         return ("erased", "start", "shape", *(("colour",) if coloured else ()))
-
-
-def parameters_of(kernels: frozenset[Kernel]) -> tuple[str, ...]:
-    """The names of the `Actions` arrays that these kernels read, `kernel` first."""
-    return ("kernel", *sorted({PARAMETER[kernel] for kernel in kernels if kernel in PARAMETER}))
 
 
 def names_of(stage: Stage, first: int) -> tuple[str, ...]:

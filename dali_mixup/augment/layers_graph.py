@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from nvidia.dali.data_node import DataNode
 
 from dali_mixup.augment.compiled_graph import can_compile, operated
-from dali_mixup.augment.draws import of_prefix, parameters_of
+from dali_mixup.augment.drawn import parameters_of
+from dali_mixup.augment.draws import of_prefix
 from dali_mixup.augment.operators import Canvas, apply
 from dali_mixup.augment.stage import Stage
 

@@ -13,6 +13,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from dali_mixup._checks import choice
+
 # Pillow and torchvision truncate a blend, DALI rounds to the nearest. Whole numbers survive this shift on every
 # backend, and other values are truncated unless their fraction is above 0.999.
 TRUNCATE = 0.499
@@ -82,25 +84,42 @@ class Actions:
             np.ones(rows, np.float32),
         )
 
-    def put(self, where: np.ndarray, operation: str, values: np.ndarray, height: int, width: int) -> None:
+    def put(
+        self, where: np.ndarray, operation: str, values: np.ndarray | float, height: int, width: int
+    ) -> None:
         """Set the operation of some images.
 
         Args:
             where: (N,) bool.
             operation: a name of `OPERATIONS`.
-            values: (N,) the operation's value for each image; read where `where` is True.
+            values: the operation's value, (N,) for each image, read where `where` is True, or one for all.
             height, width: of the images.
+
+        Raises:
+            ValueError: another operation, other shapes, or `where` of another type.
         """
-        kernel, parameter = OPERATIONS[operation]
+        kernel, parameter = OPERATIONS[choice("Actions.put", "operation", operation, tuple(OPERATIONS))]
+        where = np.asarray(where)
+        if (
+            where.dtype != bool
+            or where.shape != self.kernel.shape
+            or np.shape(values) not in ((), where.shape)
+        ):
+            raise ValueError(
+                f"Actions.put: where of {where.dtype}, shape {where.shape}, and values of shape {np.shape(values)}; "
+                f"expected bool and numbers, {self.kernel.shape}, one of each for an image"
+            )
         self.kernel[where] = kernel
         if parameter is not None:
             target = {Kernel.AFFINE: self.affine, Kernel.COLOUR: self.colour}.get(kernel, self.amount)
-            target[where] = parameter(values[where].astype(np.float64), height, width)
+            each = np.broadcast_to(np.asarray(values, np.float64), where.shape)
+            target[where] = parameter(each[where], height, width)
 
 
 def kernels_of(operations: Iterable[str]) -> frozenset[Kernel]:
-    """The kernels that these operations need."""
-    return frozenset(OPERATIONS[name][0] for name in operations)
+    """The kernels that these operations, names of `OPERATIONS`, need. ValueError: another name."""
+    names = tuple(OPERATIONS)
+    return frozenset(OPERATIONS[choice("kernels_of", "operation", name, names)][0] for name in operations)
 
 
 Parameter = Callable[[np.ndarray, int, int], np.ndarray]
@@ -159,12 +178,12 @@ OPERATIONS: dict[str, tuple[Kernel, Parameter | None]] = {
     "Hue": (Kernel.COLOUR, _hue),
     "Contrast": (Kernel.CONTRAST, _as_is),
     "Sharpness": (Kernel.SHARPNESS, _as_is),
-    "Posterize": (Kernel.POSTERIZE, lambda v, h, w: 256 - 2.0 ** (8 - np.clip(v, 0, 8))),  # bits that stay
-    "Solarize": (
-        Kernel.SOLARIZE,
-        lambda v, h, w: np.ceil(v),
-    ),  # threshold 0..256: values from it on are inverted
-    "SolarizeAdd": (Kernel.SOLARIZE_ADD, _as_is),
+    # bits that stay; part of a bit is none, as in torchvision and timm
+    "Posterize": (Kernel.POSTERIZE, lambda v, h, w: 256 - 2.0 ** (8 - np.floor(np.clip(v, 0, 8)))),
+    # threshold 0..256: values from it on are inverted
+    "Solarize": (Kernel.SOLARIZE, lambda v, h, w: np.ceil(v)),
+    # grey levels, whole ones as in timm
+    "SolarizeAdd": (Kernel.SOLARIZE_ADD, lambda v, h, w: np.floor(np.clip(v, -255, 255))),
     "Invert": (Kernel.SOLARIZE, lambda v, h, w: np.zeros_like(v)),
     "AutoContrast": (Kernel.AUTOCONTRAST, None),
     "Equalize": (Kernel.EQUALIZE, None),

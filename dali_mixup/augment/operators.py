@@ -19,6 +19,7 @@ from dali_mixup.augment.operations import LUMA, PARAMETER, TRUNCATE, Kernel
 
 UINT8 = types.DALIDataType.UINT8
 FLOAT = types.DALIDataType.FLOAT
+INT16 = types.DALIDataType.INT16
 INT32 = types.DALIDataType.INT32
 
 
@@ -87,12 +88,11 @@ def _run(kernel: Kernel, nodes: Mapping[str, DataNode], canvas: Canvas) -> DataN
     if kernel == Kernel.POSTERIZE:
         return images & fn.cast(amount, dtype=UINT8)
     if kernel == Kernel.SOLARIZE:
-        inverted = images >= fn.cast(
-            amount, dtype=types.DALIDataType.INT16
-        )  # a threshold of 256 inverts nothing
+        inverted = images >= fn.cast(amount, dtype=INT16)  # a threshold of 256 inverts nothing
         return images ^ (inverted * types.Constant(255, dtype=UINT8))  # 255 - x is x with every bit inverted
     if kernel == Kernel.SOLARIZE_ADD:
-        return images + (images < types.Constant(128, dtype=UINT8)) * fn.cast(amount, dtype=UINT8)
+        dark = images < types.Constant(128, dtype=UINT8)
+        return fn.cast(images + dark * fn.cast(amount, dtype=INT16), dtype=UINT8)  # cut off
     if kernel == Kernel.AUTOCONTRAST:
         return _autocontrast(images)
     if kernel == Kernel.EQUALIZE:

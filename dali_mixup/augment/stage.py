@@ -47,6 +47,15 @@ class Composition(ABC):
         """The further arrays, each with one entry per row."""
 
 
+VALUELESS = ("Identity", "Invert", "AutoContrast", "Equalize")
+RANGES = {"Posterize": (0, 8), "Solarize": (0, 256), "JPEG": (1, 101)}
+UNCHANGING = {
+    **dict.fromkeys(("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Hue", "SolarizeAdd"), 0),
+    **dict.fromkeys(("Brightness", "Color", "Contrast", "Sharpness"), 1),
+    **{"Posterize": 8, "Solarize": 256},
+}
+
+
 @dataclass(frozen=True)
 class Chance:
     """One operation that an image gets with probability `prob`, its value uniform in [low, high).
@@ -54,10 +63,13 @@ class Chance:
     Args:
         operation: a name of `operations.OPERATIONS`, such as "Rotate", whose value is in degrees, or "Invert".
         prob: in [0, 1]; 0 is off.
-        low, high: low <= high, in the operation's unit; for GaussianBlur 0 < low and high <= 28 pixels.
+        low, high: low <= high, in the operation's unit: 0 to 8 bits that Posterize keeps, thresholds of Solarize in
+            0..256, qualities of JPEG in 1..101, and for GaussianBlur 0 < low and high <= 28 pixels. Bits, levels of
+            SolarizeAdd and qualities are rounded down. Invert, AutoContrast, Equalize and Identity have no value.
 
     Raises:
-        TypeError, ValueError: values outside the above.
+        TypeError, ValueError: values outside the above, or for an operation that has none, or those with which the
+            operation changes nothing.
     """
 
     operation: str
@@ -69,10 +81,20 @@ class Chance:
         choice("Chance", "operation", self.operation, tuple(OPERATIONS))
         number("Chance", "prob", self.prob, at_least=0, at_most=1)
         number("Chance", "high", self.high, at_least=number("Chance", "low", self.low))
+        self._check_values()
+
+    def _check_values(self) -> None:
+        given = f"Chance: low={self.low!r}, high={self.high!r} for {self.operation}"
+        if self.operation in VALUELESS and (self.low or self.high):
+            raise ValueError(f"{given}, which has no value; leave low and high out")
+        if self.prob and self.low == self.high == UNCHANGING.get(self.operation):
+            raise ValueError(f"{given}, with which it changes nothing; give the values to draw from")
+        least, most = RANGES.get(self.operation, (self.low, self.high))
+        if not least <= self.low <= self.high <= most:
+            raise ValueError(f"{given}; expected {least:g} <= low <= high <= {most:g}")
         if self.operation == "GaussianBlur" and not 0 < self.low <= self.high <= MOST_SIGMA:
             raise ValueError(
-                f"Chance: low={self.low!r}, high={self.high!r} for GaussianBlur; expected 0 < low <= high <= "
-                f"{MOST_SIGMA:g}, which is as wide as DALI blurs on a GPU"
+                f"{given}; expected 0 < low <= high <= {MOST_SIGMA:g}, which is as wide as DALI blurs on a GPU"
             )
 
     @property

@@ -23,7 +23,8 @@ from torchvision.transforms import autoaugment
 
 from dali_mixup.augment.augmix import AugMix, PaperAugMix, TorchvisionAugMix
 from dali_mixup.augment.chains import Chains
-from dali_mixup.augment.draws import names_of, parameters_of
+from dali_mixup.augment.drawn import parameters_of
+from dali_mixup.augment.draws import names_of
 from dali_mixup.augment.operations import Actions, Kernel
 from dali_mixup.augment.operators import Canvas
 from dali_mixup.augment.parse import auto_augmentation

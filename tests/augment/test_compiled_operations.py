@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,31 @@ def test_policies_give_dalis_pixels(
     apart = np.abs(ours.astype(int) - theirs)
     assert (apart > 1).mean() < 2e-3 and (apart > 0).mean() < 4e-2
     assert ours.std(0).mean() > 5
+
+
+@dataclass(frozen=True)
+class MovedOut(TrainTransform):
+    """Nothing of the image is left."""
+
+    @property
+    def stages(self) -> Any:
+        return (Chance("TranslateX", 1.0, 100, 100),)
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
+@pytest.mark.parametrize(
+    "fill", [(255, 255, 255), (1, 0, 0), (255, 0, 7), (7, 0, 254), (0, 0, 255), (0, 0, 0)]
+)
+def test_any_colour_fills_the_outside(
+    fill: tuple[int, int, int],
+    interpolation: Any,
+    trained: Callable[..., np.ndarray],
+    as_png: Callable[[Image.Image], bytes],
+) -> None:
+    file = as_png(Image.new("RGB", (48, 48), (90, 91, 92)))
+    transform = MovedOut(**STAYS, fill=fill, interpolation=interpolation)
+    assert (trained(transform, [file], compiled=True) == fill).all()
+    assert (trained(transform, [file], compiled=False) == fill).all()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (2, 2), (5, 17), (31, 3)])

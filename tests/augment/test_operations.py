@@ -15,7 +15,7 @@ from timm.data import auto_augment as timm
 from torchvision.transforms import InterpolationMode
 
 from dali_mixup.augment.compiled_graph import operated
-from dali_mixup.augment.draws import parameters_of
+from dali_mixup.augment.drawn import parameters_of
 from dali_mixup.augment.operations import OPERATIONS, Actions, kernels_of
 from dali_mixup.augment.operators import Canvas, apply
 
@@ -72,9 +72,19 @@ def as_jpeg(image: Image.Image, quality: float) -> Image.Image:
 CASES: list[tuple[str, float, Callable[[Image.Image], Image.Image], float, int]] = [
     ("Identity", 0, lambda im: im, 0, 0),
     ("Invert", 0, ImageOps.invert, 0, 0),
-    *[("Posterize", b, lambda im, b=b: timm.posterize(im, b), 0, 0) for b in (1, 4, 8)],
+    *[("Posterize", b, lambda im, b=b: timm.posterize(im, int(b)), 0, 0) for b in (1, 4, 4.9, 8)],
     *[("Solarize", t, lambda im, t=t: ImageOps.solarize(im, t), 0, 0) for t in (0, 100.5, 128, 255, 256)],
-    *[("SolarizeAdd", a, lambda im, a=a: timm.solarize_add(im, a), 0, 0) for a in (0, 55, 110)],
+    *[
+        ("SolarizeAdd", a, lambda im, a=a: timm.solarize_add(im, int(a)), 0, 0)
+        for a in (0, 55, 64.9, 110, 200, 300)
+    ],
+    (
+        "SolarizeAdd",
+        -50,
+        lambda im: im.point([max(i - 50, 0) if i < 128 else i for i in range(256)] * 3),
+        0,
+        0,
+    ),
     *[
         ("Brightness", f, lambda im, f=f: ImageEnhance.Brightness(im).enhance(f), 0.01, 1)
         for f in (0.1, 0.6, 1.9)

@@ -14,7 +14,8 @@ from PIL import Image
 from scipy import stats
 
 from dali_mixup import HandOver, Output, TrainTransform, Unlabelled, View, train_loader
-from dali_mixup.augment.draws import further_of, names_of, parameters_of
+from dali_mixup.augment.drawn import parameters_of
+from dali_mixup.augment.draws import further_of, names_of
 from dali_mixup.augment.layers_graph import Layers
 from dali_mixup.augment.levels_augmix import random_operations
 from dali_mixup.augment.operations import Actions, Kernel
