@@ -25,8 +25,8 @@ def chosen_device(device: str | int | torch.device, local_rank: int | None) -> t
     launchers that set no LOCAL_RANK set that one.
 
     Raises:
-        ValueError: not "auto", "cpu", "cuda", "cuda:N", an index or a torch.device of those kinds; or a GPU that does
-            not exist.
+        ValueError: not "auto", "cpu", "cuda", either with a number, an index or a torch.device of those kinds; or a GPU
+            that does not exist.
     """
     if isinstance(device, str) and device == "auto":
         reason = _no_gpu_because()
@@ -39,9 +39,11 @@ def chosen_device(device: str | int | torch.device, local_rank: int | None) -> t
         return _existing(chosen)
     if isinstance(device, int) and not isinstance(device, bool):
         device = f"cuda:{device}"
-    if not isinstance(device, (str, torch.device)) or not re.fullmatch(r"cpu|cuda(:\d+)?", str(device)):
+    if not isinstance(device, (str, torch.device)) or not re.fullmatch(r"(cpu|cuda)(:\d+)?", str(device)):
         raise ValueError(f"device={device!r}, expected 'auto', 'cpu', 'cuda', 'cuda:N' or a GPU's index")
     chosen = torch.device(device)
+    if chosen.type == "cpu":  # frameworks number the processes: cpu:0
+        return torch.device("cpu")
     if chosen.type == "cuda":
         reason = _no_gpu_because()
         if reason:

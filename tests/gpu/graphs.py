@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 from nvidia.dali import Pipeline, fn
 
-from dali_mixup import Extra, HandOver, MixPolicy, Output, Runtime, Unlabelled, train_loader, val_loader
+from dali_mixup import (
+    Extra,
+    HandOver,
+    MixPolicy,
+    Output,
+    Runtime,
+    Unlabelled,
+    ValTransform,
+    train_loader,
+    val_loader,
+)
 from dali_mixup._graph.decode import Backend
 from dali_mixup._graph.windows import windows_pipeline
 from dali_mixup._loader.cursor import Cursor
@@ -150,6 +160,13 @@ def of_loaders() -> Iterator[Pipeline]:
             erasing = RandomErasing(mode=mode, place=place)  # type: ignore[arg-type]
             yield of_loader(trained(transform=TrainTransform(random_erasing=erasing)))
     yield of_loader(val_loader(DATA, batch_size=8, device="cpu"), roi=False)
+    for output in (Output(), *(pixels(channels, bits) for channels, bits in KINDS)):
+        functions = [Extra(invert, place) for place in ("after_decode", "after_crop")]  # type: ignore[arg-type]
+        transform = ValTransform(extra=functions)
+        loader = val_loader(
+            DATA, batch_size=8, device="cpu", runtime=DALI, transform=transform, output=output
+        )
+        yield of_loader(loader, roi=False)
 
 
 def of_everything() -> Iterator[Pipeline]:

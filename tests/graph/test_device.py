@@ -50,6 +50,12 @@ def test_a_gpu_beyond_the_last_is_refused(gpus) -> None:  # type: ignore[no-unty
         device.chosen_device("auto", 2)
 
 
+@pytest.mark.parametrize("given", ["cpu", "cpu:0", "cpu:1", torch.device("cpu"), torch.device("cpu", 0)])
+def test_a_numbered_cpu_is_the_cpu(given: str | torch.device) -> None:
+    """Accelerate and the Hugging Face Trainer name the device of a rank in this way."""
+    assert device.chosen_device(given, 1) == torch.device("cpu")
+
+
 @pytest.mark.parametrize("given", ["gpu", "cuda:x", "cpu:0:1", None, True, 1.5, "mps"])
 def test_other_names_are_refused(given: object) -> None:
     with pytest.raises(ValueError, match="expected 'auto', 'cpu', 'cuda', 'cuda:N'"):
