@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from dali_mixup._apply.class_ids import refuse_unknown
+from dali_mixup._checks import number
+
+
+def check_tensor(owner: str, name: str, value: Any, expected: str = "a tensor") -> None:
+    """Raise TypeError, with how to make a tensor of it, for anything else."""
+    if isinstance(value, torch.Tensor):
+        return
+    how = {
+        np.ndarray: ": use torch.from_numpy(...)",
+        list: ": use torch.tensor(...)",
+        tuple: ": use torch.tensor(...)",
+    }
+    raise TypeError(
+        f"{owner}: {name} of type {type(value).__name__}, expected {expected}{how.get(type(value), '')}"
+    )
 
 
 @dataclass(frozen=True)
@@ -17,9 +33,14 @@ class MixedTargets:
     for any C.
 
     Attributes:
-        labels: (N, k) int64 class ids; column 0 is the row's own label, the others its partners'.
-        weights: (N, k) float32 label weights, rows sum to 1. Equal labels in one row ADD their weights.
+        labels: (N, k) int64 class ids, k >= 1; column 0 is the row's own label, the others its partners'.
+        weights: (N, k) floating label weights (float32 from the loaders), rows sum to 1. Equal labels in one row ADD
+            their weights.
         label_smoothing: epsilon in [0, 1), applied once, when the targets become a loss or a dense tensor.
+
+    Raises:
+        TypeError, ValueError: other types, dtypes or shapes, or an epsilon outside the above. Ids and weights are not
+            looked at, which would make a GPU wait.
 
     Example:
         >>> t = MixedTargets(torch.tensor([[2, 0]]), torch.tensor([[0.75, 0.25]]))
@@ -32,6 +53,22 @@ class MixedTargets:
     labels: torch.Tensor
     weights: torch.Tensor
     label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        labels, weights = self.labels, self.weights
+        check_tensor("MixedTargets", "labels", labels)
+        check_tensor("MixedTargets", "weights", weights)
+        if labels.dtype != torch.int64 or not weights.is_floating_point():
+            raise TypeError(
+                f"MixedTargets: labels of type {labels.dtype} and weights of type {weights.dtype}, expected "
+                "torch.int64 and a floating type: use labels.long() and weights.float()"
+            )
+        if labels.dim() != 2 or labels.shape != weights.shape or not labels.shape[1]:
+            raise ValueError(
+                f"MixedTargets: labels of shape {tuple(labels.shape)} and weights of shape {tuple(weights.shape)}, "
+                "expected both (N, k), one weight for each label, k >= 1"
+            )
+        number("MixedTargets", "label_smoothing", self.label_smoothing, at_least=0, below=1)
 
     def dense(self, num_classes: int) -> torch.Tensor:
         """(N, num_classes) float32 on the labels' device; rows sum to 1.

@@ -117,6 +117,17 @@ def test_a_threshold_of_zero_without_smoothing_marks_both_partners():
         torch.testing.assert_close(value, F.binary_cross_entropy_with_logits(logits, marked))
 
 
+@pytest.mark.parametrize("given", ["no", 1, None])
+def test_sum_classes_is_true_or_false(given):
+    logits, targets = batch()
+    for name, made in (
+        ("SoftTargetBinaryCrossEntropy", lambda: SoftTargetBinaryCrossEntropy(sum_classes=given)),
+        ("soft_binary_cross_entropy", lambda: soft_binary_cross_entropy(logits, targets, sum_classes=given)),
+    ):
+        with pytest.raises(TypeError, match=f"{name}: sum_classes={given!r} is a .*, expected True or False"):
+            made()
+
+
 def test_sum_classes_needs_the_mean():
     with pytest.raises(ValueError, match="sum_classes"):
         SoftTargetBinaryCrossEntropy("sum", sum_classes=True)

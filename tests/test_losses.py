@@ -13,6 +13,8 @@ from timm.loss import SoftTargetCrossEntropy as TimmSoft
 from torch.nn import functional as F
 
 from dali_mixup.losses import (
+    JensenShannonCrossEntropy,
+    RegMixupLoss,
     SoftTargetBinaryCrossEntropy,
     SoftTargetCrossEntropy,
     dense_targets,
@@ -153,6 +155,65 @@ def test_bad_options_are_refused_at_construction(options):
 def test_targets_that_do_not_fit_are_refused(targets, error, message):
     with pytest.raises(error, match=message):
         soft_cross_entropy(torch.zeros(N, C), targets)
+
+
+@pytest.mark.parametrize(
+    ("loss", "owner"),
+    [
+        (soft_cross_entropy, "soft_cross_entropy"),
+        (SoftTargetCrossEntropy(), "soft_cross_entropy"),
+        (soft_binary_cross_entropy, "soft_binary_cross_entropy"),
+        (
+            SoftTargetBinaryCrossEntropy(target_threshold=0.2),
+            "(SoftTargetBinaryCrossEntropy|soft_binary_cross_entropy)",
+        ),
+        (softmax_binary_cross_entropy, "softmax_binary_cross_entropy"),
+        (JensenShannonCrossEntropy(), "JensenShannonCrossEntropy"),
+        (
+            lambda logits, targets: RegMixupLoss()(logits, targets, targets),
+            "(RegMixupLoss|soft_cross_entropy)",
+        ),
+    ],
+    ids=["ce", "ce module", "bce", "bce module", "softmax bce", "jensen-shannon", "regmixup"],
+)
+def test_what_is_no_tensor_is_refused_with_how_to_make_one(loss, owner):
+    logits, soft = torch.zeros(6, C), torch.zeros(6, C)
+    of_arrays = r"of type ndarray, expected a tensor.*: use torch.from_numpy\(\.\.\.\)"
+    with pytest.raises(TypeError, match=f"^{owner}: logits {of_arrays}"):
+        loss(logits.numpy(), soft)
+    with pytest.raises(TypeError, match=f"^{owner}: targets {of_arrays}"):
+        loss(logits, soft.numpy())
+    for targets, kind in (([0] * 6, "list"), ((0,) * 6, "tuple")):
+        with pytest.raises(
+            TypeError, match=rf"^{owner}: targets of type {kind}.*: use torch.tensor\(\.\.\.\)"
+        ):
+            loss(logits, targets)
+    with pytest.raises(TypeError, match=r"targets of type NoneType, expected a tensor or MixedTargets$"):
+        loss(logits, None)
+
+
+@pytest.mark.parametrize(
+    ("targets", "error", "message"),
+    [
+        (
+            torch.tensor([[1]]),
+            ValueError,
+            r"class ids of shape \(1, 1\), expected \(N,\): .*targets.flatten\(\)",
+        ),
+        (torch.tensor(1), ValueError, r"class ids of shape \(\), expected \(N,\)"),
+        (
+            torch.tensor([1], dtype=torch.int32),
+            TypeError,
+            r"torch.int32, expected torch.int64: use targets.long\(\)",
+        ),
+        (torch.tensor([True]), TypeError, "torch.bool, expected torch.int64"),
+        (torch.tensor([1]).numpy(), TypeError, r"targets of type ndarray, .*use torch.from_numpy\("),
+        ([1], TypeError, r"targets of type list, .*use torch.tensor\("),
+    ],
+)
+def test_dense_targets_of_another_form_are_refused(targets, error, message):
+    with pytest.raises(error, match=f"^dense_targets: .*{message}"):
+        dense_targets(targets, 3)
 
 
 def test_logits_with_positions_are_refused():

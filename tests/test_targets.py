@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 import torch
 from hypothesis import given
@@ -105,6 +108,72 @@ def test_one_row_alone_is_refused(rows):
 def test_they_are_no_iterable_of_rows():
     with pytest.raises(TypeError, match=r"targets\[0\] would have labels of shape \(2,\)"):
         list(THREE)
+
+
+IDS, WEIGHTS = torch.tensor([[0, 1], [2, 3]]), torch.full((2, 2), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("labels", "weights", "error", "message"),
+    [
+        (
+            IDS,
+            torch.ones(2, 1),
+            ValueError,
+            r"labels of shape \(2, 2\) and weights of shape \(2, 1\).*both \(N, k\)",
+        ),
+        (IDS[:, :1], WEIGHTS, ValueError, r"labels of shape \(2, 1\) and weights of shape \(2, 2\)"),
+        (IDS[:1], WEIGHTS, ValueError, r"labels of shape \(1, 2\)"),
+        (
+            IDS[0],
+            WEIGHTS[0],
+            ValueError,
+            r"labels of shape \(2,\) and weights of shape \(2,\), expected both",
+        ),
+        (IDS[None], WEIGHTS[None], ValueError, r"labels of shape \(1, 2, 2\)"),
+        (IDS[:, :0], WEIGHTS[:, :0], ValueError, r"labels of shape \(2, 0\).*k >= 1"),
+        (IDS.int(), WEIGHTS, TypeError, r"labels of type torch.int32.*use labels.long\(\)"),
+        (IDS.bool(), WEIGHTS, TypeError, "labels of type torch.bool"),
+        (IDS.float(), WEIGHTS, TypeError, "labels of type torch.float32"),
+        (IDS, IDS, TypeError, r"weights of type torch.int64, .*use .*weights.float\(\)"),
+        (
+            IDS.numpy(),
+            WEIGHTS,
+            TypeError,
+            r"labels of type ndarray, expected a tensor: use torch.from_numpy\(",
+        ),
+        (IDS, WEIGHTS.tolist(), TypeError, r"weights of type list, expected a tensor: use torch.tensor\("),
+        (None, WEIGHTS, TypeError, "labels of type NoneType, expected a tensor$"),
+    ],
+)
+def test_tensors_of_another_kind_are_refused(labels, weights, error, message):
+    with pytest.raises(error, match=f"^MixedTargets: .*{message}"):
+        MixedTargets(labels, weights)
+
+
+@pytest.mark.parametrize("smoothing", [1.0, 1.5, -0.1, float("nan"), True, "0.1", None])
+def test_smoothing_is_a_share_below_one(smoothing):
+    with pytest.raises(
+        (TypeError, ValueError), match=r"MixedTargets: label_smoothing=.*expected a number >= 0 and < 1"
+    ):
+        MixedTargets(IDS, WEIGHTS, smoothing)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_any_floating_type_are_taken_also_of_no_rows(dtype):
+    assert MixedTargets(IDS, WEIGHTS.to(dtype)).dense(4).dtype == torch.float32
+    assert len(MixedTargets(IDS[:0], WEIGHTS[:0].to(dtype))) == 0
+
+
+def test_they_can_be_copied_pickled_and_made_in_a_compiled_function():
+    for again in (copy.deepcopy(THREE), pickle.loads(pickle.dumps(THREE))):
+        assert torch.equal(again.dense(6), THREE.dense(6))
+
+    def dense(labels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        return MixedTargets(labels, weights, 0.1).dense(6)
+
+    compiled = torch.compile(dense, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(THREE.labels, THREE.weights), THREE.dense(6))
 
 
 @pytest.mark.gpu

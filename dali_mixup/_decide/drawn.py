@@ -26,8 +26,6 @@ def refuse_draws(method: Method, draws: Any, n: int, height: int, width: int) ->
     of `height` x `width` pixels."""
     if not isinstance(draws, Draws):
         raise TypeError(f"{_owner(method)} returned {_kind(draws)}, expected Draws(weights=...)")
-    if method.form == Form.NONE:
-        raise ValueError(f"{type(method).__name__}: form=Form.NONE mixes nothing; expected another form")
     needed = NEEDED.get(method.form)
     if needed is not None and getattr(draws, needed) is None:
         raise ValueError(

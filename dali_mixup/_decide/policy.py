@@ -15,6 +15,7 @@ from dali_mixup._decide.class_counts import ClassCounts
 from dali_mixup._decide.combinations import refuse_clashes, refuse_missing, size_of
 from dali_mixup._decide.drawn import refuse_decided, refuse_draws
 from dali_mixup._decide.grouping import followed, groups
+from dali_mixup._decide.interface import refuse_unusable
 from dali_mixup._decide.known_labels import known_labels
 from dali_mixup._decide.partner_rule import PartnerRule
 from dali_mixup._decide.partners import Name, as_given, as_rule
@@ -91,6 +92,7 @@ class MixPolicy:
             raise ValueError(
                 "MixPolicy: no methods given; expected at least one (to switch mixing off use policy=None)"
             )
+        refuse_unusable(methods)
         object.__setattr__(self, "methods", tuple(methods))
         if self.weights is not None:
             object.__setattr__(self, "weights", odds("weights", self.weights, len(methods)))

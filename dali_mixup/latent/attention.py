@@ -12,13 +12,14 @@ from dali_mixup._checks import choice
 from dali_mixup.latent.mixing import compute_dtype, mix_rows
 from dali_mixup.latent.targets import check_targets
 from dali_mixup.losses import Targets, dense_targets
+from dali_mixup.targets import check_tensor
 
 Normalise = Literal["relu", "softmax"]
 
 
 def uniform_attention(features: Tensor) -> Tensor:
     """(B, r) of 1 / r: every position counts the same. `features` is (B, d, r) or (B, d, H, W), r = H·W."""
-    batch, _, positions = flat_positions(features).shape
+    batch, _, positions = flat_positions("uniform_attention", features).shape
     return features.new_full((batch, positions), 1.0 / positions, dtype=compute_dtype(features))
 
 
@@ -29,7 +30,7 @@ def gap_attention(features: Tensor, normalise: Normalise = "relu") -> Tensor:
     2206.14868; which query the authors used is not confirmed by public code). A sample whose every product is
     <= 0 gets zeros under "relu"; DenseMultiMix then leaves it out of the tuples.
     """
-    flat = flat_positions(features)
+    flat = flat_positions("gap_attention", features)
     return _normalised(flat, flat.mean(2), normalise)
 
 
@@ -44,7 +45,8 @@ def class_attention(
         targets: (B,) int64, (B, C) floating or MixedTargets.
         class_weights: (C, d), the weight of the linear classifier.
     """
-    flat = flat_positions(features)
+    flat = flat_positions("class_attention", features)
+    check_tensor("class_attention", "class_weights", class_weights)
     if class_weights.dim() != 2 or class_weights.shape[1] != flat.shape[1]:
         raise ValueError(
             f"class_attention: class_weights of shape {tuple(class_weights.shape)}, expected (C, {flat.shape[1]})"
@@ -55,10 +57,13 @@ def class_attention(
     return _normalised(flat, query, normalise)
 
 
-def flat_positions(features: Tensor) -> Tensor:
+def flat_positions(owner: str, features: Tensor) -> Tensor:
     """(B, d, r) in the compute dtype, from (B, d, r) or (B, d, H, W)."""
+    check_tensor(owner, "features", features)
     if features.dim() not in (3, 4):
-        raise ValueError(f"features of shape {tuple(features.shape)}, expected (B, d, r) or (B, d, H, W)")
+        raise ValueError(
+            f"{owner}: features of shape {tuple(features.shape)}, expected (B, d, r) or (B, d, H, W)"
+        )
     return features.flatten(2).to(compute_dtype(features))
 
 

@@ -11,6 +11,7 @@ from dali_mixup.latent.mixing import readable
 from dali_mixup.latent.multimix import Alpha, MixedTuples, TupleLaw, checked_flag, identity
 from dali_mixup.latent.targets import checked_targets
 from dali_mixup.losses import Targets
+from dali_mixup.targets import check_tensor
 
 
 class DenseMultiMix:
@@ -76,7 +77,7 @@ class DenseMultiMix:
             positions unchanged (row j * B + i). Pass the features, or the classifier's output on them, and the
             targets to `soft_cross_entropy`: its mean is the mean over tuples and positions.
         """
-        flat = flat_positions(features)
+        flat = flat_positions("DenseMultiMix", features)
         batch, _, positions = flat.shape
         dense = checked_targets("DenseMultiMix", targets, features, self.num_classes)
         mixed = checked_flag("DenseMultiMix", mixed)
@@ -114,6 +115,7 @@ def attended(weights: Tensor, attention: Tensor) -> Tensor:
 
 
 def _check_attention(attention: Tensor, batch: int, positions: int) -> None:
+    check_tensor("DenseMultiMix", "attention", attention)
     if attention.shape != (batch, positions):
         raise ValueError(
             f"DenseMultiMix: attention of shape {tuple(attention.shape)} for {batch} samples of {positions} positions, "

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from dali_mixup._checks import number
 from dali_mixup.latent.mixing import compute_dtype, mix_rows
 from dali_mixup.losses import soft_cross_entropy
+from dali_mixup.targets import check_tensor
 
 
 class SelfDistillation:
@@ -40,8 +41,11 @@ class SelfDistillation:
             weights: (n, B) or (r, n, B), from MixedTuples.
 
         Raises:
+            TypeError: anything but tensors.
             ValueError: shapes that do not fit.
         """
+        check_tensor("SelfDistillation", "teacher_logits", teacher_logits)
+        check_tensor("SelfDistillation", "weights", weights)
         of_labels = soft_cross_entropy(logits, targets)
         tuples = weights.shape[:-1].numel()
         if tuples != len(logits) or teacher_logits.shape != (weights.shape[-1], logits.shape[1]):

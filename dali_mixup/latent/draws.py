@@ -17,6 +17,18 @@ from dali_mixup._seeding import Purpose, stream
 from dali_mixup.latent.mixing import readable
 
 
+def drawn_on(device: torch.device | str, generator: torch.Generator | None) -> torch.device:
+    """The device of the draws, by the rule above. TypeError for what is no generator, such as a seed."""
+    if generator is None:
+        return torch.device(device)
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(
+            f"dali_mixup.latent: generator={generator!r} is a {type(generator).__name__}, expected a torch.Generator, "
+            "as step_generator(seed, epoch=..., step=...) makes it, or None"
+        )
+    return generator.device
+
+
 def step_generator(
     seed: int, *, rank: int = 0, epoch: int = 0, step: int = 0, device: torch.device | str = "cpu"
 ) -> torch.Generator:
@@ -62,7 +74,7 @@ def dirichlet(
         raise ValueError("dirichlet: shape=(), expected at least one axis, the weights of one draw")
     if not dtype.is_floating_point:
         raise TypeError(f"dirichlet: dtype={dtype}, expected a floating one, which can hold weights")
-    where = torch.device(device) if generator is None else generator.device
+    where = drawn_on(device, generator)
     alphas = torch.as_tensor(alpha, dtype=torch.float64, device=where).expand(shape)
     # The public torch.distributions.Dirichlet takes no generator; this is the sampler that it calls.
     gammas = torch._standard_gamma((alphas + 1.0).contiguous(), generator=generator)
@@ -89,7 +101,7 @@ def uniform(
     low: float, high: float, *, device: torch.device | str = "cpu", generator: torch.Generator | None = None
 ) -> Tensor:
     """One number ~ U[low, high) as a 0-d float64 tensor."""
-    where = torch.device(device) if generator is None else generator.device
+    where = drawn_on(device, generator)
     draw = torch.rand((), dtype=torch.float64, device=where, generator=generator)
     return (low + (high - low) * draw).to(device)
 
@@ -98,7 +110,7 @@ def permutation(
     size: int, *, device: torch.device | str = "cpu", generator: torch.Generator | None = None
 ) -> Tensor:
     """A uniform permutation of 0..size-1, (size,) int64. Fixed points are allowed, as in the papers' code."""
-    where = torch.device(device) if generator is None else generator.device
+    where = drawn_on(device, generator)
     return torch.randperm(size, device=where, generator=generator).to(device)
 
 
@@ -111,7 +123,7 @@ def subsets(
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """(rows, size) int64: in each row `size` distinct indices below `of`, every subset equally likely."""
-    where = torch.device(device) if generator is None else generator.device
+    where = drawn_on(device, generator)
     keys = torch.rand(rows, of, device=where, dtype=torch.float64, generator=generator)
     return keys.topk(size, dim=1).indices.to(device)
 

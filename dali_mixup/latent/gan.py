@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dali_mixup._checks import concentration, integer
-from dali_mixup.latent.draws import beta, dirichlet
+from dali_mixup.latent.draws import beta, dirichlet, drawn_on
 from dali_mixup.latent.mixing import check_floating, compute_dtype
+from dali_mixup.targets import check_tensor
 
 Stage = Callable[[Tensor], Tensor]
 
@@ -87,7 +89,7 @@ class ManifoldGanLoss:
 
     def __call__(
         self,
-        discriminator: Stage | Sequence[Stage],
+        discriminator: Stage | Sequence[Stage] | nn.ModuleList,
         real: Tensor,
         fake: Tensor,
         *,
@@ -96,20 +98,20 @@ class ManifoldGanLoss:
         """The loss of one step, a 0-d tensor.
 
         Args:
-            discriminator: from (B, ...) to B logits, (B,) or (B, 1): pixels are mixed. Or a list of its stages, each of
-                which takes what the one before returns, (B, ...): the input of one of them is mixed. Two stages are
-                the authors' "vh1", three their "vh2".
+            discriminator: from (B, ...) to B logits, (B,) or (B, 1): pixels are mixed. Or a list of its stages,
+                also an `nn.ModuleList`, each of which takes what the one before returns, (B, ...): the input of one of
+                them is mixed. Two stages are the authors' "vh1", three their "vh2".
             real, fake: (B, ...) floating, of one shape.
             generator: generator of random numbers, see `dali_mixup.latent.draws`; with several stages on the CPU, since
                 the host chooses one.
 
         Raises:
-            TypeError: real or fake that are not floating.
+            TypeError: real or fake that are not floating, a stage that cannot be called.
             ValueError: real and fake of different shapes, no stage, another number of logits than B, or a generator on
                 a GPU with several stages.
         """
         _check_pair("ManifoldGanLoss", real, fake)
-        stages = [discriminator] if callable(discriminator) else list(discriminator)
+        stages = _stages(discriminator)
         k, lam = self.draw(len(real), len(stages), device=real.device, generator=generator)
         before = [_through(stages[:k], samples) for samples in (real, fake.detach())]
         ends = [*before, _between(lam, *before)]
@@ -132,7 +134,7 @@ class ManifoldGanLoss:
         integer("ManifoldGanLoss", "batch", batch, at_least=0)
         if integer("ManifoldGanLoss", "stages", stages, at_least=0) == 0:
             raise ValueError("ManifoldGanLoss: the discriminator has no stages, expected at least one")
-        if stages > 1 and generator is not None and generator.device.type != "cpu":
+        if stages > 1 and generator is not None and drawn_on("cpu", generator).type != "cpu":
             raise ValueError(
                 f"ManifoldGanLoss: generator on {generator.device} with {stages} stages, expected one on the CPU: the "
                 "stage is chosen by the host, and reading the choice back from a GPU would wait for it"
@@ -150,6 +152,19 @@ def _check_pair(owner: str, real: Tensor, fake: Tensor) -> None:
         )
 
 
+def _stages(discriminator: Stage | Sequence[Stage] | nn.ModuleList) -> list[Stage]:
+    # An nn.ModuleList can be called as every module can, but has no forward.
+    stages: list[Any] = [discriminator]
+    if isinstance(discriminator, (Sequence, nn.ModuleList)):
+        stages = list(discriminator)
+    for stage in stages:
+        if not callable(stage):
+            raise TypeError(
+                f"ManifoldGanLoss: discriminator with {stage!r}, expected a network or a list of its stages"
+            )
+    return stages
+
+
 def _through(stages: Sequence[Stage], samples: Tensor) -> Tensor:
     for stage in stages:
         samples = stage(samples)
@@ -164,6 +179,7 @@ def _between(lam: Tensor, real: Tensor, fake: Tensor) -> Tensor:
 
 def _cross_entropy(owner: str, logits: Tensor, target: Tensor) -> Tensor:
     """Mean binary cross-entropy of B logits with targets (B,), in at least float32."""
+    check_tensor(owner, "the discriminator's output", logits)
     if logits.numel() != len(target):
         raise ValueError(
             f"{owner}: the discriminator returned {tuple(logits.shape)} for {len(target)} samples, expected one "

@@ -13,6 +13,7 @@ from dali_mixup._checks import choice, concentration, integer
 from dali_mixup.latent.batchnorm import running_statistics_kept
 from dali_mixup.latent.draws import beta, dirichlet, permutation
 from dali_mixup.latent.mixing import check_floating, compute_dtype, mix_tuples
+from dali_mixup.targets import check_tensor
 
 Mode = Literal["logits", "probs"]
 
@@ -77,15 +78,18 @@ class InterpolationConsistency:
             generator: see `dali_mixup.latent.draws`.
 
         Raises:
-            TypeError: unlabelled samples that are not floating; a student that is no module, with mode="probs".
+            TypeError: unlabelled samples that are not floating; outputs that are no tensors; a student that is no
+                module, with mode="probs".
             ValueError: logits of the student and the teacher of different shapes.
         """
         check_floating("InterpolationConsistency", "unlabelled", unlabelled)
         partners, weights = self.draw(len(unlabelled), device=unlabelled.device, generator=generator)
         with torch.no_grad():
             guess = teacher(unlabelled)
+            check_tensor("InterpolationConsistency", "the teacher's output", guess)
             target = self.target(guess.to(compute_dtype(guess)), partners, weights)
         logits = self._answer(student, mix_tuples(unlabelled, partners, weights))
+        check_tensor("InterpolationConsistency", "the student's output", logits)
         if logits.shape != target.shape:
             raise ValueError(
                 f"InterpolationConsistency: the student returned {tuple(logits.shape)} and the teacher "

@@ -20,10 +20,12 @@ def resolve_layers(owner: str, model: nn.Module, layers: Layers) -> dict[str, nn
             A module that is part of the model twice has two names, either of which will do.
 
     Raises:
+        TypeError: a model that is no module.
         ValueError: an unknown name (the message suggests similar ones), a module that is not part of the model, or the
             same layer twice, be it under two names.
         TypeError: a single string instead of a sequence of them.
     """
+    check_module(owner, "model", model)
     if isinstance(layers, str):
         raise TypeError(
             f"{owner}: layers={layers!r} is one string, expected a sequence of names: [{layers!r}]"
@@ -50,6 +52,12 @@ def resolve_layers(owner: str, model: nn.Module, layers: Layers) -> dict[str, nn
     if len({id(named[name]) for name in names}) != len(names):
         raise ValueError(f"{owner}: layers={names!r} contains a layer twice; expected each once")
     return {name: named[name] for name in names}
+
+
+def check_module(owner: str, name: str, model: Any) -> None:
+    """Raise TypeError for what is no module."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"{owner}: {name} is a {type(model).__name__}, expected a torch.nn.Module")
 
 
 def check_output(owner: str, name: str, output: Any, rows: int) -> None:

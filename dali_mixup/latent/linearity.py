@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from dali_mixup.latent.layers import Layers, check_output, check_runs, resolve_layers
 from dali_mixup.latent.mixing import check_floating, compute_dtype, mix_tuples, readable
+from dali_mixup.targets import check_tensor
 
 SOFTMAX = "softmax"
 
@@ -71,6 +72,9 @@ class LinearityProbe:
                 output of a layer that is not one tensor with the batch first.
             RuntimeError: a layer that does not run once.
         """
+        given = {"images": images, "partners": partners, "weights": weights}
+        for name, value in (given if mixed is None else {**given, "mixed": mixed}).items():
+            check_tensor("LinearityProbe", name, value)
         _check_mixtures(len(images), partners, weights)
         if mixed is None:
             check_floating("LinearityProbe", "images", images)
@@ -82,8 +86,10 @@ class LinearityProbe:
         inputs = mix_tuples(images, partners, weights) if mixed is None else mixed
         clean, points = self._outputs(images), self._outputs(inputs)
         for name in self.layers:
-            error = points[name] - mix_tuples(clean[name], partners, weights)
-            centred = clean[name] - clean[name].mean(0)
+            # Seen from one of the samples, an output that does not vary is exactly 0, whatever its mean rounds to.
+            seen, there = clean[name] - clean[name][:1], points[name] - clean[name][:1]
+            error = there - mix_tuples(seen, partners, weights)
+            centred = seen - seen.mean(0)
             # The mean over ordered pairs i != j of |h_i - h_j|² is twice the unbiased total variance.
             self._gap[name].append(error.square().sum(1).mean())
             self._spread[name].append(2.0 * centred.square().sum() / (len(images) - 1))
@@ -92,6 +98,9 @@ class LinearityProbe:
     def gaps(self) -> dict[str, float]:
         """g_l by layer in the order given, then "softmax"; expectations weigh batches by their number of mixtures.
 
+        A layer that has one output for all samples and mixtures, such as a dead ReLU, is linear on these points: 0.
+        With one output for all samples, and another for a mixture, g_l is infinite.
+
         Raises:
             RuntimeError: nothing was measured yet.
         """
@@ -99,7 +108,7 @@ class LinearityProbe:
             raise RuntimeError("LinearityProbe: no batch was measured, expected update() before gaps()")
         rows = torch.tensor(self._rows, dtype=torch.float64, device="cpu")
         return {
-            name: float((_total(self._gap[name], rows) / _total(self._spread[name], rows)).sqrt())
+            name: _ratio(_total(self._gap[name], rows), _total(self._spread[name], rows))
             for name in self.layers
         }
 
@@ -180,3 +189,7 @@ def _eval_mode(model: nn.Module) -> Iterator[None]:
 
 def _total(values: list[Tensor], rows: Tensor) -> Tensor:
     return (torch.stack(values).cpu().double() * rows).sum()
+
+
+def _ratio(gap: Tensor, spread: Tensor) -> float:
+    return 0.0 if float(gap) == float(spread) == 0.0 else float((gap / spread).sqrt())

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from dali_mixup._checks import boolean, concentration, integer
 from dali_mixup.latent.backward import in_backward_pass
-from dali_mixup.latent.draws import beta, permutation
+from dali_mixup.latent.draws import beta, drawn_on, permutation
 from dali_mixup.latent.layers import Layers, check_output, check_runs, resolve_layers
 from dali_mixup.latent.mixing import check_floating, mix_pair_targets, mix_pairs
 from dali_mixup.latent.targets import check_targets
 from dali_mixup.losses import Targets
+from dali_mixup.targets import check_tensor
 
 INPUT = "input"
 
@@ -101,14 +102,16 @@ class ManifoldMixup:
             generator: on the CPU (the host decides the layer; a GPU generator would make it wait for the device).
 
         Returns:
-            The model's output and the mixed targets: dense if they were dense, MixedTargets otherwise. Pass both to
-                `soft_cross_entropy`, or to `softmax_binary_cross_entropy` for the published code's loss.
+            The model's output and the mixed targets: dense in at least float32 if they were dense, MixedTargets
+                otherwise. Pass both to `soft_cross_entropy`, or to `softmax_binary_cross_entropy` for the published
+                code's loss.
 
         Raises:
             TypeError: inputs, or an output of the layer, that are not floating or not one tensor.
             ValueError: targets that are not those of the inputs.
             RuntimeError: a layer that does not run once.
         """
+        check_tensor("ManifoldMixup", "inputs", inputs)
         check_targets("ManifoldMixup", targets, len(inputs))
         if self.include_input:
             advice = (
@@ -127,7 +130,7 @@ class ManifoldMixup:
 
     def draw(self, batch: int, *, generator: torch.Generator | None = None) -> ManifoldDraw:
         """The decisions of one step, on the CPU."""
-        if generator is not None and generator.device.type != "cpu":
+        if generator is not None and drawn_on("cpu", generator).type != "cpu":
             raise ValueError(
                 f"ManifoldMixup: generator on {generator.device}, expected one on the CPU: the layer is chosen by the "
                 "host, and reading the choice back from a GPU would wait for it"

@@ -1,7 +1,7 @@
 """The arithmetic of mixing: rows of any tensor, and targets of any form, with given weights. No draws here.
 
 All of it is computed in float32 (float64 for float64 values) with autocast off, so that weights of 1/256 survive half
-precision, and returned in the input's dtype.
+precision. Rows are returned in the input's dtype, targets in that of the computation.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dali_mixup.losses import Targets
-from dali_mixup.targets import MixedTargets
+from dali_mixup.targets import MixedTargets, check_tensor
 
 
 def compute_dtype(values: Tensor) -> torch.dtype:
@@ -24,8 +24,9 @@ def readable(values: Tensor) -> bool:
 
 
 def check_floating(owner: str, name: str, values: Tensor, advice: str = "such as images.float()") -> None:
-    """Raise TypeError for values of another dtype, to which a mixture would be truncated; a mixture of token ids is
-    another token."""
+    """Raise TypeError for what is no tensor, and for values of another dtype, to which a mixture would be truncated; a
+    mixture of token ids is another token."""
+    check_tensor(owner, name, values)
     if not values.is_floating_point():
         raise TypeError(
             f"{owner}: {name} of type {values.dtype}, which cannot hold a mixture; expected floating values, {advice}"
@@ -85,10 +86,10 @@ def mix_tuples(values: Tensor, partners: Tensor, weights: Tensor) -> Tensor:
 
 
 def mix_pair_targets(targets: Targets, lam: Tensor, partners: Tensor) -> Targets:
-    """The targets of `mix_pairs`, in the form of the input: dense stays dense, the others become MixedTargets with
-    twice the columns. Label smoothing is kept, not applied, so it is still applied once."""
+    """The targets of `mix_pairs`, in the form of the input: dense stays dense, but in the compute dtype, the others
+    become MixedTargets with twice the columns. Label smoothing is kept, not applied, so it is still applied once."""
     if isinstance(targets, Tensor) and targets.is_floating_point():
-        return mix_pairs(targets, lam, partners)
+        return mix_pairs(targets.to(compute_dtype(targets)), lam, partners)
     if isinstance(targets, Tensor):
         targets = MixedTargets(
             targets.unsqueeze(1), torch.ones_like(targets, dtype=torch.float32).unsqueeze(1)

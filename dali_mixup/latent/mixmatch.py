@@ -17,6 +17,7 @@ from dali_mixup.latent.ict import squared_error
 from dali_mixup.latent.mixing import check_floating, compute_dtype, mix_pairs
 from dali_mixup.latent.targets import check_targets
 from dali_mixup.losses import Targets, dense_targets, soft_cross_entropy
+from dali_mixup.targets import check_tensor
 
 
 class MixMatchLoss(NamedTuple):
@@ -80,7 +81,8 @@ class MixMatchStep:
             generator: see `dali_mixup.latent.draws`.
 
         Raises:
-            TypeError: images or views that are not floating, or views as one tensor.
+            TypeError: images or views that are not floating, views as one tensor, a model that is no module or returns
+                no tensor.
             ValueError: no views, views of different shapes, targets that are not the images', logits of another number
                 of classes or, with interleave, a batch size other than the images'.
         """
@@ -111,6 +113,8 @@ class MixMatchStep:
         _check_views(views)
         with running_statistics_kept(model):
             logits = [model(view) for view in views]
+        for each in logits:
+            check_tensor("MixMatchStep", "the model's output", each)
         mean = torch.stack([F.softmax(x.to(compute_dtype(x)), dim=1) for x in logits]).mean(0)
         return sharpen(mean, self.temperature)
 
@@ -174,6 +178,8 @@ def interleave(batches: Sequence[Tensor]) -> list[Tensor]:
     Raises:
         ValueError: no batches, or batches of different shapes.
     """
+    for batch in batches:
+        check_tensor("interleave", "a batch", batch)
     if not batches or any(batch.shape != batches[0].shape for batch in batches):
         shapes = [tuple(batch.shape) for batch in batches]
         raise ValueError(f"interleave: batches of shapes {shapes}, expected at least one, all of one shape")

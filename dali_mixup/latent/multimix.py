@@ -14,6 +14,7 @@ from dali_mixup.latent.draws import tuple_weights, uniform
 from dali_mixup.latent.mixing import compute_dtype, mix_rows
 from dali_mixup.latent.targets import checked_targets
 from dali_mixup.losses import Targets
+from dali_mixup.targets import check_tensor
 
 Alpha = float | tuple[float, float]
 
@@ -89,6 +90,7 @@ class MultiMix:
         Returns:
             MixedTuples with n rows; with mixed=True the B unchanged rows, with identity weights.
         """
+        check_tensor("MultiMix", "features", features)
         if features.dim() != 2:
             raise ValueError(f"MultiMix: features of shape {tuple(features.shape)}, expected (B, d)")
         dense = checked_targets("MultiMix", targets, features, self.num_classes)

@@ -8,7 +8,8 @@ from torch import Tensor
 from dali_mixup._apply.class_ids import refuse_unknown
 from dali_mixup.latent.mixing import check_floating, compute_dtype, readable
 from dali_mixup.losses import Targets, dense_targets
-from dali_mixup.targets import MixedTargets
+from dali_mixup.losses.inputs import TARGETS
+from dali_mixup.targets import MixedTargets, check_tensor
 
 
 def check_targets(owner: str, targets: Targets, rows: int, num_classes: int | None = None) -> None:
@@ -24,9 +25,9 @@ def check_targets(owner: str, targets: Targets, rows: int, num_classes: int | No
         TypeError: neither a tensor nor MixedTargets, or integers of another type than int64.
         ValueError: another number of rows, another shape or, on the CPU, class ids outside 0..C-1.
     """
-    if not isinstance(targets, (Tensor, MixedTargets)):
-        raise TypeError(f"{owner}: targets are a {type(targets).__name__}, expected a tensor or MixedTargets")
-    values = targets if isinstance(targets, Tensor) else targets.labels
+    if not isinstance(targets, MixedTargets):
+        check_tensor(owner, "targets", targets, TARGETS)
+    values = targets.labels if isinstance(targets, MixedTargets) else targets
     if values.dim() == 0 or len(values) != rows:
         given = f"{len(values)} rows" if values.dim() else "no rows"
         raise ValueError(f"{owner}: targets of {given} for {rows} rows, expected one target for each")
@@ -42,10 +43,9 @@ def check_targets(owner: str, targets: Targets, rows: int, num_classes: int | No
 def _check_ids(owner: str, ids: Tensor, mixed: bool, num_classes: int | None) -> None:
     if ids.dtype != torch.int64:
         raise TypeError(f"{owner}: class ids are {ids.dtype}, expected torch.int64: use targets.long()")
-    if ids.dim() != (2 if mixed else 1):
-        expected = f"({len(ids)}, k)" if mixed else f"({len(ids)},)"
+    if not mixed and ids.dim() != 1:
         raise ValueError(
-            f"{owner}: class ids of shape {tuple(ids.shape)}, expected {expected}: flatten a column of ids with "
+            f"{owner}: class ids of shape {tuple(ids.shape)}, expected ({len(ids)},): flatten a column of ids with "
             "targets.flatten(), make rows of zeros and ones soft labels with targets.float()"
         )
     if num_classes is not None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dali_mixup._checks import choice, number
+from dali_mixup.latent.layers import check_module
 
 Buffers = Literal["copy", "average", "own"]
 
@@ -35,12 +36,14 @@ class EMATeacher(nn.Module):
     The number of updates is part of `state_dict()`.
 
     Raises:
+        TypeError: a model or a student that is no module.
         ValueError: bad decay or buffers; in `update`, a student whose parameters, or buffers that are followed, have
             other names, shapes, dtypes or devices than the teacher's. The teacher is then as it was.
     """
 
     def __init__(self, model: nn.Module, *, decay: float = 0.999, buffers: Buffers = "copy") -> None:
         super().__init__()
+        check_module("EMATeacher", "model", model)
         self.decay = number("EMATeacher", "decay", decay, at_least=0.0, below=1.0)
         self.buffer_rule = choice("EMATeacher", "buffers", buffers, ("copy", "average", "own"))
         self.model = deepcopy(_bare(model)).requires_grad_(False)
@@ -60,6 +63,7 @@ class EMATeacher(nn.Module):
     def update(self, student: nn.Module) -> None:
         """Move the teacher towards the student; call it after the optimiser's step. It reads nothing from the
         device."""
+        check_module("EMATeacher.update", "student", student)
         bare = _bare(student)
         weights = _pairs("parameter", self.model.named_parameters(), bare.named_parameters())
         buffers: Pairs = []

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dali_mixup._checks import choice, number
+from dali_mixup._checks import boolean, choice, number
 from dali_mixup.losses.inputs import (
     Reduction,
     Targets,
@@ -45,6 +45,7 @@ def soft_binary_cross_entropy(
     a = 0.1, 0.2, 0.4, 0.8 and 1. With t >= 0.5 a row mixed half and half has no positive class at all.
 
     Raises:
+        TypeError, ValueError: arguments outside the above, targets that do not fit the logits.
         ValueError: the threshold is below the smoothed off value eps / C, so that every class would count as
             positive (DeiT-III's `targets > 0` together with label smoothing). Known without looking at the tensor
             for integer labels and MixedTargets; for dense targets see `SoftTargetBinaryCrossEntropy`.
@@ -151,6 +152,7 @@ def _check_bce_options(
     owner: str, smoothing: float, target_threshold: float | None, sum_classes: bool, reduction: str
 ) -> None:
     number(owner, "smoothing", smoothing, at_least=0.0, below=1.0)
+    boolean(owner, "sum_classes", sum_classes)
     if sum_classes and reduction != "mean":
         raise ValueError(
             f"{owner}: sum_classes=True with reduction={reduction!r}, expected 'mean': the sum over classes is "

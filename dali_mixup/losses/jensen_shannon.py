@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from dali_mixup._checks import integer, number
 from dali_mixup.losses.cross_entropy import soft_cross_entropy
 from dali_mixup.losses.inputs import Targets, check_pair, widened
-from dali_mixup.targets import MixedTargets
+from dali_mixup.targets import MixedTargets, check_tensor
 
 LEAST = (
     1e-7  # of a mixture's probability, as in the authors' code and timm, so that its logarithm stays finite
@@ -90,6 +90,7 @@ class JensenShannonCrossEntropy(nn.Module):
 def _splits(owner: str, logits: Tensor, num_splits: int) -> Tensor:
     """(k, N, C)."""
     k = integer(owner, "num_splits", num_splits, at_least=2)
+    check_tensor(owner, "logits", logits)
     if logits.dim() != 2 or not logits.is_floating_point() or len(logits) % k or not len(logits):
         raise ValueError(
             f"{owner}: logits of shape {tuple(logits.shape)}, {logits.dtype}, expected ({k} N, C) floating: {k} splits "

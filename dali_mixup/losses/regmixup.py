@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from dali_mixup._checks import number
 from dali_mixup.losses.cross_entropy import soft_cross_entropy
 from dali_mixup.losses.inputs import Targets
+from dali_mixup.targets import check_tensor
 
 
 class RegMixupLoss(nn.Module):
@@ -46,6 +47,7 @@ class RegMixupLoss(nn.Module):
         Raises:
             TypeError, ValueError: shapes or dtypes that do not fit.
         """
+        check_tensor("RegMixupLoss", "logits", logits)
         if logits.dim() != 2 or not len(logits) or len(logits) % 2:
             raise ValueError(
                 f"RegMixupLoss: logits of shape {tuple(logits.shape)}, expected (2 N, C): those of N clean images, "

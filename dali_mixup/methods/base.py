@@ -53,10 +53,11 @@ class Draws:
 
 class Method(ABC):
     """A mixing method: a frozen dataclass whose fields are its parameters, each with a default, checked when made.
+    `MixPolicy` checks what follows.
 
     Attributes:
         name: its name in recipes, in lower case.
-        form: the way in which the graph applies the draws.
+        form: the way in which the graph applies the draws, any but `Form.NONE`.
     """
 
     name: ClassVar[str]
@@ -64,12 +65,12 @@ class Method(ABC):
 
     @property
     def columns(self) -> int:
-        """k: images that take part in one mixed row, its own included."""
+        """k >= 2: images that take part in one mixed row, its own included; 2 of MASK and SEPARABLE methods."""
         return 2
 
     @property
     def inset_count(self) -> int:
-        """Of a RESIZE method, the images that are resized for one row."""
+        """Of a RESIZE method, the images that are resized for one row, >= 1."""
         return 1
 
     @property

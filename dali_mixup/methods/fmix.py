@@ -18,10 +18,11 @@ from dali_mixup.methods.masks import Levels
 class FMix(Method):
     """The mask is 1 on the lam H W highest pixels of a random image whose amplitudes fall off as 1 / f^decay.
 
-    Harris et al. 2020 (arXiv 2002.12047), as in the authors' code. The label weight is the mask's exact mean, which
-    differs from the lam drawn by less than one pixel. Frequencies too weak to move a contour by a tenth of a pixel are
-    left out, and where it moves contours as little, the image is worked out at every second or fourth pixel only and
-    bilinear between these.
+    Harris et al. 2020 (arXiv 2002.12047), by the paper's formula: the image is the inverse Fourier transform of complex
+    Gaussian noise over f^decay. Rounding and soft edges are those of the authors' code; its images have frequencies of
+    at most one period across the width. The label weight is the mask's exact mean, which differs from the lam drawn by
+    less than one pixel. Frequencies too weak to move a contour by a tenth of a pixel are left out, and where it moves
+    contours as little, the image is worked out at every second or fourth pixel only and bilinear between these.
 
     Args:
         alpha: > 0; lam ~ Beta(alpha, alpha).
@@ -71,6 +72,10 @@ class FMix(Method):
             return Draws(weights=weights, masks=masks if stride > 1 else masks.bits)
         numbers = np.empty((n, height, width), np.uint8)
         for i, grid in enumerate(made):
+            count = int(counts[i])
             soft = int(height * width * min(self.max_soft, lam[i], 1.0 - lam[i]))
-            numbers[i] = softened(pixels(grid, stride, height, width), int(counts[i]), soft)
+            soft = min(
+                soft, count, height * width - count
+            )  # each is rounded in its own way, so up to a pixel apart
+            numbers[i] = softened(pixels(grid, stride, height, width), count, soft)
         return Draws(weights=weights, masks=Levels(numbers))

@@ -26,9 +26,15 @@ def load_recipe(name: str | os.PathLike[str]) -> Recipe:
     """The recipe of that name (`recipe_names()`), or of a YAML file given by its path.
 
     Raises:
+        TypeError: a name that is neither text nor a path.
         RecipeError: no such recipe or file, broken YAML, or anything in it that is unknown, of the wrong type or
             impossible; every fault with its key's path, what is allowed and the nearest spelling.
     """
+    if not isinstance(name, (str, os.PathLike)):
+        raise TypeError(
+            f"load_recipe: name={name!r} is a {type(name).__name__}, expected the name of a recipe, as in "
+            "recipe_names(), or the path of a .yaml file"
+        )
     return checked(merged(name), str(name))
 
 

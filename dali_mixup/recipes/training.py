@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from dali_mixup.recipes.errors import Fault, listed, nearest
+from dali_mixup.recipes.errors import Fault
+from dali_mixup.recipes.latent_parameters import check_parameters
 from dali_mixup.recipes.section import Fraction, NotNegative, Positive, Section
 
 Betas = Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2, max_length=2)]
@@ -23,15 +24,6 @@ _TAKEN_BY = {
 
 _OF_DECAY = {"final": ("cosine", "linear"), "decay_epochs": ("cosine", "linear"), "gamma": ("step",)}
 """Which decays make use of a key."""
-
-PARAMETERS = {
-    "InterpolationConsistency": ("alpha", "mode", "k"),
-    "MixMatchStep": ("num_classes", "temperature", "alpha", "interleave"),
-    "MultiMix": ("num_classes", "n", "m", "alpha"),
-    "DenseMultiMix": ("num_classes", "n", "m", "alpha", "fresh"),
-    "ManifoldMixup": ("layers", "alpha", "include_input"),
-}
-"""The arguments of each module of `latent` that a file can hold: reading a recipe does not import them, nor torch."""
 
 
 class Optimizer(Section):
@@ -137,13 +129,7 @@ class Latent(Section):
 
     @model_validator(mode="after")
     def _of_this_module(self) -> Latent:
-        known = PARAMETERS[self.module]
-        for name in self.parameters:
-            if name not in known:
-                raise Fault(
-                    f"parameters.{name}",
-                    f"unknown key of {self.module}{nearest(name, known)}; allowed: {listed(known)}",
-                )
+        check_parameters(self.module, self.parameters)
         if self.ramp == "none" and self.ramp_epochs:
             advice = _left_out("ramp_epochs", 0.0)
             raise Fault("ramp_epochs", f"{self.ramp_epochs} does nothing with ramp: none. {advice}")

@@ -53,7 +53,6 @@ BLEND, PASTE, RESIZE, MASK, SEPARABLE = Form.BLEND, Form.PASTE, Form.RESIZE, For
 FAULTS: dict[str, tuple[tuple[Any, ...], type[Exception], str]] = {
     "nothing": ((BLEND, None), TypeError, r"returned None, expected Draws\(weights=\.\.\.\)"),
     "an array": ((BLEND, HALF), TypeError, "returned an array of float64, expected Draws"),
-    "the form NONE": ((Form.NONE, Draws(HALF)), ValueError, "form=Form.NONE mixes nothing"),
     "no regions": ((PASTE, Draws(HALF)), ValueError, "returned no regions, which form PASTE needs"),
     "no insets": ((RESIZE, Draws(HALF)), ValueError, "returned no insets, which form RESIZE needs"),
     "no masks": ((MASK, Draws(HALF)), ValueError, "returned no masks, which form MASK needs"),

@@ -54,11 +54,20 @@ def test_another_number_of_rows_is_refused(owner, form, rows):
             ValueError,
             r"class ids of shape \(6, 3\), expected \(6,\): .*targets.float",
         ),
-        (compact(labels.unsqueeze(1)), ValueError, r"class ids of shape \(6, 1, 1\), expected \(6, k\)"),
         (torch.tensor(1), ValueError, "targets of no rows for 6 rows"),
         (labels.int(), TypeError, r"class ids are torch.int32, expected torch.int64: use targets.long\(\)"),
         (labels.bool(), TypeError, "class ids are torch.bool, expected torch.int64"),
-        (labels.tolist(), TypeError, "targets are a list, expected a tensor or MixedTargets"),
+        (
+            labels.tolist(),
+            TypeError,
+            r"targets of type list, expected a tensor or MixedTargets: use torch.tensor\(",
+        ),
+        (
+            labels.numpy(),
+            TypeError,
+            r"targets of type ndarray, expected a tensor or MixedTargets: use torch.from_numpy\(",
+        ),
+        (None, TypeError, "targets of type NoneType, expected a tensor or MixedTargets$"),
         (labels - 1, ValueError, "class id -1, expected ids .*leave out rows without a label"),
     ],
 )

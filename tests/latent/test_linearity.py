@@ -60,6 +60,30 @@ def test_a_linear_layer_has_no_gap_and_a_relu_has_one():
     assert gaps["0"] < 1e-12 < 0.01 < gaps["1"]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("bias", [0.0, 0.1])
+def test_a_layer_that_does_not_vary_has_no_gap(bias, dtype):
+    """Also where the mean of equal numbers is rounded to another number."""
+    model = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3))
+    nn.init.zeros_(model[0].weight)
+    nn.init.constant_(model[0].bias, bias)
+    probe = LinearityProbe(model.to(dtype), ["0", "1"])
+    x, partners, weights = batch(33, 2, 1)
+    probe.update(x.to(dtype), partners, weights.float())
+    assert (probe.gaps()["0"], probe.gaps()["1"]) == (0.0, 0.0)
+
+
+def test_a_constant_layer_that_answers_otherwise_at_a_mixture_has_an_infinite_gap():
+    class Away(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (x > 1).to(x.dtype)
+
+    probe = LinearityProbe(nn.Sequential(Away(), nn.Linear(4, 3).double()), ["0"])
+    x, partners, weights = batch(4, 2, 1)
+    probe.update(x.clamp(max=1), partners, weights, mixed=x.clamp(max=1) + 9)
+    assert probe.gaps()["0"] == float("inf")
+
+
 def test_mixtures_made_elsewhere_are_used():
     model = net()
     x, partners, weights = batch(8, 2, 1)

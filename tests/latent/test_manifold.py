@@ -164,6 +164,8 @@ def test_dense_and_compact_targets_keep_their_form():
     _, from_dense = mixup(net, x, compact.dense(3), generator=gen(1))
     assert isinstance(from_compact, MixedTargets) and isinstance(from_dense, torch.Tensor)
     torch.testing.assert_close(from_compact.dense(3), from_dense)
+    _, from_half = mixup(net, x, compact.dense(3).half(), generator=gen(1))
+    assert from_half.dtype == torch.float32
 
 
 class Twice(Net):

@@ -89,6 +89,25 @@ def test_the_real_samples_have_the_smaller_weight(alpha: float) -> None:
     assert stats.ks_2samp(lam, np.minimum(drawn, 1 - drawn)).pvalue > REJECT
 
 
+def test_stages_may_be_a_module_list() -> None:
+    stages, real, fake = case()
+    loss = ManifoldGanLoss(0.2)
+    for seed in range(4):
+        given = (stages, tuple(stages), nn.ModuleList(stages))
+        assert len({loss(each, real, fake, generator=gen(seed)).item() for each in given}) == 1
+    with pytest.raises(ValueError, match="no stages"):
+        loss(nn.ModuleList(), real, fake)
+
+
+@pytest.mark.parametrize("given", [None, [None], [nn.Identity(), 3], "vh1"])
+def test_what_cannot_be_called_is_refused_as_a_stage(given: Any) -> None:
+    _, real, fake = case()
+    with pytest.raises(
+        TypeError, match=r"ManifoldGanLoss: discriminator .*expected a network or a list of its stages"
+    ):
+        ManifoldGanLoss()(given, real, fake)
+
+
 def test_stages_are_uniform() -> None:
     loss, g = ManifoldGanLoss(), gen(3)
     counts = np.bincount([loss.draw(1, 3, generator=g)[0] for _ in range(3000)])

@@ -86,6 +86,14 @@ def test_targets_of_every_form_mix_to_the_same_dense_targets(per_sample):
     torch.testing.assert_close(dense[0], dense[2])
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_mixed_dense_targets_are_in_the_compute_dtype(dtype):
+    soft = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=dtype)
+    mixed = mix_pair_targets(soft, torch.tensor(1 - 1 / 4096), torch.tensor([1, 0]))
+    assert mixed.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+    assert mixed[0].tolist() == [1 - 1 / 4096, 1 / 4096]  # which half precision does not tell from 1
+
+
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.bool])
 def test_values_that_cannot_hold_a_mixture_are_refused(dtype):
     values, weights = torch.ones(2, 3).to(dtype), torch.full((2, 2), 0.5)

@@ -40,14 +40,36 @@ def test_a_given_lam_is_the_masks_and_the_labels(draw, lam, soft):
     np.testing.assert_allclose(draws.masks.mean((1, 2), dtype=np.float64), draws.weights[:, 0], atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("lam", "max_soft", "height", "width"),
+    [
+        (0.55, 0.5, 200, 200),
+        (0.55, 0.5, 100, 100),
+        (0.3, 0.5, 3, 50),
+        (0.3, 0.3, 3, 50),
+        (0.7, 0.3, 50, 3),
+        (0.5, 0.5, 3, 5),
+    ],
+)
+def test_the_soft_share_is_never_more_than_the_pixels_of_either_side(
+    draw, lawful, lam, max_soft, height, width
+):
+    """lam * H * W and H * W * lam are rounded each in its way, so their whole parts may be a pixel apart."""
+    method = FMix(lam=lam, max_soft=max_soft)
+    for seed in range(4):
+        lawful(method, 6, height, width, seed)
+    assert abs(draw(method, 6, height, width).weights[:, 0] - lam).max() < (1 + 1e-9) / (height * width)
+
+
 def test_rounding_up_and_down_is_even(draw):
     shares, counts = np.unique(draw(FMix(lam=0.5), 2000, 3, 5).weights[:, 0], return_counts=True)
     np.testing.assert_allclose(shares, [7 / 15, 8 / 15])
     assert stats.binomtest(int(counts[0]), 2000, 0.5).pvalue > 1e-3
 
 
-def published_mask(noise, height, width, decay, count, soft):
-    """The FMix authors' steps written out: scale complex noise, invert, sort all pixels, cut."""
+def formula_mask(noise, height, width, decay, count, soft):
+    """The paper's formula written out, not the authors' code, whose spectrum is another: scale complex noise, invert;
+    then, as that code does, sort all pixels and cut."""
     fy, fx = np.meshgrid(np.fft.fftfreq(height), np.fft.fftfreq(width)[: width // 2 + 1], indexing="ij")
     # For even widths the last frequency of fftfreq is -1/2; only its size matters.
     scale = 1 / np.maximum(np.sqrt(fx * fx + fy * fy), 1 / max(height, width)) ** decay
@@ -73,16 +95,16 @@ def test_masks_are_those_of_the_published_formula(height, width, soft):
     image = low_frequency_image(np.random.RandomState(5), spectrum(height, width, 3.0), height, width)
     heights = rounded_to_int16(image)
     mask = softened(heights, count, soft) / 255 if soft else highest(heights, count)
-    expected = published_mask(noise, height, width, 3.0, count, soft)
+    expected = formula_mask(noise, height, width, 3.0, count, soft)
     np.testing.assert_allclose(mask, expected, atol=1 / (2 * soft - 1) + 1 / 510 if soft else 0)
 
 
 @pytest.mark.parametrize("lag", [4, 16, 40])
-def test_masks_are_as_coarse_as_those_of_the_published_code(draw, same_mean, lag):
+def test_masks_are_as_coarse_as_those_of_the_published_formula(draw, same_mean, lag):
     """How often pixels some way apart have the same owner, over 400 masks of 96 x 130 pixels at lam = 1/2."""
     rng = np.random.RandomState(1)
     noise = [rng.standard_normal((2, 96, 66)) for _ in range(400)]
-    theirs = np.stack([published_mask(each, 96, 130, 3.0, 6240, 0) for each in noise])
+    theirs = np.stack([formula_mask(each, 96, 130, 3.0, 6240, 0) for each in noise])
     ours = draw(FMix(lam=0.5), 400, 96, 130).masks
     down, across = (
         [(masks[:, lag:] == masks[:, :-lag]).mean((1, 2)) for masks in (ours, theirs)],

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
+from torch import nn
 
 from dali_mixup import ValTransform, latent
 from dali_mixup.recipes import RecipeError, flat, load_recipe
 from dali_mixup.recipes.building import val_arguments
-from dali_mixup.recipes.training import PARAMETERS
+from dali_mixup.recipes.errors import Fault
+from dali_mixup.recipes.latent_parameters import PARAMETERS, check_parameters
 from tests.recipes.writing import written
 
 UNION = "{methods: [{method: mixup}], label_mixing: union}"
@@ -64,11 +67,78 @@ def test_the_parameters_are_those_of_the_modules() -> None:
         ),
         ("{module: MixMatchStep, parameters: {temprature: 1}}", r"did you mean 'temperature'\?"),
         ("{module: ManifoldMixup, parameters: {model: resnet50}}", r"latent\.parameters\.model: unknown key"),
+        (
+            "{module: InterpolationConsistency, parameters: {mode: foo}}",
+            r"latent\.parameters\.mode: mode='foo', expected one of 'logits', 'probs'$",
+        ),
+        (
+            "{module: InterpolationConsistency, parameters: {mode: probs, k: 3}}",
+            r"latent\.parameters\.k: 3 with mode: probs.*; expected 2$",
+        ),
         ("{module: MultiMix, ramp_epochs: 3}", r"latent\.ramp_epochs: 3.* does nothing with ramp: none"),
     ],
 )
 def test_latent_parameters_are_checked(tmp_path: Path, section: str, message: str) -> None:
     refused(tmp_path, f"{PLAIN}latent: {section}\n", message)
+
+
+VALUES: dict[str, list[object]] = {
+    "alpha": [1.0, 2, 0, -1.0, True, "1", None, [0.5, 2.0], [2.0, 0.5], [1.0], [0.0, 1.0], []],
+    "mode": ["logits", "probs", "foo", 1, None],
+    "k": [2, 3, 1, 2.0, True, None],
+    "num_classes": [2, 1, 10.0, "10", None],
+    "temperature": [1.0, 0.5, 0, 1.1, "0.5", None],
+    "interleave": [True, False, "no", 1, None],
+    "n": [1, 0, 1.0, None],
+    "m": [None, 2, 1, 2.0],
+    "fresh": [False, "no", None],
+    "layers": [["0"], ["0", "1"], [], ["0", "0"], [3], "0", None],
+    "include_input": [False, "no", None],
+}
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(module, name) for module, names in PARAMETERS.items() for name in names]
+)
+def test_values_are_refused_where_the_module_refuses_them(tmp_path: Path, module: str, name: str) -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    rest: dict[str, object] = {"layers": ["0"]} if module == "ManifoldMixup" else {}
+    rest |= {"num_classes": 4} if "num_classes" in PARAMETERS[module] else {}
+    of_the_script = {"model": model} if module == "ManifoldMixup" else {}
+    outcomes = set()
+    for value in VALUES[name]:
+        given = {**rest, name: value}
+        as_tuples = {key: tuple(v) if isinstance(v, list) else v for key, v in given.items()}
+        try:
+            getattr(latent, module)(**as_tuples, **of_the_script)
+        except (TypeError, ValueError):
+            with pytest.raises(Fault, match=f"^parameters.{name}: "):
+                check_parameters(module, given)
+            outcomes.add("refused")
+        else:
+            check_parameters(module, given)
+            outcomes.add("taken")
+    assert outcomes == {"taken", "refused"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"layers": [], "include_input": False},
+        {"layers": [], "include_input": True},
+        {"layers": ["input"]},
+        {"layers": ["input"], "include_input": False},
+    ],
+)
+def test_layers_that_are_none_are_refused_as_the_module_does(given: dict[str, Any]) -> None:
+    model = nn.ModuleDict({"input": nn.Linear(2, 2)})
+    try:
+        latent.ManifoldMixup(model, **given)
+    except ValueError:
+        with pytest.raises(Fault, match=r"^parameters\.layers: "):
+            check_parameters("ManifoldMixup", given)
+    else:
+        check_parameters("ManifoldMixup", given)
 
 
 def test_parameters_reach_the_module(tmp_path: Path) -> None:

@@ -25,6 +25,15 @@ def test_unknown_names_get_the_nearest_spelling() -> None:
         load_recipe("diet-s")
 
 
+@pytest.mark.parametrize("name", [None, 3, b"deit-s", ["deit-s"]])
+def test_what_is_neither_a_name_nor_a_path_is_refused(name: object) -> None:
+    kind = type(name).__name__
+    with pytest.raises(
+        TypeError, match=rf"load_recipe: name=.* is a {kind}, expected .*recipe_names\(\), or the path"
+    ):
+        load_recipe(name)  # type: ignore[arg-type]
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="cannot read the file"):
         load_recipe(tmp_path / "nowhere.yaml")
