@@ -30,10 +30,10 @@ def install(target: str, fault: str) -> None:
             os.kill(os.getpid(), SIGNALS[fault])
         replace(partial, final, **how)
 
-    def opened(partial: str) -> Any:
-        if os.path.basename(partial).startswith(f"{target}."):
+    def opened(final: str) -> Any:
+        if os.path.basename(final) == target:
             resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, resource.RLIM_INFINITY))
-        return in_use(partial)
+        return in_use(final)
 
     if fault == "full disk":
         _files._in_use = opened

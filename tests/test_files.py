@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,70 @@ def test_checking_changes_nothing(tmp_path: Path) -> None:
     assert names(tmp_path) == {"a"} and (tmp_path / "a").read_text() == "old"
 
 
+def test_threads_that_write_one_file_at_once_all_succeed(tmp_path: Path) -> None:
+    target = tmp_path / "x.json"
+
+    def write(number: int) -> None:
+        check_writable(target)
+        write_text(target, f"{number:09d}" * 100)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(write, range(200)))
+    text = target.read_text()
+    assert text == text[:9] * 100 and names(tmp_path) == {"x.json"}
+
+
+MANY_WRITES = """
+import sys
+from dali_mixup._files import write_text
+
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(200):
+    write_text(sys.argv[1], sys.argv[2] * 100)
+"""
+
+
+def test_so_do_processes(tmp_path: Path) -> None:
+    target = tmp_path / "x.json"
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", MANY_WRITES, str(target), str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(3)
+    ]
+    for writer in writers:
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    for writer in writers:
+        _, error = writer.communicate(timeout=60)
+        assert writer.returncode == 0, error
+    assert target.read_text() in {str(number) * 100 for number in range(3)} and names(tmp_path) == {"x.json"}
+
+
+def test_leftovers_of_this_and_of_earlier_releases_are_removed(tmp_path: Path) -> None:
+    kept = {"a.txt", "b.txt.12.partial", "a.txt.partial", "a.txt.12-x.partial"}
+    for name in (*kept, "a.txt.12.partial", "a.txt.12-0123abcd.partial"):
+        (tmp_path / name).touch()
+    write_text(tmp_path / "a.txt", "new")
+    assert names(tmp_path) == kept
+
+
+def test_a_file_that_is_being_written_is_no_leftover(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    with replacing(target) as first:
+        first.write(b"first")
+        write_text(target, "second")
+        assert target.read_text() == "second"
+    assert target.read_text() == "first" and names(tmp_path) == {"a.txt"}
+
+
 def test_a_folder_is_made_or_named(tmp_path: Path) -> None:
     assert make_folder(tmp_path / "a" / "b").is_dir()
     (tmp_path / "file").touch()
@@ -182,3 +247,16 @@ def test_the_cache_folder_is_where_the_user_keeps_caches(monkeypatch: pytest.Mon
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setenv("HOME", "/home/somebody")
     assert cache_folder("digits") == Path("/home/somebody/.cache/dali-mixup/digits")
+
+
+def test_without_a_home_folder_there_is_no_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs under a number without a user."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000_000)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
+    assert cache_folder("digits") == Path("/caches/dali-mixup/digits")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    with pytest.raises(
+        NotWritten, match=r"'~/\.cache/dali-mixup/digits': there is no home folder; set HOME, or XDG"
+    ):
+        cache_folder("digits")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from dali_mixup._files import cache_folder
+from dali_mixup._files import NotWritten, cache_folder
 from dali_mixup._graph.answers import keep, known, one_at_a_time
 from dali_mixup._graph.windows import CONTROL
 from dali_mixup._repr import printable
@@ -61,18 +61,31 @@ def window_decoding_works(gpu: int, hw_decoder_load: float) -> bool:
         gpu: index of the GPU as this process numbers them.
         hw_decoder_load: share in [0, 1] of the images that go to the hardware decoder.
     """
-    file, key = cache_folder() / "window-decoding.json", _key(gpu, hw_decoder_load)
-    verdict = Verdict(known(file, key))
-    if verdict.works is None:
+    try:
+        file = cache_folder() / "window-decoding.json"
+    except NotWritten as error:
+        log.info("%s; every process tests the decoding of windows itself", error)
+        verdict = judged(gpu, hw_decoder_load)
+    else:
+        verdict = _shared(file, gpu, hw_decoder_load)
+    if not verdict.works:
+        log.warning(_said(gpu, verdict))
+    return bool(verdict.works)
+
+
+def _shared(file: Path, gpu: int, hw_decoder_load: float) -> Verdict:
+    """The verdict kept in the file, or else one found now, by one process, and kept."""
+    key = _key(gpu, hw_decoder_load)
+    works = known(file, key)
+    if works is None:
         with one_at_a_time(file, 2 * TIMEOUT):
-            verdict = Verdict(known(file, key))  # found by another rank meanwhile
-            if verdict.works is None:
+            works = known(file, key)  # found by another rank meanwhile
+            if works is None:
                 verdict = judged(gpu, hw_decoder_load)
                 if verdict.works is not None:
                     keep(file, key, verdict.works)
-    if not verdict.works:
-        log.warning(_said(gpu, verdict, file))
-    return bool(verdict.works)
+                return verdict
+    return Verdict(works, f"found earlier; to test again, delete {printable(str(file))}")
 
 
 def judged(gpu: int, hw_decoder_load: float) -> Verdict:
@@ -100,14 +113,13 @@ def judged(gpu: int, hw_decoder_load: float) -> Verdict:
     return Verdict(False, reason)
 
 
-def _said(gpu: int, verdict: Verdict, file: Path) -> str:
+def _said(gpu: int, verdict: Verdict) -> str:
     advice = "whole images are decoded instead, which costs more. roi_decoding=True or False skips this test"
     if verdict.works is None:
         return (
             f"cannot tell whether GPU {gpu} decodes windows of JPEGs correctly ({verdict.reason}); {advice}"
         )
-    reason = verdict.reason or f"found earlier; to test again, delete {printable(str(file))}"
-    return f"decoding windows of JPEGs on GPU {gpu} fails ({reason}); {advice}"
+    return f"decoding windows of JPEGs on GPU {gpu} fails ({verdict.reason}); {advice}"
 
 
 def _key(gpu: int, hw_decoder_load: float) -> str:

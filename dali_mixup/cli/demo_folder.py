@@ -50,7 +50,7 @@ def _others(photographs: Path) -> Iterator[Path]:
                 yield folder
                 continue
             own = {f"{folder.name}_{number}.JPEG" for number in range(PER_CLASS[split.name])}
-            # A killed process leaves NAME.PID.partial, which is no image.
+            # A killed process leaves NAME.PID-RANDOM.partial, which is no image.
             yield from (
                 file
                 for file in sorted(_entries(folder))

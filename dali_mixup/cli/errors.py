@@ -56,6 +56,9 @@ def _one_line() -> Iterator[None]:
         raise ended(error) from error
     except ImportError as error:
         _end_without(error)
+    except EOFError as error:
+        # A bug, of which click would say nothing but "Aborted.", as if the user had ended the input.
+        raise RuntimeError(f"a file or an answer ended too early: {error}") from error
     except SystemExit as error:  # by which rich ends the process
         if isinstance(error.__context__, BrokenPipeError):
             raise _unread() from error

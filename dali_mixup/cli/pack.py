@@ -129,10 +129,11 @@ def _packing(
 
 def _check_md5(data: str) -> None:
     from dali_mixup.sources.archives.imagenet import is_imagenet_archive, md5_differences
+    from dali_mixup.sources.paths import home_expanded
 
     if not is_imagenet_archive(data):
         raise ValueError("--md5 is for ImageNet's archives under their official names")
-    for line in md5_differences(str(Path(data).expanduser())):
+    for line in md5_differences(home_expanded(data)):
         raise ValueError(line)
 
 

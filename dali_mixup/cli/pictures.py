@@ -27,7 +27,7 @@ def open_picture(path: Path) -> Image.Image:
     try:
         with Image.open(path) as picture:
             return eight_bits(picture).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow's decoders raise all kinds of errors
         reason = "" if str(path) in str(error) else f"{str(path)!r}: "
         raise ValueError(f"{reason}{error}") from error
 

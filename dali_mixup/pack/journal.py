@@ -20,14 +20,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from dali_mixup._files import make_folder, replacing
+from dali_mixup._files import UNFINISHED, NotWritten, make_folder, replacing
+from dali_mixup._repr import printable
 from dali_mixup.pack.crew import PackingError
 from dali_mixup.pack.plan import Plan, differences
 from dali_mixup.sources.archives.packed import PACK_FILE, WORK_FOLDER, Shard, read_lines
 
 _log = logging.getLogger("dali_mixup")
 _PLAN = "plan.json"
-_PARTIAL = re.compile(r"(?:shard-)?(\d{6,})\.(?:tar|json|file)(?:\.\d+\.partial)?")
+_PARTIAL = re.compile(rf"(?:shard-)?(\d{{6,}})\.(?:tar|json|file)(?:{UNFINISHED})?")
 
 
 class Journal:
@@ -63,12 +64,13 @@ class Journal:
             NotWritten: it cannot be written.
         """
         file = self.work / _PLAN
-        if file.exists():
-            self._compare(read_plan(self.folder).settings())
-            return
+        # Looked at before the plan: what other parts write that begin at this moment comes after theirs.
         foreign = (
             [name for name in os.listdir(self.folder) if name != WORK_FOLDER] if self.folder.exists() else []
         )
+        if file.exists():
+            self._compare(read_plan(self.folder).settings())
+            return
         if foreign:
             raise ValueError(
                 f"the folder {str(self.folder)!r} is not empty: it holds {foreign[0]!r}; give a new folder for the "
@@ -103,10 +105,10 @@ class Journal:
             out.write(f"{self._digest}\n{shard.line()}\n".encode())
 
     def clean(self, numbers: Sequence[int]) -> None:
-        """Remove what killed runs left of these unfinished shards."""
+        """Remove what killed runs left of these unfinished shards. NotWritten if that is impossible."""
         wanted = set(numbers)
         for folder in (self.folder, self.work):
-            with os.scandir(folder) as entries:
+            with _writing(folder), os.scandir(folder) as entries:
                 for entry in entries:
                     found = _PARTIAL.fullmatch(entry.name)
                     ours = found and int(found[1]) in wanted and entry.name.endswith((".partial", ".file"))
@@ -119,8 +121,12 @@ class Journal:
 
         Raises:
             PackingError: another process is writing it.
+            NotWritten: the lock cannot be written, as in a folder that another user began.
         """
-        with open(self.work / f"{name}.lock", "w") as file:
+        path = self.work / f"{name}.lock"
+        with _writing(path):
+            lock = open(path, "w")  # noqa: SIM115  (closed below)
+        with lock as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -137,10 +143,25 @@ class Journal:
             )
 
 
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Errors of the system in the block as NotWritten, about the path that they name, or else this one."""
+    try:
+        yield
+    except OSError as error:
+        raise NotWritten(error.errno, error.strerror, error.filename or os.fspath(path)) from error
+
+
 def remove_work(folder: Path) -> None:
-    """Remove the state of a folder whose pack.jsonl is written, also what a killed removal left of it."""
-    with suppress(FileNotFoundError):
-        shutil.rmtree(folder / WORK_FOLDER)
+    """Remove the state of a folder whose pack.jsonl is written, also what a killed removal left of it. The packed data
+    are complete without, so where it cannot be removed, a warning says so."""
+    work = folder / WORK_FOLDER
+    try:
+        with suppress(FileNotFoundError):
+            shutil.rmtree(work)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        _log.warning("%s is no longer needed but cannot be removed: %s", printable(str(work)), reason)
 
 
 def read_plan(folder: Path) -> Plan:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import resource
 import stat
 import time
 from collections.abc import Callable
@@ -174,4 +175,9 @@ def _folder_is_gone(path: str | bytes) -> bool:
 def _reason(error: OSError, path: str | bytes) -> str:
     if isinstance(error, FileNotFoundError):
         return "the file is missing, and its folder is missing or empty: is the storage mounted?"
+    if error.errno == errno.EMFILE:
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return (
+            f"{error.strerror}; this process may have {most}, so raise that limit (ulimit -n) or close some"
+        )
     return error.strerror or str(error)

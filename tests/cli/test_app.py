@@ -114,3 +114,19 @@ def test_a_reader_that_has_left_is_exit_code_141(command: str) -> None:
 def test_a_bug_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError), usage_errors():
         _ = 1 / 0
+
+
+def test_a_file_that_ends_too_early_is_a_bug_and_not_the_end_of_the_users_input() -> None:
+    """Of an EOFError, click says "Aborted." and nothing else."""
+    toy = typer.Typer(cls=Commands)
+
+    @toy.command()
+    def first() -> None:
+        raise EOFError("Compressed file ended before the end-of-stream marker was reached")
+
+    @toy.command()
+    def second() -> None: ...
+
+    result = CliRunner().invoke(toy, ["first"])
+    assert isinstance(result.exception, RuntimeError) and "Aborted" not in result.output
+    assert str(result.exception) == f"a file or an answer ended too early: {result.exception.__cause__}"

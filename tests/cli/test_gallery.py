@@ -87,6 +87,22 @@ def test_a_photograph_that_cannot_be_read_is_named(photographs, tmp_path, monkey
         assert result.exit_code == 2 and words in result.stderr and "Traceback" not in result.output
 
 
+@pytest.mark.parametrize("error", [EOFError("it ends here"), NotImplementedError("it ends here")])
+def test_so_is_one_on_which_pillow_fails_otherwise(photographs, tmp_path, monkeypatch, error):
+    odd = tmp_path / "odd.dds"
+    Image.new("RGB", (8, 8)).save(odd)
+    odd.write_bytes(odd.read_bytes()[:80] + bytes(4) + odd.read_bytes()[84:])
+    with pytest.raises(ValueError, match=r"odd.dds': Unknown pixel format"):
+        open_picture(odd)
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(Image, "open", fail)
+    result = CliRunner().invoke(app, ["gallery", photographs[0], photographs[1], "--only", "mixup"])
+    assert result.exit_code == 2 and "red.png': it ends here" in result.stderr
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
 def test_grey_of_16_bits_is_scaled_as_by_the_loaders(tmp_path, suffix):
     grey = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)

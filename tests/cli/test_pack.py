@@ -134,6 +134,26 @@ def test_imagenet_is_packed_from_its_archives(
         assert {min(image.size) for image, _ in (copy[i] for i in range(count))} == {20}
 
 
+def test_a_devkit_that_cannot_be_read_is_one_line(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imagenet, "MD5", write_archives(tmp_path))
+    devkit = tmp_path / imagenet.DEVKIT
+    devkit.write_bytes(devkit.read_bytes()[:400])
+    assert is_one_line(pack(tmp_path / imagenet.VAL, folder), "is not the devkit of ILSVRC 2012")
+    assert is_one_line(pack("~no such user/" + imagenet.TRAIN, folder, "--md5"), "does not exist")
+
+
+def test_a_folder_that_another_user_began_is_named(image_folder: Path, folder: Path) -> None:
+    """A folder stands for the lock that is another user's: the system refuses either, also to root."""
+    assert pack(image_folder, folder, "--per-shard", 8, "--part", "0/2").exit_code == 0
+    lock = folder / ".pack" / "part-0-of-1.lock"
+    lock.mkdir()
+    result = pack(image_folder, folder, "--per-shard", 8)
+    assert result.exit_code == 2 and result.exception.__class__ is SystemExit
+    assert result.stderr.splitlines()[1:] == [f"error: cannot write {str(lock)!r}: Is a directory"]
+
+
 def test_names_of_files_cannot_write_to_the_terminal(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "data" / "c").mkdir(parents=True)
     Image.new("RGB", (8, 8)).save(tmp_path / "data" / "c" / "a.jpg")

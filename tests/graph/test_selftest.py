@@ -142,6 +142,18 @@ def test_a_cache_that_cannot_be_written_costs_a_test_and_nothing_else(
     assert in_another_process(monkeypatch, CONTROLLED)
 
 
+@pytest.mark.parametrize("home", ["/dev/null/home", None], ids=["not a folder", "unknown"])
+def test_so_does_a_home_folder_that_is_not_there(monkeypatch: pytest.MonkeyPatch, home: str | None) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    if home is None:
+        monkeypatch.delenv("HOME", raising=False)
+        monkeypatch.setattr("os.getuid", lambda: 4_000_000_000)
+    else:
+        monkeypatch.setenv("HOME", home)
+    assert in_another_process(monkeypatch, CONTROLLED)
+    assert not in_another_process(monkeypatch, CRASH)
+
+
 def test_a_damaged_cache_is_written_anew(monkeypatch: pytest.MonkeyPatch, kept: Path) -> None:
     kept.parent.mkdir()
     kept.write_text('{"half')

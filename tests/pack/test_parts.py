@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -86,6 +87,26 @@ def test_only_one_process_packs_a_part(image_folder: Path, tmp_path: Path) -> No
     first.run(meanwhile)
     merge(tmp_path)
     assert len(open_source(tmp_path)) == 24
+
+
+@pytest.mark.parametrize("shard", [False, True], ids=["plan", "plan and shard"])
+def test_parts_that_begin_at_once_agree_on_the_plan(
+    image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard: bool
+) -> None:
+    """Another part writes its plan, and then its shards, after this one has found the folder empty or not there."""
+    source, listed = open_source(image_folder), os.listdir
+    (tmp_path / "all").mkdir()
+
+    def late(folder: object) -> list[str]:
+        monkeypatch.setattr(os, "listdir", listed)
+        found = listed(folder)
+        Packing(source, tmp_path / "all", Options(per_shard=5), part=Part(1, 2), workers=1).run()
+        return listed(folder) if shard else found
+
+    monkeypatch.setattr(os, "listdir", late)
+    Packing(source, tmp_path / "all", Options(per_shard=5), part=Part(0, 2), workers=1).run()
+    merge(tmp_path / "all")
+    assert len(open_source(tmp_path / "all")) == 24
 
 
 def test_nothing_is_merged_where_nothing_was_packed(tmp_path: Path) -> None:

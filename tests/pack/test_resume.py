@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -16,7 +17,8 @@ import psutil
 import pytest
 
 from dali_mixup import open_source
-from dali_mixup.pack import Part
+from dali_mixup._files import NotWritten
+from dali_mixup.pack import Part, merge
 from tests.odd_images import picture
 from tests.pack.conftest import bytes_of, command, run
 
@@ -187,3 +189,33 @@ def test_other_data_are_refused(image_folder: Path, imagenet_root: Path, tmp_pat
     run(image_folder, tmp_path, part=Part(0, 2))
     with pytest.raises(ValueError, match=r"other data or options: fingerprint was .*samples was 24, is 12"):
         run(imagenet_root / "val", tmp_path)
+
+
+def denied(*arguments: object, **_: object) -> None:
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.path.basename(str(arguments[0])))
+
+
+def test_leftovers_that_are_another_users_are_named(
+    image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(image_folder, tmp_path, part=Part(0, 2))
+    for name in ("000001.file", "000001.json.12.partial", "000001.json.12-0123abcd.partial"):
+        (tmp_path / ".pack" / name).touch()
+        with (
+            monkeypatch.context() as patch,
+            pytest.raises(NotWritten, match=rf"cannot write '{name}': Permission"),
+        ):
+            patch.setattr(os, "remove", denied)
+            run(image_folder, tmp_path)
+        (tmp_path / ".pack" / name).unlink()
+
+
+def test_packed_data_are_complete_also_where_the_work_folder_stays(
+    image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(shutil, "rmtree", denied)
+    for _ in range(2):
+        assert run(image_folder, tmp_path).complete and len(open_source(tmp_path)) == 24
+    merge(tmp_path)
+    said = f"{tmp_path}/.pack is no longer needed but cannot be removed: Permission denied"
+    assert caplog.messages.count(said) == 3

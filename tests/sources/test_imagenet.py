@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import shutil
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -123,6 +127,42 @@ def test_damaged_archives_are_named(archives: Path) -> None:
     (archives / DEVKIT).write_bytes(b"nothing")
     with pytest.raises(ValueError, match="is not the devkit"):
         open_source(archives / VAL)
+
+
+def refuse_the_devkit(archives: Path, content: bytes) -> None:
+    (archives / DEVKIT).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{DEVKIT}' is not the devkit of ILSVRC 2012: "):
+        open_source(archives / VAL)
+
+
+def test_a_devkit_that_was_cut_short_or_damaged_is_named(archives: Path) -> None:
+    whole = (archives / DEVKIT).read_bytes()
+    for size in (0, 1, 15, 100, 400, len(whole) * 2 // 3):  # padding is at the end
+        refuse_the_devkit(archives, whole[:size])
+    compressed = whole.index(b"\0", 10) + 1  # the header of gzip ends with the file's name
+    for place in (2, compressed, compressed + 1):
+        refuse_the_devkit(archives, whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+    for other in (bz2, lzma):
+        refuse_the_devkit(archives, other.compress(gzip.decompress(whole))[:400])
+
+
+def test_so_is_one_whose_matlab_file_is_damaged(archives: Path) -> None:
+    with tarfile.open(archives / DEVKIT) as tar:
+        files = {member.name: tar.extractfile(member).read() for member in tar}
+    (meta,) = (name for name in files if name.endswith("meta.mat"))
+    whole = files[meta]
+    for size in (0, 50, 127, 128, 140, len(whole) // 2):
+        write_tar(archives / "cut.tar", {**files, meta: whole[:size]}.items())
+        refuse_the_devkit(archives, (archives / "cut.tar").read_bytes())
+
+
+def test_a_folder_in_the_place_of_the_devkit_is_named(archives: Path) -> None:
+    (archives / DEVKIT).unlink()
+    (archives / DEVKIT).mkdir()
+    with pytest.raises(ValueError, match=rf"{DEVKIT}' is not a regular file but a folder"):
+        open_source(archives / VAL)
+    with pytest.raises(ValueError, match=rf"{DEVKIT}' is not a regular file but a folder"):
+        list(ours.md5_differences(str(archives / VAL)))
 
 
 @pytest.mark.parametrize(

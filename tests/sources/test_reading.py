@@ -82,6 +82,13 @@ def test_an_outage_shorter_than_the_waits_costs_nothing_but_time(number: int, wa
     assert caught.value.errno == number and caught.value.filename == "/data/a.jpg"
 
 
+def test_too_many_open_files_say_what_to_do() -> None:
+    with pytest.raises(
+        StorageError, match=r"process may have \d+, so raise that limit \(ulimit -n\) or close some"
+    ):
+        patiently(Failing(errno.EMFILE, 9), "/data/a.jpg")
+
+
 def test_the_warning_is_one_harmless_line(waits: list[float], caplog: pytest.LogCaptureFixture) -> None:
     name = "/data/\x1b[31mred\x1b]0;title\x07\nerror: no.jpg"
     patiently(Failing(errno.EIO, 1), name)

@@ -188,3 +188,27 @@ def test_names_of_objects_are_taken_as_they_are(s3: S3Server, name: str) -> None
     s3.make_bucket("names")
     s3.put("names", f"a/{name}", name.encode())
     assert bytes(read(f"s3://names/a/{name}").content) == name.encode()
+
+
+@pytest.mark.parametrize("root", ["http", "s3", "memory"])
+@pytest.mark.parametrize("name", ["\udcff.jpg", "a/\ud800/b.jpg"])
+def test_a_name_that_is_not_utf_8_is_no_outage(web: WebServer, root: str, name: str) -> None:
+    asked = f"{web.url}/box/{name}" if root == "http" else f"{root}://box/{name}"
+    for size in (None, 10):
+        with (
+            environment(**KEYS, AWS_ENDPOINT_URL=web.url),
+            pytest.raises((ValueError, FileNotFoundError)) as caught,
+        ):
+            read(asked, 0, size)
+        if root != "memory":  # which has names of any kind
+            assert "cannot be addressed" in str(caught.value) and "rename the object" in str(caught.value)
+
+
+def test_a_redirect_without_a_target_is_another_region_of_s3_only(web: WebServer, url: str) -> None:
+    web.faults["/box/a b.jpg"] = [300] * 100
+    words = "set AWS_REGION" if url.startswith("s3") else "redirects, but does not say where to"
+    for size in (None, 10):
+        with pytest.raises(StorageError, match=words) as caught:
+            read(url, 0, size)
+        assert ("AWS_REGION" in str(caught.value)) == url.startswith("s3")
+    assert web.count("/box/a b.jpg") == 2, "not repeated"

@@ -28,6 +28,7 @@ from dali_mixup.sources.archives.tar_headers import Kind, Member, members
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
 from dali_mixup.sources.inputs import Input
+from dali_mixup.sources.paths import regular_file
 from dali_mixup.sources.remarks import Remark
 
 TRAIN, VAL, DEVKIT = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar", "ILSVRC2012_devkit_t12.tar.gz"
@@ -66,7 +67,12 @@ def imagenet_archive(path: str) -> Source:
 
 
 def md5_differences(path: str) -> Iterator[str]:
-    """One line for each official archive among `path` and its devkit that has another MD5 than it should have."""
+    """One line for each official archive among `path` and its devkit that has another MD5 than it should have.
+
+    Raises:
+        FileNotFoundError: one of them does not exist.
+        ValueError: one of them is not a regular file.
+    """
     for name in (os.path.basename(path), *([DEVKIT] if os.path.basename(path) == VAL else [])):
         found = _md5(os.path.join(os.path.dirname(path), name))
         if found != MD5[name]:
@@ -198,7 +204,7 @@ def _devkit(path: str) -> tuple[list[str], list[str], list[Remark]]:
         # Synsets with children are groups of classes.
         leaves = {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in meta if row["num_children"] == 0}
         return sorted(leaves.values()), [leaves[int(number)] for number in truth], remarks
-    except (tarfile.TarError, OSError, KeyError, ValueError, IndexError, TypeError) as error:
+    except Exception as error:  # tar, its compression and MATLAB's format can be damaged in any way
         raise ValueError(
             f"{path!r} is not the devkit of ILSVRC 2012: {type(error).__name__}: {error}"
         ) from None
@@ -214,6 +220,7 @@ def _extracted(tar: tarfile.TarFile, name: str) -> bytes:
 
 
 def _md5(path: str) -> str:
+    regular_file(path)
     digest = hashlib.md5(usedforsecurity=False)
     with open(path, "rb") as file:
         while piece := file.read(_PIECE):

@@ -107,7 +107,7 @@ def kept_index(
     path: str, folder: str | None, layout: Layout, scan: Callable[[Input], ArchiveIndex]
 ) -> ArchiveIndex:
     """The index of an archive: from its file if that was made from this archive, else made and written for next time.
-    That of an archive whose identity cannot be told is not kept.
+    That of an archive whose identity cannot be told, or for which there is no place, is not kept.
 
     Args:
         path: the archive.
@@ -129,10 +129,11 @@ def kept_index(
         if origin is None:
             _say_unversioned(parent(path))
             return scan(file)
-        index = _load(kept, origin, file.state, layout)
+        index = None if kept is None else _load(kept, origin, file.state, layout)
         if index is None:
             index = scan(file)
-            if _origin(file, layout) == origin:  # otherwise it is being written at this moment
+            # With another origin now, it is being written at this moment.
+            if kept is not None and _origin(file, layout) == origin:
                 _save(kept, origin, index)
     return index
 
@@ -141,7 +142,6 @@ def each_index(paths: Sequence[str], index: Callable[[str], T]) -> list[T]:
     """`index(path)`, or whatever else is read, of every archive; of remote ones many at a time."""
     if not is_url(paths[0]):
         return [index(path) for path in paths]
-    make_folder(cache_folder("indices"))
     with ThreadPoolExecutor(min(_THREADS, len(paths)), "dali-mixup-index") as threads:
         waiting = [threads.submit(index, path) for path in paths]
         try:
@@ -166,12 +166,18 @@ def _say_unversioned(folder: str) -> None:
     )
 
 
-def _index_file(path: str, folder: str | None) -> str:
+def _index_file(path: str, folder: str | None) -> str | None:
+    """The file that keeps the index of an archive; None if there is no place for it."""
     if folder is None and not is_url(path):
         return f"{path}.index.npz"
+    if folder is None:
+        try:
+            folder = str(make_folder(cache_folder("indices")))
+        except NotWritten as error:
+            _say_not_kept(error)
+            return None
     # Archives in different folders may have the same name.
     digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
-    folder = folder or str(cache_folder("indices"))
     return os.path.join(folder, f"{os.path.basename(path)}.{digest}.index.npz")
 
 
@@ -235,4 +241,8 @@ def _save(file: str, origin: str, index: ArchiveIndex) -> None:
         with replacing(file) as out:
             np.savez(out, allow_pickle=False, **columns)
     except NotWritten as error:
-        _log.info("the index of an archive cannot be written, so it will be made again next time: %s", error)
+        _say_not_kept(error)
+
+
+def _say_not_kept(error: NotWritten) -> None:
+    _log.info("the index of an archive cannot be written, so it will be made again next time: %s", error)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -17,8 +20,9 @@ from dali_mixup.sources.remote.urls import is_url
 
 
 class OpenFiles:
-    """Reads parts of many files while keeping only some of them open (most machines allow 1024 per process). The files
-    may be URLs, all of them; then nothing is open.
+    """Reads parts of many files while keeping only some of them open. All objects of a process share half of the files
+    that it may open (`ulimit -n`), and keep fewer where the system gives no more: the one that has the most open closes
+    one for the next. The files may be URLs, all of them; then nothing is open.
 
     Args:
         paths: the files.
@@ -38,6 +42,7 @@ class OpenFiles:
         self.remote = bool(paths) and is_url(paths[0])
         self._open: OrderedDict[int, int] = OrderedDict()
         self._lock = threading.Lock()  # a descriptor must not be closed between its look-up and its use
+        _every[id(self)] = self
 
     def read_all(self, files: np.ndarray, offsets: np.ndarray, sizes: np.ndarray) -> list[np.ndarray]:
         """Bytes of files.
@@ -91,11 +96,39 @@ class OpenFiles:
         if file in self._open:
             self._open.move_to_end(file)
             return self._open[file]
-        if len(self._open) >= self.MOST:
-            os.close(self._open.popitem(last=False)[1])
-        descriptor = os.open(self.paths[file], os.O_RDONLY | os.O_CLOEXEC)
-        self._open[file] = descriptor
-        return descriptor
+        while len(self._open) >= self.MOST:
+            self._close_oldest()
+        while _open_in_all() >= _most_in_all() and self._make_room():
+            pass
+        self._open[file] = self._opened(self.paths[file])
+        return self._open[file]
+
+    def _opened(self, path: str) -> int:
+        while True:
+            try:
+                return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError as error:
+                if error.errno not in (errno.EMFILE, errno.ENFILE) or not self._make_room():
+                    raise
+
+    def _make_room(self) -> bool:
+        """Close a file of the object that has the most open and is not reading; False if none is open. To be called
+        with the lock held."""
+        for each in sorted(_all(), key=lambda one: len(one._open), reverse=True):
+            # Never waited for: its reader may be in here too, and wait for this one.
+            if each is not self and not each._lock.acquire(blocking=False):
+                continue
+            try:
+                if each._open:
+                    each._close_oldest()
+                    return True
+            finally:
+                if each is not self:
+                    each._lock.release()
+        return False
+
+    def _close_oldest(self) -> None:
+        os.close(self._open.popitem(last=False)[1])
 
     def _refuse_changed(self, file: int, descriptor: int) -> None:
         """After every read, because a file can be written to while it is open."""
@@ -116,3 +149,22 @@ class OpenFiles:
     def __del__(self) -> None:
         for descriptor in self._open.values():
             os.close(descriptor)
+
+
+_every: WeakValueDictionary[int, OpenFiles] = WeakValueDictionary()
+"""The objects of this process, by their id."""
+
+
+def _all() -> list[OpenFiles]:
+    # The references are a list, to which no other thread adds.
+    return [each for reference in _every.valuerefs() if (each := reference()) is not None]
+
+
+def _open_in_all() -> int:
+    return sum(len(each._open) for each in _all())
+
+
+def _most_in_all() -> int:
+    """The other half is for the program around the loaders, such as its checkpoints."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if limit == resource.RLIM_INFINITY else max(1, limit // 2)

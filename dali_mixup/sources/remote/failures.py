@@ -66,7 +66,11 @@ def meaning(error: Exception, url: str) -> Exception:
     if "169.254." in text or "redential" in text or "metadata.google.internal" in text:
         return stopped(url, f"no credentials were found ({reason}){_variables(url)}")
     if "without LOCATION" in text:
-        return stopped(url, "the bucket is in another region; set AWS_REGION to its own")
+        if scheme_of(url) in S3:
+            return stopped(url, "the bucket is in another region; set AWS_REGION to its own")
+        return stopped(
+            url, "the server redirects, but does not say where to; give the object's final address"
+        )
     if (
         kind == "NotSupportedError"
         or "non-partial response" in text
@@ -77,7 +81,9 @@ def meaning(error: Exception, url: str) -> Exception:
         return _without_length(url, reason)
     if status == 416:
         return changed(url)
-    if kind == "InvalidPathError" or (isinstance(error, ValueError) and "parse path" in text):
+    if kind == "InvalidPathError" or (
+        isinstance(error, ValueError) and ("parse path" in text or isinstance(error, UnicodeError))
+    ):
         return ValueError(f"{url!r} cannot be addressed: {reason}; rename the object")
     if 400 <= status < 500 and status not in _PASSING:
         return _refused(url, f"the server refuses the request ({reason})")
