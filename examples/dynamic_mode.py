@@ -13,7 +13,16 @@ import torchvision
 from nvidia.dali import types
 from nvidia.dali.experimental import dynamic as ndd
 
-from dali_mixup import CutMix, MixPolicy, MixUp, Output, SoftTargetCrossEntropy, dynamic, val_loader
+from dali_mixup import (
+    CutMix,
+    MixPolicy,
+    MixUp,
+    Output,
+    SoftTargetCrossEntropy,
+    dynamic,
+    open_source,
+    val_loader,
+)
 
 
 class Batches:
@@ -55,10 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> float:
     args = parser.parse_args(arguments)
 
     policy = MixPolicy([MixUp(0.2), CutMix(1.0)], label_smoothing=0.1)
-    validation = val_loader(args.val, batch_size=args.batch_size, image_size=args.image_size)
+    train = open_source(args.train)  # its class ids are those of DALI's reader: folders in alphabetical order
+    validation = val_loader(args.val, classes=train, batch_size=args.batch_size, image_size=args.image_size)
     device = "gpu" if validation.device.type == "cuda" else "cpu"
-    batches = Batches(args.train, policy, validation.num_classes, args.image_size, args.batch_size, device)
-    model = torchvision.models.get_model(args.model, num_classes=validation.num_classes).to(validation.device)
+    batches = Batches(args.train, policy, train.num_classes, args.image_size, args.batch_size, device)
+    model = torchvision.models.get_model(args.model, num_classes=train.num_classes).to(validation.device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
     loss_of = SoftTargetCrossEntropy()
     accuracy = 0.0

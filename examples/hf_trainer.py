@@ -9,7 +9,6 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from transformers import ResNetConfig, ResNetForImageClassification, Trainer, TrainingArguments
 
 from dali_mixup import CutMix, MixPolicy, MixUp, SoftTargetCrossEntropy, open_source, train_loader, val_loader
@@ -23,6 +22,16 @@ class MixTrainer(Trainer):
     def __init__(self, train: Source, val: str, image_size: int, **given: Any) -> None:
         self.train_data, self.val_data, self.image_size = train, val, image_size
         super().__init__(**given, train_dataset=[], eval_dataset=[])
+        # compute_loss gives a batch's mean: to be divided by the accumulated batches, and not times the ranks.
+        self.model_accepts_loss_kwargs = False
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The models' own loss would treat soft labels as independent binary ones."""
+        outputs = model(pixel_values=inputs["pixel_values"])
+        loss = SoftTargetCrossEntropy()(outputs.logits, inputs["labels"])
+        return (loss, outputs) if return_outputs else loss
 
     def get_train_dataloader(self) -> NamedBatches:
         policy = MixPolicy([MixUp(0.2), CutMix(1.0)], label_smoothing=0.1)
@@ -46,13 +55,6 @@ class MixTrainer(Trainer):
                 device=self.args.device,
             )
         )
-
-
-def soft_loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
-    """The Trainer's own loss would treat soft labels as independent binary ones."""
-    if labels.dim() == 1:
-        return torch.nn.functional.cross_entropy(outputs.logits, labels)
-    return SoftTargetCrossEntropy()(outputs.logits, labels)
 
 
 def accuracy(prediction: Any) -> dict[str, float]:
@@ -80,7 +82,6 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
         args.val,
         args.image_size,
         model=ResNetForImageClassification(config),
-        compute_loss_func=soft_loss,
         compute_metrics=accuracy,
         args=TrainingArguments(
             output_dir=args.output,

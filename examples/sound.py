@@ -8,6 +8,7 @@ The folders have one folder per class, as those of Speech Commands have. Every s
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> float:
     args = parser.parse_args(arguments)
 
     torch.set_num_threads(1)  # the network is too small to be shared
-    classes = sum(entry.is_dir() for entry in Path(args.train).iterdir())
-    steps = len(list(Path(args.train).glob("*/*"))) // args.batch_size
+    classes = class_count(args.train, args.val)
+    files = unmixed(args.train, batch_size=args.batch_size).reader_meta("reader")["epoch_size"]
+    steps = math.ceil(files / args.batch_size)  # of the pipeline, which runs the last batch, dropped, too
     method = {"mixup": MixUp(0.2), "cutmix": CutMix(1.0), "specmix": SpecMix(0.3)}[args.method]
     policy = MixPolicy(method, granularity="sample", schedule=Schedule(start=args.warm_up))
     training = iterator(
@@ -65,6 +67,19 @@ def main(arguments: Sequence[str] | None = None) -> float:
     return accuracy
 
 
+def class_count(train: str, val: str) -> int:
+    """DALI numbers the class folders of each in alphabetical order, so both need the same ones."""
+    of_train, of_val = (
+        {entry.name for entry in Path(folder).iterdir() if entry.is_dir()} for folder in (train, val)
+    )
+    if of_train != of_val:
+        raise ValueError(
+            f"only one of {train} and {val} has the class folders {sorted(of_train ^ of_val)}; expected the same in "
+            "both, because DALI numbers those that are there: add or remove folders"
+        )
+    return len(of_train)
+
+
 def spectrograms(folder: str, seed: int | None) -> tuple[DataNode, DataNode]:
     """(BANDS, TIMES) float32 decibels, and the number of the class's folder in alphabetical order.
 
@@ -72,7 +87,9 @@ def spectrograms(folder: str, seed: int | None) -> tuple[DataNode, DataNode]:
         seed: of the order; None: as the files are.
     """
     shuffle = {} if seed is None else {"random_shuffle": True, "seed": seed + 1}  # DALI draws a seed below 1
-    encoded, labels = fn.readers.file(file_root=folder, pad_last_batch=seed is None, name="reader", **shuffle)
+    # Padded, every epoch has the same number of batches, which `steps_per_epoch` needs. Without, an epoch's last batch
+    # takes the first sounds of the next one. The padded batch is dropped, so no copy is mixed.
+    encoded, labels = fn.readers.file(file_root=folder, pad_last_batch=True, name="reader", **shuffle)
     sound, _ = fn.decoders.audio(encoded, sample_rate=RATE, downmix=True, dtype=types.DALIDataType.FLOAT)
     second = fn.slice(sound, 0, RATE, axes=[0], out_of_bounds_policy="pad")
     power = fn.spectrogram(second, nfft=512, window_length=400, window_step=STEP)

@@ -41,7 +41,10 @@ def clips(folder: Path, training: bool, num_classes: int) -> tuple[Any, ...]:
     # On the CPU VP8, VP9 and MJPEG, on the GPU H.264 and others too.
     start = fn.random.uniform(range=(0, 4), dtype=types.INT32) if training else 0
     device = "mixed" if GPU else "cpu"
-    frames = fn.decoders.video(encoded, start_frame=start, sequence_length=FRAMES, device=device)
+    # Without pad_mode DALI would fill frames that a clip lacks with black. "none" leaves it short, which is an error.
+    frames = fn.decoders.video(
+        encoded, start_frame=start, sequence_length=FRAMES, pad_mode="none", device=device
+    )
     frames = fn.resize(frames, size=SIZE)  # (F, H, W, C)
     if not training:
         mean, std = list(OUTPUT.mean), list(OUTPUT.std)
@@ -73,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
     args = parser.parse_args(arguments)
     if not args.folder.exists():
         draw(args.folder)
-    num_classes = len(list((args.folder / "train").iterdir()))
+    num_classes = class_count(args.folder / "train", args.folder / "val")
     common = {"batch_size": args.batch_size, "num_classes": num_classes}
     batches = DALIGenericIterator(
         clips(args.folder / "train", True, **common),
@@ -111,6 +114,19 @@ def main(arguments: Sequence[str] | None = None) -> float:
             seen += len(chosen)
     print(f"{right} of {seen} clips correct")
     return right / seen
+
+
+def class_count(train: Path, val: Path) -> int:
+    """DALI numbers the class folders of each in alphabetical order, so both need the same ones."""
+    of_train, of_val = (
+        {entry.name for entry in folder.iterdir() if entry.is_dir()} for folder in (train, val)
+    )
+    if of_train != of_val:
+        raise ValueError(
+            f"only one of {train} and {val} has the class folders {sorted(of_train ^ of_val)}; expected the same in "
+            "both, because DALI numbers those that are there: add or remove folders"
+        )
+    return len(of_train)
 
 
 def draw(folder: Path, train: int = 40, val: int = 16, frames: int = FRAMES + 4, size: int = 40) -> None:

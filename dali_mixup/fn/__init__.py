@@ -61,7 +61,7 @@ def mix(
     Call it in a `pipeline_def` function, with or without `enable_conditionals`, outside any `if`. The decisions are
     `policy.plan` of (rows, seed, rank, epoch, step, labels), so the same seed decides the same on CPU and GPU; a
     checkpoint of the pipeline restores them. Batches may be smaller than the pipeline's batch size. Every row of the
-    batch is a mixing partner, so have the reader's last batch dropped or wrapped rather than padded with copies; the
+    batch is a mixing partner, so have the reader's last batch dropped, or wrapped, not padded with copies and kept; the
     loaders of this package know the real rows.
 
     Passes over the full batch, P per pass over uint8 pixels, F over float32 (four times the bytes):
@@ -79,8 +79,9 @@ def mix(
             MixUp, mix rows of any size.
         num_classes: > 0 for class ids; None: the policy's; if that is None too, the labels are float vectors.
         seed, rank: each rank passes its own rank, and all the same seed.
-        steps_per_epoch: batches per epoch; needed if the policy has a schedule. Without it the epoch is DALI's,
-            which advances only on a reset of the pipeline.
+        steps_per_epoch: >= 1, batches that the pipeline runs per epoch, one that is dropped included; needed if the
+            policy has a schedule. Behind DALI's iterator with LastBatchPolicy.DROP it is ceil(N / batch size), if the
+            reader of N samples has pad_last_batch=True; without padding the number differs from epoch to epoch.
         output: mean, std and dtype of the returned images ("uint8" rounds MixUp), and whether C comes last or first of
             all axes; None: not normalised, float32, in `layout`.
         layout: a letter for each axis of a row. H and W are the axes of a box and C the channels, which `output` may

@@ -7,6 +7,13 @@ from typing import Any
 from dali_mixup._loader.loader import MixLoader
 
 
+def checked_loader(owner: str, loader: Any) -> MixLoader:
+    """`loader`; TypeError if it is not one of `train_loader` or `val_loader`."""
+    if not isinstance(loader, MixLoader):
+        raise TypeError(f"{owner}: loader={loader!r}, expected what train_loader or val_loader returns")
+    return loader
+
+
 class Adapter:
     """Wraps a loader, whose other attributes are available on it.
 
@@ -15,11 +22,7 @@ class Adapter:
     """
 
     def __init__(self, loader: MixLoader):
-        if not isinstance(loader, MixLoader):
-            raise TypeError(
-                f"{type(self).__name__}: loader={loader!r}, expected what train_loader or val_loader returns"
-            )
-        self.loader = loader
+        self.loader = checked_loader(type(self).__name__, loader)
 
     def __len__(self) -> int:
         return len(self.loader)

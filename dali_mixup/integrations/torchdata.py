@@ -14,6 +14,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 from dali_mixup._loader.loader import MixLoader
+from dali_mixup.integrations._adapter import checked_loader
 
 
 class LoaderNode(BaseNode[tuple[Any, ...]]):  # type: ignore[misc]  # torchdata has no types
@@ -28,6 +29,7 @@ class LoaderNode(BaseNode[tuple[Any, ...]]):  # type: ignore[misc]  # torchdata 
             example for `set_epoch`, which chooses the epoch of the next `reset()`.
 
     Raises:
+        TypeError: `loader` is not one of `train_loader` or `val_loader`.
         TypeError, ValueError: from `reset(state)`, as from `MixLoader.load_state_dict`; also a state of another node.
 
     Example:
@@ -37,7 +39,7 @@ class LoaderNode(BaseNode[tuple[Any, ...]]):  # type: ignore[misc]  # torchdata 
 
     def __init__(self, loader: MixLoader):
         super().__init__()
-        self.loader = loader
+        self.loader = checked_loader("LoaderNode", loader)
         self._batches: Iterator[tuple[Any, ...]] = iter(())
         self._over = False  # the epoch's last batch was yielded
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup.methods import Form
@@ -35,9 +36,14 @@ def between_class(plan: MixPlan, sounds: Any, gains: Any, *, others: Any = None)
         The mixed sounds, as `plan.apply` returns them. Rows that the plan leaves alone are unchanged.
 
     Raises:
-        TypeError, ValueError: a plan of another kind, another number of gains, gains that are not finite, or what
-            `plan.apply` refuses.
+        TypeError, ValueError: no plan or one of another kind, another number of gains, gains that are not finite real
+            numbers, or what `plan.apply` refuses.
     """
+    if not isinstance(plan, MixPlan):
+        raise TypeError(
+            f"{OWNER}: plan={plan!r:.200}, expected a MixPlan of MixUp(...); MixPolicy.plan(rows, seed=, epoch=, "
+            "step=) makes one for each batch"
+        )
     if plan.partners.shape[1] != 2 or plan.forms - {Form.NONE, Form.BLEND}:
         forms = " and ".join(sorted(form.name for form in plan.forms))
         raise ValueError(
@@ -52,7 +58,8 @@ def between_class(plan: MixPlan, sounds: Any, gains: Any, *, others: Any = None)
     levels = _levels(gains, len(plan) + (0 if others is None else len(others)))
     own, other = levels[plan.partners].T
     r = plan.pixel_weights[:, 0].astype(np.float64)
-    p = r / (r + 10 ** ((own - other) / 20) * (1 - r))
+    # Further apart than float64 has powers of ten, one of them is not heard.
+    p = r / (r + 10 ** np.clip(own / 20 - other / 20, -300, 300) * (1 - r))
     weights = np.stack([p, 1 - p], axis=1).astype(np.float32)
     mixed = replace(plan, pixel_weights=weights).apply(sounds, others=others)
     scale = (1 / np.sqrt(p**2 + (1 - p) ** 2)).reshape(-1, *[1] * (mixed.ndim - 1))
@@ -63,8 +70,19 @@ def between_class(plan: MixPlan, sounds: Any, gains: Any, *, others: Any = None)
 
 def _levels(gains: Any, expected: int) -> np.ndarray:
     """(expected,) float64."""
-    on_host = gains.detach().cpu().double().numpy() if hasattr(gains, "detach") else gains
-    levels = np.asarray(on_host, dtype=np.float64)
+    if isinstance(gains, Tensor):
+        gains = gains.detach().cpu()
+        gains = gains.double() if gains.is_floating_point() else gains  # NumPy has no bfloat16
+    try:
+        levels = np.asarray(gains)
+        if levels.dtype.kind not in "iuf":
+            raise TypeError(f"they are {levels.dtype}")
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{OWNER}: gains={gains!r:.200}, expected ({expected},) decibels as real numbers, as gain(...) gives them "
+            f"({error})"
+        ) from error
+    levels = levels.astype(np.float64)
     if levels.shape != (expected,):
         raise ValueError(f"{OWNER}: gains has shape {levels.shape}, expected ({expected},), one per sound")
     if not np.isfinite(levels).all():

@@ -26,7 +26,7 @@ def gain(sounds: Any, sample_rate: float, *, weighting: Literal["A", "none"] = "
     Args:
         sounds: (N, ...) floating-point array or tensor, N sounds in [-1, 1] of one length of at least 1 sample.
             Divide integer samples by their maximum first, int16 by 32768. The powers of several channels are averaged.
-        sample_rate: > 0, samples per second.
+        sample_rate: from 1 to 10,000,000, samples per second.
         weighting: "A", the curve of IEC 61672, or "none".
         axis: the axis of time, not 0.
 
@@ -38,7 +38,7 @@ def gain(sounds: Any, sample_rate: float, *, weighting: Literal["A", "none"] = "
     Raises:
         TypeError, ValueError: anything outside the above.
     """
-    rate = number("gain", "sample_rate", sample_rate, above=0)
+    rate = number("gain", "sample_rate", sample_rate, at_least=1, at_most=10_000_000)
     choice("gain", "weighting", weighting, ("A", "none"))
     signal = _channels_and_time(sounds, axis)
     length = max(2 ** round(math.log2(0.1 * rate)), 2)

@@ -74,6 +74,25 @@ def test_dynamic_mode(run: Callable[..., Any], capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out.startswith("1 epochs done")
 
 
+def test_dynamic_mode_validates_with_the_classes_of_training(
+    imagenet_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    first, *others = sorted(imagenet_root.glob("val/*"))
+    for folder in others:
+        (tmp_path / folder.name).symlink_to(folder, target_is_directory=True)
+    main = runpy.run_path(str(EXAMPLES / "dynamic_mode.py"))["main"]
+    seen: set[int] = set()
+
+    def validate(model: Any, validation: Any) -> float:
+        seen.update(label for _, labels in validation for label in labels.tolist())
+        return 0.0
+
+    main.__globals__["validate"] = validate
+    main([str(imagenet_root / "train"), str(tmp_path), *TINY, "--epochs", "1", "--batch-size", "8"])
+    assert seen == {1, 2, 3}, f"{first.name} is number 0 in training"
+
+
 @pytest.mark.parametrize("loss", [[], ["--bce"]], ids=["softmax", "bce"])
 def test_timm_step(run: Callable[..., Any], capsys: pytest.CaptureFixture[str], loss: list[str]) -> None:
     given = ["--model", "test_vit", "--image-size", "160", "--epochs", "2", "--batch-size", "8"]
@@ -172,6 +191,35 @@ def test_hugging_face_trainer(run: Callable[..., Any]) -> None:
     assert Path("run/checkpoint-6").is_dir()
     run("hf_trainer.py", *given, "--epochs", "2", "--resume")
     assert Path("run/checkpoint-12").is_dir() and not Path("run/checkpoint-18").exists()
+
+
+def test_hugging_face_trainer_learns_from_the_mean_over_ranks_and_accumulated_batches(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gradients are averaged over ranks and summed over accumulated batches, so a batch's share is its mean over their
+    number."""
+    transformers = pytest.importorskip("transformers")
+    from accelerate import Accelerator
+
+    from dali_mixup.losses import soft_cross_entropy
+
+    step = transformers.Trainer.training_step
+    losses = []
+
+    def of_two_ranks_and_two_batches(trainer: Any, model: Any, inputs: Any, *given: Any) -> Any:
+        trainer.current_gradient_accumulation_steps = 2
+        mean = soft_cross_entropy(model.train()(inputs["pixel_values"]).logits, inputs["labels"])
+        with monkeypatch.context() as patched:
+            patched.setattr(Accelerator, "num_processes", 2)
+            loss = step(trainer, model, inputs, *given)
+        losses.append((loss.item(), mean.item()))
+        return loss
+
+    monkeypatch.setattr(transformers.Trainer, "training_step", of_two_ranks_and_two_batches)
+    run("hf_trainer.py", "--image-size", "32", "--batch-size", "8", "--width", "4", "--epochs", "1")
+    assert len(losses) == 3
+    for loss, mean in losses:
+        assert loss == pytest.approx(mean / 2, rel=1e-5)
 
 
 def test_own_dataloader_mixes_the_same_in_its_workers_and_in_the_loop() -> None:

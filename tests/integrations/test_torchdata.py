@@ -126,6 +126,14 @@ def test_the_loader_may_have_been_resumed_before(imagenet_root: Path) -> None:
     assert len(list(nodes.Loader(LoaderNode(resumed)))) == STEPS - plain.state_dict()["step"]
 
 
+@pytest.mark.parametrize("given", [5, None, torch.utils.data.DataLoader([1, 2])], ids=type)
+def test_other_things_than_loaders_are_refused(given: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r"LoaderNode: loader=.*expected what train_loader or val_loader returns"
+    ):
+        LoaderNode(given)
+
+
 @pytest.mark.parametrize("state", [{}, {"loader": {}}, {"epoch": 1}, "state"])
 def test_a_state_of_something_else_is_refused(imagenet_root: Path, state: Any) -> None:
     with pytest.raises(ValueError, match="expected what get_state of a LoaderNode returned"):

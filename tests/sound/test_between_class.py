@@ -140,6 +140,48 @@ def test_gains_that_fit_no_sound_are_refused(gains: Any, match: str) -> None:
         between_class(plan_of(MixUp(1.0), 4), noise(4, 32), gains)
 
 
+@pytest.mark.parametrize(
+    "gains",
+    [
+        None,
+        "abcdef",
+        ["1", "2"],
+        [[1], [2, 3]],
+        np.ones(2) * 1j,
+        torch.ones(2) * 1j,
+        [True, False],
+        torch.ones(2) > 0,
+    ],
+)
+def test_gains_that_are_no_real_numbers_are_refused(gains: Any) -> None:
+    with pytest.raises(TypeError, match=r"between_class: gains=.*, expected \(2,\) decibels as real numbers"):
+        between_class(plan_of(MixUp(1.0), 2), noise(2, 32), gains)
+
+
+@pytest.mark.parametrize(
+    "gains", [[0, -40], torch.tensor([0, -40]), torch.tensor([0, -40]).bfloat16()], ids=type
+)
+def test_gains_may_be_real_numbers_of_any_kind(gains: Any) -> None:
+    plan, sounds = plan_of(MixUp(1.0), 2), noise(2, 32)
+    np.testing.assert_array_equal(
+        between_class(plan, sounds, gains), between_class(plan, sounds, np.array([0.0, -40.0]))
+    )
+
+
+@pytest.mark.parametrize("lam", [0.0, 0.5, 1.0])
+def test_of_sounds_too_far_apart_for_a_power_of_ten_one_is_heard(lam: float) -> None:
+    sounds = noise(2, 32).astype(np.float32)
+    mixed = between_class(plan_of(MixUp(lam=lam), 2), sounds, np.array([1e308, -1e308]))
+    expected = {0.0: sounds[::-1], 0.5: sounds[[1, 1]], 1.0: sounds}[lam]  # the louder one is turned down
+    np.testing.assert_array_equal(mixed, expected)
+
+
+@pytest.mark.parametrize("plan", [None, MixPolicy(MixUp()), (0, 1)], ids=type)
+def test_what_is_no_plan_is_refused(plan: Any) -> None:
+    with pytest.raises(TypeError, match=r"between_class: plan=.*, expected a MixPlan of MixUp\(\.\.\.\)"):
+        between_class(plan, noise(2, 32), np.zeros(2))
+
+
 def test_lists_of_unequal_sounds_are_told_to_pad() -> None:
     with pytest.raises(TypeError, match="pad or crop"):
         between_class(plan_of(MixUp(1.0), 2), [np.zeros(3), np.zeros(5)], np.zeros(2))

@@ -136,6 +136,8 @@ def test_all_of_numpys_kinds_of_floats(dtype: str, order: str) -> None:
         ({"sounds": np.zeros((2, 0))}, ValueError, r"shape \(2, 0\)"),
         ({"sample_rate": 0}, ValueError, "sample_rate=0"),
         ({"sample_rate": "16k"}, TypeError, "sample_rate='16k'"),
+        ({"sample_rate": 1e300}, ValueError, r"sample_rate=1e\+300, .* <= 10000000"),
+        ({"sample_rate": 5e-324}, ValueError, "sample_rate=5e-324"),
         ({"weighting": "C"}, ValueError, "weighting='C'"),
         ({"axis": 0}, ValueError, "axis=0"),
         ({"axis": 2}, ValueError, "axis=2"),
