@@ -124,7 +124,7 @@ def _check_steps(policy: MixPolicy, steps_per_epoch: Any) -> None:
         raise ValueError(
             f"mix: policy has schedule={short(policy.schedule)} without steps_per_epoch; DALI's iterators do not tell "
             "a pipeline when an epoch ends, so the schedule would have no effect. "
-            "Give steps_per_epoch, the batches per epoch"
+            "Give steps_per_epoch, the batches that the pipeline runs per epoch"
         )
     steps_of_epoch("mix", steps_per_epoch, policy)
 

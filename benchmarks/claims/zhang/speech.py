@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -83,13 +84,13 @@ class Speech(Claim):
     ) -> tuple[list[float], float]:
         """The test error after every epoch with mixing from the epoch `start` on, counted from 0; and the percentage of
         batches with mixed targets."""
-        steps = len(list(folder.glob("*/*"))) // self.batch_size
+        steps = len(list(folder.glob("*/*"))) / self.batch_size  # a last part of a batch is run, and dropped
         policy = MixPolicy(MixUp(self.alpha), granularity="sample", schedule=Schedule(start=start))
         pipeline = mixed(
             str(folder),
             policy,
             len(self.words),
-            steps,
+            math.ceil(steps),
             seed,
             batch_size=self.batch_size,
             num_threads=1,
@@ -106,7 +107,7 @@ class Speech(Claim):
                 loss.backward()
                 optimizer.step()
             errors.append(error(outputs(model, test[0]), test[1]))
-        return errors, 100.0 * batches / (steps * self.epochs)
+        return errors, 100.0 * batches / (int(steps) * self.epochs)
 
 
 def read(folder: Path, batch_size: int) -> tuple[Tensor, Tensor]:
