@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 import subprocess
 import sys
@@ -47,6 +48,13 @@ def expected(number: int, epoch: int, policy: MixPolicy = POLICY, **address: Any
 def same(got: Any, number: int, epoch: int, **address: Any) -> None:
     for mine, theirs in zip(got, expected(number, epoch, **address), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=0, atol=0)
+
+
+@pytest.fixture(autouse=True)
+def no_dead_pipelines() -> None:
+    """Workers are forked: one that collects a DALI pipeline which an earlier test left in a cycle waits for good for
+    its threads."""
+    gc.collect()
 
 
 def test_in_the_loop() -> None:
