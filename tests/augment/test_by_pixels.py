@@ -71,8 +71,8 @@ TONES = [
     WithStage(24, operation="Sharpness", low=0.1, high=1.9),
     WithStage(24, operation="Brightness", low=0.1, high=1.9),
     WithStage(24, operation="Posterize", low=2, high=6),
-    WithStage(24, operation="AutoContrast"),
-    WithStage(24, operation="Equalize"),
+    WithStage(24, operation="AutoContrast", low=0, high=0),
+    WithStage(24, operation="Equalize", low=0, high=0),
     WithStage(24, operation="SolarizeAdd", low=20, high=90),
 ]
 
