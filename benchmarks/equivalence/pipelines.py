@@ -69,7 +69,7 @@ class MixedByTimm:
         from timm.data.mixup import Mixup
 
         self.loader, self.device = loader, settings.device
-        self.mixup = Mixup(  # type: ignore[no-untyped-call]
+        self.mixup = Mixup(  # type: ignore[no-untyped-call]  # timm has no types here
             mixup_alpha=MIXUP_ALPHA,
             cutmix_alpha=CUTMIX_ALPHA,
             label_smoothing=SMOOTHING,

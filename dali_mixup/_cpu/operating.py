@@ -54,9 +54,10 @@ def operated(image: Any, kernels: Any, canvas: int, amounts: Any, affines: Any, 
     for i in range(len(kernels)):
         kernel, amount = kernels[i], amounts[i]
         if kernel == AFFINE:
+            colour = ~canvas if canvas < 0 else canvas
             fill = np.empty(3, np.float32)
             for c in range(3):
-                fill[c] = np.float32((canvas ^ (canvas >> 31)) >> 8 * c & 255)
+                fill[c] = np.float32(colour >> 8 * c & 255)
             before = image.copy()
             if canvas < 0:
                 nearest(before, image, affines[i], fill)
