@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, get_context, get_start_method, set_start_method
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
@@ -36,9 +36,10 @@ def isolated(function: Callable[..., Result], *arguments: Any, limit: float) -> 
     process = _context.Process(target=_run, args=(theirs,))
     _start_server()
     with ours, theirs:
-        process.start()
         answered = False
         try:
+            with _interrupt_held():
+                process.start()
             theirs.close()
             ours.send((get_start_method(), function, arguments))
             if not ours.poll(limit):
@@ -49,11 +50,12 @@ def isolated(function: Callable[..., Result], *arguments: Any, limit: float) -> 
             process.join()
             raise RunFailed(f"its process ended with exit code {process.exitcode}") from None
         finally:
-            try:
-                process.join(5 if answered else 0)
-            finally:
-                _kill(process.pid)
-                process.join()
+            if process.pid is not None:
+                try:
+                    process.join(5 if answered else 0)
+                finally:
+                    _kill(process.pid)
+                    process.join()
     if not ok:
         raise RunFailed(result)
     return result
@@ -78,6 +80,22 @@ def _start_server() -> None:
         forkserver.ensure_running()
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _interrupt_held() -> Iterator[None]:
+    """Let a Ctrl-C wait for the end of the block: a process half started would complain that the rest never came."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _run(pipe: Connection) -> None:

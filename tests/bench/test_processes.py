@@ -84,6 +84,20 @@ if __name__ == "__main__":
     isolated(work, sys.argv[1], limit=600)
 """
 
+# Ctrl-C when the server has been asked for a process and not yet told what it is to do.
+HALF_STARTED = STARTED.replace(
+    "    isolated(",
+    """
+    import os, signal
+    from multiprocessing import reduction
+    sendfds = reduction.sendfds
+    def interrupted(*arguments):
+        sendfds(*arguments)
+        os.killpg(0, signal.SIGINT)
+    reduction.sendfds = interrupted
+    isolated(""",
+)
+
 
 def members(group: int) -> int:
     """The number of processes of a group."""
@@ -116,4 +130,16 @@ def test_ctrl_c_ends_all_processes_with_one_traceback(tmp_path: Path, begun: boo
     _, said = process.communicate(timeout=120)
     assert process.returncode == -signal.SIGINT and said.count("Traceback") == 1, said
     assert (tmp_path / "begun").exists() == begun
+    until(lambda: members(process.pid) == 0)
+
+
+def test_ctrl_c_in_the_middle_of_a_start_is_one_traceback_too(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(HALF_STARTED)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path)], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGINT and said.count("Traceback") == 1, said
+    assert not (tmp_path / "begun").exists()
     until(lambda: members(process.pid) == 0)
