@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from typing import Any
 
 import pytest
 import torch
@@ -182,3 +183,11 @@ def test_pinned_targets_reach_the_device():
     on_device = t.pin_memory().to("cuda", non_blocking=True)
     torch.testing.assert_close(on_device.dense(3).cpu(), t.dense(3))
     assert on_device.hard.tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "error"), [(0, ValueError), (-3, ValueError), (4.0, TypeError), (None, TypeError)]
+)
+def test_a_number_of_classes_that_is_none_is_refused(num_classes: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=r"MixedTargets\.dense: num_classes=.*expected an integer"):
+        THREE.dense(num_classes)

@@ -137,7 +137,10 @@ def test_ctrl_c_in_the_middle_of_a_start_is_one_traceback_too(tmp_path: Path) ->
     script = tmp_path / "script.py"
     script.write_text(HALF_STARTED)
     process = subprocess.Popen(
-        [sys.executable, str(script), str(tmp_path)], stderr=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, str(script), str(tmp_path)],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     _, said = process.communicate(timeout=120)
     assert process.returncode == -signal.SIGINT and said.count("Traceback") == 1, said

@@ -185,3 +185,9 @@ def test_what_is_no_plan_is_refused(plan: Any) -> None:
 def test_lists_of_unequal_sounds_are_told_to_pad() -> None:
     with pytest.raises(TypeError, match="pad or crop"):
         between_class(plan_of(MixUp(1.0), 2), [np.zeros(3), np.zeros(5)], np.zeros(2))
+
+
+@pytest.mark.parametrize("others", [5, np.float32(1), [noise(2, 32)], torch.zeros(2, 32)], ids=type)
+def test_others_of_another_kind_are_refused(others: Any) -> None:
+    with pytest.raises(TypeError, match=r"others is a .*expected a ndarray of float64, as x is"):
+        between_class(plan_of(MixUp(1.0), 4), noise(4, 32), np.zeros(6), others=others)
