@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import itertools
 import types
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -48,6 +49,8 @@ PLAIN: dict[Any, list[Any]] = {
 # Of an option that an object needs, a value that some others ask for.
 LIKELY: dict[str, list[Any]] = {"methods": [(MixUp(),)]}
 
+FEW = 5
+
 
 @functools.cache
 def values(annotation: Any) -> list[tuple[Any, frozenset[Option]]]:
@@ -81,13 +84,17 @@ def drawn(annotation: Any) -> Iterator[tuple[Any, frozenset[Option]]]:
 
 
 def objects(cls: Any) -> Iterator[tuple[Any, frozenset[Option]]]:
-    """Objects of the class, of which each has one option that is not at its default, and what that option needs."""
+    """Objects of the class, of which each has one option that is not at its default, and what that option needs; for
+    the same options a few, since a recipe may refuse what an object accepts."""
+    tried: Counter[frozenset[Option]] = Counter()
     for field in fields_in_file(cls):
         for value, inside in values(get_type_hints(cls)[field.name]):
-            if value is field.default or value == field.default:
+            reached = inside | {(cls, field.name)}
+            if value is field.default or value == field.default or tried[reached] == FEW:
                 continue
             for made in constructed(cls, {field.name: value}):
-                yield made, inside | {(cls, field.name)}
+                yield made, reached
+                tried[reached] += 1
                 break
 
 
@@ -109,7 +116,7 @@ def constructed(cls: Any, given: dict[str, Any]) -> Iterator[Any]:
 
 
 def few(annotation: Any) -> list[Any]:
-    return [value for value, _ in values(annotation)[:5]]
+    return [value for value, _ in values(annotation)[:FEW]]
 
 
 def sections() -> dict[str, Any]:
