@@ -13,6 +13,9 @@ import numpy as np
 
 T = TypeVar("T")
 
+MOST_CLASSES = 10_000_000
+"""More than any data set has, and few enough to store a name for each."""
+
 
 def called(what: str, function: Callable[..., T], *arguments: Any) -> T:
     """function(*arguments) for a function that a user gave. Its errors keep their type and say what was called (from
@@ -103,6 +106,11 @@ def integer(owner: str, name: str, value: Any, *, at_least: int, at_most: int | 
     if x < at_least or (at_most is not None and x > at_most):
         raise ValueError(f"{owner}: {name}={value!r}, expected an integer {allowed}")
     return x
+
+
+def class_count(owner: str, value: Any, *, at_least: int = 1) -> int:
+    """`num_classes` as an int up to `MOST_CLASSES`, since dense targets of more fit nowhere; errors as in `integer`."""
+    return integer(owner, "num_classes", value, at_least=at_least, at_most=MOST_CLASSES)
 
 
 def boolean(owner: str, name: str, value: Any) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from dali_mixup._apply.class_ids import refuse_unknown
-from dali_mixup._checks import integer, number
+from dali_mixup._checks import class_count, number
 
 
 def check_tensor(owner: str, name: str, value: Any, expected: str = "a tensor") -> None:
@@ -81,7 +81,7 @@ class MixedTargets:
                 0..num_classes - 1.
         """
         if not torch.compiler.is_compiling():  # num_classes may be symbolic there
-            integer("MixedTargets.dense", "num_classes", num_classes, at_least=1)
+            class_count("MixedTargets.dense", num_classes)
         refuse_unknown("MixedTargets.dense", self.labels, num_classes, may_be_partners=True)
         off = self.label_smoothing / num_classes
         shape, device = (len(self), num_classes), self.labels.device

@@ -186,7 +186,7 @@ def test_pinned_targets_reach_the_device():
 
 
 @pytest.mark.parametrize(
-    ("num_classes", "error"), [(0, ValueError), (-3, ValueError), (4.0, TypeError), (None, TypeError)]
+    ("num_classes", "error"), [(0, ValueError), (2**40, ValueError), (4.0, TypeError), (None, TypeError)]
 )
 def test_a_number_of_classes_that_is_none_is_refused(num_classes: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match=r"MixedTargets\.dense: num_classes=.*expected an integer"):

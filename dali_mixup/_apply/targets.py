@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dali_mixup._apply.class_ids import check_array, checked_tensor
-from dali_mixup._checks import integer
+from dali_mixup._checks import class_count
 
 if TYPE_CHECKING:
     from dali_mixup._decide.plan import MixPlan
@@ -28,7 +28,7 @@ def mixed(plan: MixPlan, labels: Any, num_classes: int | None, others: Any) -> A
             f"{OWNER}: labels have shape {given}{also}; expected ({len(plan)},) class ids, or vectors of one length"
         )
     if num_classes is not None:
-        integer(OWNER, "num_classes", num_classes, at_least=1)
+        class_count(OWNER, num_classes)
         if len(given) != 1:
             raise ValueError(
                 f"{OWNER}: num_classes={num_classes} with labels of shape {given}; expected ({len(plan)},) class ids, "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dali_mixup._checks import integer
+from dali_mixup._checks import class_count, integer
 from dali_mixup._decide.combinations import refuse_what_loaders_give
 from dali_mixup._decide.policy import MixPolicy, as_policy
 
@@ -24,7 +24,7 @@ def mixing_policy(owner: str, given: Any, without: str) -> MixPolicy:
 
 def number_of_classes(owner: str, given: Any, policy: MixPolicy) -> int | None:
     """The argument `num_classes`, or the policy's; None: labels are no class ids."""
-    classes = policy.num_classes if given is None else integer(owner, "num_classes", given, at_least=1)
+    classes = policy.num_classes if given is None else class_count(owner, given)
     if policy.num_classes not in (None, classes):
         raise ValueError(
             f"{owner}: num_classes={given} but policy.num_classes={policy.num_classes}; give one of them"

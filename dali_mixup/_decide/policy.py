@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from dali_mixup._checks import choice, instance, integer, number
+from dali_mixup._checks import choice, class_count, instance, integer, number
 from dali_mixup._decide.alternation import Alternation
 from dali_mixup._decide.by_map import draws_on_maps, refuse_maps
 from dali_mixup._decide.class_counts import ClassCounts
@@ -104,7 +104,7 @@ class MixPolicy:
         for name, kind in (("alternation", Alternation), ("remix", Remix), ("unimix", UniMix)):
             instance("MixPolicy", name, getattr(self, name), kind)
         if self.num_classes is not None:
-            classes = integer("MixPolicy", "num_classes", self.num_classes, at_least=1)
+            classes = class_count("MixPolicy", self.num_classes)
             object.__setattr__(self, "num_classes", classes)
         choice("MixPolicy", "label_mixing", self.label_mixing, get_args(LabelMixing))
         refuse_clashes(self)

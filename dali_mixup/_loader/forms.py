@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dali_mixup._checks import choice, integer
+from dali_mixup._checks import choice, class_count
 from dali_mixup._decide.combinations import refuse_compact
 from dali_mixup._decide.partners import Pool
 from dali_mixup._decide.policy import MixPolicy
@@ -85,7 +85,7 @@ def classes_of_targets(
     """Number of columns of dense targets: the argument, else a policy's, else the number of classes in the data;
     ValueError where these disagree."""
     found = source.num_classes if vectors is None else vectors.shape[1]
-    counts = {} if given is None else {"num_classes": integer(owner, "num_classes", given, at_least=1)}
+    counts = {} if given is None else {"num_classes": class_count(owner, given)}
     of_policies = {p.num_classes for p in policies if p is not None and p.num_classes is not None}
     if len(of_policies) > 1:
         raise ValueError(

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from nvidia.dali.experimental import dynamic as ndd
 
-from dali_mixup._checks import integer
+from dali_mixup._checks import class_count
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._graph.feed import channels
 from dali_mixup._graph.options import Output
@@ -64,7 +64,7 @@ def mix(
     """
     check_output("mix", output)
     if num_classes is not None:
-        integer("mix", "num_classes", num_classes, at_least=1)
+        class_count("mix", num_classes)
     mean, std = channels("mix", 0.0, 1.0) if output is None else channels("mix", output.mean, output.std)
     batch, layout, shape = as_images(images)
     refuse_misfit(plan, batch.batch_size, shape, len(mean))

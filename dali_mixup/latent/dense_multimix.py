@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dali_mixup._checks import boolean, integer
+from dali_mixup._checks import boolean, class_count
 from dali_mixup.latent.attention import flat_positions
 from dali_mixup.latent.mixing import readable
 from dali_mixup.latent.multimix import Alpha, MixedTuples, TupleLaw, checked_flag, identity
@@ -49,7 +49,7 @@ class DenseMultiMix:
         alpha: Alpha = (0.5, 2.0),
         fresh: bool = True,
     ) -> None:
-        self.num_classes = integer("DenseMultiMix", "num_classes", num_classes, at_least=2)
+        self.num_classes = class_count("DenseMultiMix", num_classes, at_least=2)
         self.law = TupleLaw("DenseMultiMix", n, m, alpha)
         self.fresh = boolean("DenseMultiMix", "fresh", fresh)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dali_mixup._checks import boolean, concentration, integer, number
+from dali_mixup._checks import boolean, class_count, concentration, number
 from dali_mixup.latent.batchnorm import running_statistics_kept
 from dali_mixup.latent.draws import beta, permutation
 from dali_mixup.latent.ict import squared_error
@@ -56,7 +56,7 @@ class MixMatchStep:
     def __init__(
         self, num_classes: int, *, temperature: float = 0.5, alpha: float = 0.75, interleave: bool = True
     ) -> None:
-        self.num_classes = integer("MixMatchStep", "num_classes", num_classes, at_least=2)
+        self.num_classes = class_count("MixMatchStep", num_classes, at_least=2)
         self.temperature = number("MixMatchStep", "temperature", temperature, above=0.0, at_most=1.0)
         self.alpha = concentration("MixMatchStep", "alpha", alpha)
         self.interleave = boolean("MixMatchStep", "interleave", interleave)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dali_mixup._checks import concentration, integer
+from dali_mixup._checks import class_count, concentration, integer
 from dali_mixup.latent.draws import tuple_weights, uniform
 from dali_mixup.latent.mixing import compute_dtype, mix_rows
 from dali_mixup.latent.targets import checked_targets
@@ -67,7 +67,7 @@ class MultiMix:
     def __init__(
         self, num_classes: int, *, n: int = 1000, m: int | None = None, alpha: Alpha = (0.5, 2.0)
     ) -> None:
-        self.num_classes = integer("MultiMix", "num_classes", num_classes, at_least=2)
+        self.num_classes = class_count("MultiMix", num_classes, at_least=2)
         self.law = TupleLaw("MultiMix", n, m, alpha)
 
     def __call__(

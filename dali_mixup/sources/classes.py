@@ -10,14 +10,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from dali_mixup._checks import MOST_CLASSES
 from dali_mixup.sources.class_files import read_classes
 
 Classes: TypeAlias = "Sequence[str] | Mapping[str, int] | Any"
 """Names in the order of their labels, a mapping from name to label, the path of a file of one of these, or an object
 with `classes`: a loader, a source, a torchvision dataset."""
-
-MOST_CLASSES = 10_000_000
-"""More than any data set has, and few enough to store a name for each."""
 
 
 @dataclass(frozen=True)

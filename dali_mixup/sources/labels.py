@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dali_mixup.sources.classes import MOST_CLASSES, checked_names
+from dali_mixup._checks import MOST_CLASSES
+from dali_mixup.sources.classes import checked_names
 from dali_mixup.sources.names import PackedNames
 
 

@@ -29,6 +29,7 @@ class TestErrors:
             ({"image_size": 0}, "image_size=0"),
             ({"policy": "mixup"}, r"expected MixPolicy\(\.\.\.\), a method"),
             ({"num_classes": 2}, "the data have 4 classes"),
+            ({"num_classes": 2**40}, "num_classes=1099511627776, expected an integer >= 1 and <= 10000000"),
             ({"targets": "soft"}, "'dense', 'compact', 'labels'"),
             ({"targets": "labels", "policy": MixPolicy(MixUp())}, "lose the mixed labels"),
             ({"output": "float16"}, r"expected Output\(\.\.\.\)"),

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from dali_mixup.sources.classes import MOST_CLASSES, ClassMap, few
+from dali_mixup._checks import MOST_CLASSES
+from dali_mixup.sources.classes import ClassMap, few
 from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
 from dali_mixup.sources.files import FileList
 from dali_mixup.sources.listed.fields import cut, line_feeds, numbers
