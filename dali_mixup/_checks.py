@@ -108,6 +108,11 @@ def integer(owner: str, name: str, value: Any, *, at_least: int, at_most: int | 
     return x
 
 
+def address(owner: str, name: str, value: Any) -> int:
+    """A seed, rank, epoch or step, which the random streams count in 64 bits; errors as in `integer`."""
+    return integer(owner, name, value, at_least=0, at_most=2**64 - 1)
+
+
 def class_count(owner: str, value: Any, *, at_least: int = 1) -> int:
     """`num_classes` as an int up to `MOST_CLASSES`, since dense targets of more fit nowhere; errors as in `integer`."""
     return integer(owner, "num_classes", value, at_least=at_least, at_most=MOST_CLASSES)

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from dali_mixup._checks import choice, class_count, instance, integer, number
+from dali_mixup._checks import address, choice, class_count, instance, integer, number
 from dali_mixup._decide.alternation import Alternation
 from dali_mixup._decide.by_map import draws_on_maps, refuse_maps
 from dali_mixup._decide.class_counts import ClassCounts
@@ -201,7 +201,8 @@ class MixPolicy:
             rows: >= 1, real samples in the batch; partners are drawn among them only. One row is left alone.
             height, width: size of the images in pixels. Without them the plan is for rows of any shape, such as feature
                 vectors, with methods that blend.
-            seed, rank, epoch, step: the batch's address; step counts from 0 in each epoch. Ranks draw differently.
+            seed, rank, epoch, step: the batch's address, each from 0 to 2**64 - 1; step counts from 0 in each epoch.
+                Ranks draw differently.
             labels: integer class ids >= 0, (rows,) or (rows, 1), or one for every row that partners are chosen from;
                 needed by partners="same_class", "other_class" and "balanced", by remix and by unimix. Numbers, (rows,)
                 or (rows, C), with `LabelDistance`. Others are not looked at.
@@ -212,15 +213,13 @@ class MixPolicy:
                 methods for segmentation, such as `ClassMix`.
 
         Raises:
-            TypeError, ValueError: rows, height, width or steps_per_epoch < 1, a negative address, a schedule value out
-                of range, an argument that the policy needs and that is missing or does not fit, or a method of one's
-                own that draws what its form cannot use.
+            TypeError, ValueError: rows, height, width or steps_per_epoch < 1, an address outside the above, a schedule
+                value out of range, an argument that the policy needs and that is missing or does not fit, or a method
+                of one's own that draws what its form cannot use.
         """
         integer("MixPolicy.plan", "rows", rows, at_least=1)
-        address = {"seed": seed, "rank": rank, "epoch": epoch, "step": step}
-        seed, rank, epoch, step = (
-            integer("MixPolicy.plan", name, given, at_least=0) for name, given in address.items()
-        )
+        given = {"seed": seed, "rank": rank, "epoch": epoch, "step": step}
+        seed, rank, epoch, step = (address("MixPolicy.plan", *part) for part in given.items())
         if steps_per_epoch is not None:
             integer("MixPolicy.plan", "steps_per_epoch", steps_per_epoch, at_least=1)
         size = size_of(self.all_methods, height, width)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from dali_mixup._checks import choice, integer, number, table
+from dali_mixup._checks import address, choice, number, table
 from dali_mixup._repr import short
 from dali_mixup._seeding import Purpose, stream
 
@@ -25,7 +25,7 @@ class CorruptLabels:
 
     Args:
         fraction: in [0, 1]; each sample is corrupted independently with this probability.
-        seed: seed of the choice, >= 0.
+        seed: seed of the choice, from 0 to 2**64 - 1.
         scheme: "uniform" draws from all classes, so 1 in num_classes keeps its label by chance; "other" draws from the
             other classes only.
 
@@ -41,7 +41,7 @@ class CorruptLabels:
         object.__setattr__(
             self, "fraction", number("CorruptLabels", "fraction", self.fraction, at_least=0, at_most=1)
         )
-        object.__setattr__(self, "seed", integer("CorruptLabels", "seed", self.seed, at_least=0))
+        object.__setattr__(self, "seed", address("CorruptLabels", "seed", self.seed))
         choice("CorruptLabels", "scheme", self.scheme, ("uniform", "other"))
 
     def __call__(self, labels: np.ndarray, num_classes: int) -> np.ndarray:

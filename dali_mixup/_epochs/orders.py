@@ -112,7 +112,7 @@ class Repeated(Order):
         times: views of a sample per epoch, >= 2.
 
     Raises:
-        TypeError, ValueError: times is not such a number.
+        TypeError, ValueError: times is not such a number; at the loader: fewer samples than ranks.
     """
 
     times: int = 3
@@ -123,6 +123,11 @@ class Repeated(Order):
 
     def length(self, samples: int, world_size: int) -> int:
         rounded = samples // ROUND_TO * ROUND_TO if samples >= ROUND_TO else samples
+        if rounded < world_size:
+            raise ValueError(
+                f"order={self!r}: {samples} samples have no view for each of {world_size} ranks in an epoch; expected "
+                f"at most {rounded} ranks, or another order"
+            )
         return rounded // world_size * world_size
 
     def indices(self, seed: int, epoch: int, labels: np.ndarray) -> np.ndarray:

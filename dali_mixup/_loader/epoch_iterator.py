@@ -27,6 +27,9 @@ class EpochIterator(Iterator[tuple[Any, ...]]):
     def __next__(self) -> tuple[Any, ...]:
         if self._over:
             raise StopIteration
+        if self._run is None and self._progress.passed_over():
+            self._over = True
+            raise StopIteration
         thread = threading.get_ident()
         if (
             self._users.setdefault("thread", thread) != thread

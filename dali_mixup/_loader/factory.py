@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import torch
 
-from dali_mixup._checks import boolean, instance, integer
+from dali_mixup._checks import address, boolean, instance, integer
 from dali_mixup._decide.class_counts import with_counts
 from dali_mixup._decide.policy import MixPolicy, as_policy
 from dali_mixup._decide.relabel import Labels, check_labels, labels_to_train_on
@@ -84,7 +84,7 @@ def train_loader(
             labels without one. With masks "labels" (N, H, W) int64 or "dense" (N, C, H, W) float32; None: labels unless
             the policy averages pixels.
         device: "auto", "cpu", "cuda", "cuda:N".
-        seed: seed of order, augmentation and mixing, >= 0.
+        seed: seed of order, augmentation and mixing, from 0 to 2**64 - 1.
         rank, world_size: None: those of an initialised process group, else of torchrun's environment, else one process.
         drop_last: leave out the last, smaller step; False: every sample exactly once.
         order: `Shuffled()`, `Sequential()`, `ClassGroups(2)`, `Repeated(3)`, or a `torch.utils.data.Sampler` over all
@@ -106,7 +106,7 @@ def train_loader(
     owner = "train_loader"
     process = rank_of_process(rank, world_size)
     batch_size = integer(owner, "batch_size", batch_size, at_least=1, at_most=MOST_ROWS)
-    seed = integer(owner, "seed", seed, at_least=0)
+    seed = address(owner, "seed", seed)
     mixing = as_policy(owner, policy)
     instance(owner, "handover", handover, HandOver)
     check_labels(owner, labels)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from dali_mixup._checks import integer
+from dali_mixup._checks import address
 from dali_mixup._epochs.state import VERSION, dealt_anew, refuse_unless_fits, signed
 from dali_mixup._loader.cursor import Cursor, from_state, to_state
 from dali_mixup._loader.epoch_iterator import EpochIterator
@@ -153,9 +153,9 @@ class MixLoader:
         )
 
     def set_epoch(self, epoch: int) -> None:
-        """Make this the epoch of the next `iter()`, >= 0. Without calls epochs count up. Harmless when repeated,
-        and after `load_state_dict` of a state in the same epoch, whose position is kept."""
-        self._progress.set_epoch(integer("set_epoch", "epoch", epoch, at_least=0))
+        """Make this the epoch of the next `iter()`, from 0 to 2**64 - 1. Without calls epochs count up. Harmless when
+        repeated, and after `load_state_dict` of a state in the same epoch, whose position is kept."""
+        self._progress.set_epoch(address("set_epoch", "epoch", epoch))
 
     def peek(self) -> tuple[Any, ...]:
         """The next batch, without advancing: the loader, its epoch and its state stay as they are.
@@ -166,18 +166,26 @@ class MixLoader:
         if len(self) == 0:
             raise ValueError("peek: this rank has no batch, because there are fewer samples than ranks")
         progress, position = self._progress, self._progress.position
-        run = progress.run_from(position.here if self.mid_epoch else position.next)
+        # Bad files are met here too, and are known to the state only when a batch with them is handed out.
+        bad, unlabelled = self.spec.bad_files(progress.bad.indices), progress.bad_unlabelled
+        known = [] if unlabelled is None else unlabelled.indices
+        run = progress.run_from(position.here if self.mid_epoch else position.next, bad)
         try:
             batch, images = run.next()
             return item_of(batch, self.spec, images)
         finally:
             run.close()
+            if unlabelled is not None:
+                unlabelled.know(known)
 
     def state_dict(self) -> dict[str, Any]:
-        """The position of the loader, counted in batches handed to the user; JSON-able, under 10 kB. Save one per rank.
+        """The position of the loader, counted in batches handed to the user; JSON-able. Save one per rank.
 
         After the last batch of an epoch it is the beginning of the next epoch; after a break, the batch that would have
         come next. It may be called from a signal handler.
+
+        It has 2.6 kB with the default transform, and grows with every operator of DALI that draws: 15 kB with the ten
+        views of DINO, 30 kB with AugMix by DALI's operators.
         """
         state = {"version": VERSION, **to_state(self._progress.position.here, self.spec.rank.rank)}
         bad = self._progress.bad_unlabelled

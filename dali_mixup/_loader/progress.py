@@ -81,6 +81,15 @@ class Progress:
             self.bad_unlabelled.know(bad_unlabelled)
         self.move(Position(cursor, cursor, loaded=True))
 
+    def passed_over(self) -> bool:
+        """Whether this rank has nothing left of the epoch that comes next, as at another rank's position, or where the
+        rest of an epoch has fewer samples than ranks; then the position is the start of the following epoch."""
+        start = self.position.next
+        if start.step < self.spec.walk(start).steps(start.epoch):
+            return False
+        self.move(Position.at(Cursor(start.epoch + 1)))
+        return True
+
     def begin(self, iterator: Any) -> PipelineRun:
         """A pipeline at the start of the next epoch; from here on the position is that iterator's."""
         if not self._compared:
@@ -93,18 +102,19 @@ class Progress:
         else:
             if standing is not None:
                 standing.close()
-            run = self.run_from(start)
+            run = self.run_from(start, self.bad)
         self._running = weakref.ref(iterator)
         return run
 
-    def run_from(self, start: Cursor) -> PipelineRun:
-        """A new pipeline at a cursor. Before the first one, the user's functions are tried."""
+    def run_from(self, start: Cursor, bad: BadFiles) -> PipelineRun:
+        """A new pipeline at a cursor, to which bad files are added. Before the first one, the user's functions are
+        tried."""
         if not self._tried:
             pipeline = self.spec.pipeline
             views = ((view.transform.extra, view.transform.size, view.layout) for view in pipeline.views)
             try_extras(views, pipeline.device_id, pipeline.backend.kind)
             self._tried = True
-        return PipelineRun(self.spec, self.bad, start)
+        return PipelineRun(self.spec, bad, start)
 
     def after(
         self, iterator: Any, run: PipelineRun, batch: Batch, first: bool, last: bool

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from nvidia.dali.experimental.dynamic.pytorch.nodes import DictMapper
 from torchdata.nodes import BaseNode
 
-from dali_mixup._checks import integer
+from dali_mixup._checks import address
 from dali_mixup._decide.arguments import mixing_policy, number_of_classes, refuse_labels, steps_of_epoch
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._graph.options import Output
@@ -68,8 +68,8 @@ class MixNode(BaseNode[dict[str, Any]], metaclass=type(DictMapper)):  # type: ig
         check_targets("MixNode", targets, self.num_classes, mixing.label_mixing, mixing.label_smoothing)
         refuse_labels("MixNode", mixing, ids=self.num_classes is not None)
         self.address: dict[str, Any] = {
-            "seed": integer("MixNode", "seed", seed, at_least=0),
-            "rank": integer("MixNode", "rank", rank, at_least=0),
+            "seed": address("MixNode", "seed", seed),
+            "rank": address("MixNode", "rank", rank),
             "steps_per_epoch": steps_of_epoch("MixNode", steps_per_epoch, mixing),
         }
         self.options: dict[str, Any] = {"output": output, "targets": targets}

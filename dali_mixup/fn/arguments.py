@@ -10,7 +10,7 @@ from nvidia.dali import types
 from nvidia.dali.data_node import DataNode
 from nvidia.dali.pipeline import Pipeline
 
-from dali_mixup._checks import boolean, integer, pair
+from dali_mixup._checks import address, boolean, pair
 from dali_mixup._decide.arguments import mixing_policy, number_of_classes, refuse_labels, steps_of_epoch
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._graph.conditional import in_a_branch
@@ -56,7 +56,7 @@ class Arguments:
         for name in ("half_images", "return_plan"):
             boolean("mix", name, given[name])
         for name in ("seed", "rank"):
-            integer("mix", name, given[name], at_least=0)
+            address("mix", name, given[name])
         output = given["output"]
         check_output("mix", output)
         num_classes = number_of_classes("mix", given["num_classes"], policy)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import default_collate, get_worker_info
 
 from dali_mixup._apply.class_ids import checked_tensor
-from dali_mixup._checks import choice, integer
+from dali_mixup._checks import address, choice, integer
 from dali_mixup._decide.arguments import mixing_policy, number_of_classes, refuse_labels, steps_of_epoch
 from dali_mixup._decide.combinations import refuse_compact
 from dali_mixup._decide.plan import MixPlan
@@ -39,7 +39,7 @@ class Mixer:
     Args:
         policy: a `MixPolicy`, or one or more methods, chosen with equal odds. Partners come from the batch.
         num_classes: > 0 for class ids; None: the policy's; if that is None too, labels are vectors or numbers.
-        seed: >= 0, the same on all ranks.
+        seed: from 0 to 2**64 - 1, the same on all ranks.
         rank, world_size: None: those of an initialised process group, else of torchrun's environment, else one process.
         steps_per_epoch: >= 1, batches per epoch; needed by a schedule with a boundary inside an epoch.
         targets: "dense" (N, num_classes) float32 or mixed vectors; "compact" `MixedTargets` of class ids.
@@ -73,7 +73,7 @@ class Mixer:
     ) -> None:
         self.policy = mixing_policy("Mixer", policy, "to switch mixing off leave the mixer out")
         self.num_classes = number_of_classes("Mixer", num_classes, self.policy)
-        self.seed = integer("Mixer", "seed", seed, at_least=0)
+        self.seed = address("Mixer", "seed", seed)
         self.rank = rank_of_process(rank, world_size).rank
         self.steps_per_epoch = steps_of_epoch("Mixer", steps_per_epoch, self.policy)
         self.targets = choice("Mixer", "targets", targets, ("dense", "compact"))
@@ -91,13 +91,14 @@ class Mixer:
         self._start.share_memory_()
 
     def set_epoch(self, epoch: int, step: int = 0) -> None:
-        """Begin an epoch, or continue one: the next batch is number `step` of epoch `epoch`, both >= 0.
+        """Begin an epoch, or continue one: the next batch is number `step` of epoch `epoch`, both from 0 to
+        2**63 - 1.
 
         To resume within an epoch, save `epoch` and `step` where the loop counts its batches, and pass them here before
         the DataLoader is iterated over its remaining batches.
         """
-        integer("Mixer.set_epoch", "epoch", epoch, at_least=0)
-        integer("Mixer.set_epoch", "step", step, at_least=0)
+        for name, value in {"epoch": epoch, "step": step}.items():
+            integer("Mixer.set_epoch", name, value, at_least=0, at_most=2**63 - 1)  # a tensor has them
         self._start.copy_(torch.tensor([epoch, step, int(self._start[2]) + 1], device="cpu"))
 
     @property

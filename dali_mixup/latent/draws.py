@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from dali_mixup._checks import concentration, integer
+from dali_mixup._checks import address, concentration
 from dali_mixup._seeding import Purpose, stream
 from dali_mixup.latent.mixing import readable
 
@@ -35,10 +35,10 @@ def step_generator(
     """A generator for the draws of one training step, from the step's address alone.
 
     Nothing about it has to be stored: a run that resumes at (epoch, step) draws the same numbers. Ranks draw
-    differently; pass rank=0 on all of them for equal draws. All four are integers >= 0.
+    differently; pass rank=0 on all of them for equal draws. All four are integers from 0 to 2**64 - 1.
     """
-    address = {"seed": seed, "rank": rank, "epoch": epoch, "step": step}
-    checked = {name: integer("step_generator", name, value, at_least=0) for name, value in address.items()}
+    given = {"seed": seed, "rank": rank, "epoch": epoch, "step": step}
+    checked = {name: address("step_generator", name, value) for name, value in given.items()}
     bits = stream(Purpose.LATENT, **checked).randint(0, 2**63 - 1, dtype="int64")
     return torch.Generator(device=device).manual_seed(int(bits))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from dali_mixup._checks import choice, integer
+from dali_mixup._checks import address, choice, integer
 from dali_mixup._graph.options import MAX_PIXELS
 
 Layout = Literal["shards", "files"]
@@ -24,7 +24,7 @@ class Options:
         layout: "shards": tar files of samples in random order; "files": a folder per class.
         per_shard: samples per shard, >= 1; the shards differ by at most one. A killed run repeats at most one shard per
             worker.
-        seed: of the random order, >= 0.
+        seed: of the random order, from 0 to 2**64 - 1.
         max_pixels: height times width that an image may have, as for `Runtime(max_pixels=...)`.
 
     Raises:
@@ -46,5 +46,5 @@ class Options:
         choice("pack", "subsampling", self.subsampling, ("4:2:0", "4:2:2", "4:4:4"))
         choice("pack", "layout", self.layout, ("shards", "files"))
         integer("pack", "per_shard", self.per_shard, at_least=1)
-        integer("pack", "seed", self.seed, at_least=0)
+        address("pack", "seed", self.seed)
         integer("pack", "max_pixels", self.max_pixels, at_least=1)

@@ -155,3 +155,22 @@ def test_a_new_loop_after_a_break_begins_anew(pairs: list[tuple[str, int]], make
         break
     first = [loader.last_batch.indices.tolist() for _ in loader]
     assert sorted(itertools.chain(*first)) == list(range(SAMPLES))
+
+
+@pytest.mark.parametrize("iterated", [False, True])
+def test_a_rank_without_a_batch_at_anothers_position_ends_the_epoch_there(
+    pairs: list[tuple[str, int]], iterated: bool
+) -> None:
+    """Of 5 samples rank 0 has 3 and rank 1 has 2: at rank 0's last one, rank 1 is done."""
+    longer, shorter = (val(pairs[:5], 1, rank, 2, False) for rank in range(2))
+    if iterated:
+        assert len(list(shorter)) == 2
+    running = iter(longer)
+    next(running)
+    next(running)
+    shorter.load_state_dict(longer.state_dict())
+    assert shorter.epoch == 0 and list(shorter.batch_sampler) == []
+    assert list(shorter) == []
+    assert shorter.epoch == 1 and len(list(running)) == 1
+    whole = ours(shorter)
+    assert whole[:2] == whole[2:] == [[1], [3]] and shorter.epoch == 3

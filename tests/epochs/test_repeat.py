@@ -111,3 +111,11 @@ def test_a_resumed_loader_continues_within_the_repeated_order(image_folder: Path
 def test_fewer_than_two_views_are_refused(times: int) -> None:
     with pytest.raises(ValueError, match=rf"times={times}, expected an integer >= 2"):
         Repeated(times)
+
+
+@pytest.mark.parametrize(("samples", "ranks"), [(3, 4), (255, 256), (300, 257)])
+def test_more_ranks_than_views_of_an_epoch_are_refused(samples: int, ranks: int) -> None:
+    with pytest.raises(
+        ValueError, match=rf"order=Repeated\(times=3\): {samples} samples .* at most 2?5?\d ranks"
+    ):
+        Repeated(3).length(samples, ranks)

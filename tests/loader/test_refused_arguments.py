@@ -29,6 +29,10 @@ class TestErrors:
             ({"image_size": 0}, "image_size=0"),
             ({"policy": "mixup"}, r"expected MixPolicy\(\.\.\.\), a method"),
             ({"num_classes": 2}, "the data have 4 classes"),
+            (
+                {"seed": 2**64},
+                "seed=18446744073709551616, expected an integer >= 0 and <= 18446744073709551615",
+            ),
             ({"num_classes": 2**40}, "num_classes=1099511627776, expected an integer >= 1 and <= 10000000"),
             ({"targets": "soft"}, "'dense', 'compact', 'labels'"),
             ({"targets": "labels", "policy": MixPolicy(MixUp())}, "lose the mixed labels"),

@@ -230,3 +230,21 @@ def test_it_costs_no_decoding_while_no_file_is_bad(
 
     monkeypatch.setattr(dali_mixup._loader.run, "unusable", never)
     assert same(run(new(pictures, bad_files=Skip()), 2), run(new(pictures), 2))
+
+
+def test_a_look_ahead_leaves_no_file_out(tmp_path: Path, pictures: list[tuple[str, int]]) -> None:
+    """Nor one that stands in a batch after the one that was looked at."""
+    (tmp_path / "others").mkdir()
+    copies = [shutil.copy(path, tmp_path / "others" / f"{i:02}.jpg") for i, (path, _) in enumerate(pictures)]
+    unlabelled = [(str(copy), 0) for copy in copies]
+    for index in range(0, COUNT, 2):
+        ruin(unlabelled, index)
+    for at in (in_step(0, 1), in_step(1, 2)):
+        ruin(pictures, at)
+    loader = new(pictures, bad_files=Skip(), handover=HandOver(unlabelled=Unlabelled(unlabelled)))
+    before = loader.state_dict()
+    shown = loader.peek()
+    assert loader.state_dict() == before and loader.skipped == ()
+    first = next(iter(loader))
+    assert torch.equal(shown[0], first[0]) and torch.equal(shown[2].unlabelled[0], first[2].unlabelled[0])
+    assert loader.skipped
