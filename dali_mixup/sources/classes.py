@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -48,11 +49,22 @@ class ClassMap:
         label = self.labels.get(name)
         if label is not None:
             return label
-        places = [at for at, other in enumerate(self.names) if other == name]
+        places = self._places.get(name, [])
         if len(places) > 1:
             raise ValueError(f"classes: the name {name!r} has the labels {places}; expected different names")
         # Data to which this map was applied before have the joined names of those that share a label.
-        return places[0] if places and places[0] in self.labels.values() else None
+        return places[0] if places and places[0] in self._in_use else None
+
+    @cached_property
+    def _places(self) -> dict[str, list[int]]:
+        places: dict[str, list[int]] = {}
+        for place, name in enumerate(self.names):
+            places.setdefault(name, []).append(place)
+        return places
+
+    @cached_property
+    def _in_use(self) -> frozenset[int]:
+        return frozenset(self.labels.values())
 
     def relabelled(self, labels: np.ndarray, own: Sequence[str], where: str) -> np.ndarray:
         """Labels of the `own` class names, converted to labels of this map.

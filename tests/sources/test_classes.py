@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from torch.utils.data import ConcatDataset, Subset
 from torchvision.datasets import ImageFolder
 
 from dali_mixup.sources import FileList, TarShards, open_source, write_manifest
+from dali_mixup.sources.classes import ClassMap, class_map
 from tests.tars import pair, write_tar
 
 
@@ -189,3 +192,27 @@ def test_classes_with_repeated_names_can_be_stated_twice(train: Path) -> None:
     named = open_source(numbers, classes=["crane", "dog", "crane"])
     assert open_source(named, classes=["crane", "dog", "crane"]).targets == [0, 1, 2]
     assert open_source(Subset(numbers, [2, 0]), classes=["crane", "dog", "crane"]).targets == [2, 0]
+
+
+def test_unknown_names_are_looked_up_without_a_walk_through_all() -> None:
+    """Tens of thousands of unknown classes took minutes."""
+
+    class Counted(tuple):
+        walks = 0
+
+        def __iter__(self) -> Iterator[str]:
+            Counted.walks += 1
+            return super().__iter__()
+
+    class CountedLabels(dict):
+        walks = 0
+
+        def values(self) -> Any:
+            CountedLabels.walks += 1
+            return super().values()
+
+    shared = class_map({"a": 0, "b": 0, "c": 1})
+    known = ClassMap(Counted(shared.names), CountedLabels(shared.labels))
+    for _ in range(10):
+        assert [known.label(name) for name in ("a, b", "c", "x", "y")] == [0, 1, None, None]
+    assert Counted.walks <= 1 and CountedLabels.walks <= 1

@@ -138,6 +138,30 @@ def test_labels_by_key(tmp_path: Path) -> None:
         LMDB(path, labels={})
 
 
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ({"1": True, "2": 0}, TypeError, "the label of '1' must be a whole number, got True"),
+        ({"1": 0, "2": np.bool_(True)}, TypeError, "the label of '2' must be a whole number, got .*True"),
+        ({"1": 0, b"2": 1.0}, TypeError, r"the label of b'2' must be a whole number, got 1\.0"),
+        ({"1": 0, "2": "1"}, TypeError, "the label of '2' must be a whole number, got '1'"),
+        ({"1": 0, "2": -1}, ValueError, r"the label of '2' must be in \[0, 10000000\), got -1"),
+        ({"1": 0, "2": 2**64 - 1}, ValueError, r"the label of '2' must be in .*, got 18446744073709551615"),
+        ({"1": 0, b"1": 1, "2": 1}, ValueError, "has the key b'1' twice, as text and as bytes"),
+        ({b"1": 0, "1": 0, "2": 1}, ValueError, "has the key '1' twice, as text and as bytes"),
+        ({1: 0, 2: 1}, TypeError, "a key must be str or bytes, as in the database, got 1"),
+        ({("1",): 0}, TypeError, r"a key must be str or bytes, as in the database, got \('1',\)"),
+    ],
+)
+def test_labels_by_key_that_are_none_are_refused(
+    tmp_path: Path, labels: dict, error: type[Exception], message: str
+) -> None:
+    path = write_lmdb(tmp_path / "t", {b"1": JPEG, b"2": JPEG}, room=1 << 20)
+    with pytest.raises(error, match=f"LMDB: labels[:=] ?{message}"):
+        LMDB(path, labels=labels)
+    assert list(LMDB(path, labels={"1": np.uint8(1), np.bytes_(b"2"): np.int64(0)}).targets) == [1, 0]
+
+
 @pytest.mark.parametrize("stale", ["gone", b"gone"])
 def test_labels_of_keys_that_are_not_there_are_refused(tmp_path: Path, stale: str | bytes) -> None:
     paths = [write_lmdb(tmp_path / key, {key.encode(): JPEG}) for key in ("first", "other")]

@@ -68,6 +68,26 @@ def test_the_idx_file_is_not_needed_but_must_agree(tmp_path: Path) -> None:
         opened()
 
 
+def test_the_idx_file_is_compared_whenever_it_is_another(tmp_path: Path) -> None:
+    """The index is kept, and the .idx may come, change and go later."""
+    path = copied("images.rec", tmp_path)
+    listed = (DATA / "images.idx").read_text().splitlines(keepends=True)
+    path.write_bytes(path.read_bytes()[: int(listed[-1].split()[1])])
+    assert len(RecordIO(path)) == 4, "nothing says that there were five"
+    index = tmp_path / "images.idx"
+    index.write_text("".join(listed))
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"idx' lists 1 records that are not in .*rec'"):
+            RecordIO(path)
+    index.write_text("".join(listed[:-2]))
+    for _ in range(2):  # the second from the index
+        assert ["does not list: 1," in remark.text for remark in RecordIO(path).remarks] == [True]
+    index.unlink()
+    assert not RecordIO(path).remarks
+    kept = Path(f"{path}.index.npz").stat().st_mtime_ns
+    assert len(RecordIO(path)) == 4 and Path(f"{path}.index.npz").stat().st_mtime_ns == kept
+
+
 def test_dali_reads_the_same(tmp_path: Path) -> None:
     path, index = copied("images.rec", tmp_path), DATA / "images.idx"
 

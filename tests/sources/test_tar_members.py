@@ -1,4 +1,4 @@
-"""What a tar's members can be: links, holes, devices, long names, several images, labels."""
+"""What a tar's members can be: holes, devices, long names, several images, labels."""
 
 from __future__ import annotations
 
@@ -27,49 +27,6 @@ gnu_tar = pytest.mark.skipif(shutil.which("tar") is None, reason="needs GNU tar"
 @pytest.fixture
 def shard(tmp_path: Path) -> Path:
     return write_tar(tmp_path / "t.tar", THREE)
-
-
-@gnu_tar
-@pytest.mark.parametrize("form", ["gnu", "posix", "ustar", "v7"])
-def test_hard_links_hold_what_they_link_to(tmp_path: Path, form: str) -> None:
-    folder = tmp_path / "x"
-    folder.mkdir()
-    for k in range(3):
-        (folder / f"{k}.jpg").write_bytes(b"picture %d" % k)
-        (folder / f"{k}.cls").write_text(str(k))
-    for name in ("2.jpg", "1.cls"):
-        (folder / name).unlink()
-        os.link(folder / f"0{name[1:]}", folder / name)
-    subprocess.run(
-        ["tar", "--sort=name", f"--format={form}", "-cf", tmp_path / "h.tar", "-C", folder, "."], check=True
-    )
-    source = TarShards([tmp_path / "h.tar"])
-    assert contents(source) == [b"picture 0", b"picture 1", b"picture 0"] and source.labels.tolist() == [
-        0,
-        0,
-        2,
-    ]
-
-
-def test_links_are_followed_inside_the_shard_only(tmp_path: Path) -> None:
-    def linked(kind: bytes, target: str) -> TarShards:
-        files = [*pair(0), ("s/0001.jpg", special(kind, target)), ("s/0001.cls", b"1")]
-        return TarShards([write_tar(tmp_path / "l.tar", files)])
-
-    assert contents(linked(tarfile.SYMTYPE, "0000.jpg"))[1] == pair(0)[0][1]
-    assert contents(linked(tarfile.SYMTYPE, "../s/./0000.jpg"))[1] == pair(0)[0][1]
-    assert contents(linked(tarfile.LNKTYPE, "./s/0000.jpg"))[1] == pair(0)[0][1]
-    for kind, target in (
-        (tarfile.SYMTYPE, "/etc/passwd"),
-        (tarfile.SYMTYPE, "s/0000.jpg"),
-        (tarfile.LNKTYPE, "x"),
-    ):
-        with pytest.raises(
-            ValueError, match=rf"l\.tar': member 's/0001\.jpg' at offset \d+ is a .* to '{target}'"
-        ):
-            linked(kind, target)
-    with pytest.raises(ValueError, match="a symbolic link, which cannot be read"):
-        linked(tarfile.SYMTYPE, "0001.jpg")
 
 
 @gnu_tar
@@ -225,6 +182,35 @@ def test_labels_that_are_no_numbers_are_named(tmp_path: Path, label: bytes) -> N
         ValueError, match=r"label of sample 'a' of .*t\.tar' is b.*member 'a\.cls' at offset 1024"
     ):
         TarShards([path])
+
+
+def test_a_label_is_the_whole_member(tmp_path: Path) -> None:
+    """However it is padded: a part of a number is another number."""
+
+    def labels(*contents: bytes) -> list[int]:
+        files = [
+            part for k, label in enumerate(contents) for part in ((f"{k}.jpg", b"x"), (f"{k}.cls", label))
+        ]
+        return TarShards([write_tar(tmp_path / "t.tar", files)]).labels.tolist()
+
+    assert labels(b"%34d\n" % 123, b"7" + b" " * 255) == [123, 7]
+    with pytest.raises(ValueError, match=r"label of sample '1' of .* is b'5 +cats', expected a number"):
+        labels(b"0", b"5" + b" " * 40 + b"cats")
+    for long in (b"7" + b" " * 256, b"5" + b" " * 5000 + b"cats"):
+        with pytest.raises(
+            ValueError,
+            match=rf"sample '1' of .* is in a member of {len(long)} bytes, expected at most 256 \(member",
+        ):
+            labels(b"0", long)
+
+
+def test_a_long_member_is_refused_where_a_link_leads_to_it_and_only_as_a_label(tmp_path: Path) -> None:
+    long = b"1" + b" " * 999 + b"x"
+    notes = [("notes.cls", long)]
+    assert len(TarShards([write_tar(tmp_path / "t.tar", [*pair(0), *notes])])) == 1, "it is no sample's"
+    linked = [("1.jpg", b"x"), ("1.cls", special(tarfile.LNKTYPE, "notes.cls"))]
+    with pytest.raises(ValueError, match=r"sample '1' of .* is in a member of 1001 bytes"):
+        TarShards([write_tar(tmp_path / "t.tar", [*notes, *linked])])
 
 
 def test_a_label_of_a_billion_is_named(tmp_path: Path) -> None:

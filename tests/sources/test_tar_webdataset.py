@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dali_mixup.sources import TarShards
+from dali_mixup.sources.archives import tar_labels
 from tests.tars import contents, pair, special, write_tar
 
 webdataset = pytest.importorskip("webdataset")
@@ -154,6 +155,18 @@ def test_json_without_a_label_is_named(tmp_path: Path, content: bytes, message: 
     shard = write_tar(tmp_path / "s.tar", [("s/0.jpg", b"image"), ("s/0.json", content)])
     with pytest.raises(ValueError, match=message.replace(": $", ": ")):
         TarShards(shard, json_label="label")
+
+
+def test_json_is_not_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fits the limit may be whole JSON, and the rest damage."""
+    monkeypatch.setitem(tar_labels.MOST, tar_labels.JSON, 20)
+    for content, long in ((b'{"label": 3}' + b" " * 8, False), (b'{"label": 3}' + b" " * 8 + b"x", True)):
+        path = write_tar(tmp_path / "t.tar", [("0.jpg", b"x"), ("0.json", content)])
+        if long:
+            with pytest.raises(ValueError, match=r"is in a member of 21 bytes, expected at most 20"):
+                TarShards(path, json_label="label")
+        else:
+            assert TarShards(path, json_label="label").labels.tolist() == [3]
 
 
 def test_a_shard_without_cls_points_at_json(tmp_path: Path) -> None:

@@ -124,6 +124,17 @@ def test_records_of_another_form_are_named(tmp_path: Path, features: dict[str, l
     assert "t.tfrecord" in told and (f"offset {len(good) + 16}" in told or "t.tfrecord/1" in told)
 
 
+@pytest.mark.parametrize("record", [b"", example({}), b"\x0a\x00", b"\x12\x03abc"])
+def test_a_record_without_features_is_named_as_such(tmp_path: Path, record: bytes) -> None:
+    good = imagenet_example(b"a", 0)
+    path = write_tfrecord(tmp_path / "t.tfrecord", [good, record])
+    with pytest.raises(
+        ValueError,
+        match=rf"offset {len(good) + 16} it has no features: the record is empty, or is not a tf\.train\.",
+    ):
+        TFRecords(path)
+
+
 def test_numbers_may_be_packed_or_not(tmp_path: Path) -> None:
     """protobuf packs them since version 3; older writers did not."""
     entry = b"\x0a\x11image/class/label"

@@ -84,6 +84,16 @@ def test_several_files_are_one_data_set(tmp_path: Path) -> None:
     ) == [4]
 
 
+def test_a_file_without_members_is_named(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "none.zip", {})
+    with pytest.raises(ValueError, match=r"none\.zip' holds no class folders and no images: "):
+        open_source(path)
+    with pytest.raises(ValueError, match=r"t\.zip' holds no class folders: "):
+        open_source(write_zip(tmp_path / "t.zip", {"1.jpg": b"x"}))
+    other = write_zip(tmp_path / "other.zip", PLAIN)
+    assert len(open_source([path, other])) == len(PLAIN), "as with an empty tar"
+
+
 def test_a_folder_in_the_file(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "t.zip", {f"data/train/{name}": content for name, content in PLAIN.items()})
     source = open_source(path)

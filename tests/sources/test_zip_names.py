@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.datasets import ImageFolder
 
-from dali_mixup.sources import open_source
+from dali_mixup.sources import ZipArchives, open_source
 from dali_mixup.sources.archives.pieces import ArchiveError
 from dali_mixup.sources.archives.zip_fields import Name, name_of
 
@@ -84,6 +84,60 @@ def test_other_bytes_are_code_page_437_with_a_remark(tmp_path: Path, system: int
     assert source.classes == ("b", "é")
     (remark,) = source.remarks
     assert "taken as code page 437: 1, such as 'é/1.jpg'" in remark.text
+
+
+SPELT = {
+    "./cat/1.jpg": "cat/1.jpg",
+    "dog//./1.jpg": "dog/1.jpg",
+    "./emu/./x/2.jpg": "emu/x/2.jpg",
+    ".//a.jpg": "a.jpg",
+}
+
+
+def test_parts_of_a_path_that_lead_nowhere_make_no_class(tmp_path: Path) -> None:
+    """Names as `zip` would write them and as others do are one folder when they are extracted."""
+    path = as_others_write(
+        tmp_path / "t.zip", ["./", "./cat/", *SPELT, "emu/1.jpg", "./__MACOSX/cat/._1.jpg"], UNIX
+    )
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path / "train", [name for name in archive.namelist() if "MACOSX" not in name])
+    oracle, source = ImageFolder(str(tmp_path / "train")), open_source(path)
+    assert list(source.classes) == oracle.classes == ["cat", "dog", "emu"]
+    assert list(source.targets) == oracle.targets
+    keys = ["cat/1.jpg", "dog/1.jpg", "emu/1.jpg", "emu/x/2.jpg"]
+    assert [source.key(i) for i in range(4)] == [f"t.zip/{key}" for key in keys]
+    assert [source.encoded(i) for i in range(4)] == [Path(name).read_bytes() for name, _ in oracle.samples]
+    for folder in ("emu", "./emu/", "/.//emu", "emu/."):
+        inner = ZipArchives(path, folder=folder)
+        assert inner.classes == ("x",) and inner.key(0) == "t.zip/emu/x/2.jpg"
+    for folder in ("", ".", "./", "/"):
+        assert ZipArchives(path, folder=folder).fingerprint() == source.fingerprint()
+
+
+def test_a_list_names_members_by_any_spelling(tmp_path: Path) -> None:
+    path = as_others_write(tmp_path / "t.zip", list(SPELT), UNIX)
+    for listed in (SPELT, SPELT.values(), [f".//{name}" for name in SPELT.values()]):
+        (tmp_path / "t_map.txt").write_text("".join(f"{name}\t{row}\n" for row, name in enumerate(listed)))
+        source = open_source(path)
+        assert list(source.targets) == [0, 1, 2, 3]
+        assert [source.encoded(row).decode() for row in range(4)] == list(SPELT)
+    (tmp_path / "t_map.txt").write_text("cat/1.jpg\t0\n./cat/1.jpg\t1\n")
+    with pytest.raises(ValueError, match=r"map\.txt' lists 1 paths more than once"):
+        open_source(path)
+
+
+@pytest.mark.parametrize("other", ["./a/1.jpg", "a//1.jpg", "a/./1.jpg"])
+def test_two_spellings_of_one_path_are_refused(tmp_path: Path, other: str) -> None:
+    path = as_others_write(tmp_path / "t.zip", ["a/1.jpg", other], UNIX)
+    with pytest.raises(ValueError, match=r"'a/1\.jpg' is stored twice, at offsets 0 and \d+"):
+        open_source(path)
+
+
+@pytest.mark.parametrize("name", ["/a/1.jpg", "//a/1.jpg", "/./a/1.jpg", "./../a/1.jpg", "a/.//../b/1.jpg"])
+def test_paths_that_leave_the_folder_are_refused_in_any_spelling(tmp_path: Path, name: str) -> None:
+    path = as_others_write(tmp_path / "t.zip", [name], UNIX)
+    with pytest.raises(ValueError, match=r"has an absolute path, or one with `\.\.`"):
+        open_source(path)
 
 
 @given(names)

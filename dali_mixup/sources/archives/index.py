@@ -25,7 +25,7 @@ from dali_mixup.sources.remote.urls import is_url, parent
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-_VERSION = 3
+_VERSION = 4
 _THREADS = 32
 """Remote archives indexed at a time. Each waits for one request after another: a header says where the next one is."""
 

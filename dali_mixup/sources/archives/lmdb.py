@@ -11,7 +11,7 @@ from urllib.parse import quote_from_bytes
 
 import numpy as np
 
-from dali_mixup._checks import choice
+from dali_mixup._checks import MOST_CLASSES, choice
 from dali_mixup._repr import quoted
 from dali_mixup.sources.archives.base import ArchivePaths, Archives
 from dali_mixup.sources.archives.caffe_datum import ORDERS, datum, pnm
@@ -21,7 +21,6 @@ from dali_mixup.sources.archives.naming_errors import named
 from dali_mixup.sources.archives.notes import Notes
 from dali_mixup.sources.archives.pieces import ArchiveError, Pieces
 from dali_mixup.sources.inputs import Input, opened
-from dali_mixup.sources.labels import whole_numbers
 from dali_mixup.sources.names import name_bytes
 from dali_mixup.sources.paths import home_expanded
 from dali_mixup.sources.patterns import existing_files
@@ -79,8 +78,9 @@ class LMDB(Archives):
             mapping from the name of a class to such databases gives all images of a database that class, as
             torchvision's LSUN does; the classes are in the order of the mapping.
         classes: the names of the classes, where `data` does not name them; None: "0", "1", ... up to the highest label.
-        labels: the label of every image by its key in the database (text or bytes), for values without one. Entries
-            whose keys it lacks are left out. None: the label is in the Datum.
+        labels: the label of every image, a whole number from 0 on, by its key in the database (text or bytes, not both
+            for one key), for values without one. Entries whose keys it lacks are left out. None: the label is in the
+            Datum.
         order: of the three channels of Datum messages that hold pixels instead of a file: "BGR", as Caffe's
             convert_imageset writes them, or "RGB", as its CIFAR-10 example does. None: such messages are an error.
         index_dir: an existing folder for the index files; None: beside each file (if that folder is writable).
@@ -89,8 +89,10 @@ class LMDB(Archives):
         FileNotFoundError: a database that does not exist.
         NotADirectoryError: `index_dir` is not a folder.
         ValueError: a database that is damaged, a value that is not an image (such as a pickle, which could run any code
-            when read), an image without a label, a key of `labels` that no database has, or pixels without `order`.
-        TypeError: `labels` that is not a mapping, or `classes` or `labels` with a mapping as `data`.
+            when read), an image without a label, a key of `labels` that no database has or that it has twice, a label
+            outside [0, 10 000 000), or pixels without `order`.
+        TypeError: `labels` that is not a mapping, a key of it that is neither str nor bytes, a label that is no whole
+            number (a bool is none), or `classes` or `labels` with a mapping as `data`.
     """
 
     def __init__(
@@ -103,12 +105,9 @@ class LMDB(Archives):
         index_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         self._order = None if order is None else choice("LMDB", "order", order, ORDERS)
-        if labels is not None and not isinstance(labels, Mapping):
-            raise TypeError(
-                f"LMDB: labels is a {type(labels).__name__}, expected a mapping from key to label"
-            )
         if isinstance(data, Mapping) and (classes is not None or labels is not None):
             raise TypeError("LMDB: data names the class of every database; give neither classes nor labels")
+        by_name = None if labels is None else _by_name(labels)
         groups = list(data.values()) if isinstance(data, Mapping) else [data]
         found = [_data_files(group) for group in groups]
         paths = ArchivePaths.of([file for group in found for file in group], index_dir)
@@ -121,8 +120,8 @@ class LMDB(Archives):
                 replace(index, labels=np.full_like(index.labels, group))
                 for index, group in zip(indices, group_of_file.tolist(), strict=True)
             ]
-        elif labels is not None:
-            by_name = _by_name(labels, indices, paths.root)
+        elif by_name is not None:
+            _check_present(by_name, indices, paths.root)
             labelled = [_labelled(index, by_name) for index in indices]
             indices = [index for index, _ in labelled]
             remarks = _left_out(paths.root, sum(count for _, count in labelled))
@@ -184,14 +183,34 @@ def _row(read: Pieces, value: Value) -> tuple[int, ...]:
     return (*place, Content.PIXELS, found.channels, found.height, found.width)
 
 
-def _by_name(labels: Labels, indices: Sequence[ArchiveIndex], where: str) -> dict[str, int]:
-    """The labels by the names that keys have here; ValueError for none, or a key that is in none of the databases."""
+def _by_name(labels: Labels) -> dict[str, int]:
+    """The labels by the names that keys have here; TypeError or ValueError for what is no label of a key, and for none
+    at all."""
+    if not isinstance(labels, Mapping):
+        raise TypeError(f"LMDB: labels is a {type(labels).__name__}, expected a mapping from key to label")
     if not labels:
         raise ValueError("LMDB: labels= is an empty mapping; expected the label of every image by its key")
-    by_name = {
-        quote_from_bytes(key if isinstance(key, bytes) else name_bytes(key), safe=_READABLE): label
-        for key, label in labels.items()
-    }
+    by_name: dict[str, int] = {}
+    for key, label in labels.items():
+        if not isinstance(key, (str, bytes)):
+            raise TypeError(f"LMDB: labels: a key must be str or bytes, as in the database, got {key!r}")
+        if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
+            raise TypeError(f"LMDB: labels: the label of {key!r} must be a whole number, got {label!r}")
+        if not 0 <= label < MOST_CLASSES:
+            raise ValueError(
+                f"LMDB: labels: the label of {key!r} must be in [0, {MOST_CLASSES}), got {label}"
+            )
+        name = quote_from_bytes(key if isinstance(key, bytes) else name_bytes(key), safe=_READABLE)
+        if name in by_name:
+            raise ValueError(
+                f"LMDB: labels= has the key {key!r} twice, as text and as bytes; expected one label per key"
+            )
+        by_name[name] = int(label)
+    return by_name
+
+
+def _check_present(by_name: Mapping[str, int], indices: Sequence[ArchiveIndex], where: str) -> None:
+    """ValueError for a name that is in none of the databases."""
     present = {name for index in indices for name in index.name_texts()}
     absent = [name for name in by_name if name not in present]
     if absent:
@@ -200,15 +219,14 @@ def _by_name(labels: Labels, indices: Sequence[ArchiveIndex], where: str) -> dic
             f"LMDB: {len(absent)} of the {len(by_name)} keys of labels= are not in {where!r}, such as "
             f"{quoted(absent[0])}. {keys}. Were the labels made for other data?"
         )
-    return by_name
 
 
 def _labelled(index: ArchiveIndex, by_name: Mapping[str, int]) -> tuple[ArchiveIndex, int]:
     """The entries that have a label, with it, and the number of those that have none."""
     names = index.name_texts()
     rows = [row for row, name in enumerate(names) if name in by_name]
-    ids = whole_numbers([by_name[names[row]] for row in rows] or np.zeros(0, np.int64))
-    return replace(index.take(rows), labels=ids.astype(np.int64)), len(names) - len(rows)
+    ids = np.array([by_name[names[row]] for row in rows], dtype=np.int64)
+    return replace(index.take(rows), labels=ids), len(names) - len(rows)
 
 
 def _left_out(root: str, count: int) -> list[Remark]:

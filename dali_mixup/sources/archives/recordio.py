@@ -16,7 +16,7 @@ from dali_mixup.sources.archives.naming_errors import named
 from dali_mixup.sources.archives.notes import Notes, merged
 from dali_mixup.sources.archives.pieces import Pieces
 from dali_mixup.sources.archives.recordio_frames import frames, image_and_label, joined
-from dali_mixup.sources.inputs import Input
+from dali_mixup.sources.inputs import Input, opened
 from dali_mixup.sources.listed.lines import text_lines
 from dali_mixup.sources.remarks import Remark
 
@@ -72,7 +72,8 @@ class RecordIO(Archives):
 
 
 def _index(file: str, folder: str | None, which: int | None) -> ArchiveIndex:
-    layout = Layout(f"recordio {which}", _FINDINGS, (_FIRST,))
+    # With another .idx file, the comparison is another one.
+    layout = Layout(f"recordio {which}, {_idx_state(file)}", _FINDINGS, (_FIRST,))
     return kept_index(file, folder, layout, lambda opened_file: _found(opened_file, which))
 
 
@@ -93,10 +94,24 @@ def _found(file: Input, which: int | None) -> ArchiveIndex:
     return ArchiveIndex.of(names, rows, file.state, notes, (_FIRST,))
 
 
+def _idx_file(file: str) -> str | None:
+    """The .idx file beside a .rec; None if there is none on this machine."""
+    path = os.path.splitext(file)[0] + ".idx"
+    return path if os.path.isfile(path) else None
+
+
+def _idx_state(file: str) -> str:
+    path = _idx_file(file)
+    if path is None:
+        return "no idx"
+    with opened(path) as idx:
+        return f"idx {idx.origin()}"
+
+
 def _compare_with_idx(file: str, offsets: list[int], notes: Notes) -> None:
     """ValueError if the .idx file beside a .rec lists records that are not there; others are noted."""
-    path = os.path.splitext(file)[0] + ".idx"
-    if not os.path.isfile(path):
+    path = _idx_file(file)
+    if path is None:
         return
     listed: set[int] = set()
     for number, line in enumerate(text_lines(path), start=1):

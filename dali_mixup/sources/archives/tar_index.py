@@ -38,7 +38,8 @@ def scanned(file: Input, json_label: str | None = None) -> ArchiveIndex:
     with named(file, "an uncompressed tar"):
         for member in members(file, file.size):
             found.append(member)
-            if member.name.lower().endswith(f".{ending}"):  # now, since the file is being read here anyway
+            # Now, since the file is being read here anyway.
+            if member.name.lower().endswith(f".{ending}") and member.size <= most_bytes(json_label):
                 contents[member.data] = _content(file, member, json_label)
     table, notes = samples(found, file.path, ending)
     rows = [
@@ -51,13 +52,16 @@ def scanned(file: Input, json_label: str | None = None) -> ArchiveIndex:
 
 
 def _content(file: Input, member: Member, json_label: str | None) -> bytes:
-    return file.read(member.data, min(member.size, most_bytes(json_label)))
+    most = most_bytes(json_label)
+    if member.size > most:  # a part of it may be another label
+        raise ValueError(f"in a member of {member.size} bytes, expected at most {most}")
+    return file.read(member.data, member.size)
 
 
 def _label(file: Input, sample: Sample, content: bytes | None, json_label: str | None) -> int:
     member = sample.label
     try:
-        # None: the target of a link.
+        # None: the target of a link, or a member that is too long.
         return label_of(_content(file, member, json_label) if content is None else content, json_label)
     except ValueError as error:
         raise ValueError(

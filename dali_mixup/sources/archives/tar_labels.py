@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 
+from dali_mixup._repr import quoted
 from dali_mixup.sources.classes import few
 
 CLS, JSON = "cls", "json"
-_MOST = {CLS: 33, JSON: 1 << 24}
-"""Bytes of a member that are read: a little more than a number has, and more than anyone's metadata."""
+MOST = {CLS: 256, JSON: 1 << 24}
+"""Bytes of a member, at most: more than a number has, with blanks, and more than anyone's metadata."""
 
 
 def label_ending(field: str | None) -> str:
@@ -18,15 +19,15 @@ def label_ending(field: str | None) -> str:
 
 
 def most_bytes(field: str | None) -> int:
-    """The number of bytes to read of such a member."""
-    return _MOST[label_ending(field)]
+    """The number of bytes that such a member may have."""
+    return MOST[label_ending(field)]
 
 
 def label_of(content: bytes, field: str | None) -> int:
     """The label in a member's content.
 
     Args:
-        content: the first `most_bytes` of it.
+        content: all of it.
         field: the field of the JSON object that holds the label; None: the content is the label, in decimal digits.
 
     Raises:
@@ -34,7 +35,7 @@ def label_of(content: bytes, field: str | None) -> int:
     """
     if field is None:
         if not re.fullmatch(rb"\s*[+-]?[0-9]{1,18}\s*", content):
-            raise ValueError(f"{content!r}, expected a number")
+            raise ValueError(f"{quoted(content)}, expected a number")
         return int(content)
     try:
         found = json.loads(content)

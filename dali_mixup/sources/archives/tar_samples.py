@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections import Counter
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -152,12 +153,15 @@ def _unlabelled(
 
 
 class _Links:
-    """Follows links inside a shard to the member that holds the content."""
+    """Follows links inside an archive to the member that holds the content. Of several members of one name, it is the
+    one that extraction would give: for a hard link the last before it, for a symbolic link the last of all."""
 
     def __init__(self, members: Sequence[Member], shard: str) -> None:
-        linked = any(member.target for member in members)
-        self._members = {self._path(member.name): member for member in members} if linked else {}
+        self._members: dict[tuple[int, str], list[Member]] = defaultdict(list)
         self._shard = shard
+        if any(member.target for member in members):
+            for member in members:
+                self._members[member.archive, self._path(member.name)].append(member)
 
     def __call__(self, member: Member) -> Member:
         at = member
@@ -166,10 +170,13 @@ class _Links:
                 return at
             if at.kind not in (Kind.HARD_LINK, Kind.SYMBOLIC_LINK):
                 break
-            found = self._members.get(self._path(self._target(at)))
-            if found is None:
-                raise self._error(member, f"{at.kind.value} to {at.target!r}, which is not in the shard")
-            at = found
+            named = self._members.get((at.archive, self._path(self._target(at))), [])
+            hard = at.kind is Kind.HARD_LINK
+            end = bisect_left(named, at.offset, key=lambda other: other.offset) if hard else len(named)
+            if not end:
+                where = "not before it in the archive" if hard else "not in the archive"
+                raise self._error(member, f"{at.kind.value} to {at.target!r}, which is {where}")
+            at = named[end - 1]
         raise self._error(member, f"{at.kind.value}, which cannot be read at random")
 
     def _error(self, member: Member, what: str) -> ValueError:

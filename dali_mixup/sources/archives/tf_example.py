@@ -32,9 +32,12 @@ def image_and_label(read: Read, start: int, stop: int, image: str, label: str) -
     found = _features(read, start, stop, {image.encode(): image, label.encode(): label})
     for name in (image, label):
         if name not in found:
+            others = _names(read, start, stop)
+            if not others:
+                raise ArchiveError("it has no features: the record is empty, or is not a tf.train.Example")
             raise ArchiveError(
-                f"it has no feature {name!r}, but {_names(read, start, stop)}. Say which hold the images and the "
-                "labels: TFRecords(paths, image=..., label=...)"
+                f"it has no feature {name!r}, but {others}. Say which hold the images and the labels: "
+                "TFRecords(paths, image=..., label=...)"
             )
     images = [value for value in _values(read, found[image], image, _BYTES) if value.wire == LENGTH]
     numbers: list[int] = []

@@ -22,6 +22,7 @@ from dali_mixup.sources.archives.zip_images import (
     by_list,
     contents,
     index,
+    plain,
 )
 from dali_mixup.sources.classes import ClassMap, few
 from dali_mixup.sources.inputs import opened
@@ -68,7 +69,7 @@ class ZipArchives(Archives):
     ) -> None:
         if not isinstance(folder, str):
             raise TypeError(f"ZipArchives: folder={folder!r}, expected the path of a folder in the zip files")
-        inside = f"{folder.strip('/')}/".lstrip("/")
+        inside = f"{plain(folder).strip('/')}/".lstrip("/")
         archives = ArchivePaths.of(paths)
         where = (
             f"{archives.files[0] if len(archives.keys) == 1 else archives.root + '*.zip'}/{inside}".rstrip(
@@ -84,7 +85,7 @@ class ZipArchives(Archives):
         else:
             names = sorted({name for one in found for name in one.folders})
             chosen = [by_folder(one, names) for one in found]
-            _check_folders(names, chosen, where, allow_empty=classes is not None)
+            _check_folders(names, found, chosen, where, allow_empty=classes is not None)
         indices = []
         for file, one, state, labelled in zip(archives.files, found, states, chosen, strict=True):
             with opened(file) as again, named(again, _EXPECTED):
@@ -125,7 +126,7 @@ def _lists(files: Sequence[str], given: str | os.PathLike[str] | None) -> list[s
 def _table(file: str, classes: ClassMap | None) -> dict[str, int]:
     """The label of every path in a list."""
     listed = read_list(file, root="/", classes=classes)
-    table = {listed.key(row): label for row, label in enumerate(listed.labels.tolist())}
+    table = {plain(listed.key(row)): label for row, label in enumerate(listed.labels.tolist())}
     if len(table) < len(listed):
         raise ValueError(f"{file!r} lists {len(listed) - len(table)} paths more than once")
     return table
@@ -151,13 +152,18 @@ def _check_all_found(
 
 
 def _check_folders(
-    names: Sequence[str], chosen: Sequence[Mapping[str, int]], where: str, allow_empty: bool
+    names: Sequence[str],
+    found: Sequence[Contents],
+    chosen: Sequence[Mapping[str, int]],
+    where: str,
+    allow_empty: bool,
 ) -> None:
     """ValueError without class folders, or for one that holds no image and would take a label."""
     if not names:
+        nothing = "" if any(one.images for one in found) else " and no images"
         raise ValueError(
-            f"{where!r} holds no class folders: images are expected at <class>/<image> there; or give the list of "
-            "their labels, ZipArchives(paths, labels=...)"
+            f"{where!r} holds no class folders{nothing}: images are expected at <class>/<image> there; or give the "
+            "list of their labels, ZipArchives(paths, labels=...)"
         )
     used = {label for labels in chosen for label in labels.values()}
     empty = [name for label, name in enumerate(names) if label not in used]

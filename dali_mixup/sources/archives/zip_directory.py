@@ -239,9 +239,9 @@ def _extents(found: list[Member], directory: _Directory) -> list[int]:
     """
     order = sorted(range(len(found)), key=lambda number: found[number].offset)
     extents = [0] * len(found)
-    for number, following in zip(order, [*order[1:], None], strict=True):
+    stops = [*(found[number].offset for number in order[1:]), directory.start]
+    for number, stop in zip(order, stops, strict=False):  # without members there is one end more
         member = found[number]
-        stop = directory.start if following is None else found[following].offset
         least = _LOCAL.size + member.stored
         if member.offset + least > stop:
             raise ArchiveError(

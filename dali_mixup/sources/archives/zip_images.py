@@ -27,6 +27,14 @@ _MACOS = "__MACOSX/"
 """The folder that macOS adds to zip files for its own attributes; it holds a file for every image, of the same name."""
 
 
+def plain(path: str) -> str:
+    """A path without the parts that lead nowhere, which are empty or `.`; a slash before or behind others stays."""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if not parts:
+        return ""
+    return f"{'/' if path.startswith('/') else ''}{'/'.join(parts)}{'/' if path.endswith('/') else ''}"
+
+
 class Contents(NamedTuple):
     """What an archive holds below a folder.
 
@@ -45,14 +53,16 @@ def contents(members: Sequence[Member], folder: str) -> Contents:
     """What an archive holds below a folder.
 
     Args:
-        members: its members.
-        folder: the folder, with a slash at its end; "": the whole archive.
+        members: its members; their names become those of extracted files, without empty parts and `.`.
+        folder: the folder as `plain` gives it, with a slash at its end; "": the whole archive.
 
     Raises:
         ArchiveError: two images with one path.
     """
     found = Contents({}, set(), Notes())
-    for member in members:
+    for stored in members:
+        name = plain(stored.name)
+        member = stored if name == stored.name else stored._replace(name=name)
         if member.name.startswith(_MACOS):
             found.notes.add("macos", quoted(member.name))
         elif member.name.startswith(folder):
