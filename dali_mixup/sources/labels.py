@@ -64,6 +64,8 @@ def whole_numbers(labels: Any) -> np.ndarray:
         array = np.asarray(labels)
     except (ValueError, TypeError, OverflowError):
         array = np.empty(0, dtype=object)
-    if array.dtype.kind not in "iu":
+    # NumPy takes truth values among numbers for 0 and 1.
+    truths = isinstance(labels, (list, tuple)) and not {bool, np.bool_}.isdisjoint(map(type, labels))
+    if array.dtype.kind not in "iu" or truths:
         raise TypeError(f"labels must be whole numbers that fit 32 bits, got {reprlib.repr(labels)}")
     return array

@@ -118,6 +118,7 @@ def test_bad_subsets_and_exclusions_are_refused() -> None:
         (["a"], [10**30], None, TypeError, "whole numbers"),
         (["a"], [10**9], None, ValueError, "1000000001 classes"),
         (["a"], [True], ["x"], TypeError, "whole numbers"),
+        (["a", "b"], [True, 0], ["x", "y"], TypeError, "whole numbers"),
         (["a"], [[0], [0, 1]], ["x"], TypeError, "whole numbers"),
         ([], [], ["x"], ValueError, "no samples"),
         ([""], [0], ["x"], ValueError, "must not be empty"),
