@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dali_mixup.sources import StorageError, open_source
+from dali_mixup.sources.remote.listing import globbed
 from dali_mixup.sources.remote.urls import is_url, joined, scheme_of, split
 from tests.object_store import WebServer
 
@@ -52,6 +54,31 @@ def test_the_query_of_a_signed_address_is_not_shown(data: Any) -> None:
     with pytest.raises(ValueError, match=r"//h.*\?\.\.\.' has a query or fragment") as caught:
         open_source(data)
     assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "host", ["[::x", "[::1]x", "h:99999", "h:port", ":80", "a b", "%zz", "h*", "h[01]", "\\"], ids=str
+)
+@pytest.mark.parametrize("name", ["x.tar", "list.txt", "train-{0..1}.tar"])
+def test_an_impossible_host_is_named(host: str, name: str) -> None:
+    with pytest.raises(
+        ValueError, match=rf"'http://{re.escape(repr(host)[1:-1])}.*' (names no host|is not the)"
+    ):
+        open_source(f"http://{host}/{name}")
+
+
+@pytest.mark.parametrize(
+    "host", ["h", "H:8", "h:", "[::1]", "[fe80::1]:80", "127.0.0.1:9", "ü.de", "a_b-c.d"]
+)
+def test_a_possible_host(host: str) -> None:
+    assert split(f"http://{host}/a[1].jpg") == (f"http://{host}", "a[1].jpg")
+    assert globbed(f"http://{host}/a.tar") == [f"http://{host}/a.tar"]
+
+
+@pytest.mark.parametrize("url", ["s3://b*/x.tar", "gs://b[01]/x.tar", "az://b?/train", "s3://a b/train"])
+def test_a_bucket_is_no_pattern(url: str) -> None:
+    with pytest.raises(ValueError, match=rf"'{re.escape(url)}': no bucket has the name"):
+        open_source(url)
 
 
 def test_an_at_sign_in_a_path_or_another_scheme_is_no_password() -> None:

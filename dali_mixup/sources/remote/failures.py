@@ -41,7 +41,12 @@ class NotOfferedError(RefusedError):
     """The server does not have this kind of request: for a part of an object, or for its size."""
 
 
-def meaning(error: Exception, url: str) -> Exception:
+def panicked(error: BaseException) -> bool:
+    """Whether an error, which is no `Exception`, is obstore's: of a request that it takes for impossible."""
+    return type(error).__name__ == "PanicException"
+
+
+def meaning(error: BaseException, url: str) -> Exception:
     """What is to be raised for an error of a client.
 
     Returns:
@@ -53,6 +58,12 @@ def meaning(error: Exception, url: str) -> Exception:
     text, kind = str(error), type(error).__name__
     reason = _reason(text) or kind
     status = int(found[1]) if (found := _STATUS.search(text)) else 0
+    if panicked(error):
+        return stopped(
+            url,
+            f"the client cannot make the request ({reason}): the bucket's name or a variable of the environment is not "
+            f"of the form that it must have{_variables(url)}",
+        )
     if any(name in text for name in _NO_BUCKET):
         return stopped(url, f"the bucket does not exist ({reason})")
     if status in _NOT_OFFERED:
@@ -90,6 +101,18 @@ def meaning(error: Exception, url: str) -> Exception:
     if isinstance(error, (TypeError, AttributeError, ImportError)):
         return error
     return PassingError(errno.EREMOTEIO, reason, url)
+
+
+def not_set_up(error: Exception, root: str) -> Exception:
+    """What is to be raised if there can be no client for a bucket, container or host.
+
+    Returns:
+        ValueError: it is not a web address. StorageError: the environment's credentials or endpoint are not usable.
+    """
+    reason = _reason(str(error)) or type(error).__name__
+    if scheme_of(root) in WEB and isinstance(error, ValueError):
+        return ValueError(f"{root!r} is not the address of a web server: {reason}")
+    return stopped(root, f"the client cannot be set up ({reason}){_variables(root)}")
 
 
 def too_long(size: int, most: int, key: str) -> TooLongError:

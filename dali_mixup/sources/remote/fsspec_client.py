@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import math
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from dali_mixup.sources.remote.client import INSTALL, Part, version_number
 from dali_mixup.sources.remote.failures import too_long
 
+FRESH = 30.0
+"""Seconds for which an answer about an object counts while parts of it are read: its bytes come without its version."""
+
 _VERSIONS = ("ETag", "etag", "blob_id", "md5", "checksum", "version_id", "mtime", "last_modified", "created")
 """Where file systems say which version of a file there is; the first one that is present counts."""
 
 
+class _Folder:
+    """What the file system said of the objects of a folder since its cache was dropped."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.dropped = -math.inf
+        self.states: dict[str, tuple[int, int]] = {}
+
+
 class FileSystem:
     """A file system of fsspec. Its keys are whole URLs.
+
+    Many of fsspec's systems keep every listing for as long as the process runs, and answer from it. So the cache of a
+    folder is dropped before it is listed, and before its objects are asked for unless that was just done.
 
     Args:
         system: fsspec's object.
@@ -21,6 +39,7 @@ class FileSystem:
 
     def __init__(self, system: Any) -> None:
         self._system = system
+        self._folders: dict[str, _Folder] = {}
 
     @classmethod
     def of(cls, url: str) -> FileSystem:
@@ -34,25 +53,62 @@ class FileSystem:
 
     def read(self, key: str, start: int, size: int | None, most: int) -> Part:
         if size is None:
-            content = self._system.cat_file(key)
+            content = self._whole(key)
             if len(content) > most:
                 raise too_long(len(content), most, key)
             return Part(content, (len(content), 0))
-        state = self.state(key)  # mostly known to the file system already
-        return Part(self._system.cat_file(key, start=start, end=start + size), state)
+        content = self._system.cat_file(key, start=start, end=start + size)
+        return Part(content, self._state(key, FRESH))
 
     def state(self, key: str) -> tuple[int, int]:
-        found = self._system.info(key)
-        version = next((str(found[name]) for name in _VERSIONS if found.get(name)), "")
-        return int(found["size"]), version_number(version)
+        return self._state(key, 0.0)
 
     def folders(self, prefix: str) -> list[str]:
-        entries = self._system.ls(prefix.rstrip("/"), detail=True)
+        folder = self._dropped(prefix)
         return [
-            entry["name"].rstrip("/").rpartition("/")[2] for entry in entries if entry["type"] == "directory"
+            entry["name"].rstrip("/").rpartition("/")[2]
+            for entry in self._system.ls(folder, detail=True)
+            if entry["type"] == "directory"
         ]
 
     def names(self, prefix: str) -> Iterator[str]:
-        below = self._system._strip_protocol(prefix.rstrip("/")).rstrip("/") + "/"
-        for name in self._system.find(prefix.rstrip("/")):
+        folder = self._dropped(prefix)
+        below = folder.rstrip("/") + "/"
+        for name in self._system.find(folder):
             yield name[len(below) :]
+
+    def _whole(self, key: str) -> Any:
+        try:
+            return self._system.cat_file(key)
+        except FileNotFoundError:
+            self._state(key, FRESH)  # raises the same unless it was an old listing that lacks the object
+            return self._system.cat_file(key)
+
+    def _dropped(self, prefix: str) -> str:
+        """The folder of a prefix as fsspec names it, about which nothing is in its cache."""
+        folder: str = self._system._strip_protocol(prefix.rstrip("/"))
+        self._system.invalidate_cache(folder)
+        return folder
+
+    def _state(self, key: str, age: float) -> tuple[int, int]:
+        """The state of an object, at most `age` seconds before this call."""
+        earliest = time.monotonic() - age
+        # Of the folder, since a file system may keep no more than a listing of it.
+        parent = self._system._parent(key)
+        folder = self._folders.setdefault(parent, _Folder())
+        with folder.lock:
+            if folder.dropped < earliest:
+                now = time.monotonic()
+                self._system.invalidate_cache(parent)
+                folder.dropped, folder.states = now, {}
+                # Still locked: if it lists the whole folder, those who wait find their objects in that listing.
+                folder.states[key] = self._asked(key)
+            states = folder.states
+        if key not in states:
+            states[key] = self._asked(key)
+        return states[key]
+
+    def _asked(self, key: str) -> tuple[int, int]:
+        found = self._system.info(key)
+        version = next((str(found[name]) for name in _VERSIONS if found.get(name)), "")
+        return int(found["size"]), version_number(version)

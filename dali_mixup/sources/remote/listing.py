@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from dali_mixup.sources.remote.client import Store
+from dali_mixup.sources.remote.failures import stopped
 from dali_mixup.sources.remote.requests import attempted
 from dali_mixup.sources.remote.urls import WEB, check_address, joined, scheme_of
 
@@ -38,10 +39,7 @@ def images_below(root: str, classes: Sequence[str], endings: tuple[str, ...]) ->
     """
 
     def images(name: str) -> list[str]:
-        def names(store: Store, key: str) -> list[str]:
-            return [each for each in store.names(_folder(key)) if each.lower().endswith(endings)]
-
-        found = attempted(joined(root, name), names)
+        found = _below(joined(root, name), lambda each: each.lower().endswith(endings))
         # torchvision sorts folders by their paths, and then the files in each.
         return [f"{name}/{each}" for each in sorted(found, key=_place)]
 
@@ -62,8 +60,7 @@ def objects_below(root: str, endings: tuple[str, ...]) -> list[str]:
         StorageError: the service fails, or refuses access.
     """
     _refuse_web(root)
-    names: list[str] = attempted(root, lambda store, key: list(store.names(_folder(key))))
-    return sorted(name for name in names if name.lower().endswith(endings))
+    return sorted(_below(root, lambda name: name.lower().endswith(endings)))
 
 
 def globbed(pattern: str) -> list[str]:
@@ -75,19 +72,39 @@ def globbed(pattern: str) -> list[str]:
         StorageError: the service fails, or refuses access.
     """
     check_address(pattern)
-    fixed = re.split(r"[*?[]", pattern, maxsplit=1)[0]
-    if fixed == pattern:
+    key = pattern.partition("://")[2].partition("/")[2]  # hosts may have brackets: http://[::1]/a.tar
+    varied = re.search(r"[*?[].*", key, re.DOTALL)
+    if varied is None:
         return [pattern]
-    folder = fixed.rpartition("/")[0]
+    folder = pattern.removesuffix(varied[0]).rpartition("/")[0]
     _refuse_web(folder)
     if _exists(pattern):
         return [pattern]
     wanted = pattern[len(folder) + 1 :].split("/")
+    found = _below(folder, lambda name: _matches(name.split("/"), wanted))
+    return [joined(folder, name) for name in sorted(found)]
 
-    def matching(store: Store, key: str) -> list[str]:
-        return [name for name in store.names(_folder(key)) if _matches(name.split("/"), wanted)]
 
-    return [joined(folder, name) for name in sorted(attempted(folder, matching))]
+def _below(root: str, wanted: Callable[[str], bool]) -> set[str]:
+    """The wanted ones of the objects at any depth below a URL, as paths below it.
+
+    Raises:
+        StorageError: the service lists one twice, as when its pages overlap or never end.
+    """
+
+    def names(store: Store, key: str) -> set[str]:
+        found: set[str] = set()
+        for name in filter(wanted, store.names(_folder(key))):
+            if name in found:
+                raise stopped(
+                    joined(root, name),
+                    "the service lists the object twice, so its listing, which may lack others, cannot be relied on; "
+                    "give a list or manifest of the files instead",
+                )
+            found.add(name)
+        return found
+
+    return attempted(root, names)
 
 
 def _exists(url: str) -> bool:

@@ -47,3 +47,4 @@ def _pieces(url: str) -> Iterator[Any]:
     yield first
     for start in range(_PIECE, remote.size, _PIECE):
         yield remote.read(start, _PIECE)
+    remote.check()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import configparser
 import importlib.util
 import os
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -16,10 +17,17 @@ from obstore.store import AzureStore, GCSStore, HTTPStore, S3Store
 
 from dali_mixup.sources.remote.client import Part, version_number
 from dali_mixup.sources.remote.failures import too_long
-from dali_mixup.sources.remote.urls import AZURE, GCS, S3, scheme_of
+from dali_mixup.sources.remote.urls import AZURE, GCS, S3, has_host, scheme_of
 
 CONNECT, ANSWER, WHOLE = 10, 20, 60
 """Seconds that a connection, the next bytes of an answer and a whole answer may take."""
+
+_ENDPOINTS = {
+    S3: ("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"),
+    GCS: ("GOOGLE_BASE_URL",),
+    AZURE: ("AZURE_ENDPOINT", "AZURE_STORAGE_ENDPOINT"),
+}
+"""Variables from which obstore takes the address of the service."""
 
 
 class Bucket:
@@ -35,8 +43,14 @@ class Bucket:
 
     @classmethod
     def of(cls, root: str) -> Bucket:
-        """The bucket of a URL such as s3://bucket, with the environment's credentials and endpoint."""
+        """The bucket of a URL such as s3://bucket, with the environment's credentials and endpoint.
+
+        Raises:
+            ValueError: an endpoint or host that is none. Others, of obstore and boto3: the credentials are not usable.
+        """
         scheme, name = scheme_of(root), root.partition("://")[2]
+        for variable in next((each for schemes, each in _ENDPOINTS.items() if scheme in schemes), ()):
+            _check_endpoint(variable)
         # Retries are ours: they end with the loader, and say what they wait for.
         common: dict[str, Any] = {
             "client_options": {
@@ -94,6 +108,18 @@ def _state(meta: Any) -> tuple[int, int]:
     if meta["last_modified"].timestamp():  # obstore's is the beginning of time if the answer has none
         stated.append(meta["last_modified"])
     return meta["size"], version_number(" ".join(str(each) for each in stated if each))
+
+
+def _check_endpoint(variable: str) -> None:
+    """Refuse what would end obstore at the first request."""
+    value = os.environ.get(variable)
+    if value is None:
+        return
+    plain = re.sub(r"[^/]*@", "", value, count=1)  # without a password
+    if not (has_host(plain) and plain.isascii() and not re.search(r"\s", plain)):
+        raise ValueError(
+            f"{variable} is {plain!r}, expected http:// or https:// and a host, such as http://localhost:9000"
+        )
 
 
 def _aws() -> dict[str, Any]:

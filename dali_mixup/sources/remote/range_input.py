@@ -35,13 +35,25 @@ class RangeInput:
             length = min(max(size, self._length), self.size - offset)
             part = read(self.path, offset, length) if length > 0 else None
             if part is not None and part.state != self.state:
-                raise ValueError(f"{self.path!r} changes while it is read")
+                raise self._changed()
             self._start, self._window = offset, b"" if part is None else bytes(part.content)
         return self._window[offset - self._start : offset - self._start + size]
+
+    def check(self) -> None:
+        """Ask once more for what was read: a client may not be told the version of what it is given.
+
+        Raises:
+            ValueError: the object is no longer the one that was opened.
+        """
+        if self._now() != self.state:
+            raise self._changed()
 
     def origin(self) -> str | None:
         size, version = self._now()
         return None if version == UNVERSIONED else f"{size} {version}"
+
+    def _changed(self) -> ValueError:
+        return ValueError(f"{self.path!r} changes while it is read")
 
     def _now(self) -> tuple[int, int]:
         def state(store: Store, key: str) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from dali_mixup.sources.remote.client import Part, Store
-from dali_mixup.sources.remote.failures import PassingError, changed, meaning, stopped
+from dali_mixup.sources.remote.failures import PassingError, changed, meaning, panicked, stopped
 from dali_mixup.sources.remote.stores import store_of
 
 log = logging.getLogger("dali_mixup")
@@ -70,7 +70,9 @@ def attempted(
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return request(store, key)
-        except Exception as error:
+        except BaseException as error:
+            if not isinstance(error, Exception) and not panicked(error):
+                raise
             meant = meaning(error, url)
             if not isinstance(meant, PassingError):
                 raise meant from (None if meant is error else error)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 
 from dali_mixup.sources.remote.client import INSTALL, Store
+from dali_mixup.sources.remote.failures import not_set_up
 from dali_mixup.sources.remote.fsspec_client import FileSystem
 from dali_mixup.sources.remote.urls import NATIVE, check_address, is_url, scheme_of, split
 
@@ -30,8 +31,9 @@ def store_of(url: str) -> tuple[Store, str]:
     """The store of a URL, made once in this process, and the key in it.
 
     Raises:
-        ValueError: a scheme that nothing here reads, or a URL without a bucket.
+        ValueError: a scheme that nothing here reads, or a URL without a bucket, or with an impossible one.
         ImportError: the package that reads it is not installed.
+        StorageError: the environment's credentials or endpoint are not usable.
         RuntimeError: this process was forked from one that had read from a store.
     """
     if scheme_of(url) not in NATIVE:
@@ -121,7 +123,12 @@ def _obstore(root: str) -> Store:
     _needed("obstore", root)
     from dali_mixup.sources.remote.obstore_client import Bucket
 
-    return Bucket.of(root)
+    try:
+        return Bucket.of(root)
+    except ImportError:
+        raise
+    except Exception as error:
+        raise not_set_up(error, root) from error
 
 
 def _fsspec_store(url: str) -> tuple[Store, str]:

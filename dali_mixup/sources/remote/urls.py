@@ -8,6 +8,11 @@ from urllib.parse import unquote
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _USER = re.compile(r"https?://[^/]*@", re.IGNORECASE)
+_SOME_HOST = re.compile(r"https?://[^/]", re.IGNORECASE)
+_HOST = re.compile(
+    r"https?://(?:\[[0-9a-f:.]+\]|[^\s/:@?#*\[\]\\]+)(?::([0-9]{0,5}))?(?:/|\Z)", re.IGNORECASE
+)
+_NO_BUCKET = re.compile(r"[\s*?\[\]]")
 _QUERY = re.compile(r"https?://[^?#]*[?#]", re.IGNORECASE)
 
 S3 = ("s3", "s3a")
@@ -40,7 +45,7 @@ def split(url: str) -> tuple[str, str]:
     and the like stand for letters.
 
     Raises:
-        ValueError: no bucket, or as `check_address`.
+        ValueError: no bucket, or a name that none has, or as `check_address`.
     """
     check_address(url)
     scheme, rest = scheme_of(url), url.partition("://")[2]
@@ -49,11 +54,14 @@ def split(url: str) -> tuple[str, str]:
         raise ValueError(f"{url!r} names no bucket or host: expected {scheme}://<bucket>/<path>")
     if scheme in WEB:
         key = unquote(key, errors="surrogateescape")
+    elif _NO_BUCKET.search(bucket):
+        raise ValueError(f"{url!r}: no bucket has the name {bucket!r}; patterns are for the part behind it")
     return f"{scheme}://{bucket}", key
 
 
 def check_address(url: str) -> None:
-    """Refuse a web address with a password, which is not sent, or a query, which is not part of a file's name.
+    """Refuse a web address with a password, which is not sent, with a query, which is not part of a file's name, or
+    without a host.
 
     Raises:
         ValueError: such an address; the message does not show what may be secret.
@@ -68,6 +76,16 @@ def check_address(url: str) -> None:
             f"{_shown(url)!r} has a query or fragment, as signed addresses do, which is not supported; give the object "
             "by its own scheme, such as s3://, with credentials in the environment"
         )
+    if _SOME_HOST.match(url) and not has_host(url):
+        raise ValueError(
+            f"{url!r} names no host that there can be: expected https://<host>/<path> or https://<host>:<port>/<path>"
+        )
+
+
+def has_host(url: str) -> bool:
+    """Whether an address begins with http:// or https://, a host, and a port if any."""
+    found = _HOST.match(url)
+    return found is not None and int(found[1] or 0) < 2**16
 
 
 def check_hosts(root: str, urls: Iterable[str]) -> None:
