@@ -9,8 +9,10 @@ from __future__ import annotations
 import argparse
 import copy
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 import torchvision
@@ -35,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> list[float]:
     parser.add_argument("--save-every", type=int, default=1000, help="steps between checkpoints")
     parser.add_argument("--stop-after", type=int, help="steps, to try the resume")
     args = parser.parse_args(arguments)
+    args.checkpoint.parent.mkdir(parents=True, exist_ok=True)
 
     recipe = load_recipe(args.recipe)
     loss_of = info_nce if args.contrast else cosine
@@ -47,9 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> list[float]:
         optimizer = torch.optim.AdamW(trained.parameters(), lr=1e-3, weight_decay=1e-4)
         parts = {"trained": trained, "target": target, "optimizer": optimizer, "loader": batches}
         if args.checkpoint.exists():
-            saved = torch.load(args.checkpoint, map_location=batches.device)
-            for name, part in parts.items():
-                part.load_state_dict(saved[name])
+            load(args.checkpoint, parts)
+            if batches.epoch >= args.epochs:
+                print(f"nothing to do: {args.checkpoint} has {batches.epoch} of {args.epochs} epochs")
 
         steps, means = 0, []
         while batches.epoch < args.epochs:
@@ -63,16 +66,38 @@ def main(arguments: Sequence[str] | None = None) -> list[float]:
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
-                follow(target, online, momentum(args.momentum, batches.epoch / args.epochs))
+                last = batches.last_batch  # `batches.epoch` is the next one already
+                share = (last.epoch + last.step / len(batches)) / args.epochs
+                follow(target, online, momentum(args.momentum, share))
                 losses.append(loss.detach())
                 steps += 1
                 if steps % args.save_every == 0:
-                    torch.save({name: part.state_dict() for name, part in parts.items()}, args.checkpoint)
+                    save(args.checkpoint, parts)
                 if steps == args.stop_after:
                     return means
+            save(args.checkpoint, parts)
             means.append(float(torch.stack(losses).mean()))
             print(f"{batches.epoch} epochs done, loss {means[-1]:.4f}")
     return means
+
+
+def save(file: Path, parts: Mapping[str, Any]) -> None:
+    """Whole or not at all: a run that is killed meanwhile keeps its last checkpoint."""
+    states = {name: part.state_dict() for name, part in parts.items()}
+    states["rng"] = torch.get_rng_state()  # dropout draws from it
+    states["cuda_rng"] = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
+    unfinished = file.with_name(f"{file.name}.unfinished")
+    torch.save(states, unfinished)
+    os.replace(unfinished, file)
+
+
+def load(file: Path, parts: Mapping[str, Any]) -> None:
+    states = torch.load(file, map_location="cpu")
+    for name, part in parts.items():
+        part.load_state_dict(states[name])
+    torch.set_rng_state(states["rng"])
+    if states["cuda_rng"] is not None:
+        torch.cuda.set_rng_state(states["cuda_rng"])
 
 
 def cosine(queries: Tensor, keys: Tensor) -> Tensor:

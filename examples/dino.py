@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import copy
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import torchvision
@@ -36,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> list[float]:
     parser.add_argument("--save-every", type=int, default=1000, help="steps between checkpoints")
     parser.add_argument("--stop-after", type=int, help="steps, to try the resume")
     args = parser.parse_args(arguments)
+    args.checkpoint.parent.mkdir(parents=True, exist_ok=True)
 
     recipe = load_recipe(args.recipe)
     views = [scaled(view, args.image_size / 224) for view in recipe.views]
@@ -48,9 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> list[float]:
         parts = {"student": student, "teacher": teacher, "centre": loss_of, "optimizer": optimizer}
         parts["loader"] = batches
         if args.checkpoint.exists():
-            saved = torch.load(args.checkpoint, map_location=batches.device)
-            for name, part in parts.items():
-                part.load_state_dict(saved[name])
+            load(args.checkpoint, parts)
+            if batches.epoch >= args.epochs:
+                print(f"nothing to do: {args.checkpoint} has {batches.epoch} of {args.epochs} epochs")
 
         steps, means = 0, []
         while batches.epoch < args.epochs:
@@ -65,16 +68,38 @@ def main(arguments: Sequence[str] | None = None) -> list[float]:
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
-                follow(teacher, student, momentum(args.momentum, batches.epoch / args.epochs))
+                last = batches.last_batch  # `batches.epoch` is the next one already
+                share = (last.epoch + last.step / len(batches)) / args.epochs
+                follow(teacher, student, momentum(args.momentum, share))
                 losses.append(loss.detach())
                 steps += 1
                 if steps % args.save_every == 0:
-                    torch.save({name: part.state_dict() for name, part in parts.items()}, args.checkpoint)
+                    save(args.checkpoint, parts)
                 if steps == args.stop_after:
                     return means
+            save(args.checkpoint, parts)
             means.append(float(torch.stack(losses).mean()))
             print(f"{batches.epoch} epochs done, loss {means[-1]:.4f}")
     return means
+
+
+def save(file: Path, parts: Mapping[str, Any]) -> None:
+    """Whole or not at all: a run that is killed meanwhile keeps its last checkpoint."""
+    states = {name: part.state_dict() for name, part in parts.items()}
+    states["rng"] = torch.get_rng_state()  # dropout draws from it
+    states["cuda_rng"] = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
+    unfinished = file.with_name(f"{file.name}.unfinished")
+    torch.save(states, unfinished)
+    os.replace(unfinished, file)
+
+
+def load(file: Path, parts: Mapping[str, Any]) -> None:
+    states = torch.load(file, map_location="cpu")
+    for name, part in parts.items():
+        part.load_state_dict(states[name])
+    torch.set_rng_state(states["rng"])
+    if states["cuda_rng"] is not None:
+        torch.cuda.set_rng_state(states["cuda_rng"])
 
 
 def scaled(view: View, factor: float) -> View:

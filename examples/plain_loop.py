@@ -6,8 +6,10 @@ python examples/plain_loop.py imagenet/train imagenet/val --checkpoint run.pt
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 import torchvision
@@ -15,7 +17,8 @@ import torchvision
 from dali_mixup import CutMix, MixPolicy, MixUp, SoftTargetCrossEntropy, train_loader, val_loader
 
 
-def main(arguments: Sequence[str] | None = None) -> float:
+def main(arguments: Sequence[str] | None = None) -> float | None:
+    """The share of validation images classified correctly; None where no epoch was left."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("train")
     parser.add_argument("val")
@@ -27,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
     parser.add_argument("--save-every", type=int, default=1000, help="steps between checkpoints")
     parser.add_argument("--stop-after", type=int, help="steps, to try the resume")
     args = parser.parse_args(arguments)
+    args.checkpoint.parent.mkdir(parents=True, exist_ok=True)
 
     policy = MixPolicy([MixUp(0.2), CutMix(1.0)], label_smoothing=0.1)
     with (
@@ -42,11 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> float:
         loss_of = SoftTargetCrossEntropy()
         parts = {"model": model, "optimizer": optimizer, "loader": batches}
         if args.checkpoint.exists():
-            saved = torch.load(args.checkpoint, map_location=batches.device)
-            for name, part in parts.items():
-                part.load_state_dict(saved[name])
+            load(args.checkpoint, parts)
+            if batches.epoch >= args.epochs:
+                print(f"nothing to do: {args.checkpoint} has {batches.epoch} of {args.epochs} epochs")
 
-        steps, accuracy = 0, 0.0
+        steps, accuracy = 0, None
         while batches.epoch < args.epochs:
             model.train()
             for images, targets in batches:
@@ -55,12 +59,32 @@ def main(arguments: Sequence[str] | None = None) -> float:
                 optimizer.step()
                 steps += 1
                 if steps % args.save_every == 0:
-                    torch.save({name: part.state_dict() for name, part in parts.items()}, args.checkpoint)
+                    save(args.checkpoint, parts)
                 if steps == args.stop_after:
                     return accuracy
+            save(args.checkpoint, parts)
             accuracy = validate(model, validation)
             print(f"{batches.epoch} epochs done, {accuracy:.1%} of the validation images correct")
     return accuracy
+
+
+def save(file: Path, parts: Mapping[str, Any]) -> None:
+    """Whole or not at all: a run that is killed meanwhile keeps its last checkpoint."""
+    states = {name: part.state_dict() for name, part in parts.items()}
+    states["rng"] = torch.get_rng_state()  # dropout draws from it
+    states["cuda_rng"] = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
+    unfinished = file.with_name(f"{file.name}.unfinished")
+    torch.save(states, unfinished)
+    os.replace(unfinished, file)
+
+
+def load(file: Path, parts: Mapping[str, Any]) -> None:
+    states = torch.load(file, map_location="cpu")
+    for name, part in parts.items():
+        part.load_state_dict(states[name])
+    torch.set_rng_state(states["rng"])
+    if states["cuda_rng"] is not None:
+        torch.cuda.set_rng_state(states["cuda_rng"])
 
 
 @torch.no_grad()

@@ -9,6 +9,8 @@ drawn into it first: something moves to the left, to the right, up or down, whic
 from __future__ import annotations
 
 import argparse
+import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -75,7 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> float:
     parser.add_argument("--batch-size", type=int, default=16)
     args = parser.parse_args(arguments)
     if not args.folder.exists():
-        draw(args.folder)
+        args.folder.parent.mkdir(parents=True, exist_ok=True)
+        # Drawn beside it and then renamed: after Ctrl-C the next run would take half of the clips for all of them.
+        with tempfile.TemporaryDirectory(dir=args.folder.parent) as unfinished:
+            draw(Path(unfinished) / "clips")
+            os.replace(Path(unfinished) / "clips", args.folder)
     num_classes = class_count(args.folder / "train", args.folder / "val")
     common = {"batch_size": args.batch_size, "num_classes": num_classes}
     batches = DALIGenericIterator(

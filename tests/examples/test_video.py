@@ -22,6 +22,20 @@ def test_the_network_learns_what_moves_where(
     assert main([str(tmp_path / "clips"), "--epochs", "0"]) < 0.5, "clips that are there are not drawn again"
 
 
+def test_clips_are_drawn_completely_or_not_at_all(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    main = runpy.run_path(str(EXAMPLE))["main"]
+
+    def interrupted(file: Path, clip: np.ndarray) -> None:
+        file.write_bytes(b"")
+        raise KeyboardInterrupt
+
+    main.__globals__["write"] = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        main([str(tmp_path / "of" / "mine" / "clips")])
+    assert not list((tmp_path / "of" / "mine").iterdir()), "a folder that is there is taken for complete"
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_clips_that_are_too_short_are_not_filled_with_black(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, training: bool

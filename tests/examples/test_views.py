@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from dali_mixup import MixPolicy, MixUp
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-TINY = ["--model", "shufflenet_v2_x0_5", "--image-size", "32", "--batch-size", "8"]
+TINY = ["--model", "mobilenet_v3_small", "--image-size", "32", "--batch-size", "8"]  # a network with dropout
 RUNS = {
     "simclr": ["simclr.py"],
     "i-Mix": ["simclr.py", "--recipe", "imix-cifar10"],
@@ -25,7 +25,7 @@ RUNS = {
     "dino": ["dino.py", "--prototypes", "64"],
     "dinov2": ["dino.py", "--prototypes", "64", "--recipe", "dinov2"],
     "fixmatch": ["fixmatch.py"],
-    "uda": ["fixmatch.py", "--recipe", "uda-cifar10", "--soft", "--threshold", "0"],
+    "uda": ["fixmatch.py", "--recipe", "uda-cifar10", "--soft", "--temperature", "0.4", "--threshold", "0.8"],
 }
 FOLDERS = {"fixmatch.py": ("train", "train", "val")}
 
@@ -37,11 +37,13 @@ def run(imagenet_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     threads = torch.get_num_threads()
 
-    def main(name: str, *arguments: str) -> Any:
+    def main(name: str, *arguments: str, replaced: dict[str, Any] | None = None) -> Any:
         torch.manual_seed(0)
         torch.set_num_threads(1)  # the network is too small to be shared
         folders = [str(imagenet_root / part) for part in FOLDERS.get(name, ("train",))]
-        return runpy.run_path(str(EXAMPLES / name))["main"]([*folders, *TINY, *arguments])
+        example = runpy.run_path(str(EXAMPLES / name))["main"]
+        example.__globals__.update(replaced or {})
+        return example([*folders, *TINY, *arguments])
 
     yield main
     torch.set_num_threads(threads)
@@ -59,8 +61,22 @@ def test_trains_and_resumes_in_the_middle_of_an_epoch(run: Callable[..., Any], n
     ended, resumed = (torch.load(name, map_location="cpu") for name in ("whole.pt", "run.pt"))
     (trained,) = {"network", "trained", "student"} & set(ended)
     assert any(not weight.equal(halfway[trained][key]) for key, weight in ended[trained].items())
-    for key, weight in ended[trained].items():
-        torch.testing.assert_close(resumed[trained][key], weight, msg=lambda text, key=key: f"{key}: {text}")
+    different = [key for key, weight in ended[trained].items() if not weight.equal(resumed[trained][key])]
+    assert not different, "dropout drew otherwise"
+
+
+@pytest.mark.parametrize("name", ["byol", "dino"])
+def test_the_average_slows_down_until_the_very_end(run: Callable[..., Any], name: str) -> None:
+    """arXiv 2006.07733, section 3.2: 1 - (1 - start) (cos(pi k / K) + 1) / 2 at step k of all K."""
+    moved: list[float] = []
+
+    def follow(average: torch.nn.Module, network: torch.nn.Module, momentum: float) -> None:
+        moved.append(momentum)
+
+    given = [*RUNS[name], "--epochs", "2", "--momentum", "0.9", "--checkpoint", "run.pt", "--save-every", "1"]
+    run(*given, "--stop-after", "4", replaced={"follow": follow})
+    run(*given, replaced={"follow": follow})
+    assert moved == pytest.approx([1 - 0.1 * (np.cos(np.pi * k / 6) + 1) / 2 for k in range(6)])
 
 
 def test_the_loss_falls(run: Callable[..., Any]) -> None:
@@ -100,3 +116,30 @@ def test_fixmatch_learns_only_from_what_it_is_certain_of() -> None:
     strong = torch.zeros(2, 2, requires_grad=True)
     consistency(weak, strong, 0.95, False).backward()
     assert strong.grad is not None and strong.grad[0, 0] < 0 and not strong.grad[1].any()
+
+
+def test_uda_learns_from_a_sharpened_prediction() -> None:
+    """google-research/uda, image/main.py: KL(p || strong) with p = softmax(weak / temperature), where the weak view's
+    plain softmax is above the threshold."""
+    consistency = runpy.run_path(str(EXAMPLES / "fixmatch.py"))["consistency"]
+    torch.manual_seed(0)
+    weak, strong = 3 * torch.randn(64, 10), torch.randn(64, 10, requires_grad=True)
+    sharp = (weak / 0.4).softmax(1)
+    divergence = (sharp * (sharp.log() - strong.log_softmax(1))).sum(1)
+    certain = weak.softmax(1).amax(1) > 0.8
+    assert 5 < certain.sum() < 59
+    (theirs,) = torch.autograd.grad((divergence * certain).mean(), strong)
+    (ours,) = torch.autograd.grad(consistency(weak, strong, 0.8, True, 0.4), strong)
+    torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("given", [["0.4"], ["0", "--soft"], ["-1", "--soft"], ["nan", "--soft"]])
+def test_a_temperature_that_does_nothing_or_divides_by_zero_is_refused(
+    run: Callable[..., Any], capsys: pytest.CaptureFixture[str], given: list[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run("fixmatch.py", "--checkpoint", "run.pt", "--temperature", *given)
+    assert (
+        f"--temperature {given[0]}: expected a number above 0, together with --soft"
+        in capsys.readouterr().err
+    )

@@ -207,7 +207,7 @@ def test_augmix_has_one_clean_and_two_augmented_images_of_one_crop(
     ("name", "ratio", "normalisation"),
     [
         ("fixmatch-cifar10", 7, HALF),
-        ("uda-cifar10", 5, ((0.49139968, 0.48215841, 0.44653091), (0.24703223, 0.24348513, 0.26158784))),
+        ("uda-cifar10", 7, ((0.49139968, 0.48215841, 0.44653091), (0.24703223, 0.24348513, 0.26158784))),
     ],
 )
 def test_weak_and_strong_views(name: str, ratio: int, normalisation: Any) -> None:
