@@ -2,12 +2,14 @@
 
     torchrun --nproc-per-node 8 examples/ddp.py imagenet/train imagenet/val
 
-Each rank saves its own loader state beside the shared checkpoint: otherwise a resume is not exact on every rank.
+Started again, it continues after the last epoch. The checkpoint is one file with the loader states of all ranks: a rank
+resumes exactly only with its own, and files of different moments would not fit together.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,7 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> float:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("train")
     parser.add_argument("val")
-    parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"))
+    parser.add_argument(
+        "--checkpoints", type=Path, default=Path("checkpoints"), help="a folder that all hosts share"
+    )
     parser.add_argument("--model", default="resnet18", help="of torchvision")
     parser.add_argument("--epochs", type=int, default=90)
     parser.add_argument("--batch-size", type=int, default=16, help="per rank")
@@ -52,34 +56,42 @@ def train(args: argparse.Namespace) -> float:
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
         loss_of = SoftTargetCrossEntropy()
 
-        shared, mine = args.checkpoints / "model.pt", args.checkpoints / f"loader-{dist.get_rank()}.pt"
-        args.checkpoints.mkdir(exist_ok=True)
-        if shared.exists():
-            saved = torch.load(shared, map_location=batches.device)
+        rank, checkpoint = dist.get_rank(), args.checkpoints / "checkpoint.pt"
+        args.checkpoints.mkdir(parents=True, exist_ok=True)
+        if checkpoint.exists():
+            saved = torch.load(checkpoint, map_location=batches.device)
             model.module.load_state_dict(saved["model"])
             optimizer.load_state_dict(saved["optimizer"])
-            batches.load_state_dict(torch.load(mine))
+            states = saved["loaders"]
+            # On another number of ranks this is an error that says so, and not that a state is missing.
+            batches.load_state_dict(states[rank if rank < len(states) else 0])
 
-        accuracy = 0.0
+        if batches.epoch >= args.epochs:  # a finished run, started again
+            return validate(model.module, validation, batches.epoch)
         while batches.epoch < args.epochs:
             model.train()
             for images, targets in batches:
                 optimizer.zero_grad()
                 loss_of(model(images), targets).backward()
                 optimizer.step()
-            accuracy = validate(model.module, validation)
-            torch.save(batches.state_dict(), mine)
-            if dist.get_rank() == 0:
-                print(f"{batches.epoch} epochs done, {accuracy:.1%} of the validation images correct")
-                torch.save({"model": model.module.state_dict(), "optimizer": optimizer.state_dict()}, shared)
+            accuracy = validate(model.module, validation, batches.epoch)
+            states = [None] * dist.get_world_size()
+            dist.all_gather_object(states, batches.state_dict())
+            if rank == 0:
+                saved = {"model": model.module.state_dict(), "optimizer": optimizer.state_dict()}
+                part = checkpoint.with_suffix(".part")
+                torch.save({**saved, "loaders": states}, part)
+                os.replace(part, checkpoint)  # as a whole: an interruption leaves the last one
             dist.barrier()
     return accuracy
 
 
 @torch.no_grad()
-def validate(model: torch.nn.Module, validation: object) -> float:
+def validate(model: torch.nn.Module, validation: object, epochs: int) -> float:
     """Exact on any number of ranks: every image counts once. The model is used without DDP: ranks may differ by a
     step."""
+    for buffer in model.buffers():  # every rank has BatchNorm statistics of its own; rank 0's are saved
+        dist.broadcast(buffer, 0)
     model.eval()
     counts = torch.zeros(2, device=next(model.parameters()).device)
     for images, labels in validation:
@@ -87,7 +99,10 @@ def validate(model: torch.nn.Module, validation: object) -> float:
             [(model(images).argmax(1) == labels).sum(), torch.tensor(len(labels), device=counts.device)]
         )
     dist.all_reduce(counts)
-    return float(counts[0] / counts[1])
+    accuracy = float(counts[0] / counts[1])
+    if dist.get_rank() == 0:
+        print(f"{epochs} epochs done, {accuracy:.1%} of the validation images correct")
+    return accuracy
 
 
 if __name__ == "__main__":

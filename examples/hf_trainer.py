@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from accelerate.utils import broadcast
 from transformers import ResNetConfig, ResNetForImageClassification, Trainer, TrainingArguments
 
 from dali_mixup import CutMix, MixPolicy, MixUp, SoftTargetCrossEntropy, open_source, train_loader, val_loader
@@ -96,6 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
         ),
     )
     trainer.train(resume_from_checkpoint=args.resume or None)
+    # evaluate() does without DDP, and every rank has BatchNorm statistics of its own; rank 0's are saved.
+    for buffer in trainer.model.buffers():
+        broadcast(buffer)
     measured = trainer.evaluate()
     print(f"{measured['eval_accuracy']:.1%} of {measured['eval_images']} validation images correct")
     return measured

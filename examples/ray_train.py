@@ -35,6 +35,7 @@ def train_worker(config: dict[str, Any]) -> None:
     ):
         model = torchvision.models.get_model(config["model"], num_classes=batches.num_classes)
         model = ray.train.torch.prepare_model(model)
+        bare = getattr(model, "module", model)  # a single worker's is not wrapped in DDP
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
         loss_of = SoftTargetCrossEntropy()
         checkpoint = ray.train.get_checkpoint()
@@ -42,7 +43,7 @@ def train_worker(config: dict[str, Any]) -> None:
             with checkpoint.as_directory() as folder:
                 saved = torch.load(Path(folder) / "model.pt", map_location=device)
                 states = torch.load(Path(folder) / "loaders.pt")
-            model.module.load_state_dict(saved["model"])
+            bare.load_state_dict(saved["model"])
             optimizer.load_state_dict(saved["optimizer"])
             batches.load_state_dict(
                 states[rank if rank < len(states) else 0]
@@ -53,10 +54,10 @@ def train_worker(config: dict[str, Any]) -> None:
                 optimizer.zero_grad()
                 loss_of(model(images), targets).backward()
                 optimizer.step()
-            accuracy = validate(model.module, validation)
+            accuracy = validate(bare, validation)
             states = [None] * dist.get_world_size()
             dist.all_gather_object(states, batches.state_dict())
-            report({"epoch": batches.epoch, "accuracy": accuracy}, model.module, optimizer, states, rank)
+            report({"epoch": batches.epoch, "accuracy": accuracy}, bare, optimizer, states, rank)
 
 
 def report(
@@ -77,6 +78,8 @@ def report(
 @torch.no_grad()
 def validate(model: torch.nn.Module, validation: Any) -> float:
     """Exact on any number of workers: every image counts once."""
+    for buffer in model.buffers():  # a worker has BatchNorm statistics of its own; the first one's are saved
+        dist.broadcast(buffer, 0)
     model.eval()
     counts = torch.zeros(2, device=next(model.parameters()).device)
     for images, labels in validation:

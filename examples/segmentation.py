@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from dali_mixup import CutMix, MixPolicy, TrainTransform, open_source, train_loader, val_loader
+from dali_mixup import CutMix, MixLoader, MixPolicy, TrainTransform, open_source, train_loader, val_loader
 
 
 class SmallNet(nn.Module):
@@ -77,12 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> float:
 
 
 @torch.no_grad()
-def mean_iou(model: nn.Module, validation: object, num_classes: int) -> float:
+def mean_iou(model: nn.Module, validation: MixLoader, num_classes: int) -> float:
     """The mean over the classes of intersection over union, on all pixels that have a class."""
     model.eval()
     counts = torch.zeros(num_classes, num_classes)
     for images, maps in validation:
-        predicted, known = model(images).argmax(1), maps < num_classes
+        predicted, known = model(images).argmax(1), maps != validation.dataset.ignore_index
         pairs = maps[known] * num_classes + predicted[known]
         counts += torch.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes).cpu()
     union = counts.sum(0) + counts.sum(1) - counts.diag()

@@ -46,7 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> float:
         ) as validation,
     ):
         device = batches.device
-        model = timm.create_model(args.model, num_classes=batches.num_classes).to(device)
+        config = timm.models.get_pretrained_cfg(args.model)
+        fixed = config is not None and config.fixed_input_size  # as a ViT's: it is built for one size
+        size = {"img_size": args.image_size} if fixed else {}
+        model = timm.create_model(args.model, num_classes=batches.num_classes, **size).to(device)
         optimizer = create_optimizer_v2(model, opt="adamw", lr=1e-3, weight_decay=0.05)
         schedule = CosineLRScheduler(optimizer, t_initial=args.epochs * len(batches), t_in_epochs=False)
         average, scaler = ModelEmaV3(model, decay=0.999, use_warmup=True), NativeScaler(device=device.type)
@@ -62,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
                 loss = loss_of(logits.float(), targets)
                 optimizer.zero_grad()
                 scaler(loss, optimizer, clip_grad=1.0, parameters=model.parameters())
-                done = epoch * len(batches) + step
+                done = epoch * len(batches) + step + 1  # counted from 1, as in timm's own train.py
                 average.update(model, step=done)
                 schedule.step_update(done)
             top1.reset()

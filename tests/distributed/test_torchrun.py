@@ -79,7 +79,7 @@ def ranks(
     if example:
         accuracies = [json.loads((out / f"example-{rank}.json").read_text()) for rank in (0, 1)]
         assert 0 <= accuracies[0] == accuracies[1] <= 1, "the example, resumed, agrees on every rank"
-        states = [torch.load(out / "ddp" / f"loader-{rank}.pt") for rank in (0, 1)]
+        states = torch.load(out / "ddp" / "checkpoint.pt")["loaders"]
         assert [(state["rank"], state["epoch"], state["step"]) for state in states] == [(0, 2, 0), (1, 2, 0)]
     assert [record["rank"] for record in records] == list(range(count))
     return records

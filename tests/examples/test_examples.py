@@ -1,4 +1,4 @@
-"""Every example against the real framework, on a few small images. The DDP example runs in tests/distributed."""
+"""Every example against the real framework, on a few small images."""
 
 from __future__ import annotations
 
@@ -17,21 +17,6 @@ from dali_mixup.bench.photographs import write_photographs
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TINY = ["--model", "shufflenet_v2_x0_5", "--image-size", "32"]
-
-
-@pytest.fixture
-def run(imagenet_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Runs an example's main on the 24 training and 12 validation images, in an empty folder, without a GPU."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-
-    def main(name: str, *arguments: str) -> Any:
-        example = runpy.run_path(str(EXAMPLES / name))
-        return example["main"]([str(imagenet_root / "train"), str(imagenet_root / "val"), *arguments])
-
-    return main
-
-
 NAMES = sorted(file.name for file in EXAMPLES.glob("*.py"))
 
 
@@ -100,6 +85,31 @@ def test_timm_step(run: Callable[..., Any], capsys: pytest.CaptureFixture[str], 
     assert "of 12 validation images" in capsys.readouterr().out
 
 
+def test_timm_step_counts_updates_as_timm_does_and_builds_a_vit_for_the_image_size(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """timm's train.py: the first update's number, for the moving average and for the next rate, is 1."""
+    from timm.scheduler import CosineLRScheduler
+    from timm.utils import ModelEmaV3
+
+    counted: dict[str, list[int]] = {"average": [], "rate": []}
+    update, step_update = ModelEmaV3.update, CosineLRScheduler.step_update
+
+    def averaged(self: Any, model: Any, step: int) -> None:
+        counted["average"].append(step)
+        update(self, model, step=step)
+
+    def scheduled(self: Any, num_updates: int) -> None:
+        counted["rate"].append(num_updates)
+        step_update(self, num_updates)
+
+    monkeypatch.setattr(ModelEmaV3, "update", averaged)
+    monkeypatch.setattr(CosineLRScheduler, "step_update", scheduled)
+    given = ["--model", "vit_tiny_patch16_224", "--image-size", "64", "--batch-size", "8"]
+    run("timm_step.py", *given, "--epochs", "2")
+    assert counted == {"average": [1, 2, 3, 4, 5, 6], "rate": [1, 2, 3, 4, 5, 6]}
+
+
 class TestLightning:
     GIVEN = (*TINY, "--batch-size", "4")
 
@@ -145,44 +155,6 @@ class TestLightning:
         assert list(fit(max_epochs=3, enable_checkpointing=False, resume=checkpoint)) == whole[8:]
 
 
-class TestAccelerate:
-    GIVEN = (*TINY, "--batch-size", "4", "--checkpoints", "saved")
-
-    def test_the_last_window_of_an_epoch_is_applied(
-        self, run: Callable[..., Any], capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        pytest.importorskip("accelerate")
-        accuracy, steps = run("accelerate_loop.py", *self.GIVEN, "--epochs", "2", "--accumulate", "4")
-        assert 0 <= accuracy <= 1 and "of 12 validation images" in capsys.readouterr().out
-        assert steps == 2 * 2, "6 batches per epoch are a window of 4 and one of 2"
-        _, steps = run("accelerate_loop.py", *self.GIVEN, "--epochs", "3", "--accumulate", "4")
-        assert steps == 2, "the resumed run has one epoch left"
-
-    def test_the_end_is_told_at_the_last_batch_and_only_there(self, imagenet_root: Path) -> None:
-        pytest.importorskip("accelerate")
-        from accelerate import Accelerator
-
-        from dali_mixup import train_loader, val_loader
-        from dali_mixup.integrations.accelerate import AccelerateLoader
-
-        accelerator = Accelerator(cpu=True)
-        size = {"image_size": 8, "device": "cpu"}
-        batches = AccelerateLoader(train_loader(imagenet_root / "train", batch_size=4, **size))
-        inner = AccelerateLoader(val_loader(imagenet_root / "val", batch_size=5, **size))
-        state, told = accelerator.gradient_state, []
-        assert accelerator.prepare(batches) is batches
-        for images, _ in batches:
-            told.append((state.end_of_dataloader, state.remainder))
-            rows = [len(accelerator.gather_for_metrics(labels)) for _, labels in inner]
-            assert rows == [5, 5, 2] and len(accelerator.gather_for_metrics(images)) == 4
-            assert (state.end_of_dataloader, state.remainder) == told[-1], "the outer loop's again"
-        assert told == [(False, 0)] * 5 + [(True, 0)]
-        assert not state.in_dataloader
-        next(iter(batches))
-        assert not state.in_dataloader, "a broken loop leaves nothing behind"
-        assert len(batches) == 6 and batches.batch_size == 4 and len(batches.dataset) == 24
-
-
 def test_hugging_face_trainer(run: Callable[..., Any]) -> None:
     pytest.importorskip("transformers")
     given = ["--image-size", "32", "--batch-size", "4", "--width", "4"]
@@ -220,6 +192,26 @@ def test_hugging_face_trainer_learns_from_the_mean_over_ranks_and_accumulated_ba
     assert len(losses) == 3
     for loss, mean in losses:
         assert loss == pytest.approx(mean / 2, rel=1e-5)
+
+
+def test_hugging_face_trainer_is_measured_with_the_statistics_that_are_saved(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It evaluates without DDP, so that every rank would take its own batch statistics; rank 0's are saved."""
+    transformers = pytest.importorskip("transformers")
+    import accelerate.utils
+
+    evaluate, shared, own = transformers.Trainer.evaluate, set(), set()
+
+    def evaluated(trainer: Any) -> Any:
+        own.update(set(map(id, trainer.model.buffers())) - shared)
+        assert shared
+        return evaluate(trainer)
+
+    monkeypatch.setattr(accelerate.utils, "broadcast", lambda buffer: shared.add(id(buffer)))
+    monkeypatch.setattr(transformers.Trainer, "evaluate", evaluated)
+    run("hf_trainer.py", "--image-size", "32", "--batch-size", "8", "--width", "4", "--epochs", "1")
+    assert not own
 
 
 def test_own_dataloader_mixes_the_same_in_its_workers_and_in_the_loop() -> None:

@@ -43,6 +43,15 @@ def test_ray_train_resumes_from_its_checkpoint(imagenet_root: Path, tmp_path: Pa
     assert sorted(states) == [[(0, 1, 0), (1, 1, 0)], [(0, 2, 0), (1, 2, 0)]]
 
 
+def test_ray_train_with_one_worker_which_has_no_ddp(imagenet_root: Path, tmp_path: Path) -> None:
+    given = [imagenet_root / "train", imagenet_root / "val", "--storage", tmp_path / "not yet" / "runs"]
+    given += ["--model", "shufflenet_v2_x0_5", "--image-size", 32, "--batch-size", 4, "--workers", 1]
+    for _ in range(2):  # the second time it loads its checkpoint and has nothing left to do
+        done = run("ray_train.py", *given, "--epochs", 1)
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert "1 epochs done" in done.stdout
+
+
 def test_parts_of_a_check_run_as_ray_tasks(imagenet_root: Path, tmp_path: Path) -> None:
     data, unfit = tmp_path / "data", tmp_path / "unfit.jsonl"
     shutil.copytree(imagenet_root / "train" / "n01440764", data / "a")
