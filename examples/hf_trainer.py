@@ -9,8 +9,10 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from accelerate.utils import broadcast
 from transformers import ResNetConfig, ResNetForImageClassification, Trainer, TrainingArguments
+from transformers.trainer_utils import EvalLoopOutput
 
 from dali_mixup import CutMix, MixPolicy, MixUp, SoftTargetCrossEntropy, open_source, train_loader, val_loader
 from dali_mixup.integrations.transformers import NamedBatches
@@ -57,10 +59,22 @@ class MixTrainer(Trainer):
             )
         )
 
-
-def accuracy(prediction: Any) -> dict[str, float]:
-    guesses = prediction.predictions.argmax(-1)
-    return {"accuracy": float((guesses == prediction.label_ids).mean()), "images": len(guesses)}
+    def evaluation_loop(
+        self, dataloader: Any, *_: Any, metric_key_prefix: str = "eval", **__: Any
+    ) -> EvalLoopOutput:
+        """Exact on any number of ranks: every image counts once. The Trainer's own gathers batches, in which ranks may
+        differ by a row, or a step."""
+        model = self.model.eval()
+        for buffer in model.buffers():  # every rank has BatchNorm statistics of its own; rank 0's are saved
+            broadcast(buffer)
+        counts = torch.zeros(2, dtype=torch.int64, device=self.args.device)
+        with torch.no_grad(), self.accelerator.autocast():
+            for batch in dataloader:
+                right = model(pixel_values=batch["pixel_values"]).logits.argmax(1) == batch["labels"]
+                counts += torch.stack([right.sum(), torch.tensor(len(right), device=counts.device)])
+        right, images = self.accelerator.reduce(counts).tolist()
+        measured = {f"{metric_key_prefix}_accuracy": right / images, f"{metric_key_prefix}_images": images}
+        return EvalLoopOutput(predictions=None, label_ids=None, metrics=measured, num_samples=images)
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
@@ -83,7 +97,6 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
         args.val,
         args.image_size,
         model=ResNetForImageClassification(config),
-        compute_metrics=accuracy,
         args=TrainingArguments(
             output_dir=args.output,
             num_train_epochs=args.epochs,
@@ -94,14 +107,13 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
             save_strategy="epoch",
             report_to="none",
             remove_unused_columns=False,
+            use_cpu=not torch.cuda.is_available(),  # else ranks without a GPU would not find each other
         ),
     )
     trainer.train(resume_from_checkpoint=args.resume or None)
-    # evaluate() does without DDP, and every rank has BatchNorm statistics of its own; rank 0's are saved.
-    for buffer in trainer.model.buffers():
-        broadcast(buffer)
     measured = trainer.evaluate()
-    print(f"{measured['eval_accuracy']:.1%} of {measured['eval_images']} validation images correct")
+    if trainer.is_world_process_zero():
+        print(f"{measured['eval_accuracy']:.1%} of {measured['eval_images']} validation images correct")
     return measured
 
 

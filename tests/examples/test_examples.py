@@ -204,9 +204,10 @@ def test_hugging_face_trainer_is_measured_with_the_statistics_that_are_saved(
     evaluate, shared, own = transformers.Trainer.evaluate, set(), set()
 
     def evaluated(trainer: Any) -> Any:
+        measured = evaluate(trainer)
         own.update(set(map(id, trainer.model.buffers())) - shared)
         assert shared
-        return evaluate(trainer)
+        return measured
 
     monkeypatch.setattr(accelerate.utils, "broadcast", lambda buffer: shared.add(id(buffer)))
     monkeypatch.setattr(transformers.Trainer, "evaluate", evaluated)
