@@ -42,7 +42,7 @@ class NotOfferedError(RefusedError):
 
 
 def panicked(error: BaseException) -> bool:
-    """Whether an error, which is no `Exception`, is obstore's: of a request that it takes for impossible."""
+    """Whether an error, which is no `Exception`, comes from obstore: a panic over a request that it cannot make."""
     return type(error).__name__ == "PanicException"
 
 
@@ -61,8 +61,8 @@ def meaning(error: BaseException, url: str) -> Exception:
     if panicked(error):
         return stopped(
             url,
-            f"the client cannot make the request ({reason}): the bucket's name or a variable of the environment is not "
-            f"of the form that it must have{_variables(url)}",
+            f"the client cannot make the request ({reason}): the bucket's name or a variable of the environment is "
+            f"malformed{_variables(url)}",
         )
     if any(name in text for name in _NO_BUCKET):
         return stopped(url, f"the bucket does not exist ({reason})")

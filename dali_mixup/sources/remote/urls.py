@@ -78,7 +78,7 @@ def check_address(url: str) -> None:
         )
     if _SOME_HOST.match(url) and not has_host(url):
         raise ValueError(
-            f"{url!r} names no host that there can be: expected https://<host>/<path> or https://<host>:<port>/<path>"
+            f"{url!r} has no valid host: expected https://<host>/<path> or https://<host>:<port>/<path>"
         )
 
 
