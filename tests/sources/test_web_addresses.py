@@ -62,7 +62,7 @@ def test_the_query_of_a_signed_address_is_not_shown(data: Any) -> None:
 @pytest.mark.parametrize("name", ["x.tar", "list.txt", "train-{0..1}.tar"])
 def test_an_impossible_host_is_named(host: str, name: str) -> None:
     with pytest.raises(
-        ValueError, match=rf"'http://{re.escape(repr(host)[1:-1])}.*' (names no host|is not the)"
+        ValueError, match=rf"'http://{re.escape(repr(host)[1:-1])}.*' (has no valid host|is not the)"
     ):
         open_source(f"http://{host}/{name}")
 
