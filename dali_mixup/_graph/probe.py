@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from nvidia.dali import Pipeline, fn
 
-from dali_mixup._graph.decode import Backend, file_content, middle, whole_image, words
+from dali_mixup._graph.decode import Backend, middle, whole_image, words
 from dali_mixup._graph.look import UnfitError, encoded_sample, explained, good_image
 from dali_mixup._graph.options import MAX_PIXELS
 from dali_mixup._graph.pixel_kind import USUAL, PixelKind
 from dali_mixup.sources.bad_files import BadFile
 from dali_mixup.sources.base import Source
-from dali_mixup.sources.feeding import fed
 
 
 def undecodable(
@@ -27,21 +26,23 @@ def undecodable(
 
     Raises:
         RuntimeError: it also fails on a good image: then no file is at fault.
-        Exception: whatever a source raises that is neither an OSError nor a ValueError: no file is at fault either.
+        StorageError: a sample cannot be read at present: no file is at fault either.
+        Exception: whatever a source raises that is neither an OSError nor a ValueError: nor is one here.
     """
     found, pipe = [], None
     for index in indices:
         try:
-            sample = fed(source, np.array([index]))
-        except (OSError, ValueError) as error:
-            found.append(BadFile(int(index), source.name(int(index)), _reason(error, source, int(index))))
+            # Patiently, and also what DALI reads itself: a storage that fails for a moment is no fault of the file.
+            encoded = encoded_sample(source, index, MAX_PIXELS, kind)
+        except UnfitError as unfit:
+            found.append(_bad(source, index, str(unfit)))
             continue
         try:
-            pipe = pipe or _one_at_a_time(source.read_in_dali, windows, kind)
-            pipe.run(sample=sample)
+            pipe = pipe or _one_at_a_time(windows, kind)
+            pipe.run(sample=[np.frombuffer(encoded, np.uint8)])
         except Exception as error:
-            _one_at_a_time(False, windows, kind).run(sample=[good_image(kind=kind)])
-            found.append(BadFile(int(index), source.name(int(index)), _reason(error, source, int(index))))
+            _one_at_a_time(windows, kind).run(sample=[good_image(kind=kind)])
+            found.append(_bad(source, index, str(explained(encoded, MAX_PIXELS, words(str(error))))))
             pipe = None  # DALI guarantees nothing for a pipeline after an error
     return found
 
@@ -69,21 +70,16 @@ def culprits(rows: Sequence[int], fails: Callable[[frozenset[int]], bool]) -> li
     return sorted(found)
 
 
-def _one_at_a_time(read_in_dali: bool, windows: bool, kind: PixelKind) -> Pipeline:
-    """Reading and decoding, for batches of one."""
+def _one_at_a_time(windows: bool, kind: PixelKind) -> Pipeline:
+    """Decoding, for batches of one."""
     pipe = Pipeline(batch_size=1, num_threads=1, device_id=None, prefetch_queue_depth=1)
     with pipe:
-        fed = fn.external_source(name="sample")
-        encoded = file_content(fed) if read_in_dali else fed
+        encoded = fn.external_source(name="sample")
         backend = Backend(gpu=False, kind=kind)
         pipe.set_outputs(whole_image(encoded, backend), *([middle(encoded, backend)] if windows else []))
     pipe.build()
     return pipe
 
 
-def _reason(error: Exception, source: Source, index: int) -> str:
-    message = words(str(error))
-    try:
-        return str(explained(encoded_sample(source, index, MAX_PIXELS), MAX_PIXELS, message))
-    except UnfitError as unfit:  # it has changed meanwhile
-        return str(unfit)
+def _bad(source: Source, index: int, reason: str) -> BadFile:
+    return BadFile(int(index), source.name(int(index)), reason)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from dali_mixup._graph import probe
 from dali_mixup._graph.probe import culprits, undecodable
 from dali_mixup.sources import FileList
+from dali_mixup.sources.reading import StorageError
 from tests.bad_images import make
 from tests.odd_images import picture
 
@@ -71,3 +74,36 @@ def test_no_file_is_blamed_where_a_good_image_does_not_decode_either(
     monkeypatch.setattr(probe, "_one_at_a_time", lambda *_: Broken())
     with pytest.raises(RuntimeError, match="out of memory"):
         undecodable(source, range(4), windows=False)
+
+
+class Failing(FileList):
+    """Reads through Python, and fails as a storage does, the first times."""
+
+    failures = 0
+
+    def feed(self, indices: np.ndarray) -> list[np.ndarray]:
+        if self.failures:
+            self.failures -= 1
+            raise OSError(errno.EIO, "Input/output error")
+        return [np.frombuffer(Path(self.name(int(i))).read_bytes(), np.uint8) for i in indices]
+
+
+def failing(source: FileList, failures: int) -> Failing:
+    made = Failing([source.name(i) for i in range(4)], [0] * 4, ["c"])
+    made.read_in_dali, made.failures = False, failures
+    return made
+
+
+def test_a_storage_that_fails_for_a_moment_is_waited_for(
+    source: FileList, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dali_mixup.sources.reading.WAITS", (0.01, 0.01))
+    assert [found.index for found in undecodable(failing(source, 2), range(4), windows=False)] == [2]
+
+
+def test_a_storage_that_goes_on_failing_is_to_blame_and_no_file_is(
+    source: FileList, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dali_mixup.sources.reading.WAITS", (0.01, 0.01))
+    with pytest.raises(StorageError, match="not to blame"):
+        undecodable(failing(source, 100), range(4), windows=False)
