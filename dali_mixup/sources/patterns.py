@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterable
 
 from dali_mixup.sources.braces import expanded
@@ -12,6 +13,9 @@ from dali_mixup.sources.remote.urls import is_url
 
 _OURS = (".index.npz", ".index", ".partial")
 """Endings of the files that we write beside data: the indices of archives and lists, and what is being written."""
+
+_JOINT = re.compile(r"::(?![0-9A-Fa-f:.]*\])")
+"""What joins patterns; not the colons of an IPv6 address, as in http://[::1]/a.tar."""
 
 
 def existing_files(patterns: Iterable[str]) -> list[str]:
@@ -52,4 +56,4 @@ def _local(name: str) -> list[str]:
 
 
 def _parts(given: str) -> list[str]:
-    return [given] if os.path.exists(given) else given.split("::")
+    return [given] if os.path.exists(given) else _JOINT.split(given)

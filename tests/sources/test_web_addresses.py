@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dali_mixup.sources import StorageError, open_source
+from dali_mixup.sources.patterns import existing_files
 from dali_mixup.sources.remote.listing import globbed
 from dali_mixup.sources.remote.urls import is_url, joined, scheme_of, split
 from tests.object_store import WebServer
@@ -73,6 +74,9 @@ def test_an_impossible_host_is_named(host: str, name: str) -> None:
 def test_a_possible_host(host: str) -> None:
     assert split(f"http://{host}/a[1].jpg") == (f"http://{host}", "a[1].jpg")
     assert globbed(f"http://{host}/a.tar") == [f"http://{host}/a.tar"]
+    assert existing_files([f"http://{host}/a-{{0..1}}.tar::http://{host}/b.tar"]) == [
+        f"http://{host}/{name}.tar" for name in ("a-0", "a-1", "b")
+    ]
 
 
 @pytest.mark.parametrize("url", ["s3://b*/x.tar", "gs://b[01]/x.tar", "az://b?/train", "s3://a b/train"])
