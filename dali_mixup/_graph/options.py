@@ -31,7 +31,7 @@ class Output:
             given; the loaders refuse those that cannot be of their pixels.
         dtype: "float32", "float16", "bfloat16" (the loaders only) or "uint8" (`fn.mix` only, which rounds), or the
             torch.dtype of that name.
-        channels_last: the loaders: torch's channels_last memory format of the same (N, 3, H, W), without a copy;
+        channels_last: the loaders: torch's channels_last memory format of the same (N, C, H, W), without a copy;
             `fn.mix`: (H, W, C) instead of (C, H, W).
         channels: the loaders only, 1 to 32. 3: RGB, and 1: grey, to which images are converted; others: those that are
             stored, so every image must have exactly as many. Other than 3 needs a mean and std of its own.

@@ -89,7 +89,7 @@ class PipelineRun:
         return self._cursor(self.count, self._saved)
 
     def next(self) -> tuple[Batch, list[torch.Tensor]]:
-        """The next batch and the images (rows, 3, H, W) of each view, then those before mixing that are handed out;
+        """The next batch and the images (rows, C, H, W) of each view, then those before mixing that are handed out;
         never overwritten. On a GPU they are ordered on torch's current stream, like the results of its own operators.
 
         Raises:
@@ -215,7 +215,7 @@ class PipelineRun:
 
 
 def as_torch(images: Any, view: ViewSpec) -> torch.Tensor:
-    """(rows, 3, H, W) of the view's dtype, in DALI's memory."""
+    """(rows, C, H, W) of the view's dtype, in DALI's memory."""
     tensor = from_dlpack(images.as_tensor())
     if view.channels_last:
         tensor = tensor.permute(0, 3, 1, 2)
