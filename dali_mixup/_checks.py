@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any, TypeVar
@@ -15,6 +15,15 @@ T = TypeVar("T")
 
 MOST_CLASSES = 10_000_000
 """More than any data set has, and few enough to store a name for each."""
+
+MOST_PIXELS = 2**28
+"""Of one image. Decoded, these are 805 MB."""
+
+_LARGEST, _SMALLEST = 1e30, 1e-30
+"""Numbers whose squares, products and logarithms no float64 overflows."""
+
+_LARGEST_INTEGER = 2**63 - 1
+"""What an int64 holds."""
 
 
 def called(what: str, function: Callable[..., T], *arguments: Any) -> T:
@@ -65,7 +74,8 @@ def number(
 
     Raises:
         TypeError: not a real number; a bool does not count as one.
-        ValueError: NaN, infinite or out of bounds. Both messages give owner, name, value and what is allowed.
+        ValueError: NaN, infinite, out of bounds, beyond 1e30, or, if it must be above 0, below 1e-30. Both messages
+            give owner, name, value and what is allowed.
     """
     allowed = " ".join(filter(None, ("a number", _interval(above, at_least, below, at_most))))
     if isinstance(value, bool) or not isinstance(value, Real):
@@ -83,29 +93,32 @@ def number(
     )
     if bad:
         raise ValueError(f"{owner}: {name}={value!r}, expected {allowed}")
+    least = _SMALLEST if above == 0 else -_LARGEST
+    if not least <= x <= _LARGEST:
+        raise ValueError(f"{owner}: {name}={value!r}, expected a number from {least:g} to {_LARGEST:g}")
     return x
 
 
 def concentration(owner: str, name: str, value: Any) -> float:
-    """The parameter of a beta or Dirichlet law, > 0: errors as in `number`, and outside 1e-300 to 1e300, where NumPy
-    draws NaN or, against the law, nothing but 0."""
-    x = number(owner, name, value, above=0)
-    if not 1e-300 <= x <= 1e300:
-        raise ValueError(f"{owner}: {name}={value!r}, expected a number from 1e-300 to 1e300")
-    return x
+    """The parameter of a beta or Dirichlet law, from 1e-30 to 1e30; errors as in `number`. Beyond 1e-300 and 1e300
+    NumPy draws NaN or, against the law, nothing but 0."""
+    return number(owner, name, value, above=0)
 
 
 def integer(owner: str, name: str, value: Any, *, at_least: int, at_most: int | None = None) -> int:
-    """`value` as an int, if it is one (a bool is not) within the bounds; errors as in `number`."""
+    """`value` as an int, if it is one (a bool is not) within the bounds and 64 bits; errors as in `number`."""
     allowed = _interval(None, at_least, None, at_most)
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(
             f"{owner}: {name}={value!r} is a {type(value).__name__}, expected an integer {allowed}"
         )
     x = int(value)
-    if x < at_least or (at_most is not None and x > at_most):
-        raise ValueError(f"{owner}: {name}={value!r}, expected an integer {allowed}")
-    return x
+    if at_most is None and x > _LARGEST_INTEGER:
+        allowed += " and below 2**63"
+    elif x >= at_least and (at_most is None or x <= at_most):
+        return x
+    given = f"={value!r}" if abs(x) < 10**40 else " is an integer of more than 40 digits"
+    raise ValueError(f"{owner}: {name}{given}, expected an integer {allowed}")
 
 
 def address(owner: str, name: str, value: Any) -> int:
@@ -131,14 +144,33 @@ def did_you_mean(word: str, known: Iterable[str], most: int = 1) -> str:
     return f"did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
+def members(value: Any) -> list[Any] | None:
+    """What a sequence holds: a list, tuple or the like, or an array, tensor or Series of one axis. None for anything
+    else: texts, sets and mappings too, which would give letters, any order, and keys."""
+    if isinstance(value, (str, bytes, bytearray, memoryview, Mapping, Set)):
+        return None
+    if getattr(value, "ndim", None) == 1:
+        return list(value.tolist() if hasattr(value, "tolist") else value)
+    return list(value) if isinstance(value, Sequence) else None
+
+
 def pair(owner: str, name: str, value: Any) -> tuple[int, int]:
-    """(height, width) from one number of pixels >= 1, or from two; errors as in `number`."""
+    """(height, width) from one number of pixels >= 1, or from two, of at most `MOST_PIXELS`; errors as in `number`."""
     if not isinstance(value, Sequence):
         side = integer(owner, name, value, at_least=1)
-        return side, side
+        return area(owner, name, side, side)
     if isinstance(value, (str, bytes)) or len(value) != 2:
         raise ValueError(f"{owner}: {name}={value!r}, expected one number of pixels or (height, width)")
     height, width = (integer(owner, name, extent, at_least=1) for extent in value)
+    return area(owner, name, height, width)
+
+
+def area(owner: str, name: str, height: int, width: int) -> tuple[int, int]:
+    """The two; ValueError if they are more than `MOST_PIXELS`."""
+    if height * width > MOST_PIXELS:
+        raise ValueError(
+            f"{owner}: {name} is {height} x {width} pixels, expected at most {MOST_PIXELS} in all (2**28)"
+        )
     return height, width
 
 
@@ -159,6 +191,15 @@ def table(owner: str, name: str, value: Any, kinds: str, wanted: str) -> np.ndar
         )
     if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in kinds:
         raise ValueError(f"{owner}: {name} has shape {array.shape} and type {array.dtype}; {expected}")
+    return array
+
+
+def own(array: np.ndarray, given: Any) -> np.ndarray:
+    """The array for keeps: a copy, if it is memory that `given` may still change; nobody can write to it."""
+    shared = array.flags.writeable and (isinstance(given, np.ndarray) or not array.flags.owndata)
+    if shared and np.may_share_memory(array, np.asarray(given)):
+        array = array.copy()
+    array.flags.writeable = False
     return array
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def check_tensor(owner: str, name: str, value: Any, expected: str = "a tensor") 
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors have no equality
 class MixedTargets:
     """The soft labels of N mixed rows, as k class ids and k weights per row: 12 bytes per row and column
     for any C.
@@ -68,7 +69,8 @@ class MixedTargets:
                 f"MixedTargets: labels of shape {tuple(labels.shape)} and weights of shape {tuple(weights.shape)}, "
                 "expected both (N, k), one weight for each label, k >= 1"
             )
-        number("MixedTargets", "label_smoothing", self.label_smoothing, at_least=0, below=1)
+        smoothing = number("MixedTargets", "label_smoothing", self.label_smoothing, at_least=0, below=1)
+        object.__setattr__(self, "label_smoothing", smoothing)
 
     def dense(self, num_classes: int) -> torch.Tensor:
         """(N, num_classes) float32 on the labels' device; rows sum to 1.
@@ -119,13 +121,19 @@ class MixedTargets:
         """The targets of some rows, selected by a slice, a list of indices, or an index or mask tensor.
 
         Raises:
-            TypeError: a single index, as iteration gives it: a row alone is not (N, k).
+            TypeError: a single index, as iteration gives it: a row alone is not (N, k). Anything else but the above,
+                such as a pair, which would leave out columns.
         """
+        how = (
+            "select rows by a slice, a list of indices, or an index or mask tensor, such as targets[i:j] or "
+            "targets[[i]], or take targets.dense(num_classes)[i]"
+        )
+        if not isinstance(rows, (slice, list, torch.Tensor, np.ndarray, Integral)):
+            raise TypeError(f"MixedTargets: targets[{rows!r}] by a {type(rows).__name__}; {how}")
         labels = self.labels[rows]
         if labels.dim() != 2:
             raise TypeError(
                 f"MixedTargets: targets[{rows!r}] would have labels of shape {tuple(labels.shape)}, expected (N, k); "
-                "select rows by a slice, a list of indices, or an index or mask tensor, such as targets[i:j] or "
-                "targets[[i]], or take targets.dense(num_classes)[i]"
+                f"{how}"
             )
         return replace(self, labels=labels, weights=self.weights[rows])

@@ -16,6 +16,8 @@ from dali_mixup._repr import printable
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
+MOST_TILE = 4096
+
 MARGIN = 12
 TEXT = 18  # height of a line of text
 BAR = 6  # height of a bar
@@ -76,18 +78,19 @@ def to_grid(
         bits: of the pixels, 8 or 16, as in `Output`. Of 16, the batch's largest value is drawn white: few sensors use
             all of them.
         columns: images per line, >= 1.
-        tile: width of a drawn image in pixels, >= 1.
+        tile: width of a drawn image in pixels, 1 to 4096.
 
     Raises:
         TypeError, ValueError: shapes that do not match; targets without classes; a class id without a name; columns or
-            tile < 1; a mean and std of another number than the channels, or that cannot be those of such pixels.
+            tile outside the above; a mean and std of another number than the channels, or that cannot be those of such
+            pixels.
 
     Example:
         >>> images, targets = loader.peek()  # doctest: +SKIP
         >>> to_grid(images, targets, loader.classes).save("batch.png")  # doctest: +SKIP
     """
-    integer("to_grid", "columns", columns, at_least=1)
-    integer("to_grid", "tile", tile, at_least=1)
+    columns = integer("to_grid", "columns", columns, at_least=1)
+    tile = integer("to_grid", "tile", tile, at_least=1, at_most=MOST_TILE)
     given, white = _unnormalised("to_grid", images, mean, std, bits)
     if given.ndim != 4 or len(given) == 0:
         raise ValueError(
@@ -96,8 +99,7 @@ def to_grid(
         )
     pixels = _coloured(_eight_bits(given, white if bits == USUAL.bits else max(1.0, float(given.max()))))
     labels, weights = shares_of(targets, len(pixels))
-    names = list(map(str, range(int(labels.max(initial=-1)) + 1))) if classes is None else classes
-    return contact_sheet(pixels, labels, weights, names, columns=columns, tile=tile)
+    return contact_sheet(pixels, labels, weights, classes, columns=columns, tile=tile)
 
 
 def _unnormalised(
@@ -179,7 +181,7 @@ def contact_sheet(
     images: np.ndarray,
     labels: np.ndarray,
     weights: np.ndarray,
-    class_names: Sequence[str],
+    class_names: Sequence[str] | None,
     *,
     columns: int = 8,
     tile: int = 176,
@@ -191,8 +193,8 @@ def contact_sheet(
         labels: (N, k) class ids; column 0 is the image's own class.
         weights: (N, k) label weights, rows sum to 1. A bar as wide as the image is a weight of 1 or more, and a
             negative weight has none. Columns of the same class are added up, columns of weight 0 left out.
-        class_names: the name of every class id; names that are too long are cut. An id below 0, of a `Pool`'s
-            partners, is drawn as "unlabelled".
+        class_names: the name of every class id; None: the ids. Names that are too long are cut. An id below 0, of a
+            `Pool`'s partners, is drawn as "unlabelled".
 
     Raises:
         ValueError: shapes that do not match; a class id without a name.
@@ -208,7 +210,7 @@ def contact_sheet(
         )
     shares = [class_shares(*row) for row in zip(labels, weights, strict=True)]
     highest = max((label for share in shares for label, _, _ in share), default=-1)
-    if highest >= len(class_names):
+    if class_names is not None and highest >= len(class_names):
         raise ValueError(
             f"contact_sheet: class id {highest}, but names of {len(class_names)} classes; expected a name for every "
             "class id, such as loader.classes"
@@ -241,14 +243,15 @@ def draw_shares(
     y: int,
     width: int,
     shares: list[tuple[int, float, int]],
-    class_names: Sequence[str],
+    class_names: Sequence[str] | None,
 ) -> None:
     font = ImageFont.load_default(size=13)
     for label, weight, column in shares:
         percent = _percent(weight)
         draw.text((x + width, y), percent, INK, font, anchor="ra")
         room = width - draw.textlength(percent, font) - 8
-        name = "unlabelled" if label < 0 else printable(class_names[label])
+        known = str(label) if class_names is None else printable(class_names[label])
+        name = "unlabelled" if label < 0 else known
         draw.text((x, y), _shortened(draw, name, font, room), INK, font, anchor="la")
         top = y + TEXT
         draw.rectangle((x, top, x + width - 1, top + BAR - 1), TRACK)

@@ -40,7 +40,22 @@ from tests.extras import invert
 
 numbers = (
     st.integers(-3, 400)
-    | st.sampled_from([10**9, -(10**30), 10**30, 10**400, True, False, np.True_, np.False_])
+    | st.sampled_from(
+        [
+            10**9,
+            2**32 + 16,
+            2**63,
+            -(10**30),
+            10**30,
+            10**400,
+            1e308,
+            1e-320,
+            True,
+            False,
+            np.True_,
+            np.False_,
+        ]
+    )
     | st.floats(allow_nan=True, allow_infinity=True)
     | st.sampled_from([0.0, 0.5, 1.0, np.float32(0.25), np.int64(3), np.float64("nan"), 2 + 1j])
 )
@@ -81,7 +96,7 @@ objects = st.sampled_from(
             MultiScale(),
             SizeSchedule(((0, 64),)),
         ),
-        *(torch.float16, torch.int32, torch.device("cpu"), torch.zeros(3)),
+        *(torch.float16, torch.int32, torch.device("cpu"), torch.zeros(3), torch.ones(()), np.array(2)),
     ]
 )
 things = numbers | st.none() | st.text(max_size=4) | names | objects
@@ -96,6 +111,8 @@ junk = (
     | pairs
     | st.lists(st.tuples(numbers, numbers), max_size=3).map(tuple)
     | st.dictionaries(st.text(max_size=2), things, max_size=2)
+    | st.dictionaries(st.integers(0, 3), st.floats(0, 1), min_size=1, max_size=4)
+    | st.sets(st.floats(0, 4) | st.integers(0, 4), min_size=1, max_size=3)
     | arrays
 )
 

@@ -6,6 +6,7 @@ import copy
 import pickle
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -98,12 +99,28 @@ def test_some_rows(rows, chosen):
     assert torch.equal(some.dense(6), THREE.dense(6)[chosen]) and some.label_smoothing == 0.1
 
 
-@pytest.mark.parametrize(
-    "rows", [0, -1, torch.tensor(1), (slice(None), 0), torch.ones(3, 2, dtype=torch.bool), None]
-)
+@pytest.mark.parametrize("rows", [0, -1, np.int64(1), torch.tensor(1), torch.ones(3, 2, dtype=torch.bool)])
 def test_one_row_alone_is_refused(rows):
     with pytest.raises(TypeError, match=r"expected \(N, k\).*targets\[i:j\].*\.dense\(num_classes\)\[i\]"):
         THREE[rows]
+
+
+@pytest.mark.parametrize("rows", [(slice(None), 0), (slice(None), slice(0, 1)), None, "a", 1.5, {0}])
+def test_columns_are_never_left_out(rows):
+    """(:, :1) left the partners' weights out, so rows no longer summed to 1."""
+    with pytest.raises(TypeError, match=r"MixedTargets: targets\[.*\] by a .*; select rows by a slice"):
+        THREE[rows]
+
+
+def test_the_smoothing_is_a_float_of_python():
+    """In half precision the rows of dense targets did not sum to 1."""
+    t = MixedTargets(THREE.labels, THREE.weights, np.float16(0.1))
+    assert type(t.label_smoothing) is float
+    torch.testing.assert_close(t.dense(6).sum(1), torch.ones(3), atol=1e-6, rtol=0)
+
+
+def test_comparing_them_compares_objects():
+    assert THREE == THREE and copy.copy(THREE) != THREE and hash(THREE) == hash(THREE)
 
 
 def test_they_are_no_iterable_of_rows():

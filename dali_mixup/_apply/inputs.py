@@ -25,21 +25,24 @@ def check_array(x: np.ndarray) -> None:
         raise TypeError(f"{OWNER}: x is an array of {x.dtype}, expected numbers")
 
 
-def not_an_array(x: Any) -> str:
+def not_an_array(x: Any, owner: str = OWNER, name: str = "x") -> str:
     """The message for anything but an array or a tensor."""
+    kind = type(x).__name__
     if isinstance(x, (list, tuple)):
         shapes = {np.shape(item) for item in x if not isinstance(item, (list, tuple))}
         if len(shapes) > 1:
-            return unequal(f"a {type(x).__name__} of items of the shapes {sorted(shapes)[:3]}")
-        return f"{OWNER}: x is a {type(x).__name__}; stack its items into one array or tensor, as np.stack(x) does"
-    return f"{OWNER}: x is a {type(x).__name__}, expected a NumPy array or a torch tensor"
+            return unequal(f"a {kind} of items of the shapes {sorted(shapes)[:3]}", owner, name)
+        return (
+            f"{owner}: {name} is a {kind}; stack its items into one array or tensor, as np.stack({name}) does"
+        )
+    return f"{owner}: {name} is a {kind}, expected a NumPy array or a torch tensor"
 
 
-def unequal(what: str) -> str:
+def unequal(what: str, owner: str = OWNER, name: str = "x") -> str:
     """The message for rows of different shapes."""
     return (
-        f"{OWNER}: x is {what}; rows of different lengths cannot be mixed: pad or crop them to one shape and stack "
-        "them into one array or tensor"
+        f"{owner}: {name} is {what}; rows of different lengths cannot be mixed: pad or crop them to one shape and "
+        "stack them into one array or tensor"
     )
 
 

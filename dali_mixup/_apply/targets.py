@@ -29,11 +29,12 @@ def mixed(plan: MixPlan, labels: Any, num_classes: int | None, others: Any) -> A
         )
     if num_classes is not None:
         class_count(OWNER, num_classes)
-        if len(given) != 1:
+        if given[1:] not in ((), (1,)):
             raise ValueError(
-                f"{OWNER}: num_classes={num_classes} with labels of shape {given}; expected ({len(plan)},) class ids, "
-                "or no num_classes for vectors"
+                f"{OWNER}: num_classes={num_classes} with labels of shape {given}; expected ({len(plan)},) or "
+                f"({len(plan)}, 1) class ids, or no num_classes for vectors"
             )
+        labels, others = labels.reshape(-1), None if others is None else others.reshape(-1)
     elif len(given) == 1 and not _fractional(labels):
         raise ValueError(
             f"{OWNER}: labels of type {labels.dtype} and shape {given} without num_classes; give num_classes if they "

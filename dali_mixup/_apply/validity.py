@@ -87,15 +87,19 @@ def _refuse_inconsistent(plan: MixPlan, height: int, width: int) -> None:
         of_rows = np.zeros(len(plan), bool)
         of_rows[used] = wrong
         _refuse(of_rows, plan, "a mask whose mean differs from the row's own weight")
-    wrong = np.zeros(len(plan), bool)
-    for row in np.flatnonzero(plan.form == Form.RESIZE).tolist():
-        assert plan.insets is not None
-        shown = np.zeros((height, width), np.int64)
-        for column, y, x, h, w in plan.insets[row].tolist():
-            shown[y : y + h, x : x + w] = column
-        shares = np.bincount(shown.ravel(), minlength=plan.partners.shape[1]) / shown.size
-        wrong[row] = (abs(shares - plan.pixel_weights[row]) > TOLERANCE).any()
-    _refuse(wrong, plan, "insets whose areas differ from their weights")
+    for form, rectangles, name in (
+        (Form.RESIZE, plan.insets, "insets"),
+        (Form.PASTE, None if plan.regions is None else plan.regions[..., [0, 3, 4, 5, 6]], "regions"),
+    ):
+        wrong = np.zeros(len(plan), bool)
+        for row in np.flatnonzero(plan.form == form).tolist():
+            assert rectangles is not None
+            shown = np.zeros((height, width), np.int64)
+            for column, y, x, h, w in rectangles[row].tolist():
+                shown[y : y + h, x : x + w] = column
+            shares = np.bincount(shown.ravel(), minlength=plan.partners.shape[1]) / shown.size
+            wrong[row] = (abs(shares - plan.pixel_weights[row]) > TOLERANCE).any()
+        _refuse(wrong, plan, f"{name} whose areas differ from their weights")
 
 
 def _refuse_columns(column: np.ndarray, plan: MixPlan, what: str) -> None:

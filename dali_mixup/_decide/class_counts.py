@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from dali_mixup._checks import integer
+from dali_mixup._checks import integer, members
 
 if TYPE_CHECKING:
     from dali_mixup._decide.plan import MixPlan
@@ -74,9 +74,12 @@ def with_counts(owner: str, policy: MixPolicy | None, labels: np.ndarray, classe
 
 
 def _checked(owner: str, given: Sequence[int]) -> tuple[int, ...]:
-    if isinstance(given, (str, bytes)) or not hasattr(given, "__len__"):
-        raise TypeError(f"{owner}: counts={given!r}, expected the number of samples of every class")
-    counts = tuple(integer(owner, f"counts[{i}]", n, at_least=1) for i, n in enumerate(given))
+    listed = members(given)
+    if listed is None:
+        raise TypeError(
+            f"{owner}: counts={given!r}, expected the number of samples of every class, in order: [n_0, n_1, ...]"
+        )
+    counts = tuple(integer(owner, f"counts[{i}]", n, at_least=1) for i, n in enumerate(listed))
     if not counts:
         raise ValueError(f"{owner}: counts are empty; expected the number of samples of every class")
     return counts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dali_mixup._checks import integer
+from dali_mixup._checks import area, integer
 from dali_mixup._decide.partner_rule import PartnerRule
 from dali_mixup._decide.partners import Pool
 from dali_mixup._decide.remix import Remix
@@ -37,8 +37,8 @@ def _refuse_pairing(rule: PartnerRule, columns: int, granularity: str) -> None:
         )
     if rule.single and many:
         raise ValueError(
-            f"MixPolicy: partners={rule!r} gives one partner per row, the methods combine {columns} images; expected "
-            "partners='permutation', 'derangement' or 'roll'"
+            f"MixPolicy: partners={rule!r} gives one partner per row, the methods combine {columns} images; expected a "
+            "rule that gives several, such as 'permutation', 'derangement' or 'roll'"
         )
 
 
@@ -171,7 +171,6 @@ def size_of(methods: Sequence[Method], height: int | None, width: int | None) ->
                 "in pixels (only methods that blend whole rows, such as MixUp, need none)"
             )
         return None
-    return (
-        integer("MixPolicy.plan", "height", height, at_least=1),
-        integer("MixPolicy.plan", "width", width, at_least=1),
-    )
+    sides = {"height": height, "width": width}
+    found = (integer("MixPolicy.plan", name, side, at_least=1) for name, side in sides.items())
+    return area("MixPolicy.plan", "the size", *found)

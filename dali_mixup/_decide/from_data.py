@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dali_mixup._checks import number, table
+from dali_mixup._checks import number, own, table
 from dali_mixup._decide.partner_rule import PartnerRule
 from dali_mixup._repr import short
 
@@ -50,6 +50,7 @@ class Neighbours(FromData):
 
     Args:
         table: (samples, m) sample indices >= 0, m >= 1: line i lists the candidates of sample i.
+            Copied, unless the array is read-only.
 
     Raises:
         TypeError, ValueError: not such a table; at the loader: a number of lines other than the number of samples, or
@@ -62,7 +63,7 @@ class Neighbours(FromData):
         array = table("Neighbours", "table", self.table, "iu", "sample indices >= 0")
         if array.min() < 0:
             raise ValueError(f"Neighbours: table names sample {array.min()}; expected sample indices >= 0")
-        object.__setattr__(self, "table", array)
+        object.__setattr__(self, "table", own(array, self.table))
 
     def __repr__(self) -> str:
         return short(self)

@@ -138,8 +138,8 @@ class MixPlan:
         policy's label_mixing="union" the largest y[partners[i, j]] of those with weights[i, j] > 0.
 
         Args:
-            labels: (N,) class ids of an integer type, with `num_classes`; or, without, (N,) floats or (N, ...) vectors
-                of any type: multi-hot labels, distributions, regression values.
+            labels: (N,) or (N, 1) class ids of an integer type, with `num_classes`; or, without, (N,) floats or
+                (N, ...) vectors of any type: multi-hot labels, distributions, regression values.
             num_classes: >= 1.
             others: (M,) or (M, ...), the labels of the rows beyond the batch, as in `apply`.
 

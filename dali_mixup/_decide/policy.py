@@ -217,11 +217,11 @@ class MixPolicy:
                 value out of range, an argument that the policy needs and that is missing or does not fit, or a method
                 of one's own that draws what its form cannot use.
         """
-        integer("MixPolicy.plan", "rows", rows, at_least=1)
+        rows = integer("MixPolicy.plan", "rows", rows, at_least=1)
         given = {"seed": seed, "rank": rank, "epoch": epoch, "step": step}
         seed, rank, epoch, step = (address("MixPolicy.plan", *part) for part in given.items())
         if steps_per_epoch is not None:
-            integer("MixPolicy.plan", "steps_per_epoch", steps_per_epoch, at_least=1)
+            steps_per_epoch = integer("MixPolicy.plan", "steps_per_epoch", steps_per_epoch, at_least=1)
         size = size_of(self.all_methods, height, width)
         refuse_missing(self, labels, others)
         known = known_labels(self, labels, rows, others)

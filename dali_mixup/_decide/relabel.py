@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from dali_mixup._checks import address, choice, number, table
+from dali_mixup._checks import address, choice, number, own, table
 from dali_mixup._repr import short
 from dali_mixup._seeding import Purpose, stream
 
@@ -69,7 +69,8 @@ class LabelVectors:
     for multi-hot labels (timm 1.0.31). Weights sum to 1, so smoothing before or after mixing gives the same.
 
     Args:
-        vectors: (samples, C) numbers, line i for sample i of the data, all finite; stored as float32.
+        vectors: (samples, C) numbers, line i for sample i of the data, all finite; kept as
+            float32, and copied unless the array is read-only, as of `np.load(..., mmap_mode="r")`.
 
     Raises:
         TypeError, ValueError: not such a table; at the loader: a number of lines other than the number of samples.
@@ -79,13 +80,14 @@ class LabelVectors:
 
     def __post_init__(self) -> None:
         array = table("LabelVectors", "vectors", self.vectors, "fiub", "finite numbers")
-        array = np.ascontiguousarray(array, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what float32 does not hold is infinite there, and refused
+            array = np.ascontiguousarray(array, dtype=np.float32)
         if not np.isfinite(array).all():
             line = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
             raise ValueError(
                 f"LabelVectors: line {line} of vectors is {array[line]}; expected finite numbers"
             )
-        object.__setattr__(self, "vectors", array)
+        object.__setattr__(self, "vectors", own(array, self.vectors))
 
     def __repr__(self) -> str:
         return short(self)

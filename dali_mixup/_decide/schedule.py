@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from dali_mixup._checks import called, choice, number, takes
+from dali_mixup._checks import called, choice, members, number, takes
 from dali_mixup.methods import Method
 
 Unit = Literal["epoch", "step", "fraction"]
@@ -186,9 +186,12 @@ class Schedules:
 
 
 def odds(name: str, given: Sequence[float], methods: int) -> tuple[float, ...]:
-    if isinstance(given, (str, bytes)) or not hasattr(given, "__len__") or len(given) != methods:
-        raise ValueError(f"MixPolicy: {name}={given!r}, expected {methods} numbers >= 0, one per method")
-    odds = tuple(number("MixPolicy", f"{name}[{i}]", w, at_least=0) for i, w in enumerate(given))
+    listed = members(given)
+    if listed is None or len(listed) != methods:
+        raise ValueError(
+            f"MixPolicy: {name}={given!r}, expected a list of {methods} numbers >= 0, one per method"
+        )
+    odds = tuple(number("MixPolicy", f"{name}[{i}]", w, at_least=0) for i, w in enumerate(listed))
     if sum(odds) <= 0:
         raise ValueError(f"MixPolicy: {name}={given!r} are all zero; expected at least one > 0")
     return odds
@@ -202,6 +205,11 @@ def _check_alphas(methods: Sequence[Method], curves: Sequence[Curve | None]) -> 
         if not hasattr(method, "alpha"):
             raise ValueError(
                 f"MixPolicy: schedule.alpha is set for {method.name!r}, which has no alpha; give None there"
+            )
+        if not method.uses_alpha:
+            raise ValueError(
+                f"MixPolicy: schedule.alpha is set for {method!r}, whose other options leave alpha without effect; "
+                "give None there, or leave those out"
             )
         for _, height in () if callable(curve) else _knots(curve):
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -113,7 +113,9 @@ def as_order(owner: str, given: Order | Iterable[int] | None) -> Order:
         return Shuffled()
     if isinstance(given, Order):
         return given
-    if isinstance(given, (str, bytes, type)) or not hasattr(given, "__iter__"):
+    # A sampler may have no more than __iter__ and __len__; of a mapping that would be the keys, of a set any order.
+    unfit = (str, bytes, bytearray, memoryview, type, Mapping, Set)
+    if isinstance(given, unfit) or not hasattr(given, "__iter__") or getattr(given, "ndim", 1) != 1:
         raise TypeError(
             f"{owner}: order={given!r}, expected Shuffled(), Sequential(), ClassGroups(...), Repeated(...) or a "
             "torch.utils.data.Sampler over all samples"

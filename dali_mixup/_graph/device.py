@@ -41,7 +41,10 @@ def chosen_device(device: str | int | torch.device, local_rank: int | None) -> t
         device = f"cuda:{device}"
     if not isinstance(device, (str, torch.device)) or not re.fullmatch(r"(cpu|cuda)(:\d+)?", str(device)):
         raise ValueError(f"device={device!r}, expected 'auto', 'cpu', 'cuda', 'cuda:N' or a GPU's index")
-    chosen = torch.device(device)
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:  # an index of more than 8 bits
+        raise ValueError(f"device={device!r}, expected a GPU's index that torch knows: {error}") from None
     if chosen.type == "cpu":  # frameworks number the processes: cpu:0
         return torch.device("cpu")
     if chosen.type == "cuda":

@@ -169,10 +169,13 @@ def channels(
     """mean and std as tuples of equal length, at least one number each; TypeError or ValueError if they are not
     numbers, do not match, or a std is not > 0."""
     means, stds = (_numbers(owner, name, given) for name, given in (("mean", mean), ("std", std)))
-    if len(means) != len(stds) or not means or min(stds) <= 0:
+    if len(means) != len(stds) or not means:
         raise ValueError(
-            f"{owner}: mean={mean!r}, std={std!r}; expected as many std as mean, one per channel (or one number each), "
-            "in the units of the images' pixels, all finite and every std > 0"
+            f"{owner}: mean={mean!r}, std={std!r}; expected as many std as mean, one per channel (or one number each)"
+        )
+    if min(stds) <= 0:
+        raise ValueError(
+            f"{owner}: std={std!r}, expected numbers > 0, in the units of the images' pixels like the mean"
         )
     return means, stds
 

@@ -8,15 +8,16 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from dali_mixup._checks import boolean, choice, integer, number
+from dali_mixup._checks import MOST_PIXELS, boolean, choice, integer, number
 from dali_mixup._graph.feed import channels
 from dali_mixup._graph.pixel_kind import PixelKind
 from dali_mixup._graph.pixel_scale import IMAGENET_MEAN, IMAGENET_STD, misfit
 
-MAX_PIXELS = 2**28  # decoded, these are 805 MB
+MAX_PIXELS = MOST_PIXELS
 
 MOST_THREADS = 1024  # if a process may have fewer, DALI ends it without a message
 MOST_AHEAD = 1000  # batches; each is held in memory
+MOST_READ_AHEAD = 10_000  # batches, of which only the images to come are noted
 
 Dtype = Literal["float32", "float16", "bfloat16", "uint8"]
 
@@ -93,9 +94,9 @@ class Runtime:
         num_threads: DALI's worker threads, 1 to 1024; None: one more than this process's share of the
             usable cores.
         prefetch: batches prepared ahead, 1 to 1000.
-        read_ahead: batches whose images are read before they are due, >= 0. Files are read into the page cache: for
-            high-latency storage such as a network file system or cold disks; costs a little CPU time if they are
-            cached already. Objects (s3:// and other URLs) are read into memory, at most 512 MB ahead. None: 0 for
+        read_ahead: batches whose images are read before they are due, 0 to 10,000. Files are read into the page
+            cache: for high-latency storage such as a network file system or cold disks; costs a little CPU time if they
+            are cached already. Objects (s3:// and other URLs) are read into memory, at most 512 MB ahead. None: 0 for
             files, for objects as many as keep 128 requests under way.
         roi_decoding: GPU only: decode just the window of the crop; "auto": if a self-test in a subprocess passes.
         hw_decoder_load: GPU only: share in [0, 1] of the images decoded by the hardware JPEG units; None: DALI's own
@@ -129,9 +130,8 @@ class Runtime:
             value = integer("Runtime", name, getattr(self, name), at_least=least, at_most=most)
             object.__setattr__(self, name, value)
         if self.read_ahead is not None:
-            object.__setattr__(
-                self, "read_ahead", integer("Runtime", "read_ahead", self.read_ahead, at_least=0)
-            )
+            ahead = integer("Runtime", "read_ahead", self.read_ahead, at_least=0, at_most=MOST_READ_AHEAD)
+            object.__setattr__(self, "read_ahead", ahead)
         if self.num_threads is not None:
             threads = integer("Runtime", "num_threads", self.num_threads, at_least=1, at_most=MOST_THREADS)
             object.__setattr__(self, "num_threads", threads)

@@ -50,14 +50,14 @@ def _torchvision() -> dict[str, Scale]:
 BINS = 10
 TORCHVISION = _torchvision()
 
-_NUMBER = r"\d+(?:\.\d+)?"
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 OF_CHAINS = {
-    "w": ("w, a whole number >= 1: the number of chains", r"w(\d+)"),
-    "d": ("d, a whole number >= 1: operations of a chain; without it 1 to 3", r"d(\d+)"),
+    "w": ("w, a whole number >= 1: the number of chains", r"w([0-9]+)"),
+    "d": ("d, a whole number >= 1: operations of a chain; without it 1 to 3", r"d([0-9]+)"),
     "a": ("a, a number > 0: alpha of the weights", rf"a({_NUMBER})"),
 }
 SECTIONS = OF_CHAINS | {
-    "m": ("m, a whole number: the magnitude", r"m(\d+)"),
+    "m": ("m, a whole number: the magnitude", r"m([0-9]+)"),
     "b": ("b0 or b1, timm's two ways to the same sum", r"b([01])"),
     "mstd": (
         "mstd, a number: deviation of the magnitude; without it uniform from 0 to m",

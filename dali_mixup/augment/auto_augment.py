@@ -47,7 +47,7 @@ class AutoAugment:
         policy, *parts = text.split("-")
         std = 0.0
         for part in parts:
-            match = re.fullmatch(r"mstd(\d+(?:\.\d+)?)", part)
+            match = re.fullmatch(r"mstd([0-9]+(?:\.[0-9]+)?)", part)
             if match is None or len(parts) > 1:
                 raise ValueError(
                     f"auto_augment={text!r}: the part {part!r} is not understood after {policy!r}; expected nothing, "

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from dali_mixup._checks import choice, integer, number
+from dali_mixup._checks import MOST_PIXELS, choice, integer, number
 
 ATTEMPTS = 10  # as in timm and torchvision
+RATIOS = 1e-6, 1e6  # of height to width: beyond them rectangles are longer than 32 bits count
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class RandomErasing:
         mode: "const": 0 after normalisation (timm's const, torchvision's value=0); "rand": a normal colour per
             rectangle; "pixel": normal noise, both of mean 0 and deviation 1 after normalisation.
         area: (low, high), 0 < low <= high <= 1, share of the image's area; of all its rectangles together.
-        ratio: (low, high), 0 < low <= high, height / width.
-        count: >= 1, maximum number of rectangles per image; the number is uniform in 1..count.
+        ratio: (low, high), 1e-6 <= low <= high <= 1e6, height / width.
+        count: 1 to 100, maximum number of rectangles per image; the number is uniform in 1..count.
         place: "before_mix": erased images are mixed, as in DeiT, Swin, ConvNeXt and torchvision; "after_mix": mixed
             images are erased, as with timm's prefetcher. Before mixing, pixels are uint8, so the constant is the
             rounded mean, and noise is clipped to black and white (not with `Output(bits=16)`, whose pixels are float32
@@ -63,7 +64,9 @@ class RandomErasing:
         object.__setattr__(self, "prob", number("RandomErasing", "prob", self.prob, at_least=0, at_most=1))
         choice("RandomErasing", "mode", self.mode, ("const", "rand", "pixel"))
         choice("RandomErasing", "place", self.place, ("before_mix", "after_mix"))
-        object.__setattr__(self, "count", integer("RandomErasing", "count", self.count, at_least=1))
+        object.__setattr__(
+            self, "count", integer("RandomErasing", "count", self.count, at_least=1, at_most=100)
+        )
         object.__setattr__(self, "area", checked_range("RandomErasing", "area", self.area, top=1.0))
         object.__setattr__(self, "ratio", checked_range("RandomErasing", "ratio", self.ratio))
 
@@ -100,7 +103,7 @@ class Cutout:
     Its centre is any pixel with equal probability, and the part outside the image is left out.
 
     Args:
-        size: side of the square in pixels, >= 1.
+        size: side of the square in pixels, 1 to 2**28.
         prob: in [0, 1], the probability that an image is cut out.
 
     Raises:
@@ -111,7 +114,9 @@ class Cutout:
     prob: float = 1.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "size", integer("Cutout", "size", self.size, at_least=1))
+        object.__setattr__(
+            self, "size", integer("Cutout", "size", self.size, at_least=1, at_most=MOST_PIXELS)
+        )
         object.__setattr__(self, "prob", number("Cutout", "prob", self.prob, at_least=0, at_most=1))
 
     def draw(
@@ -130,8 +135,11 @@ class Cutout:
 def checked_range(
     owner: str, name: str, value: Sequence[float], top: float | None = None
 ) -> tuple[float, float]:
-    """`value` as two floats 0 < low <= high <= top; TypeError or ValueError otherwise."""
+    """`value` as two floats 0 < low <= high <= top, or without one in `RATIOS`; TypeError or ValueError otherwise."""
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise TypeError(f"{owner}: {name}={value!r}, expected (low, high)")
-    low = number(owner, f"{name}[0]", value[0], above=0, at_most=top)
-    return low, number(owner, f"{name}[1]", value[1], at_least=low, at_most=top)
+    bounds: dict[str, Any] = {"at_least": RATIOS[0], "at_most": RATIOS[1]}
+    if top is not None:
+        bounds = {"above": 0, "at_most": top}
+    low, most = number(owner, f"{name}[0]", value[0], **bounds), bounds["at_most"]
+    return low, number(owner, f"{name}[1]", value[1], at_least=low, at_most=most)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dali_mixup._checks import integer, number
 from dali_mixup.augment.operations import Kernel
+from dali_mixup.augment.photometric import MOST_FACTOR
 
 if TYPE_CHECKING:
     from dali_mixup.augment.train import TrainTransform
@@ -21,7 +22,9 @@ def jitter_amounts(owner: str, given: Any) -> tuple[float, float, float, float]:
         raise ValueError(
             f"{owner}: color_jitter={given!r}, expected a number, (brightness, contrast, saturation) or these and hue"
         )
-    brightness, contrast, saturation = (number(owner, "color_jitter", x, at_least=0) for x in amounts[:3])
+    brightness, contrast, saturation = (
+        number(owner, "color_jitter", x, at_least=0, at_most=MOST_FACTOR) for x in amounts[:3]
+    )
     hue = number(owner, "hue of color_jitter", amounts[3], at_least=0, at_most=0.5) if amounts[3:] else 0.0
     return brightness, contrast, saturation, hue
 

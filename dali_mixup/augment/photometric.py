@@ -12,6 +12,7 @@ from dali_mixup._checks import number
 from dali_mixup.augment.operations import OPERATIONS, Actions, Kernel
 
 IDENTITY = np.eye(3, 4)
+MOST_FACTOR = 1000.0
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class PhotometricDistort:
     order; each with probability `prob`. Contrast comes at one of its two places, with equal probability.
 
     Args:
-        brightness, contrast, saturation: (low, high), 0 <= low <= high, of a factor, uniform.
+        brightness, contrast, saturation: (low, high), 0 <= low <= high <= 1000, of a factor, uniform.
         hue: (low, high), -0.5 <= low <= high <= 0.5, turns, uniform.
         prob: in [0, 1].
 
@@ -36,7 +37,7 @@ class PhotometricDistort:
 
     def __post_init__(self) -> None:
         for name in ("brightness", "contrast", "saturation"):
-            object.__setattr__(self, name, _bounds(name, getattr(self, name), 0.0, None))
+            object.__setattr__(self, name, _bounds(name, getattr(self, name), 0.0, MOST_FACTOR))
         object.__setattr__(self, "hue", _bounds("hue", self.hue, -0.5, 0.5))
         object.__setattr__(
             self, "prob", number("PhotometricDistort", "prob", self.prob, at_least=0, at_most=1)

@@ -38,13 +38,13 @@ THREE_WEIGHTED = {
     **dict.fromkeys(("ContrastIncreasing", "BrightnessIncreasing", "Equalize", "Invert"), 1.0),
 }
 
-_NUMBER = r"\d+(?:\.\d+)?"
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 SECTIONS = {
-    "m": ("m, a whole number: the magnitude", r"m(\d+)"),
-    "n": ("n, a whole number >= 1: operations per image", r"n(\d+)"),
+    "m": ("m, a whole number: the magnitude", r"m([0-9]+)"),
+    "n": ("n, a whole number >= 1: operations per image", r"n([0-9]+)"),
     "p": ("p, a number in [0, 1]: the probability that each operation is applied", rf"p({_NUMBER})"),
     "mstd": ("mstd, a number: deviation of the magnitude, over 100 for a uniform one", rf"mstd({_NUMBER})"),
-    "mmax": ("mmax, a whole number >= 1: the largest magnitude", r"mmax(\d+)"),
+    "mmax": ("mmax, a whole number >= 1: the largest magnitude", r"mmax([0-9]+)"),
     "inc": ("inc0 or inc1: operations whose strength grows with the magnitude", r"inc([01])"),
     "t": ("tweights, t3a or t3aw: another set of operations", r"t(weights|3aw|3a)"),
 }

@@ -3,14 +3,18 @@ prefetched batches and resumed runs change size at exactly the same batch."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from dali_mixup._checks import choice, integer, number, pair
+from dali_mixup._checks import MOST_PIXELS, choice, integer, number, pair
 from dali_mixup._seeding import Purpose, stream
+
+MOST_SIDE = math.isqrt(MOST_PIXELS)
+"""Of a square image."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +22,9 @@ class SizeSchedule:
     """Progressive resizing: the side of square images by epoch.
 
     Args:
-        knots: ((epoch, side), ...) ordered by epoch, joined by straight lines and constant outside; sides >= 1 pixels.
-            ((0, 160), (65, 160), (76, 192)) is FFCV's ramp; ((0, 128), (29, 128), (30, 192)) is a step.
+        knots: ((epoch, side), ...) ordered by epoch, joined by straight lines and constant outside; sides from
+            `multiple` to 16,384 pixels. ((0, 160), (65, 160), (76, 192)) is FFCV's ramp; ((0, 128), (29, 128),
+            (30, 192)) is a step.
         multiple: sides are rounded to the nearest multiple of it (a half to the even one, as FFCV does), >= 1.
 
     Raises:
@@ -42,7 +47,11 @@ class SizeSchedule:
             (
                 number("SizeSchedule", "epoch of one of the knots", epoch, at_least=0),
                 number(
-                    "SizeSchedule", f"side of one of the knots (multiple={multiple})", side, at_least=multiple
+                    "SizeSchedule",
+                    f"side of one of the knots (multiple={multiple})",
+                    side,
+                    at_least=multiple,
+                    at_most=MOST_SIDE,
                 ),
             )
             for epoch, side in given
@@ -75,7 +84,7 @@ class MultiScale:
     """A random side for square images, the same on all ranks.
 
     Args:
-        sizes: sides to choose from, each equally likely, >= 1 pixels.
+        sizes: sides to choose from, each equally likely, 1 to 16,384 pixels.
         every: "epoch" or "batch".
 
     Raises:
@@ -91,7 +100,9 @@ class MultiScale:
             raise ValueError(
                 f"MultiScale: sizes={self.sizes!r}, expected at least one side in pixels, such as (160, 192, 224)"
             )
-        sizes = tuple(integer("MultiScale", "sizes", side, at_least=1) for side in self.sizes)
+        sizes = tuple(
+            integer("MultiScale", "sizes", side, at_least=1, at_most=MOST_SIDE) for side in self.sizes
+        )
         object.__setattr__(self, "sizes", sizes)
 
     @property

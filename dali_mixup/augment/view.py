@@ -26,7 +26,7 @@ class View:
         transform: crop, flip and augmentation; None: the loader's.
         size: of the result in pixels, as `TrainTransform.image_size`, which it replaces; None: the transform's.
         window: "own": a window and flip of its own; "shared": those of the stream's first view, as AugMix has them.
-        count: images of this kind, >= 1, with draws of their own (but for a shared window).
+        count: images of this kind, 1 to 100, with draws of their own (but for a shared window).
         policy: how the images of a batch are mixed with each other; None: not at all.
         output: mean, std, dtype and memory format; None: the loader's.
 
@@ -46,8 +46,10 @@ class View:
         instance(owner, "transform", self.transform, TrainTransform)
         instance(owner, "output", self.output, Output)
         choice(owner, "window", self.window, ("own", "shared"))
-        object.__setattr__(self, "count", integer(owner, "count", self.count, at_least=1))
+        object.__setattr__(self, "count", integer(owner, "count", self.count, at_least=1, at_most=100))
         as_policy(owner, self.policy)
+        if isinstance(self.policy, list):  # the caller's, who may change it
+            object.__setattr__(self, "policy", tuple(self.policy))
         if self.size is not None:
             object.__setattr__(self, "size", checked_size(owner, self.size, "size"))
             self.transformed(TrainTransform())  # a transform may refuse the size

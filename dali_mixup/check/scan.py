@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dali_mixup._checks import integer, takes
 from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup._graph.look import Problem
-from dali_mixup._graph.options import MAX_PIXELS
+from dali_mixup._graph.options import MAX_PIXELS, MOST_THREADS
 from dali_mixup._graph.pixel_kind import USUAL, PixelKind
 from dali_mixup._graph.trial import Outcome, Trial
 from dali_mixup.check.findings import Finding, Header
@@ -54,15 +55,24 @@ def scan(
     process of its own: an image that kills the process does no other harm. Masks are decoded too.
 
     Args:
-        threads: number of threads that read and decode; None: as many as the process may use.
-        max_pixels: limit for an image; larger ones are unfit, as for `Runtime(max_pixels=...)`.
+        threads: number of threads that read and decode, 1 to 1024; None: as many as the process may use.
+        max_pixels: limit for an image, >= 1; larger ones are unfit, as for `Runtime(max_pixels=...)`.
         kind: the pixels to decode, `Output(...).kind`; images that do not have them are unfit.
         progress: called repeatedly with the number of further samples that are done.
 
     Raises:
+        TypeError, ValueError: arguments of other types; threads outside 1 to 1024, max_pixels < 1.
         StorageError: data cannot be read at present and no file is to blame.
     """
-    threads = threads or usable_cores()
+    if not isinstance(source, Source):
+        raise TypeError(f"scan: source={source!r}, expected a source, as open_source(...) makes it")
+    if not isinstance(kind, PixelKind):
+        raise TypeError(f"scan: kind={kind!r}, expected the kind of an output, such as Output(...).kind")
+    if threads is None:
+        threads = usable_cores()
+    threads = integer("scan", "threads", threads, at_least=1, at_most=MOST_THREADS)
+    max_pixels = integer("scan", "max_pixels", max_pixels, at_least=1)
+    takes("scan: progress", progress, "done", expected="expected a function of a number of samples")
     headers: list[Header | None] = []
     findings: list[Finding] = []
     damaged: dict[int, str] = {}

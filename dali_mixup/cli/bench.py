@@ -28,7 +28,8 @@ def bench(
     synthetic: Annotated[
         int,
         typer.Option(
-            help="Instead of data: draw this many ImageNet-like JPEGs once, into a cache folder.", min=0
+            help="Instead of data: draw this many ImageNet-like JPEGs, at least 100, once, into a cache folder.",
+            min=0,
         ),
     ] = 0,
     out: Annotated[Path, path_option("Folder for report.json, report.html and the plots.")] = Path("bench"),

@@ -16,11 +16,15 @@ def samples_of(data: str | None, synthetic: int) -> tuple[Samples, int]:
     Raises:
         ValueError: neither or both of the two given, or data that are not files.
     """
-    from dali_mixup.bench.synthetic import synthetic_folder
+    from dali_mixup.bench.synthetic import CLASSES, synthetic_folder
     from dali_mixup.sources import open_source
 
-    if (data is None) == (synthetic == 0):
+    if data is None and synthetic == 0:
         raise ValueError("give the path of the data, or --synthetic N to draw images")
+    if data is not None and synthetic:
+        raise ValueError(f"the data {data!r} and --synthetic {synthetic} are given; give one of them")
+    if data is None and synthetic < CLASSES:
+        raise ValueError(f"--synthetic {synthetic}: expected at least {CLASSES} images, one of each class")
     if data is None:
         with tracked("drawing images") as progress:
             data = str(synthetic_folder(synthetic, lambda drawn: progress(drawn, synthetic, "")))

@@ -11,6 +11,8 @@ import typer
 
 def expanded(path: str | os.PathLike[str]) -> Path:
     """A leading ~ or ~user is the home folder. A shell replaces it only at the start of a word, not in --out=~/x."""
+    if not os.fspath(path):  # as of "$UNSET", which must not become the current folder
+        raise typer.BadParameter("an empty path; expected a file or folder")
     return Path(os.path.expanduser(path))
 
 

@@ -85,7 +85,7 @@ def diff(first: Name, second: Name) -> None:
 
 @app.command()
 def validate(files: Annotated[list[Path], typer.Argument(help="YAML files.")]) -> None:
-    """Check recipe files. Every error is printed with its key; the exit code is 2 if there is one."""
+    """Check recipe files. Errors are printed with their keys; the exit code is 2 if there is one."""
     code = 0
     for file in files:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +13,8 @@ from torch import Tensor
 from torch.utils.data import default_collate, get_worker_info
 
 from dali_mixup._apply.class_ids import checked_tensor
-from dali_mixup._checks import address, choice, integer
+from dali_mixup._apply.inputs import not_an_array
+from dali_mixup._checks import address, choice, integer, members
 from dali_mixup._decide.arguments import mixing_policy, number_of_classes, refuse_labels, steps_of_epoch
 from dali_mixup._decide.combinations import refuse_compact
 from dali_mixup._decide.plan import MixPlan
@@ -117,11 +119,12 @@ class Mixer:
 
         Args:
             images: (N, ...) tensor or array of any layout, on any device; it is not changed.
-            labels: (N,) class ids, or (N, ...) vectors or floats, of the same kind.
+            labels: (N,) or (N, 1) class ids, or (N, ...) vectors or floats, of the same kind.
 
         Returns:
             (images, targets), as `MixPlan.apply` returns images and `targets` says.
         """
+        _refuse_no_array(images)
         epoch, step = self._address()
         plan = self.policy.plan(
             len(images),
@@ -148,6 +151,10 @@ class Mixer:
 
         Samples are collated by torch's `default_collate`; for others write `mixer(*your_collate(samples))`.
         """
+        if not isinstance(samples, Sequence) or not samples:
+            raise TypeError(
+                f"Mixer.collate_fn: samples={samples!r}, expected a list of at least one pair (image, label)"
+            )
         try:
             batch = default_collate(list(samples))
         except RuntimeError as error:
@@ -191,19 +198,20 @@ class Mixer:
         ids = labels.detach().cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
         if self.policy.rule.by_value:
             return ids
-        if ids.ndim != 1 or ids.dtype.kind not in "iu":
+        if ids.shape[1:] not in ((), (1,)) or ids.ndim == 0 or ids.dtype.kind not in "iu":
             raise ValueError(
                 f"Mixer: partners={self.policy.partners!r}, remix={self.policy.remix!r}, "
-                f"unimix={self.policy.unimix!r} need class ids; expected integers of shape (N,), got "
+                f"unimix={self.policy.unimix!r} need class ids; expected integers of shape (N,) or (N, 1), got "
                 f"{ids.dtype} of shape {ids.shape}"
             )
         return ids
 
     def _compact(self, plan: MixPlan, labels: Any) -> MixedTargets:
-        if not isinstance(labels, Tensor) or labels.dim() != 1:
+        if not isinstance(labels, Tensor) or not labels.dim() or labels.shape[1:] not in ((), (1,)):
             raise ValueError(
-                "Mixer: targets='compact' consists of class ids; expected a tensor (N,) of integers as labels"
+                "Mixer: targets='compact' consists of class ids; expected a tensor (N,) or (N, 1) of integers as labels"
             )
+        labels = labels.reshape(-1)
         if len(labels) != len(plan):
             raise ValueError(
                 f"Mixer: {len(labels)} labels for {len(plan)} images; expected one class id for each"
@@ -213,6 +221,11 @@ class Mixer:
             torch.from_numpy(array.copy()).to(labels.device) for array in (plan.partners, plan.weights)
         )
         return MixedTargets(ids[partners.long()], weights, self.policy.label_smoothing)
+
+
+def _refuse_no_array(images: Any) -> None:
+    if not isinstance(images, (Tensor, np.ndarray)):
+        raise TypeError(not_an_array(images, "Mixer", "images"))
 
 
 class _Calls:
@@ -226,10 +239,10 @@ def _checked_axes(given: Any) -> tuple[int, ...]:
     expected = (
         "expected (y, x), the axes of height and width, or (x,), different ones and not 0, that of the rows"
     )
-    try:
-        axes = tuple(axis.__index__() for axis in given)
-    except (TypeError, AttributeError) as error:
-        raise TypeError(f"Mixer: axes={given!r}, {expected}") from error
+    listed = members(given)
+    if listed is None or any(isinstance(axis, bool) or not isinstance(axis, Integral) for axis in listed):
+        raise TypeError(f"Mixer: axes={given!r}, {expected}")
+    axes = tuple(map(int, listed))
     if len(axes) not in (1, 2) or 0 in axes or len(set(axes)) < len(axes):
         raise ValueError(f"Mixer: axes={given!r}, {expected}")
     return axes

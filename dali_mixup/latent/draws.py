@@ -8,6 +8,7 @@ generator gives the same draws on every machine, and a CUDA generator saves the 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,13 +21,23 @@ from dali_mixup.latent.mixing import readable
 def drawn_on(device: torch.device | str, generator: torch.Generator | None) -> torch.device:
     """The device of the draws, by the rule above. TypeError for what is no generator, such as a seed."""
     if generator is None:
-        return torch.device(device)
+        return known_device(device)
     if not isinstance(generator, torch.Generator):
         raise TypeError(
             f"dali_mixup.latent: generator={generator!r} is a {type(generator).__name__}, expected a torch.Generator, "
             "as step_generator(seed, epoch=..., step=...) makes it, or None"
         )
     return generator.device
+
+
+def known_device(device: Any) -> torch.device:
+    """The device of that name; ValueError for what is none."""
+    try:
+        return torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"dali_mixup.latent: device={device!r}, expected a device such as 'cpu', 'cuda' or 'cuda:1' ({error})"
+        ) from None
 
 
 def step_generator(
@@ -40,7 +51,7 @@ def step_generator(
     given = {"seed": seed, "rank": rank, "epoch": epoch, "step": step}
     checked = {name: address("step_generator", name, value) for name, value in given.items()}
     bits = stream(Purpose.LATENT, **checked).randint(0, 2**63 - 1, dtype="int64")
-    return torch.Generator(device=device).manual_seed(int(bits))
+    return torch.Generator(device=known_device(device)).manual_seed(int(bits))
 
 
 def dirichlet(
@@ -72,8 +83,10 @@ def dirichlet(
         raise ValueError(f"dirichlet: alpha={alpha!r}, expected a number > 0 or a 0-d tensor of one")
     if not shape:
         raise ValueError("dirichlet: shape=(), expected at least one axis, the weights of one draw")
-    if not dtype.is_floating_point:
-        raise TypeError(f"dirichlet: dtype={dtype}, expected a floating one, which can hold weights")
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise TypeError(
+            f"dirichlet: dtype={dtype!r}, expected a floating torch.dtype, which can hold weights"
+        )
     where = drawn_on(device, generator)
     alphas = torch.as_tensor(alpha, dtype=torch.float64, device=where).expand(shape)
     # The public torch.distributions.Dirichlet takes no generator; this is the sampler that it calls.

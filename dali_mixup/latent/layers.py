@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
-from dali_mixup._checks import called, did_you_mean, takes
+from dali_mixup._checks import called, did_you_mean, members, takes
+from dali_mixup._repr import short
 
 Layers = Sequence[str] | Callable[[nn.Module], Sequence[nn.Module]]
 
@@ -26,10 +27,6 @@ def resolve_layers(owner: str, model: nn.Module, layers: Layers) -> dict[str, nn
         TypeError: a single string instead of a sequence of them.
     """
     check_module(owner, "model", model)
-    if isinstance(layers, str):
-        raise TypeError(
-            f"{owner}: layers={layers!r} is one string, expected a sequence of names: [{layers!r}]"
-        )
     named = {name: module for name, module in model.named_modules(remove_duplicate=False) if name}
     if callable(layers):
         what = f"{owner}: layers={layers!r}"
@@ -40,11 +37,22 @@ def resolve_layers(owner: str, model: nn.Module, layers: Layers) -> dict[str, nn
             expected="expected names, or a function from the model to its modules",
         )
         by_module = {id(module): name for name, module in model.named_modules() if name}
-        names = [by_module.get(id(module), "") for module in called(what, layers, model)]
-        if "" in names:
-            raise ValueError(f"{owner}: layers() returned something that is not a submodule of the model")
+        returned = called(what, layers, model)
+        modules = list(returned) if isinstance(returned, Iterable) and not isinstance(returned, str) else []
+        names = [by_module.get(id(module), "") for module in modules]
+        if "" in names or not isinstance(returned, Iterable) or isinstance(returned, str):
+            raise ValueError(
+                f"{what} returned {short(returned)}, expected a list of modules that are parts of the model"
+            )
     else:
-        names = list(layers)
+        listed = members(layers)
+        if listed is None or not all(isinstance(name, str) for name in listed):
+            one = f": [{layers!r}]" if isinstance(layers, str) else ""
+            raise TypeError(
+                f"{owner}: layers={layers!r}, expected a sequence of names, or a function from the model to its "
+                f"modules{one}"
+            )
+        names = listed
     for name in names:
         if name not in named:
             hint = did_you_mean(str(name), named, most=3) or "see model.named_modules()"

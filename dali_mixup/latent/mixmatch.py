@@ -164,6 +164,8 @@ def sharpen(p: Tensor, temperature: float) -> Tensor:
     """
     number("sharpen", "temperature", temperature, above=0.0)
     check_floating("sharpen", "p", p, "probabilities")
+    if p.dim() != 2:
+        raise ValueError(f"sharpen: p of shape {tuple(p.shape)}, expected (N, C), a distribution in each row")
     logs = p.to(compute_dtype(p)).log()
     # From the largest, which stays 0 however small T is; 1 / T itself may be too much for float32.
     logs = logs - logs.amax(1, keepdim=True)
@@ -176,13 +178,17 @@ def interleave(batches: Sequence[Tensor]) -> list[Tensor]:
     the first.
 
     Raises:
-        ValueError: no batches, or batches of different shapes.
+        TypeError, ValueError: no list of tensors; no batches, or batches of different shapes or of no rows.
     """
+    if not isinstance(batches, (list, tuple)):
+        raise TypeError(f"interleave: a {type(batches).__name__}, expected a list of batches")
     for batch in batches:
         check_tensor("interleave", "a batch", batch)
-    if not batches or any(batch.shape != batches[0].shape for batch in batches):
+    if not batches or any(batch.shape != batches[0].shape or not batch.dim() for batch in batches):
         shapes = [tuple(batch.shape) for batch in batches]
-        raise ValueError(f"interleave: batches of shapes {shapes}, expected at least one, all of one shape")
+        raise ValueError(
+            f"interleave: batches of shapes {shapes}, expected at least one, all of one shape, rows first"
+        )
     count, size = len(batches), len(batches[0])
     lengths = [size // count + (part >= count - size % count) for part in range(count)]
     edges = [0, *accumulate(lengths)]

@@ -13,6 +13,9 @@ import numpy as np
 from dali_mixup.methods.contours import Contours
 from dali_mixup.methods.masks import Bits, Levels, Separable
 
+MOST_IMAGES = 1024
+"""That take part in one mixed row."""
+
 
 class Form(IntEnum):
     """The way in which a method changes pixels. The DALI graph knows these forms, never a method's name."""
@@ -62,6 +65,11 @@ class Method(ABC):
 
     name: ClassVar[str]
     form: ClassVar[Form]
+
+    @property
+    def uses_alpha(self) -> bool:
+        """True if the law depends on `alpha`: a schedule's curve for one that does not is refused."""
+        return hasattr(self, "alpha")
 
     @property
     def columns(self) -> int:

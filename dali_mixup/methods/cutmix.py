@@ -57,6 +57,10 @@ class CutMix(Method):
                     f"got minmax={self.minmax!r}"
                 )
 
+    @property
+    def uses_alpha(self) -> bool:
+        return self.minmax is None
+
     def draw(self, rng: np.random.RandomState, n: int, height: int, width: int) -> Draws:
         if self.minmax is not None:
             boxes = minmax(rng, n, height, width, *self.minmax)

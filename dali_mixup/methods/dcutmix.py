@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from dali_mixup._checks import concentration, integer
-from dali_mixup.methods.base import Draws, Form, Method
+from dali_mixup.methods.base import MOST_IMAGES, Draws, Form, Method
 from dali_mixup.methods.boxes import area_share, below, same_place
 
 
@@ -39,7 +39,7 @@ class DCutMix(Method):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", concentration("DCutMix", "alpha", self.alpha))
-        object.__setattr__(self, "k", integer("DCutMix", "k", self.k, at_least=2))
+        object.__setattr__(self, "k", integer("DCutMix", "k", self.k, at_least=2, at_most=MOST_IMAGES))
 
     @property
     def columns(self) -> int:

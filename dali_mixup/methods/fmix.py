@@ -56,6 +56,10 @@ class FMix(Method):
             object.__setattr__(self, "lam", number("FMix", "lam", self.lam, at_least=0, at_most=1))
 
     @property
+    def uses_alpha(self) -> bool:
+        return self.lam is None
+
+    @property
     def hard(self) -> bool:
         return self.max_soft == 0
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from dali_mixup._checks import boolean, concentration, integer, number
-from dali_mixup.methods.base import Draws, Form, Method, two
+from dali_mixup.methods.base import MOST_IMAGES, Draws, Form, Method, two
 from dali_mixup.methods.intervals import interval
 from dali_mixup.methods.label_maps import LabelMap, checked, majority, mapped
 
@@ -30,7 +30,7 @@ class MixUp(Method):
 
     Args:
         alpha: > 0, or (low, high): then uniform between them, drawn once per call of `draw`, that is, once per batch.
-        k: >= 2 images per row, weights ~ Dirichlet(alpha, ..., alpha).
+        k: 2 to 1024 images per row, weights ~ Dirichlet(alpha, ..., alpha).
         folded: the row's own image gets the largest weight: lam becomes max(lam, 1 - lam) (MixMatch, arXiv
             1905.02249).
         lam: in [0, 1], k = 2 only: a fixed weight; alpha has no effect.
@@ -62,12 +62,10 @@ class MixUp(Method):
 
     def __post_init__(self) -> None:
         if isinstance(self.alpha, (tuple, list)):
-            ends = interval("MixUp", "alpha", self.alpha, above=0)
-            within = tuple(concentration("MixUp", f"alpha[{i}]", end) for i, end in enumerate(ends))
-            object.__setattr__(self, "alpha", within)
+            object.__setattr__(self, "alpha", interval("MixUp", "alpha", self.alpha, above=0))
         else:
             object.__setattr__(self, "alpha", concentration("MixUp", "alpha", self.alpha))
-        object.__setattr__(self, "k", integer("MixUp", "k", self.k, at_least=2))
+        object.__setattr__(self, "k", integer("MixUp", "k", self.k, at_least=2, at_most=MOST_IMAGES))
         object.__setattr__(self, "folded", boolean("MixUp", "folded", self.folded))
         if self.lam is not None:
             object.__setattr__(self, "lam", number("MixUp", "lam", self.lam, at_least=0, at_most=1))
@@ -100,6 +98,10 @@ class MixUp(Method):
                 f"label_map={self.label_map!r}; expected extrapolate > 0, whose weights the labels then have, and "
                 "label_map='identity'"
             )
+
+    @property
+    def uses_alpha(self) -> bool:
+        return self.lam is None
 
     @property
     def _is_mapped(self) -> bool:

@@ -53,6 +53,10 @@ class ResizeMix(Method):
         object.__setattr__(self, "scope", scope)
         object.__setattr__(self, "alpha", concentration("ResizeMix", "alpha", self.alpha))
 
+    @property
+    def uses_alpha(self) -> bool:
+        return self.law == "mmpretrain"
+
     def draw(self, rng: np.random.RandomState, n: int, height: int, width: int) -> Draws:
         low, high = self.scope
         if self.law == "mmpretrain":

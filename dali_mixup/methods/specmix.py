@@ -25,7 +25,7 @@ class SpecMix(Method):
     Args:
         ratio: in (0, 1], the width of a band as a share of the image's. The authors' code has 0.3 as default, and 0.7
             and 0.1 in its two classification tasks.
-        bands: >= 1, the largest number of bands of either kind.
+        bands: 1 to 1000, the largest number of bands of either kind.
 
     Raises:
         TypeError, ValueError: anything outside the above.
@@ -39,7 +39,7 @@ class SpecMix(Method):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ratio", number("SpecMix", "ratio", self.ratio, above=0, at_most=1))
-        object.__setattr__(self, "bands", integer("SpecMix", "bands", self.bands, at_least=1))
+        object.__setattr__(self, "bands", integer("SpecMix", "bands", self.bands, at_least=1, at_most=1000))
 
     def draw(self, rng: np.random.RandomState, n: int, height: int, width: int) -> Draws:
         top, high = self._bands(rng, n, height)

@@ -13,6 +13,7 @@ from dali_mixup.methods.base import Draws, Form, Method, two
 from dali_mixup.methods.tiles import chosen, enlarged
 
 ASPECT = 0.3  # rectangles of tokens have height / width in [0.3, 1 / 0.3]
+MOST_TOKENS = 4096
 TRIES = 10  # attempts at placing a rectangle before the mask stays as it is
 
 FIRST = np.array([0xFF00 >> k & 0xFF for k in range(9)], np.uint8)
@@ -32,7 +33,7 @@ class TokenMix(Method):
     Args:
         lam: in [0, 1], or None: lam0 ~ Beta(alpha, alpha), as OpenMixup does.
         alpha: > 0; no effect unless lam is None.
-        tokens: (rows, columns) >= 1 of the grid, stretched over an image of any size.
+        tokens: (rows, columns) of the grid, 1 to 4096 each, stretched over an image of any size.
         minimum: >= 0, minimum number of the partner's tokens.
         shape: "block", unions of rectangles, or "random", single tokens.
 
@@ -55,10 +56,19 @@ class TokenMix(Method):
         object.__setattr__(self, "alpha", concentration("TokenMix", "alpha", self.alpha))
         if not isinstance(self.tokens, (tuple, list)) or len(self.tokens) != 2:
             raise ValueError(f"TokenMix: tokens={self.tokens!r}, expected two integers (rows, columns)")
-        tokens = tuple(integer("TokenMix", f"tokens[{i}]", t, at_least=1) for i, t in enumerate(self.tokens))
+        tokens = tuple(
+            integer("TokenMix", f"tokens[{i}]", t, at_least=1, at_most=MOST_TOKENS)
+            for i, t in enumerate(self.tokens)
+        )
         object.__setattr__(self, "tokens", tokens)
-        object.__setattr__(self, "minimum", integer("TokenMix", "minimum", self.minimum, at_least=0))
+        object.__setattr__(
+            self, "minimum", integer("TokenMix", "minimum", self.minimum, at_least=0, at_most=MOST_TOKENS**2)
+        )
         choice("TokenMix", "shape", self.shape, ("block", "random"))
+
+    @property
+    def uses_alpha(self) -> bool:
+        return self.lam is None
 
     @property
     def hard(self) -> bool:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from dali_mixup._files import replacing
 from dali_mixup.pack.journal import Journal, read_plan, remove_work
 from dali_mixup.sources.archives.packed import PACK_FILE, PackHeader
+from dali_mixup.sources.paths import folder_to_write
 
 _FEW = 5
 
 
-def merge(folder: Path) -> None:
+def merge(folder: str | os.PathLike[str]) -> None:
     """Write the pack.jsonl of a folder in which all parts are finished; if it is there already, only remove what is
     left of `.pack`.
 
@@ -22,6 +23,7 @@ def merge(folder: Path) -> None:
         ValueError: shards are missing, or of another plan.
         NotWritten: the disk is full, or the like.
     """
+    folder = folder_to_write(folder)
     if (folder / PACK_FILE).exists():
         remove_work(folder)  # a run may have been killed before it did
         return

@@ -40,11 +40,15 @@ class Options:
     max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
+        checked = {
+            "quality": integer("pack", "quality", self.quality, at_least=1, at_most=100),
+            "per_shard": integer("pack", "per_shard", self.per_shard, at_least=1),
+            "seed": address("pack", "seed", self.seed),
+            "max_pixels": integer("pack", "max_pixels", self.max_pixels, at_least=1),
+        }
         if self.shorter_side is not None:
-            integer("pack", "shorter_side", self.shorter_side, at_least=1)
-        integer("pack", "quality", self.quality, at_least=1, at_most=100)
+            checked["shorter_side"] = integer("pack", "shorter_side", self.shorter_side, at_least=1)
+        for name, number in checked.items():
+            object.__setattr__(self, name, number)
         choice("pack", "subsampling", self.subsampling, ("4:2:0", "4:2:2", "4:4:4"))
         choice("pack", "layout", self.layout, ("shards", "files"))
-        integer("pack", "per_shard", self.per_shard, at_least=1)
-        address("pack", "seed", self.seed)
-        integer("pack", "max_pixels", self.max_pixels, at_least=1)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 
-from dali_mixup._checks import integer
+from dali_mixup._checks import boolean, integer
 from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup._graph.child import ChildProcess
 from dali_mixup._graph.look import UnfitError, encoded_sample
@@ -26,12 +26,17 @@ from dali_mixup.pack.writers import Job
 from dali_mixup.sources import Source
 from dali_mixup.sources.archives.packed import packed_list
 from dali_mixup.sources.part import Part
+from dali_mixup.sources.paths import folder_to_write
 
 _PIECE = 16
 """Samples handed to a process at once: some megabytes, and work for a tenth of a second."""
 
 _READERS, _MOST_READERS = 8, 64
 """Threads that read files, per process and in all: a thread that waits for storage does nothing else."""
+
+_MOST_WORKERS = 1024
+
+_MADE = {Source: "a source, as open_source(...) makes it", Options: "Options(...) or None"}
 
 Progress = Callable[[int, int], None]
 
@@ -47,27 +52,39 @@ class Packing:
         folder: where to; it must be new, or hold what earlier runs with the same data and options wrote.
         options: what is written.
         part: the share of this process; None: everything.
-        workers: number of processes, >= 1; None: as many as this process may use cores.
+        workers: number of processes, 1 to 1024; None: as many as this process may use cores.
         skip_bad: leave out samples that cannot be read or decoded. Otherwise the shards that have one are not written,
             and all others are.
 
     Raises:
-        ValueError: the folder holds something else, or the data cannot be packed so.
+        TypeError, ValueError: arguments of other types, or an empty folder name; the folder holds something else, or
+            the data cannot be packed so.
         NotWritten: the folder cannot be written.
     """
 
     def __init__(
         self,
         source: Source,
-        folder: Path,
+        folder: str | os.PathLike[str],
         options: Options | None = None,
         *,
         part: Part | None = None,
         workers: int | None = None,
         skip_bad: bool = False,
     ) -> None:
+        for name, value, kind in (("source", source, Source), ("options", options or Options(), Options)):
+            if not isinstance(value, kind):
+                raise TypeError(f"pack: {name}={value!r}, expected {_MADE[kind]}")
+        if part is not None and not isinstance(part, Part):
+            raise TypeError(f"pack: part={part!r}, expected Part(index, of) or None")
+        skip_bad = boolean("pack", "skip_bad", skip_bad)
+        folder = folder_to_write(folder)
         self._part = part or Part()
-        self._workers = usable_cores() if workers is None else integer("pack", "workers", workers, at_least=1)
+        self._workers = (
+            usable_cores()
+            if workers is None
+            else integer("pack", "workers", workers, at_least=1, at_most=_MOST_WORKERS)
+        )
         self._source, self._skip_bad = source, skip_bad
         self._plan = Plan.of(source, options or Options())
         self._journal = Journal(folder, self._plan)

@@ -6,8 +6,8 @@ import fnmatch
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
+from dali_mixup._checks import integer
 from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup._graph.child import ChildProcess
 from dali_mixup._graph.options import MAX_PIXELS
@@ -19,13 +19,16 @@ from dali_mixup.sources.names import name_text
 
 
 def verify(
-    folder: Path, *, workers: int | None = None, progress: Callable[[int, int], None] = lambda done, of: None
+    folder: str | os.PathLike[str],
+    *,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[str]:
     """Examine packed data: all checksums, that every image decodes to its size, and that nothing is missing.
 
     Args:
         folder: the packed folder.
-        workers: number of processes; None: as many as this process may use cores.
+        workers: number of processes, >= 1; None: as many as this process may use cores.
         progress: called with the number of samples that are examined, and of all.
 
     Returns:
@@ -33,9 +36,11 @@ def verify(
 
     Raises:
         FileNotFoundError: the folder is not packed, or not completely.
-        ValueError: its pack.jsonl is damaged in the first line.
+        TypeError, ValueError: workers outside the above; its pack.jsonl is damaged in the first line.
         PackingError: a process died.
     """
+    if workers is not None:
+        workers = integer("verify", "workers", workers, at_least=1)
     found_in, header, shards = packed_list(folder)
     max_pixels = header.plan.get("max_pixels", MAX_PIXELS)
     found: dict[int, list[str]] = {}

@@ -123,7 +123,7 @@ def class_map(classes: Classes) -> ClassMap:
         raise TypeError(
             f"classes must have an order, which gives the labels, got a {type(classes).__name__}; give sorted(...)"
         )
-    if not isinstance(classes, Iterable):
+    if not isinstance(classes, Iterable) or getattr(classes, "ndim", 1) != 1:
         raise TypeError(
             "classes must be a list of names, a mapping from name to label, a file of these, or an object with "
             f"`classes` such as a loader; got {type(classes).__name__}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 
+from dali_mixup._checks import boolean
 from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
 from dali_mixup.sources.files import FileList
 from dali_mixup.sources.names import name_text
@@ -39,10 +40,11 @@ def image_folder(
         NotADirectoryError: it is a file.
         ValueError: it holds no class folder, no image, or (unless `allow_empty`) a class folder without images, which
             would take a label.
-        TypeError: extensions that are not a list of texts.
+        TypeError: extensions that are not a list of texts, or an `allow_empty` that is neither True nor False.
         StorageError: an object store fails, or refuses access.
     """
     endings = _checked_endings(extensions)
+    allow_empty = boolean("image_folder", "allow_empty", allow_empty)
     blocking: list[str] = []
     if is_url(path_text(root)):
         check_scheme(path_text(root))

@@ -46,8 +46,12 @@ def checked_range(array: np.ndarray, classes: tuple[str, ...], names: PackedName
     if outside.size:
         row = int(outside[0])
         raise ValueError(
-            f"the label of {names[row]!r} is {array[row]}, outside [0, {len(classes)}) "
-            f"({outside.size} labels are outside for {len(classes)} classes)"
+            f"the label of {names[row]!r} is {array[row]}, "
+            + (
+                f"outside [0, {len(classes)}) ({outside.size} labels are outside for {len(classes)} classes)"
+                if classes
+                else "expected labels that count from 0"
+            )
         )
     array = array.astype(np.int32, copy=array.flags.writeable)
     array.setflags(write=False)

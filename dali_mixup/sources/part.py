@@ -24,8 +24,10 @@ class Part:
     of: int = 1
 
     def __post_init__(self) -> None:
-        integer("part", "the number of parts", self.of, at_least=1)
-        integer("part", "index", self.index, at_least=0, at_most=self.of - 1)
+        object.__setattr__(self, "of", integer("part", "the number of parts", self.of, at_least=1))
+        object.__setattr__(
+            self, "index", integer("part", "index", self.index, at_least=0, at_most=self.of - 1)
+        )
 
     @classmethod
     def parse(cls, text: str) -> Part:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
-from typing import cast
+from pathlib import Path
 
+from dali_mixup._checks import members
 from dali_mixup.sources.remote.urls import is_url
 
 
@@ -24,15 +25,26 @@ def path_text(path: object) -> str:
 
 
 def path_texts(paths: Sequence[object]) -> list[str]:
-    """`path_text` of every path."""
-    if set(map(type, paths)) == {str}:  # the usual case, a million times
-        return list(cast("Sequence[str]", paths))
-    return [path_text(path) for path in paths]
+    """`path_text` of every path; TypeError for one text, whose letters would be paths, and for what is no sequence."""
+    listed = members(paths)
+    if listed is None:
+        raise TypeError(f"paths={paths!r}, expected a list of paths")
+    if set(map(type, listed)) == {str}:  # the usual case, a million times
+        return listed
+    return [path_text(path) for path in listed]
 
 
 def home_expanded(path: object) -> str:
     """`path_text` with a leading ~ or ~user replaced by the home folder, as torchvision does."""
     return os.path.expanduser(path_text(path))
+
+
+def folder_to_write(path: object) -> Path:
+    """`home_expanded` as a Path; ValueError for an empty one, which would be the current folder."""
+    text = home_expanded(path)
+    if not text:
+        raise ValueError("the folder to write is an empty path; the current folder is '.'")
+    return Path(text)
 
 
 def homes_expanded(paths: list[str]) -> list[str]:

@@ -18,6 +18,8 @@ def rows_without(unwanted: Iterable[Any], names: PackedNames, prefix: int) -> np
         unwanted: names, keys or indices.
         prefix: length of the root with which every name begins; the rest is the key.
     """
+    if not isinstance(unwanted, Iterable) or getattr(unwanted, "ndim", 1) != 1:
+        raise TypeError(f"exclude takes a list of names or indices, got {unwanted!r}")
     if isinstance(unwanted, (str, bytes)):
         raise TypeError(f"exclude takes a list of names or indices, got one name: {unwanted!r}")
     wanted = np.ones(len(names), dtype=bool)

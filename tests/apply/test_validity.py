@@ -133,6 +133,8 @@ LYING = {
     "a form without a method": (MixUp(), "method", 3, -1, "no method"),
     "an inset of another area": (ResizeMix(), "insets", 3, (1, 0, 0, 1, 1), "insets whose areas"),
     "an inset of the other image": (StackMix(), "insets", (3, 1, 0), 0, "insets whose areas"),
+    "a region of another area": (CutMix(), "regions", (3, 0, 5), 0, "regions whose areas"),
+    "a region of its own image": (CutMix(), "regions", (3, 0, 0), 0, "regions whose areas"),
     "levels of another mean": (FMix(max_soft=0.1), "masks.numbers", 3, 31, "a mask whose mean"),
     "bits of another mean": (FMix(), "masks.packed", 3, 255, "a mask whose mean"),
     "curves of another mean": (GMix(), "curves.down", 3, 0.123, "a mask whose mean"),

@@ -6,6 +6,7 @@ import io
 import os
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -185,3 +186,21 @@ def test_the_report_of_the_odd_folder(odd: FileList, scanned: Scan) -> None:
     report = Report.of(odd, scanned)
     assert not report.fit and report.rotated == (ROTATED,) and list(report.damaged) == [COMPLAINED]
     assert report.per_class.tolist() == [len(SOUND) + 3] == [len(report.sizes)]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"source": "images"}, "source='images', expected a source"),
+        ({"max_pixels": 0}, "max_pixels=0, expected an integer >= 1"),
+        ({"max_pixels": "1"}, "max_pixels='1' is a str"),
+        ({"threads": 0}, "threads=0, expected an integer >= 1"),
+        ({"threads": 2.0}, "threads=2.0 is a float"),
+        ({"kind": 3}, "kind=3, expected the kind of an output"),
+    ],
+)
+def test_what_cannot_be_checked_is_refused_at_once(
+    odd: FileList, given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        scan(**{"source": odd, **given})

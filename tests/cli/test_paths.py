@@ -65,6 +65,25 @@ def test_no_folder_is_called_tilde(
     assert not list((tmp_path / "here").iterdir())
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["pack", "DATA", ""],
+        ["pack", "--verify", ""],
+        ["pack", "--merge", ""],
+        ["check", "DATA", "--manifest="],
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(
+    command: list[str], image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of an unset variable, "$UNSET"."""
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, [str(image_folder) if word == "DATA" else word for word in command])
+    assert result.exit_code == 2 and "an empty path" in result.output
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_default_and_a_missing_path_stay() -> None:
     assert expanded(Path("bench")) == Path("bench")
     assert expanded("~no-such-user/x") == Path("~no-such-user/x")

@@ -265,7 +265,7 @@ class TestCorners:
         (lambda: MixPolicy(None), "expected mixing methods"),
         (lambda: MixPolicy(["mixup"]), "expected mixing methods"),
         (lambda: MixPolicy([MixUp(), CutMix()], weights=[0, 0]), "all zero"),
-        (lambda: MixPolicy([MixUp(), CutMix()], weights=[1]), "expected 2 numbers"),
+        (lambda: MixPolicy([MixUp(), CutMix()], weights=[1]), "expected a list of 2 numbers"),
         (lambda: MixPolicy([MixUp(), CutMix()], weights=[1, -1]), r"weights\[1\]=-1"),
         (lambda: MixPolicy(MixUp(), prob=1.5), "prob=1.5, expected a number >= 0 and <= 1"),
         (lambda: MixPolicy(MixUp(), label_smoothing=1.0), "label_smoothing=1.0"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dali_mixup._decide.alternation import Alternation
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._decide.schedule import Schedule
-from dali_mixup.methods import CutMix, MixUp
+from dali_mixup.methods import CutMix, FMix, Method, MixUp, ResizeMix, TokenMix
 from tests.plans import plan
 
 
@@ -154,6 +154,25 @@ class TestSchedules:
             ValueError, match=r"schedule.alpha\[1\]=\(.*\): CutMix: alpha=0.0, expected a number > 0"
         ):
             MixPolicy([MixUp(), CutMix()], schedule=Schedule(alpha=[None, [(0, 1.0), (2, 0.0)]]))
+
+    @pytest.mark.parametrize(
+        ("unused", "used"),
+        [
+            (MixUp(lam=0.5), MixUp()),
+            (FMix(lam=0.3), FMix()),
+            (TokenMix(), TokenMix(lam=None)),
+            (ResizeMix(), ResizeMix(law="mmpretrain")),
+            (ResizeMix("openmixup"), ResizeMix(law="mmpretrain")),
+            (CutMix(minmax=(0.1, 0.3)), CutMix()),
+        ],
+        ids=str,
+    )
+    def test_an_alpha_that_changes_nothing_is_refused(self, unused: Method, used: Method) -> None:
+        schedule = Schedule(alpha=[((0, 0.1), (10, 1.0))])
+        with pytest.raises(ValueError, match=r"schedule.alpha is set for .* leave alpha without effect"):
+            MixPolicy(unused, schedule=schedule)
+        drawn = [plan(MixPolicy(used, schedule=schedule), epoch=epoch).weights for epoch in (0, 10)]
+        assert not np.array_equal(*drawn)
 
     @pytest.mark.parametrize(
         ("weights", "epoch"),

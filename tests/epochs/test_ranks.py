@@ -83,8 +83,8 @@ def test_torchruns_processes_share_the_cores_that_each_may_use() -> None:
 @pytest.mark.parametrize(
     ("rank", "world_size", "said"),
     [
-        (0, None, "rank=0 and world_size=None: give both"),
-        (None, 2, "rank=None and world_size=2: give both"),
+        (0, None, "rank=0 and world_size=None; give both"),
+        (None, 2, "rank=None and world_size=2; give both"),
         (2, 2, r"rank=2 is outside \[0, world_size=2\)"),
         (-1, 2, "rank=-1"),
         (0, 0, "world_size=0"),

@@ -41,8 +41,8 @@ def test_compact_targets_hold_the_ids_of_the_plan(dtype: torch.dtype, num_classe
             "labels of type torch.bool with num_classes=4",
         ),
         (torch.zeros(4), None, TypeError, "labels of type torch.float32 for compact targets"),
-        (torch.arange(4)[:, None], 4, ValueError, r"expected a tensor \(N,\) of integers"),
-        (np.arange(4), 4, ValueError, r"expected a tensor \(N,\) of integers"),
+        (torch.eye(4).long(), 4, ValueError, r"expected a tensor \(N,\) or \(N, 1\) of integers"),
+        (np.arange(4), 4, ValueError, r"expected a tensor \(N,\) or \(N, 1\) of integers"),
     ],
 )
 def test_compact_targets_of_other_labels_are_refused(
@@ -94,3 +94,28 @@ def test_partners_by_class_need_no_number_of_classes_for_compact_targets() -> No
     mixer = Mixer(MixPolicy(MixUp(), partners="same_class"), targets="compact")
     ids = torch.tensor([0, 5, 0, 5])
     assert (mixer(IMAGES, ids)[1].labels == ids[:, None]).all()
+
+
+@pytest.mark.parametrize("policy", [MixPolicy(MixUp(0.5)), MixPolicy(MixUp(0.5), partners="same_class")])
+def test_class_ids_in_a_column_as_dali_has_them(policy: MixPolicy) -> None:
+    ids = torch.tensor([3, 0, 3, 1])
+    for of in ("dense", "compact"):
+        row, column = (
+            Mixer(policy, num_classes=4, targets=of)(IMAGES, each)[1] for each in (ids, ids[:, None])
+        )
+        dense = [each if of == "dense" else each.dense(4) for each in (row, column)]
+        assert torch.equal(*dense) and dense[0].shape == (4, 4)
+    arrays = [Mixer(policy, num_classes=4)(IMAGES.numpy(), each.numpy())[1] for each in (ids, ids[:, None])]
+    np.testing.assert_array_equal(*arrays)
+
+
+@pytest.mark.parametrize("images", [None, 3, "abcd", [torch.rand(3, 5, 6)] * 4, len])
+def test_images_that_are_no_batch(images: Any) -> None:
+    with pytest.raises(TypeError, match=r"^Mixer: images is a "):
+        Mixer(MixUp(0.5), num_classes=4)(images, torch.arange(4))
+
+
+@pytest.mark.parametrize("samples", [[], None, 3, iter([])])
+def test_samples_that_are_none(samples: Any) -> None:
+    with pytest.raises(TypeError, match="at least one pair"):
+        Mixer(MixUp(0.5), num_classes=4).collate_fn(samples)

@@ -8,6 +8,7 @@ import tarfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ import webdataset
 from PIL import Image
 
 from dali_mixup import open_source, train_loader, val_loader
-from dali_mixup.pack import Options, Packing, Part
+from dali_mixup.pack import Options, Packing, Part, merge, verify
 from dali_mixup.sources import FileList, Source, TarShards, write_exclude_list
 from tests.odd_images import DAMAGED, SILENT, SOUND, make_odd_images
 from tests.pack.conftest import bytes_of, run
@@ -209,3 +210,37 @@ def test_keys_of_a_tar_hold_its_name(tmp_path: Path) -> None:
     write_tar(tmp_path / "a.tar", files)
     run(str(tmp_path / "a.tar"), tmp_path / "packed")
     assert by_key(open_source(tmp_path / "packed")) == {"a.tar/s/0003.jpg": (3, image.getvalue())}
+
+
+def test_options_of_numpy_and_folders_as_text(image_folder: Path, tmp_path: Path) -> None:
+    options = Options(
+        per_shard=np.int64(12), seed=np.uint8(3), quality=np.int16(80), shorter_side=np.int32(40)
+    )
+    assert {type(getattr(options, name)) for name in ("per_shard", "seed", "quality", "shorter_side")} == {
+        int
+    }
+    for part in (Part(np.int64(0), np.int64(2)), Part(1, 2)):
+        Packing(open_source(image_folder), str(tmp_path / "packed"), options, part=part, workers=1).run()
+    merge(str(tmp_path / "packed"))
+    assert verify(str(tmp_path / "packed"), workers=1) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"source": "images"}, "source='images', expected a source, as open_source"),
+        ({"options": "x"}, "options='x', expected Options"),
+        ({"part": 3}, "part=3, expected Part"),
+        ({"skip_bad": 1}, "skip_bad=1 .* True or False"),
+        ({"workers": 10**9}, "workers=1000000000, .* <= 1024"),
+        ({"folder": ""}, "the folder to write is an empty path"),
+        ({"folder": 3}, "a path must be str"),
+    ],
+)
+def test_what_cannot_be_packed_is_refused_before_anything_is_written(
+    image_folder: Path, tmp_path: Path, given: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((TypeError, ValueError), match=message):
+        Packing(**{"source": open_source(image_folder), "folder": tmp_path / "packed", **given})
+    assert not list(tmp_path.iterdir())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dali_mixup._checks import members
 from dali_mixup.sources.archives.index import ArchiveIndex
 from dali_mixup.sources.archives.open_files import OpenFiles
 from dali_mixup.sources.archives.ranges import FileRanges
@@ -51,7 +52,9 @@ class ArchivePaths:
             TypeError: an object that is not a path.
             NotADirectoryError: `index_dir` is not a folder.
         """
-        several = [paths] if isinstance(paths, (str, bytes, os.PathLike)) else paths
+        several = [paths] if isinstance(paths, (str, bytes, os.PathLike)) else members(paths)
+        if several is None:
+            raise TypeError(f"shards={paths!r}, expected a path or a list of paths")
         files = existing_files([home_expanded(path) for path in several])
         if not files:
             raise ValueError("shards must be one or more different files, got 0")

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from dali_mixup._checks import integer
+from dali_mixup._checks import boolean, integer
 from dali_mixup.sources.archives.base import ArchivePaths, Archives
 from dali_mixup.sources.archives.index import ArchiveIndex, Layout, each_index, kept_index
 from dali_mixup.sources.archives.naming_errors import named
@@ -69,6 +69,7 @@ class TFRecords(Archives):
         for argument, name in (("image", image), ("label", label)):
             if not isinstance(name, str) or not name:
                 raise TypeError(f"TFRecords: {argument}={name!r}, expected the name of a feature")
+        verify = boolean("TFRecords", "verify", verify)
         shards = ArchivePaths.of(paths, index_dir)
         files = shards.files
         if verify:

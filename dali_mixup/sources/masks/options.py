@@ -52,6 +52,10 @@ class Masks:
             takes(f"Masks: files={self.files!r}", self.files, "key", expected=expected)
         elif not isinstance(self.files, (str, os.PathLike, tuple)):
             raise TypeError(f"Masks: files={self.files!r}, {expected}")
+        if isinstance(self.files, tuple):
+            for row, file in enumerate(self.files):
+                if not isinstance(file, (str, bytes, os.PathLike)):
+                    raise TypeError(f"Masks: files[{row}]={file!r}, expected the path of a mask")
         ignored = integer("Masks", "ignore_index", self.ignore_index, at_least=0, at_most=MOST_IDS - 1)
         object.__setattr__(self, "ignore_index", ignored)
         if self.ids is not None:
