@@ -49,7 +49,12 @@ def run(imagenet_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     torch.set_num_threads(threads)
 
 
-@pytest.mark.parametrize("name", RUNS)
+VARIANTS = ("i-Mix", "Un-Mix", "moco-v3", "dinov2", "uda")  # of another one's code, by another recipe
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in VARIANTS)) for name in RUNS]
+)
 def test_trains_and_resumes_in_the_middle_of_an_epoch(run: Callable[..., Any], name: str) -> None:
     """The second epoch of a run that stopped inside it ends with the loss of one that did not."""
     given = [*RUNS[name], "--epochs", "2", "--save-every", "1"]

@@ -73,6 +73,7 @@ def test_neighbours_are_the_nearest_others(all_digits: Digits) -> None:
     assert (labels[torch.from_numpy(inside).long()] == labels[:, None]).all()
 
 
+@pytest.mark.slow
 def test_the_command_writes_numbers_and_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two claims, two seeds each, in processes of their own: one bar, and no line of a loader."""
     small = {
