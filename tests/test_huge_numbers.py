@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dali_mixup import MixPolicy, MixUp, Remix, Runtime, TrainTransform, ValTransform, View, to_grid
+from dali_mixup import MixPolicy, MixUp, Remix, Repeated, Runtime, TrainTransform, ValTransform, View, to_grid
 from dali_mixup._checks import pair
 from dali_mixup.augment import Cutout, MultiScale, PhotometricDistort, RandomErasing, SizeSchedule
 from dali_mixup.methods import DCutMix, GridMix, MaskMix, SmoothMix, SpecMix, TokenMix
@@ -46,6 +46,11 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "Runtime: read_ahead=10001": lambda: Runtime(read_ahead=10_001),
     "View: count": lambda: View(count=10**9),
     "MixUp: k": lambda: MixUp(k=2**31),
+    "Repeated: times": lambda: Repeated(10**4),
+    "padding": lambda: TrainTransform(16, crop="padded", padding=2**31),
+    "RandAugment: count": lambda: TrainTransform(16, auto_augment="rand-m9-n99999999"),
+    "AugMix: width": lambda: TrainTransform(16, auto_augment="augmix-m3-w9999999-d1"),
+    "AugMix: depth": lambda: TrainTransform(16, auto_augment="augmix-m3-w3-d9999999"),
     "DCutMix: k": lambda: DCutMix(k=2**31),
     "RandomErasing: count": lambda: RandomErasing(count=10**6),
     "Cutout: size": lambda: Cutout(2**40),

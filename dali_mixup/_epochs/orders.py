@@ -109,7 +109,7 @@ class Repeated(Order):
     than 256 samples are not rounded.
 
     Args:
-        times: views of a sample per epoch, >= 2.
+        times: views of a sample per epoch, 2 to 1000.
 
     Raises:
         TypeError, ValueError: times is not such a number; at the loader: fewer samples than ranks.
@@ -119,7 +119,7 @@ class Repeated(Order):
     interleaved: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "times", integer("Repeated", "times", self.times, at_least=2))
+        object.__setattr__(self, "times", integer("Repeated", "times", self.times, at_least=2, at_most=1000))
 
     def length(self, samples: int, world_size: int) -> int:
         rounded = samples // ROUND_TO * ROUND_TO if samples >= ROUND_TO else samples

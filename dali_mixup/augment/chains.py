@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dali_mixup._checks import concentration, integer
-from dali_mixup.augment.operations import Actions, Kernel
+from dali_mixup.augment.operations import MOST_OPERATIONS, Actions, Kernel
 from dali_mixup.augment.stage import Composition
 from dali_mixup.methods.mixup import dirichlet
 
@@ -36,9 +36,9 @@ class Chains(Composition):
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
-        integer(owner, "width", self.width, at_least=1)
+        integer(owner, "width", self.width, at_least=1, at_most=MOST_OPERATIONS)
         if self.depth is not None:
-            integer(owner, "depth", self.depth, at_least=1)
+            integer(owner, "depth", self.depth, at_least=1, at_most=MOST_OPERATIONS)
         concentration(owner, "alpha", self.alpha)
 
     @property

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 from dali_mixup._checks import choice, integer
 from dali_mixup.augment.erasing import checked_range
-from dali_mixup.augment.sizes import ImageSize, MultiScale, SizeSchedule, size_of
+from dali_mixup.augment.sizes import MOST_SIDE, ImageSize, MultiScale, SizeSchedule, size_of
 
 Crop = Literal["resized", "padded", "rkrc", "rkrr"]
 CROPS: tuple[str, ...] = get_args(Crop)
@@ -44,7 +44,7 @@ def checked_crop(
         raise ValueError(f"{owner}: crop={crop!r} needs one image_size, not {image_size!r}")
     area = None if scale is None else checked_range(owner, "scale", scale, 1.0)
     shape = None if ratio is None else checked_range(owner, "ratio", ratio)
-    border = integer(owner, "padding", padding, at_least=0)
+    border = integer(owner, "padding", padding, at_least=0, at_most=MOST_SIDE)
     choice(owner, "padding_mode", padding_mode, get_args(PaddingMode))
     foreign: list[tuple[str, Any, Any]] = [
         ("padding", border, PADDING),

@@ -15,6 +15,9 @@ import numpy as np
 
 from dali_mixup._checks import choice
 
+MOST_OPERATIONS = 100
+"""In a row on one image, each of which is a pass over its pixels."""
+
 # Pillow and torchvision truncate a blend, DALI rounds to the nearest. Whole numbers survive this shift on every
 # backend, and other values are truncated unless their fraction is above 0.999.
 TRUNCATE = 0.499

@@ -10,7 +10,7 @@ import numpy as np
 
 from dali_mixup._checks import choice, integer, number
 from dali_mixup.augment.levels_timm import LEVELS, magnitudes, signs
-from dali_mixup.augment.operations import Actions, Kernel, kernels_of
+from dali_mixup.augment.operations import MOST_OPERATIONS, Actions, Kernel, kernels_of
 
 _GEOMETRY = ("ShearX", "ShearY", "TranslateXRel", "TranslateYRel")
 PLAIN = (
@@ -82,7 +82,7 @@ class RandAugment:
         integer("RandAugment", "highest", self.highest, at_least=1)
         choice("RandAugment", "operations", self.operations, ("", "weights", "3a", "3aw"))
         # Weighted choice is without replacement, so the number of different operations is limited.
-        most = len(self.names) if self.weights is not None else None
+        most = len(self.names) if self.weights is not None else MOST_OPERATIONS
         integer("RandAugment", "count", self.count, at_least=1, at_most=most)
         number("RandAugment", "prob", self.prob, at_least=0, at_most=1)
 

@@ -58,7 +58,7 @@ class TrainTransform:
             torchvision's (0.08, 1), of "rkrc" and "rkrr" timm's (0.8, 1).
         ratio: (low, high), 0 < low <= high, log-uniform: width / height of a resized window; of "rkrc" and "rkrr" the
             factor by which the image's own changes, 0.5 to 2. None: (3/4, 4/3) and (0.9, 1/0.9).
-        padding: border of a padded crop in pixels, >= 0.
+        padding: border of a padded crop in pixels, 0 to 16,384.
         padding_mode: of a padded crop, "constant", black, or "reflect".
         interpolation: "nearest", "bilinear", "bicubic" or "lanczos"; of auto_augment bilinear for the last two.
         antialias: low-pass before shrinking, as Pillow does and torchvision does by default.
