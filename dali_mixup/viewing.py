@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from dali_mixup._checks import integer
+from dali_mixup._checks import integer, members
 from dali_mixup._graph.feed import channels
 from dali_mixup._graph.pixel_kind import USUAL, PixelKind
 from dali_mixup._graph.pixel_scale import IMAGENET_MEAN, IMAGENET_STD, misfit
@@ -99,7 +99,10 @@ def to_grid(
         )
     pixels = _coloured(_eight_bits(given, white if bits == USUAL.bits else max(1.0, float(given.max()))))
     labels, weights = shares_of(targets, len(pixels))
-    return contact_sheet(pixels, labels, weights, classes, columns=columns, tile=tile)
+    names = None if classes is None else members(classes)
+    if names is None and classes is not None:
+        raise TypeError(f"to_grid: classes={classes!r}, expected a list of names, such as loader.classes")
+    return contact_sheet(pixels, labels, weights, names, columns=columns, tile=tile)
 
 
 def _unnormalised(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from dali_mixup import CutMix, Mixer, MixPolicy, MixUp, Remix, Sequential, UniMix, train_loader
+from dali_mixup import CutMix, Mixer, MixPolicy, MixUp, Remix, Sequential, UniMix, to_grid, train_loader
 from dali_mixup._checks import members
 from dali_mixup.latent import LinearityProbe
 from dali_mixup.sources import FileList, TarShards, ZipArchives, open_source
@@ -80,3 +80,13 @@ def test_a_function_returns_modules(returned: Any) -> None:
 
 def test_orders_of_ours_are_no_sequences() -> None:
     assert len(loader(Sequential())) == 1
+
+
+@pytest.mark.parametrize("given", [{"x": 1, "y": 0}, {"x", "y"}, {"x": 0}.keys(), "xy", np.array("xy")])
+def test_names_of_classes_are_in_the_order_of_the_labels(given: Any) -> None:
+    """Of a mapping to labels the names were taken in its own order, so x was called y."""
+    with pytest.raises(TypeError, match="classes must be a list of names in the order of their labels"):
+        FileList(["a.jpg", "b.jpg"], [0, 1], given)
+    images = np.zeros((2, 3, 8, 8), np.float32)
+    with pytest.raises(TypeError, match=r"to_grid: classes=.*, expected a list of names"):
+        to_grid(images, np.array([0, 1]), given)

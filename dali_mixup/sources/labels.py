@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dali_mixup._checks import MOST_CLASSES
+from dali_mixup._checks import MOST_CLASSES, members
 from dali_mixup.sources.classes import checked_names
 from dali_mixup.sources.names import PackedNames
 
@@ -22,10 +22,13 @@ def checked_shape(labels: Any, samples: int) -> np.ndarray:
 
 
 def listed(classes: Sequence[str]) -> tuple[str, ...]:
-    """Class names as a tuple; TypeError for a single text."""
-    if isinstance(classes, (str, bytes)):
-        raise TypeError(f"classes must be a list of names, got one text: {classes!r}")
-    return checked_names(tuple(classes))
+    """Class names as a tuple; TypeError for one text, and for sets and mappings, whose order is not that of labels."""
+    names = members(classes)
+    if names is None:
+        raise TypeError(
+            f"classes must be a list of names in the order of their labels, got {reprlib.repr(classes)}"
+        )
+    return checked_names(names)
 
 
 def numbered(labels: np.ndarray, names: PackedNames) -> tuple[str, ...]:
