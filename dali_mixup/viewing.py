@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from dali_mixup._checks import integer, members
+from dali_mixup._checks import MOST_PIXELS, integer, members
 from dali_mixup._graph.feed import channels
 from dali_mixup._graph.pixel_kind import USUAL, PixelKind
 from dali_mixup._graph.pixel_scale import IMAGENET_MEAN, IMAGENET_STD, misfit
@@ -97,7 +97,7 @@ def to_grid(
             f"to_grid: images of shape {tuple(np.shape(images))}, expected (N, C, H, W) with N >= 1; one image is "
             "images[None]"
         )
-    pixels = _coloured(_eight_bits(given, white if bits == USUAL.bits else max(1.0, float(given.max()))))
+    pixels = _coloured(_eight_bits(given, white if bits == USUAL.bits else _largest(given)))
     labels, weights = shares_of(targets, len(pixels))
     names = None if classes is None else members(classes)
     if names is None and classes is not None:
@@ -110,13 +110,19 @@ def _unnormalised(
 ) -> tuple[np.ndarray, int]:
     """(..., H, W, C) float32 in units of the pixels, and white; ValueError for images of another shape than
     (N, C, H, W) or (C, H, W), and for a mean and std of another scale."""
-    array = _array(_of_one_shape(owner, images)).astype(np.float32)
+    array = _array(_of_one_shape(owner, images))
+    given_as, array = array.dtype, array.astype(np.float32)
     means, stds = channels(owner, *(_array(each).tolist() for each in (mean, std)))
     if array.ndim not in (3, 4) or len(means) not in (1, array.shape[-3]):
         count = f"{len(means)}" if len(means) > 1 else "C"
         raise ValueError(
             f"{owner}: images of shape {array.shape} and {len(means)} means, expected (N, {count}, H, W) or "
             f"({count}, H, W)"
+        )
+    if given_as.kind in "biu" and (any(means) or {*stds} != {1.0}):
+        raise ValueError(
+            f"{owner}: images of type {given_as} are pixels already, and mean={mean!r}, std={std!r} of normalised "
+            "ones; expected floats, or mean=0 and std=1"
         )
     kind = PixelKind.checked(owner, array.shape[-3], bits)
     if reason := misfit(means, stds, kind.bits):
@@ -139,8 +145,13 @@ def _of_one_shape(owner: str, images: Any) -> Any:
 
 
 def _eight_bits(pixels: np.ndarray, white: float) -> np.ndarray:
-    """The pixels as uint8, of which `white` becomes 255, rounded and cut off."""
-    return np.clip(np.rint(pixels * (255 / white)), 0, 255).astype(np.uint8)
+    """The pixels as uint8, of which `white` becomes 255, rounded and cut off; what is no number is black."""
+    return np.nan_to_num(np.clip(np.rint(pixels * (255 / white)), 0, 255)).astype(np.uint8)
+
+
+def _largest(pixels: np.ndarray) -> float:
+    """The largest finite number, at least 1."""
+    return float(np.max(pixels, initial=1.0, where=np.isfinite(pixels)))
 
 
 def _coloured(pixels: np.ndarray) -> np.ndarray:
@@ -222,6 +233,11 @@ def contact_sheet(
     cell_width, cell_height = tile + MARGIN, height + 4 + LINE * max(map(len, shares), default=0) + MARGIN
     columns = min(columns, n)
     size = (columns * cell_width + MARGIN, -(-n // columns) * cell_height + MARGIN)
+    if size[0] * size[1] > MOST_PIXELS:
+        raise ValueError(
+            f"contact_sheet: {n} images of {images.shape[1]} x {images.shape[2]} pixels, drawn {tile} wide, make a "
+            f"picture of {size[1]} x {size[0]}, expected at most {MOST_PIXELS} pixels (2**28): draw fewer or smaller"
+        )
     sheet = Image.new("RGB", size, BACKGROUND)
     for i, (pixels, share) in enumerate(zip(images, shares, strict=True)):
         x, y = MARGIN + i % columns * cell_width, MARGIN + i // columns * cell_height
@@ -253,7 +269,7 @@ def draw_shares(
         percent = _percent(weight)
         draw.text((x + width, y), percent, INK, font, anchor="ra")
         room = width - draw.textlength(percent, font) - 8
-        known = str(label) if class_names is None else printable(class_names[label])
+        known = str(label) if class_names is None else printable(class_names[max(label, 0)])
         name = "unlabelled" if label < 0 else known
         draw.text((x, y), _shortened(draw, name, font, room), INK, font, anchor="la")
         top = y + TEXT

@@ -107,3 +107,12 @@ def test_it_compiles_without_a_graph_break() -> None:
     loss = JensenShannonCrossEntropy()
     compiled = torch.compile(loss, backend="aot_eager", fullgraph=True)
     torch.testing.assert_close(compiled(logits, labels), loss(logits, labels))
+
+
+def test_a_class_that_is_ruled_out_has_no_share() -> None:
+    """timm's kl_div takes 0 log 0 for 0, too."""
+    logits = torch.tensor([[1.0, -math.inf, 0.0], [0.0, -math.inf, 1.0]], requires_grad=True)
+    made = jensen_shannon_divergence(logits, 2)
+    torch.testing.assert_close(made, jensen_shannon_divergence(logits[:, [0, 2]], 2))
+    made.backward()
+    assert logits.grad is not None and logits.grad.isfinite().all() and logits.grad[:, 0].any()

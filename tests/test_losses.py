@@ -246,3 +246,20 @@ def test_losses_compile_without_a_graph_break(form):
     for loss in (soft_cross_entropy, soft_binary_cross_entropy):
         compiled = torch.compile(loss, backend="aot_eager", fullgraph=True)
         torch.testing.assert_close(compiled(logits, given_form), loss(logits, given_form))
+
+
+def test_a_label_without_weight_adds_nothing_where_its_class_is_ruled_out():
+    """0 times infinity was NaN, where the same label alone gave a number."""
+    logits = torch.tensor([[1.0, -math.inf, 0.0]], requires_grad=True)
+    compact = MixedTargets(torch.tensor([[0, 1]]), torch.tensor([[1.0, 0.0]]))
+    loss = soft_cross_entropy(logits, compact)
+    torch.testing.assert_close(loss, F.cross_entropy(logits, torch.tensor([0])))
+    (found,) = torch.autograd.grad(loss, logits)
+    (expected,) = torch.autograd.grad(F.cross_entropy(logits, torch.tensor([0])), logits)
+    torch.testing.assert_close(found, expected)
+    assert soft_cross_entropy(logits, MixedTargets(compact.labels, torch.tensor([[0.5, 0.5]]))) == math.inf
+
+
+def test_rows_of_truth_values_are_soft_labels():
+    with pytest.raises(TypeError, match=r"torch.bool, expected torch.int64: .* use targets.float\(\)"):
+        soft_cross_entropy(torch.zeros(2, 3), torch.ones(2, 3, dtype=torch.bool))

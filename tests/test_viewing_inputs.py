@@ -93,3 +93,33 @@ def test_a_grid_of_nothing_is_refused(name: str, given: Any, error: type[Excepti
 def test_one_image_or_none_is_no_batch(shape: tuple[int, ...], bits: Any) -> None:
     with pytest.raises(ValueError, match=r"to_grid: images of shape .* expected \(N, C, H, W\) with N >= 1"):
         to_grid(np.zeros(shape), mean=100.0, std=50.0, bits=bits)
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_one_odd_number_changes_no_other_pixel(odd: float) -> None:
+    """The brightest of 16 bits was NaN, and every pixel white."""
+    images = np.full((2, 1, 64, 64), 20000.0, np.float32)
+    images[1] = 40000
+    clean = np.asarray(to_grid(images, mean=[0], std=[1], bits=16))
+    images[0, 0, 0, 0] = odd
+    drawn = np.asarray(to_grid(images, mean=[0], std=[1], bits=16))
+    assert (drawn == clean).mean() > 0.9
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, bool])
+def test_pixels_are_not_normalised_images(dtype: type) -> None:
+    pixels = np.ones((1, 3, 8, 8), dtype)
+    for draw in (denormalise, to_grid):
+        with pytest.raises(ValueError, match=r"are pixels already, .* expected floats, or mean=0 and std=1"):
+            draw(pixels)
+    assert (denormalise(pixels, mean=[0, 0, 0], std=[1, 1, 1]) == 1).all()
+
+
+def test_a_picture_without_end_is_refused() -> None:
+    with pytest.raises(ValueError, match="picture of 16384028 x 8228, expected at most"):
+        to_grid(np.zeros((2, 3, 4000, 1), np.float32), tile=4096)
+
+
+def test_partners_without_a_class_are_drawn_whatever_their_number() -> None:
+    targets = MixedTargets(torch.tensor([[-5, 0]]), torch.tensor([[0.5, 0.5]]))
+    assert to_grid(np.zeros((1, 3, 8, 8), np.float32), targets, ["a", "b"]).width == 200

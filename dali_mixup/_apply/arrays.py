@@ -143,15 +143,22 @@ class Batch:
 
     def _small(self, image: np.ndarray, height: int, width: int) -> np.ndarray:
         """An image resized; integers are rounded, as an image library's resized image is."""
-        small = image.astype(np.result_type(self.compute, np.float64))
-        for axis, length in enumerate((height, width)):
-            matrix = triangles(
-                np.arange(length)[:, None],
-                small.shape[axis],
-                np.float64(length),
-                np.arange(small.shape[axis]),
-            )
-            small = np.moveaxis(np.tensordot(small, matrix, (axis, 1)), -1, axis)
+        image = image.astype(np.result_type(self.compute, np.float64))
+        matrices = [
+            triangles(np.arange(length)[:, None], extent, np.float64(length), np.arange(extent))
+            for length, extent in zip((height, width), image.shape, strict=False)
+        ]
+        finite = np.isfinite(image)
+        small = _applied(matrices, np.where(finite, image, 0))
+        if not finite.all():  # 0 times infinity is NaN: each such number is only where it has a share
+            shares = [matrix > 0 for matrix in matrices]
+            for number in (np.inf, -np.inf):
+                with np.errstate(invalid="ignore"):  # both infinities at one place are NaN
+                    small = np.where(
+                        _applied(shares, (image == number).astype(float)) > 0, small + number, small
+                    )
+            other = ~finite & (image != np.inf) & (image != -np.inf)
+            small = np.where(_applied(shares, other.astype(float)) > 0, np.nan, small)
         return np.floor(small + HALF) if self.integers else small
 
     def _mask(self, i: int) -> None:
@@ -163,9 +170,20 @@ class Batch:
             np.copyto(self.out[i], partner, where=mask == 0)
             return
         mask = mask.astype(self.compute)
-        total = np.multiply(self.x[i], mask, dtype=self.compute, casting="unsafe")
-        total += np.multiply(partner, 1 - mask, dtype=self.compute, casting="unsafe")
+        with np.errstate(invalid="ignore"):
+            total = np.multiply(self.x[i], mask, dtype=self.compute, casting="unsafe")
+            total += np.multiply(partner, 1 - mask, dtype=self.compute, casting="unsafe")
+        if not self.integers and not np.isfinite(total).all():  # 0 times infinity is NaN
+            np.copyto(total, self.x[i], where=mask == 1)
+            np.copyto(total, partner, where=mask == 0)
         self.out[i] = total
+
+
+def _applied(matrices: Sequence[np.ndarray], image: np.ndarray) -> np.ndarray:
+    """The image with one matrix applied down and one across."""
+    for axis, matrix in enumerate(matrices):
+        image = np.moveaxis(np.tensordot(image, matrix, (axis, 1)), -1, axis)
+    return image
 
 
 def _height_and_width_first(array: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def check_array(owner: str, labels: np.ndarray, num_classes: int) -> None:
+def check_array(owner: str, labels: np.ndarray, num_classes: int, *, may_be_partners: bool) -> None:
     """Raise TypeError or ValueError unless the labels are ids in [0, num_classes)."""
     _check_type(owner, labels.dtype.kind in "iu", labels.dtype, num_classes)
-    _check_range(owner, int(labels.min()), int(labels.max()), num_classes, may_be_partners=True)
+    _check_range(owner, int(labels.min()), int(labels.max()), num_classes, may_be_partners=may_be_partners)
 
 
 def checked_tensor(owner: str, labels: Tensor, num_classes: int | None, *, may_be_partners: bool) -> Tensor:

@@ -65,12 +65,20 @@ def check_shapes(plan: MixPlan, shape: tuple[int, ...], others: tuple[int, ...] 
         )
 
 
+def check_partners(owner: str, plan: MixPlan, more: int | None) -> None:
+    """Raise ValueError unless all partners are among the plan's rows and the `more` beyond them; None: no others."""
+    rows = len(plan) + (more or 0)
+    if (plan.partners >= rows).any():
+        given = "pass them as others=" if more is None else f"others= has only {more}"
+        raise ValueError(
+            f"{owner}: the plan has partners beyond its {len(plan)} rows, up to row {plan.partners.max()}, as "
+            f"Neighbours and Pool give; {given}"
+        )
+
+
 def check_values(plan: MixPlan, more: int | None) -> None:
     """Raise ValueError for a plan that does not fit its rows, with `more` rows beyond them; None: with no such rows."""
     rows = len(plan) + (more or 0)
-    if more is None and (plan.partners >= rows).any():
-        raise ValueError(
-            f"{OWNER}: the plan has partners beyond its {rows} rows, as Neighbours and Pool give; pass them as others="
-        )
+    check_partners(OWNER, plan, more)
     height, width = plan.size or (1, 1)
     refuse_invalid(plan, height, width, rows)

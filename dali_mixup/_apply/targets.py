@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dali_mixup._apply.class_ids import check_array, checked_tensor
+from dali_mixup._apply.inputs import check_partners
 from dali_mixup._checks import class_count
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def mixed(plan: MixPlan, labels: Any, num_classes: int | None, others: Any) -> A
         raise ValueError(
             f"{OWNER}: labels have shape {given}{also}; expected ({len(plan)},) class ids, or vectors of one length"
         )
+    check_partners(OWNER, plan, None if more is None else more[0])
     if num_classes is not None:
         class_count(OWNER, num_classes)
         if given[1:] not in ((), (1,)):
@@ -48,7 +50,7 @@ def mixed(plan: MixPlan, labels: Any, num_classes: int | None, others: Any) -> A
         )
     if isinstance(labels, np.ndarray):
         known = labels if others is None else np.concatenate([labels, others])
-        return _of_arrays(plan, known, num_classes)
+        return _of_arrays(plan, known, num_classes, others is not None)
     return _of_tensors(plan, labels, num_classes, others)
 
 
@@ -76,7 +78,7 @@ def _fractional(labels: Any) -> bool:
     return bool(labels.is_floating_point())
 
 
-def _of_arrays(plan: MixPlan, labels: np.ndarray, num_classes: int | None) -> np.ndarray:
+def _of_arrays(plan: MixPlan, labels: np.ndarray, num_classes: int | None, beyond: bool) -> np.ndarray:
     union = plan.label_mixing == "union"
     weights = plan.weights > 0 if union else plan.weights  # of a union: whether the label is in it
     if num_classes is None:
@@ -86,7 +88,7 @@ def _of_arrays(plan: MixPlan, labels: np.ndarray, num_classes: int | None) -> np
             has_share = weights.reshape(*weights.shape, *[1] * (found.ndim - 2))
             return np.where(has_share, found, dtype(-np.inf)).max(1)
         return np.einsum("nk,nk...->n...", weights.astype(dtype), found)
-    check_array(OWNER, labels, num_classes)
+    check_array(OWNER, labels, num_classes, may_be_partners=beyond)
     # In the same steps as `MixedTargets.dense`, for the same bits.
     made = np.full((len(plan), num_classes), plan.label_smoothing / num_classes, np.float32)
     weights = weights * np.float32(1.0 - plan.label_smoothing)
@@ -104,7 +106,7 @@ def _of_tensors(plan: MixPlan, labels: Any, num_classes: int | None, others: Any
     if others is not None:
         labels = torch.cat([labels, others])
     if num_classes is not None:
-        labels = checked_tensor(OWNER, labels, num_classes, may_be_partners=True)
+        labels = checked_tensor(OWNER, labels, num_classes, may_be_partners=others is not None)
     partners, weights = (torch.from_numpy(array).to(labels.device) for array in (plan.partners, plan.weights))
     found = labels[partners.long()]
     union = plan.label_mixing == "union"

@@ -157,7 +157,7 @@ def _inset(x: Tensor, whole: Tensor, inset: Tensor, made: Tensor) -> Tensor:
     integers = not (x.is_floating_point() or x.is_complex())
     whole = whole.to(torch.float64 if integers else dtype)
     inside = torch.ones((), dtype=torch.bool, device=x.device)
-    # TF32 and autocast would round the pixels to fewer bits than they have.
+    matrices = []
     for axis, start in ((1, 1), (2, 2)):
         extent = x.shape[axis]
         pixels = torch.arange(extent, device=x.device)
@@ -165,19 +165,48 @@ def _inset(x: Tensor, whole: Tensor, inset: Tensor, made: Tensor) -> Tensor:
         within = (pixels >= first) & (pixels < first + many)
         length = many.clip(1).to(torch.float64)
         matrix = triangles((pixels - first)[:, :, None], extent, length[:, :, None], pixels)
-        matrix = torch.where(within[:, :, None], matrix, 0.0).to(whole.dtype)
-        whole = _product(matrix, whole, axis)
+        matrices.append(torch.where(within[:, :, None], matrix, 0.0).to(whole.dtype))
         shape = [-1, 1, 1]
         shape[axis] = extent
         inside = inside & within.reshape(shape)
-    small = torch.floor(whole + HALF) if integers else whole
+    small = torch.floor(_products(matrices, whole) + HALF) if integers else _of_any_numbers(matrices, whole)
     inside = inside.reshape(*inside.shape, *[1] * (x.dim() - 3))
     return torch.where(inside, small, made.to(small.dtype))
+
+
+def _of_any_numbers(matrices: Sequence[Tensor], images: Tensor) -> Tensor:
+    """`_products` of images with infinite numbers too, each of which is only where it has a share: 0 times infinity is
+    NaN. They are looked for where a look is free: not on a GPU, which would wait for it."""
+    if images.device.type != "cpu" or torch.compiler.is_compiling() or _all_finite(images):
+        return _products(matrices, images)
+    small = _products(matrices, torch.where(images.isfinite(), images, 0.0))
+    shares = [(matrix > 0).to(matrix.dtype) for matrix in matrices]
+    others = ~images.isfinite()
+    for number in (torch.inf, -torch.inf):
+        these = images == number
+        small = torch.where(_products(shares, these.to(small.dtype)).abs() > 0, small + number, small)
+        others = others & ~these
+    return torch.where(_products(shares, others.to(small.dtype)).abs() > 0, torch.nan, small)
+
+
+def _all_finite(images: Tensor) -> bool:
+    try:
+        return bool(images.isfinite().all())
+    except RuntimeError:  # inside torch.func.vmap a tensor has no values yet
+        return True
+
+
+def _products(matrices: Sequence[Tensor], images: Tensor) -> Tensor:
+    """The images with one matrix applied down and one across."""
+    for axis, matrix in enumerate(matrices, start=1):
+        images = _product(matrix, images, axis)
+    return images
 
 
 def _product(matrix: Tensor, images: Tensor, axis: int) -> Tensor:
     """(N, ...) images with each row's (n, m) matrix applied along an axis."""
     moved = images.movedim(axis, 1)
+    # TF32 and autocast would round the pixels to fewer bits than they have.
     with torch.autocast(images.device.type, enabled=False):
         done = torch.bmm(matrix, moved.flatten(2) if moved.dim() > 2 else moved[:, :, None])
     return done.reshape(moved.shape).movedim(1, axis)
@@ -195,7 +224,9 @@ def _masked(plan: MixPlan, x: Tensor, source: Tensor, masks: Any) -> Tensor:
         return torch.where(mask, x, partner)
     dtype = _compute(x)
     mask = mask.to(dtype)
-    return mask * x.to(dtype) + (1 - mask) * partner.to(dtype)
+    # 0 times infinity would be NaN.
+    own = torch.where(mask > 0, mask * x.to(dtype), 0.0)
+    return own + torch.where(mask < 1, (1 - mask) * partner.to(dtype), 0.0)
 
 
 def _known(x: Tensor, masks: Bits | Contours | Levels | Separable) -> Tensor:

@@ -123,7 +123,8 @@ class MixPlan:
 
         Returns:
             In the dtype of `x`, but for integers and bool with a policy that averages pixels: those give float32 for
-            every batch, as from `fn.mix`. Half precision is mixed in float32; resized integers are rounded.
+            every batch, as from `fn.mix`. Half precision is mixed in float32; resized integers are rounded. Infinite
+            numbers reach only the pixels in which they have a share; resized on a GPU or in a compiled graph, all.
 
         Raises:
             TypeError: x is no array or tensor of numbers; for a list the message says how to make one of it.

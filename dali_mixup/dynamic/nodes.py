@@ -76,13 +76,13 @@ class MixNode(BaseNode[dict[str, Any]], metaclass=type(DictMapper)):  # type: ig
         self.epoch = self.step = 0
 
     def reset(self, initial_state: dict[str, Any] | None = None) -> None:
-        super().reset(initial_state)
         if initial_state is None:
-            self.source.reset(None)
-            self.epoch, self.step = self.epoch + (self.step > 0), 0
+            epoch, step, source = self.epoch + (self.step > 0), 0, None
         else:
-            self.source.reset(initial_state["source"])
-            self.epoch, self.step = initial_state["epoch"], initial_state["step"]
+            epoch, step, source = _parts_of(initial_state)
+        super().reset(initial_state)
+        self.source.reset(source)
+        self.epoch, self.step = epoch, step
 
     def next(self) -> dict[str, Any]:
         batch = dict(self.source.next())
@@ -105,3 +105,13 @@ class MixNode(BaseNode[dict[str, Any]], metaclass=type(DictMapper)):  # type: ig
 
     def get_state(self) -> dict[str, Any]:
         return {"source": self.source.state_dict(), "epoch": self.epoch, "step": self.step}
+
+
+def _parts_of(state: Any) -> tuple[int, int, Any]:
+    """(epoch, step, the source's state); TypeError or ValueError for another node's."""
+    if not isinstance(state, dict) or not {"source", "epoch", "step"} <= set(state):
+        raise ValueError(
+            f"MixNode.reset: state={state!r:.200}, expected what get_state of a MixNode returned"
+        )
+    epoch, step = (address("MixNode.reset", name, state[name]) for name in ("epoch", "step"))
+    return epoch, step, state["source"]

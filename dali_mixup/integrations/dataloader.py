@@ -124,8 +124,10 @@ class Mixer:
         Returns:
             (images, targets), as `MixPlan.apply` returns images and `targets` says.
         """
+        return self._mix(images, labels, *self._next_address())
+
+    def _mix(self, images: Any, labels: Any, epoch: int, step: int) -> tuple[Any, Any]:
         _refuse_no_array(images)
-        epoch, step = self._address()
         plan = self.policy.plan(
             len(images),
             *self._size(images),
@@ -142,7 +144,6 @@ class Mixer:
             if self.targets == "compact"
             else plan.targets(labels, self.num_classes)
         )
-        self._calls.count += 1
         self.last_plan = plan
         return mixed, made
 
@@ -151,6 +152,7 @@ class Mixer:
 
         Samples are collated by torch's `default_collate`; for others write `mixer(*your_collate(samples))`.
         """
+        address = self._next_address()
         if not isinstance(samples, Sequence) or not samples:
             raise TypeError(
                 f"Mixer.collate_fn: samples={samples!r}, expected a list of at least one pair (image, label)"
@@ -166,7 +168,14 @@ class Mixer:
                 f"Mixer.collate_fn: samples are {type(samples[0]).__name__}, expected pairs (image, label); for others "
                 "give the DataLoader a function that calls the mixer with images and labels"
             )
-        return self(*batch)
+        images, labels = batch
+        return self._mix(images, labels, *address)
+
+    def _next_address(self) -> tuple[int, int]:
+        """(epoch, step) of the batch that begins. It counts even if it fails: those that follow have their own."""
+        address = self._address()
+        self._calls.count += 1
+        return address
 
     def _address(self) -> tuple[int, int]:
         """(epoch, step) of the next batch of this process."""

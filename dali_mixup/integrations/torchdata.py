@@ -44,16 +44,15 @@ class LoaderNode(BaseNode[tuple[Any, ...]]):  # type: ignore[misc]  # torchdata 
         self._over = False  # the epoch's last batch was yielded
 
     def reset(self, initial_state: dict[str, Any] | None = None) -> None:
+        over = False
+        if initial_state is not None:
+            loader, over = _parts_of(initial_state)
+            self.loader.load_state_dict(loader)  # before anything changes: it may be refused
         super().reset(initial_state)
-        self._batches = iter(())  # frees the pipeline of an epoch under way
+        self._batches, self._over = iter(()), over  # frees the pipeline of an epoch under way
         if initial_state is None:
             # Before its first batch too, the position is the new epoch's beginning, not where the last one was left.
             self.loader.set_epoch(self.loader.epoch)
-            self._over = False
-        else:
-            loader, over = _parts_of(initial_state)
-            self.loader.load_state_dict(loader)
-            self._over = over
         if not self._over:
             self._batches = iter(self.loader)
 

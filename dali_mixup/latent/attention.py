@@ -70,7 +70,16 @@ def flat_positions(owner: str, features: Tensor) -> Tensor:
 def _normalised(flat: Tensor, query: Tensor, normalise: Normalise) -> Tensor:
     choice("attention", "normalise", normalise, ("relu", "softmax"))
     with torch.autocast(device_type=flat.device.type, enabled=False):
-        scores = torch.einsum("bdr,bd->br", flat, query)
-        return (
-            F.softmax(scores, dim=1) if normalise == "softmax" else F.normalize(F.relu(scores), p=1.0, dim=1)
-        )
+        if normalise == "softmax":
+            return F.softmax(torch.einsum("bdr,bd->br", flat, query), dim=1)
+        # The scale of a sample cancels, so it is taken out first: products of small numbers would be lost.
+        scores = F.relu(torch.einsum("bdr,bd->br", _scaled(flat, (1, 2)), _scaled(query, (1,))))
+        scores = _scaled(scores, (1,))
+        total = scores.sum(1, keepdim=True)
+        return scores / total.masked_fill(total == 0, 1.0)
+
+
+def _scaled(values: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """Each sample's numbers over the largest of them; zeros stay."""
+    largest = values.abs().amax(axes, keepdim=True)
+    return values / largest.masked_fill(largest == 0, 1.0)

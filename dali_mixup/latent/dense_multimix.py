@@ -107,7 +107,10 @@ def attended(weights: Tensor, attention: Tensor) -> Tensor:
     Returns:
         (r, n, B), rows sum to 1; rows whose products are all zero are those of `weights`.
     """
-    products = weights * attention.detach().to(weights.dtype).t().unsqueeze(1)
+    attention = attention.detach()
+    largest = attention.amax()  # of which only the ratios matter, and float32 does not hold every float64
+    attention = attention / largest.masked_fill(largest == 0, 1.0)
+    products = weights * attention.to(weights.dtype).t().unsqueeze(1)
     total = products.sum(2, keepdim=True)
     empty = total == 0
     # The division runs on every row, so an empty one must not divide by zero even though its result is not used.

@@ -35,10 +35,15 @@ class EMATeacher(nn.Module):
 
     The number of updates is part of `state_dict()`.
 
+    Weights are averaged in 32 bits at least: in bfloat16 a step of 1 - d_t is less than the distance of two numbers,
+    and the teacher would stand still. Train in float32 under autocast, or give a float32 copy of the student here;
+    `update` takes the student itself.
+
     Raises:
         TypeError: a model or a student that is no module.
         ValueError: bad decay or buffers; in `update`, a student whose parameters, or buffers that are followed, have
-            other names, shapes, dtypes or devices than the teacher's. The teacher is then as it was.
+            other names, shapes or devices than the teacher's, or of a wider dtype. The teacher is then as it was.
+            Weights of less than 32 bits to be averaged, see above.
     """
 
     def __init__(self, model: nn.Module, *, decay: float = 0.999, buffers: Buffers = "copy") -> None:
@@ -49,6 +54,7 @@ class EMATeacher(nn.Module):
         self.model = deepcopy(_bare(model)).requires_grad_(False)
         self.model.train(buffers == "own")
         self.updates = 0
+        _refuse_half(self._averaged())
 
     @torch.no_grad()
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -59,12 +65,18 @@ class EMATeacher(nn.Module):
         self.training = mode
         return self
 
+    def _averaged(self) -> list[tuple[str, Tensor]]:
+        """The teacher's tensors that are averages."""
+        named = list(self.model.named_parameters())
+        return named + (list(self.model.named_buffers()) if self.buffer_rule == "average" else [])
+
     @torch.no_grad()
     def update(self, student: nn.Module) -> None:
         """Move the teacher towards the student; call it after the optimiser's step. It reads nothing from the
         device."""
         check_module("EMATeacher.update", "student", student)
         bare = _bare(student)
+        _refuse_half(self._averaged())
         weights = _pairs("parameter", self.model.named_parameters(), bare.named_parameters())
         buffers: Pairs = []
         if self.buffer_rule != "own":
@@ -99,7 +111,7 @@ def _pairs(kind: str, teachers: Named, students: Named) -> Pairs:
     )
     for name in [*theirs, *mine]:
         here, there = _form(mine.get(name)), _form(theirs.get(name))
-        if here != there:
+        if here != there and not _is_wider(here, there):
             raise ValueError(
                 f"EMATeacher: {kind} {name!r} is {_shown(there)} in the student and {_shown(here)} in the teacher; "
                 "expected the model that the teacher was made from, in its dtype and on its device (teacher.to(...) "
@@ -112,6 +124,24 @@ def _form(tensor: Tensor | None) -> tuple[object, ...]:
     return () if tensor is None else (tuple(tensor.shape), tensor.dtype, tensor.device)
 
 
+def _is_wider(here: tuple[object, ...], there: tuple[object, ...]) -> bool:
+    """Whether two forms differ only in the floating dtype, of which the first has more bits."""
+    if not here or not there or (here[0], here[2]) != (there[0], there[2]):
+        return False
+    mine, theirs = here[1], there[1]
+    assert isinstance(mine, torch.dtype) and isinstance(theirs, torch.dtype)
+    return mine.is_floating_point and theirs.is_floating_point and mine.itemsize > theirs.itemsize
+
+
+def _refuse_half(named: Named) -> None:
+    for name, tensor in named:
+        if tensor.is_floating_point() and tensor.dtype.itemsize < 4:
+            raise ValueError(
+                f"EMATeacher: {name!r} is {tensor.dtype}, in which an average stops moving; expected float32: train in "
+                "float32 under autocast, or give the teacher a copy: EMATeacher(copy.deepcopy(model).float())"
+            )
+
+
 def _shown(form: tuple[object, ...]) -> str:
     return " ".join(map(str, form)) if form else "missing"
 
@@ -119,7 +149,8 @@ def _shown(form: tuple[object, ...]) -> str:
 def _follow(pairs: Pairs, weight: float) -> None:
     if pairs:
         mine, theirs = zip(*pairs, strict=True)
-        torch._foreach_lerp_(mine, theirs, weight=weight)
+        same = [student.to(teacher.dtype) for teacher, student in zip(mine, theirs, strict=True)]
+        torch._foreach_lerp_(mine, same, weight=weight)
 
 
 def _bare(model: nn.Module) -> nn.Module:

@@ -37,7 +37,10 @@ def soft_cross_entropy(logits: Tensor, targets: Targets, reduction: Reduction = 
     if isinstance(targets, Tensor) and targets.is_floating_point():
         return reduced(-(targets.to(log_p.dtype) * log_p).sum(1), reduction)
     compact = as_compact(targets)
-    rows = -(compact.weights.to(log_p.dtype) * log_p.gather(1, compact.labels)).sum(1)
+    weights = compact.weights.to(log_p.dtype)
+    # A label without weight adds nothing, also where its class is ruled out by a logit of -inf.
+    found = log_p.gather(1, compact.labels).masked_fill(weights == 0, 0.0)
+    rows = -(weights * found).sum(1)
     eps = compact.label_smoothing
     if eps:
         rows = (1.0 - eps) * rows - eps * log_p.mean(1)

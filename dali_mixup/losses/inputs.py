@@ -93,4 +93,9 @@ def check_pair(owner: str, logits: Tensor, targets: Targets) -> None:
 
 def _check_int64(owner: str, ids: Tensor) -> None:
     if ids.dtype != torch.int64:
-        raise TypeError(f"{owner}: integer targets are {ids.dtype}, expected torch.int64: use targets.long()")
+        how = (
+            "rows of truth values are soft labels: use targets.float()"
+            if ids.dtype == torch.bool
+            else "use targets.long()"
+        )
+        raise TypeError(f"{owner}: integer targets are {ids.dtype}, expected torch.int64: {how}")

@@ -35,6 +35,7 @@ def jensen_shannon_divergence(logits: Tensor, num_splits: int = 3) -> Tensor:
     splits = _splits("jensen_shannon_divergence", logits, num_splits)
     log_p = F.log_softmax(widened(splits), dim=2)
     p = log_p.exp()
+    log_p = log_p.masked_fill(p == 0, 0.0)  # 0 log 0 is 0: of a class that is ruled out, its logit -inf
     mixture = p.mean(0).clamp(LEAST, 1.0)
     return (p * (log_p - mixture.log())).sum(2).mean()
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from dali_mixup._apply.inputs import check_others
+from dali_mixup._apply.inputs import check_others, check_partners
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup.methods import Form
 
@@ -59,6 +59,7 @@ def between_class(plan: MixPlan, sounds: Any, gains: Any, *, others: Any = None)
     if isinstance(sounds, (np.ndarray, Tensor)):
         check_others(sounds, others, np.ndarray if isinstance(sounds, np.ndarray) else Tensor)
     levels = _levels(gains, len(plan) + (0 if others is None else sum(np.shape(others)[:1])))
+    check_partners(OWNER, plan, None if others is None else len(others))
     own, other = levels[plan.partners].T
     r = plan.pixel_weights[:, 0].astype(np.float64)
     # Further apart than float64 has powers of ten, one of them is not heard.

@@ -207,7 +207,7 @@ class TestBeyondTheBatch:
         assert plan.apply(x, others=others).tolist() == [[15.0], [7.75], [0.5]]
         with pytest.raises(ValueError, match="others="):
             plan.apply(x)
-        with pytest.raises(ValueError, match="partners outside"):
+        with pytest.raises(ValueError, match="others= has only 1"):
             plan.apply(x, others=others[:1])
         with pytest.raises(ValueError, match=r"others has shape \(2,\)"):
             plan.apply(x, others=np.zeros(2))

@@ -216,3 +216,21 @@ def test_a_schedule_inside_an_epoch_needs_its_length() -> None:
 def test_sources_that_are_no_nodes_are_refused(source: Any) -> None:
     with pytest.raises(TypeError, match=f"^MixNode: source is a {type(source).__name__}, expected a node"):
         MixNode(source, POLICY, num_classes=ROWS)
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({"x": 1}, "expected what get_state of a MixNode returned"),
+        ([], "expected what get_state of a MixNode returned"),
+        ({"source": {}, "epoch": -1, "step": 0}, "MixNode.reset: epoch=-1"),
+        ({"source": {}, "epoch": 0, "step": "a"}, "MixNode.reset: step='a'"),
+    ],
+)
+def test_a_state_of_something_else_is_refused_and_changes_nothing(state: Any, message: str) -> None:
+    node = drawn()
+    node.reset()
+    first = values(next(node))
+    with pytest.raises((TypeError, ValueError), match=message):
+        node.reset(state)
+    assert [first, values(next(node))] == expected(0)[:2]

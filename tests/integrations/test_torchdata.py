@@ -144,3 +144,16 @@ def test_a_state_of_another_run_is_refused(imagenet_root: Path) -> None:
     node = LoaderNode(loader(imagenet_root))
     with pytest.raises(ValueError, match="seed: saved 3, now 4"):
         LoaderNode(loader(imagenet_root, seed=4)).reset(node.state_dict())
+
+
+def test_a_refused_state_leaves_the_node_where_it_was(imagenet_root: Path) -> None:
+    """It was empty then, without a word."""
+    with loader(imagenet_root) as made:
+        node = LoaderNode(made)
+        node.reset()
+        first = values(next(node))
+        for state in ({"a": 1}, {"loader": {"a": 1}, "over": False}):
+            with pytest.raises((TypeError, ValueError)):
+                node.reset(state)
+        rest = [values(batch) for batch in node]
+        assert len(rest) == len(made) - 1 and first not in rest

@@ -273,3 +273,20 @@ def test_the_gpu_gives_the_cpus_step():
     there = DenseMultiMix(C, n=K)(z, labels, attention=gap_attention(z), mixed=False, generator=gen(1))
     for a, b in zip(here, there, strict=True):
         torch.testing.assert_close(b.cpu(), a)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-12, 1e-7, 1.0, 1e7])
+def test_the_scale_of_a_sample_cancels(scale):
+    """Sums below 1e-12 were not divided by, so the sample had no attention."""
+    z, labels, w = (each.float() if each.is_floating_point() else each for each in case())
+    for attention in (gap_attention, lambda maps: class_attention(maps, labels, w)):
+        torch.testing.assert_close(attention(z * scale), attention(z), atol=1e-5, rtol=0)
+    assert not gap_attention(torch.zeros(1, D, R)).any()
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-50, 1e50, 1e300])
+def test_of_attention_only_the_ratios_matter(scale):
+    weights = torch.tensor([[[0.5, 0.5], [0.2, 0.8]]])
+    attention = torch.tensor([[1.0], [3.0]], dtype=torch.float64)
+    torch.testing.assert_close(attended(weights, attention * scale), attended(weights, attention))
+    assert torch.equal(attended(weights, 0 * attention), weights)

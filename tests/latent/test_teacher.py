@@ -155,7 +155,6 @@ OTHERS = {
         lambda model: nn.Sequential(nn.Linear(4, 3), *model[1:]).double(),
         r"parameter '0.weight' is \(3, 4\) .* in the student and \(4, 3\)",
     ),
-    "half": (lambda model: model.half(), "parameter '0.weight' is .* torch.float16 .* and .* torch.float64"),
     "elsewhere": (
         lambda model: model.to("meta"),
         "parameter '0.weight' is .* meta in the student and .* cpu in the teacher",
@@ -203,3 +202,42 @@ def test_bad_construction_is_refused():
     for options in ({"decay": 1.0}, {"decay": -0.1}, {"buffers": "none"}):
         with pytest.raises(ValueError, match=next(iter(options))):
             EMATeacher(net(), **options)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_averages_in_half_precision_are_refused(dtype):
+    """With a decay of 0.999 a teacher in bfloat16 never moved."""
+    with pytest.raises(ValueError, match=rf"EMATeacher: '0.weight' is {dtype}, .* expected float32"):
+        EMATeacher(net().to(dtype))
+    teacher = EMATeacher(net()).to(dtype)
+    with pytest.raises(ValueError, match=rf"'0.weight' is {dtype}"):
+        teacher.update(net().to(dtype))
+    assert teacher.updates == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("buffers", ["copy", "average"])
+def test_a_teacher_in_float32_follows_a_student_in_half_precision(dtype, buffers):
+    student, exact = net().to(dtype), net().float()
+    teacher, reference = (
+        EMATeacher(deepcopy(student).float(), buffers=buffers),
+        EMATeacher(exact, buffers=buffers),
+    )
+    for step in range(2000):
+        with torch.no_grad():
+            for model in (student, exact):
+                for weight in (*model.parameters(), model[1].running_mean):
+                    weight.fill_(2.0 if step < 500 else 1.0)
+        teacher.update(student)
+        reference.update(exact)
+    for mine, theirs in zip(
+        teacher.model.state_dict().values(), reference.model.state_dict().values(), strict=True
+    ):
+        torch.testing.assert_close(mine, theirs, atol=1e-3, rtol=1e-3)
+    assert teacher.model[0].weight.dtype == torch.float32
+
+
+def test_a_student_wider_than_the_teacher_is_refused():
+    teacher = EMATeacher(net().float())
+    with pytest.raises(ValueError, match=r"'0.weight' is .* torch.float64 .* and .* torch.float32"):
+        teacher.update(net())

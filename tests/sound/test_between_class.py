@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -191,3 +192,17 @@ def test_lists_of_unequal_sounds_are_told_to_pad() -> None:
 def test_others_of_another_kind_are_refused(others: Any) -> None:
     with pytest.raises(TypeError, match=r"others is a .*expected a ndarray of float64, as x is"):
         between_class(plan_of(MixUp(1.0), 4), noise(4, 32), np.zeros(6), others=others)
+
+
+def test_partners_beyond_the_sounds_are_named() -> None:
+    """NumPy said that an index is out of bounds."""
+    plan = replace(plan_of(MixUp(1.0), 4), partners=np.array([[0, 4], [1, 5], [2, 0], [3, 1]], np.int32))
+    sounds = noise(4, 8)
+    with pytest.raises(ValueError, match=r"partners beyond its 4 rows, up to row 5.*pass them as others="):
+        between_class(plan, sounds, np.zeros(4))
+    with pytest.raises(ValueError, match=r"up to row 5.*others= has only 1"):
+        between_class(plan, sounds, np.zeros(5), others=noise(1, 8))
+    with pytest.raises(ValueError, match=r"MixPlan.targets: .*pass them as others="):
+        plan.targets(np.arange(4), 4)
+    with pytest.raises(ValueError, match=r"MixPlan.targets: .*others= has only 1"):
+        plan.targets(torch.arange(4), 4, others=torch.arange(1))
