@@ -42,7 +42,8 @@ def test_bench_writes_report_plots_and_page(image_folder: Path, tmp_path: Path) 
     ("options", "message"),
     [
         (["--synthetic", "0"], "give the path of the data"),
-        (["--synthetic", "100", "somewhere"], "give the path of the data"),
+        (["--synthetic", "100", "somewhere"], "'somewhere' and --synthetic 100 are given; give one of them"),
+        (["--synthetic", "8"], "--synthetic 8: expected at least 100 images"),
         (["no/such/folder"], "no/such/folder"),
         (["{data}", "--threads", "2,2"], "different whole numbers"),
         (["{data}", "--only", "timn"], "no 'timn'"),

@@ -70,7 +70,7 @@ def test_one_number_for_each_channel(given: dict[str, Any], mean: Any, std: Any)
         ),
         ({"mean": 0.5, "std": 0.25, "channels": 1}, ValueError, r"255 times as much: mean=\(127\.5,\)"),
         ({"mean": 0.5, "std": 0.25, "bits": 16}, ValueError, r"65535 times as much: mean=\(32767\.5,\)"),
-        ({"mean": 5.0, "std": 0.0, "channels": 1}, ValueError, "every std > 0"),
+        ({"mean": 5.0, "std": 0.0, "channels": 1}, ValueError, "std=0.0, expected numbers > 0"),
         ({"mean": float("nan"), "std": 1.0, "channels": 1}, ValueError, "nan"),
     ],
 )

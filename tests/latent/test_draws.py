@@ -133,7 +133,7 @@ def test_alphas_without_a_law_are_refused(alpha):
         dirichlet(alpha, (3, 2))
 
 
-@given(exponent=st.floats(-300, 300), k=st.integers(1, 5), tensor=st.booleans())
+@given(exponent=st.floats(-29.9, 29.9), k=st.integers(1, 5), tensor=st.booleans())
 def test_every_other_alpha_gives_weights(exponent, k, tensor):
     alpha = 10.0**exponent
     weights = dirichlet(
@@ -146,7 +146,7 @@ def test_every_other_alpha_gives_weights(exponent, k, tensor):
 def test_weights_need_an_axis_and_a_floating_type():
     with pytest.raises(ValueError, match=r"shape=\(\), expected at least one axis"):
         dirichlet(1.0, ())
-    with pytest.raises(TypeError, match=r"dtype=torch.int64, expected a floating one"):
+    with pytest.raises(TypeError, match=r"dtype=torch.int64, expected a floating torch.dtype"):
         dirichlet(1.0, (3, 2), dtype=torch.int64)
 
 

@@ -240,7 +240,7 @@ def test_bad_construction_is_refused():
         ManifoldMixup(net, ["stem", "stem"])
     with pytest.raises(TypeError, match=r"\['stem'\]"):
         ManifoldMixup(net, "stem")
-    with pytest.raises(ValueError, match="not a submodule"):
+    with pytest.raises(ValueError, match="a list of modules that are parts of the model"):
         ManifoldMixup(net, lambda m: [nn.Linear(1, 1)])
     with pytest.raises(ValueError, match="at least one layer"):
         ManifoldMixup(net, [], include_input=False)

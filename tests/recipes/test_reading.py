@@ -69,7 +69,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
             ["policy.methods[0].alfa: unknown key (did you mean 'alpha'?); allowed: alpha, "],
         ),
         ("policy: {methods: [{method: mixup, alpha: -1.0}]}", ["policy.methods[0]: alpha=-1.0", "> 0"]),
-        ("policy: {weights: [1.0]}", ["policy: weights=(1.0,), expected 2 numbers"]),
+        ("policy: {weights: [1.0]}", ["policy: weights=(1.0,), expected a list of 2 numbers"]),
         ("policy: {partners: neighbours}", ["policy.partners: 'neighbours'", "allowed: balanced, "]),
         (
             "policy: {methods: [{method: cutmix, alpha: 0.5, minmax: [0.2, 0.8]}], weights: null}",
