@@ -30,8 +30,9 @@ class MixLoader:
     """Batches of (images, targets), epoch after epoch, like a `torch.utils.data.DataLoader`.
 
     Every `iter()` is a new epoch and costs nothing before its first `next()`; `len()` is constant and exact. The order
-    and the mixing of a batch depend on (seed, rank, epoch, step) alone. Nothing is built until the first batch is
-    asked for; an iterator that is dropped half-way frees its pipeline; a finished one leaves it to the next epoch.
+    and the mixing of a batch depend on (seed, rank, epoch, step) alone, its random windows and flips also on where the
+    run began. Nothing is built until the first batch is asked for; an iterator that is dropped half-way frees its
+    pipeline; a finished one leaves it to the next epoch.
 
     Images are (N, C, H, W) of the chosen channels and dtype on `device`; targets (N, C) float32 or `MixedTargets` with
     a policy, else (N,) int64; of images with masks (N, H, W) int64 class ids or (N, C, H, W) float32. With `views=`
