@@ -31,7 +31,7 @@ class Mixer:
     The decisions are `policy.plan` of (seed, rank, epoch, step). Either call the mixer in the loop, on the device of
     the batch, or give `collate_fn` to a DataLoader, whose workers then mix.
 
-    In the loop, step counts the calls since `set_epoch`. In a DataLoader's workers a batch's step is known from the
+    In the loop, step counts the calls since `set_epoch`, but for those that fail. In a DataLoader's workers a batch's step is known from the
     worker that makes it, because batches are dealt in turn: call `set_epoch` before every epoch, as for a
     DistributedSampler, and keep `in_order=True`. With `persistent_workers=True` run every epoch to its end: after a
     break the workers are still making batches of the old one. Mix in the loop instead where batches are not dealt in
@@ -124,7 +124,11 @@ class Mixer:
         Returns:
             (images, targets), as `MixPlan.apply` returns images and `targets` says.
         """
-        return self._mix(images, labels, *self._next_address())
+        if get_worker_info() is not None:
+            return self._mix(images, labels, *self._next_address())
+        mixed = self._mix(images, labels, *self._address())
+        self._calls.count += 1  # in the loop a batch that failed was none
+        return mixed
 
     def _mix(self, images: Any, labels: Any, epoch: int, step: int) -> tuple[Any, Any]:
         _refuse_no_array(images)
@@ -172,7 +176,7 @@ class Mixer:
         return self._mix(images, labels, *address)
 
     def _next_address(self) -> tuple[int, int]:
-        """(epoch, step) of the batch that begins. It counts even if it fails: those that follow have their own."""
+        """(epoch, step) of a batch that a DataLoader makes. It counts even if it fails, as in the DataLoader."""
         address = self._address()
         self._calls.count += 1
         return address

@@ -256,11 +256,12 @@ def test_wrong_batches_are_refused() -> None:
         Mixer(MixUp())(torch.zeros(4, 3), torch.arange(4))
     with pytest.raises(ValueError, match="need class ids"):
         Mixer(MixPolicy(MixUp(), partners="same_class"), num_classes=4)(torch.zeros(4, 3), torch.zeros(4))
+    assert mixer.step == 0, "a batch that failed in the loop was none"
     with pytest.raises(ValueError, match="pad or crop"):
         mixer.collate_fn([(torch.zeros(3, 4, 4), 0), (torch.zeros(3, 4, 5), 1)])
     with pytest.raises(TypeError, match="pairs"):
         mixer.collate_fn([{"image": torch.zeros(3, 4, 4)}])
-    assert mixer.step == 0, "a batch that failed was none"
+    assert mixer.step == 2, "a DataLoader counts its batches, whatever becomes of them"
 
 
 @pytest.mark.parametrize("dynamic", [None, True])
