@@ -34,8 +34,8 @@ class Mixer:
     In the loop, step counts the calls since `set_epoch`, but for those that fail. In a DataLoader's workers a batch's
     step is known from the worker that makes it, because batches are dealt in turn: call `set_epoch` before every epoch,
     as for a DistributedSampler, and keep `in_order=True`. With `persistent_workers=True` run every epoch to its end:
-    after a break the workers are still making batches of the old one. Mix in the loop instead where batches are not dealt in
-    turn from the first worker on: an `IterableDataset` whose workers have different numbers of batches, and
+    after a break the workers are still making batches of the old one. Mix in the loop instead where batches are not
+    dealt in turn from the first worker on: an `IterableDataset` whose workers have different numbers of batches, and
     torchdata's `StatefulDataLoader` resumed within an epoch.
 
     Args:
