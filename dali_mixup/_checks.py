@@ -49,6 +49,8 @@ def takes(what: str, function: Callable[..., Any], *arguments: str, expected: st
 
     Functions written in C may have no signature; nothing is known of them before they are called.
     """
+    if not callable(function):
+        raise TypeError(f"{what} is no function; {expected}")
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
@@ -93,9 +95,10 @@ def number(
     )
     if bad:
         raise ValueError(f"{owner}: {name}={value!r}, expected {allowed}")
-    least = _SMALLEST if above == 0 else -_LARGEST
-    if not least <= x <= _LARGEST:
-        raise ValueError(f"{owner}: {name}={value!r}, expected a number from {least:g} to {_LARGEST:g}")
+    if abs(x) > _LARGEST:
+        raise ValueError(f"{owner}: {name}={value!r}, expected {allowed}, and none beyond {_LARGEST:g}")
+    if above == 0 and x < _SMALLEST:
+        raise ValueError(f"{owner}: {name}={value!r}, expected {allowed}, and at least {_SMALLEST:g}")
     return x
 
 
@@ -158,14 +161,14 @@ def pair(owner: str, name: str, value: Any) -> tuple[int, int]:
     """(height, width) from one number of pixels >= 1, or from two, of at most `MOST_PIXELS`; errors as in `number`."""
     if not isinstance(value, Sequence):
         side = integer(owner, name, value, at_least=1)
-        return area(owner, name, side, side)
+        return checked_area(owner, name, side, side)
     if isinstance(value, (str, bytes)) or len(value) != 2:
         raise ValueError(f"{owner}: {name}={value!r}, expected one number of pixels or (height, width)")
     height, width = (integer(owner, name, extent, at_least=1) for extent in value)
-    return area(owner, name, height, width)
+    return checked_area(owner, name, height, width)
 
 
-def area(owner: str, name: str, height: int, width: int) -> tuple[int, int]:
+def checked_area(owner: str, name: str, height: int, width: int) -> tuple[int, int]:
     """The two; ValueError if they are more than `MOST_PIXELS`."""
     if height * width > MOST_PIXELS:
         raise ValueError(
@@ -196,8 +199,8 @@ def table(owner: str, name: str, value: Any, kinds: str, wanted: str) -> np.ndar
 
 def own(array: np.ndarray, given: Any) -> np.ndarray:
     """The array for keeps: a copy, if it is memory that `given` may still change; nobody can write to it."""
-    shared = array.flags.writeable and (isinstance(given, np.ndarray) or not array.flags.owndata)
-    if shared and np.may_share_memory(array, np.asarray(given)):
+    made_here = isinstance(given, (list, tuple)) or not np.may_share_memory(array, np.asarray(given))
+    if array.flags.writeable and not made_here:
         array = array.copy()
     array.flags.writeable = False
     return array

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from dali_mixup.viewing import (
+from dali_mixup.viewing import denormalise, shares_of, to_grid
+from dali_mixup.viewing.contact_sheet import (
     BAR,
     COLOURS,
     LINE,
@@ -17,9 +18,6 @@ from dali_mixup.viewing import (
     TRACK,
     class_shares,
     contact_sheet,
-    denormalise,
-    shares_of,
-    to_grid,
 )
 
 TILE = 200

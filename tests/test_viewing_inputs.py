@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from dali_mixup import MixedTargets
-from dali_mixup.viewing import class_shares, denormalise, shares_of, to_grid
+from dali_mixup.viewing import denormalise, shares_of, to_grid
+from dali_mixup.viewing.contact_sheet import class_shares
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+def one_per_row(shape: Sequence[int]) -> bool:
+    """Whether class ids of this shape are one for each row: (N,), or (N, 1) as DALI's readers give them."""
+    return len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
 
 
 def check_array(owner: str, labels: np.ndarray, num_classes: int, *, may_be_partners: bool) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dali_mixup._apply.class_ids import check_array, checked_tensor
+from dali_mixup._apply.class_ids import check_array, checked_tensor, one_per_row
 from dali_mixup._apply.inputs import check_partners
 from dali_mixup._checks import class_count
 
@@ -31,7 +31,7 @@ def mixed(plan: MixPlan, labels: Any, num_classes: int | None, others: Any) -> A
     check_partners(OWNER, plan, None if more is None else more[0])
     if num_classes is not None:
         class_count(OWNER, num_classes)
-        if given[1:] not in ((), (1,)):
+        if not one_per_row(given):
             raise ValueError(
                 f"{OWNER}: num_classes={num_classes} with labels of shape {given}; expected ({len(plan)},) or "
                 f"({len(plan)}, 1) class ids, or no num_classes for vectors"

@@ -87,10 +87,9 @@ def _refuse_inconsistent(plan: MixPlan, height: int, width: int) -> None:
         of_rows = np.zeros(len(plan), bool)
         of_rows[used] = wrong
         _refuse(of_rows, plan, "a mask whose mean differs from the row's own weight")
-    for form, rectangles, name in (
-        (Form.RESIZE, plan.insets, "insets"),
-        (Form.PASTE, None if plan.regions is None else plan.regions[..., [0, 3, 4, 5, 6]], "regions"),
-    ):
+    # Of a region without its place in the source, which are the numbers of an inset.
+    regions = None if plan.regions is None else plan.regions[..., [0, 3, 4, 5, 6]]
+    for form, rectangles, name in ((Form.RESIZE, plan.insets, "insets"), (Form.PASTE, regions, "regions")):
         wrong = np.zeros(len(plan), bool)
         for row in np.flatnonzero(plan.form == form).tolist():
             assert rectangles is not None

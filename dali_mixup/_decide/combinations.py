@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dali_mixup._checks import area, integer
+from dali_mixup._checks import checked_area, integer
 from dali_mixup._decide.partner_rule import PartnerRule
 from dali_mixup._decide.partners import Pool
 from dali_mixup._decide.remix import Remix
@@ -173,4 +173,4 @@ def size_of(methods: Sequence[Method], height: int | None, width: int | None) ->
         return None
     sides = {"height": height, "width": width}
     found = (integer("MixPolicy.plan", name, side, at_least=1) for name, side in sides.items())
-    return area("MixPolicy.plan", "the size", *found)
+    return checked_area("MixPolicy.plan", "the size", *found)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dali_mixup._apply.class_ids import one_per_row
+
 if TYPE_CHECKING:
     from dali_mixup._decide.policy import MixPolicy
 
@@ -38,7 +40,7 @@ def known_labels(policy: MixPolicy, labels: Any, rows: int, others: np.ndarray |
 
 def _ids(array: np.ndarray) -> np.ndarray:
     """(n,) class ids from those of shape (n,) or (n, 1), which DALI's readers give."""
-    if array.dtype.kind not in "iu" or array.ndim not in (1, 2) or array.shape[1:] not in ((), (1,)):
+    if array.dtype.kind not in "iu" or not one_per_row(array.shape):
         raise ValueError(
             f"MixPolicy.plan: labels of shape {array.shape} and type {array.dtype}, but the policy chooses partners or "
             "weights by class; expected integer class ids, (rows,) or (rows, 1)"

@@ -44,7 +44,7 @@ class Rank:
 
 
 def rank_of_process(
-    rank: int | None, world_size: int | None, environment: Mapping[str, str] = os.environ
+    owner: str, rank: int | None, world_size: int | None, environment: Mapping[str, str] = os.environ
 ) -> Rank:
     """Rank and world size from the arguments, then from an initialised torch process group, else torchrun's environment
     (RANK, WORLD_SIZE), else a single process.
@@ -56,14 +56,14 @@ def rank_of_process(
     """
     if (rank is None) != (world_size is None):
         raise ValueError(
-            f"loader: rank={rank!r} and world_size={world_size!r}; give both, or neither to have them found"
+            f"{owner}: rank={rank!r} and world_size={world_size!r}; give both, or neither to have them found"
         )
     if rank is None or world_size is None:
         rank, world_size = _process_group() or _torchrun(environment) or (0, 1)
-    world_size = integer("loader", "world_size", world_size, at_least=1)
-    rank = integer("loader", "rank", rank, at_least=0)
+    world_size = integer(owner, "world_size", world_size, at_least=1)
+    rank = integer(owner, "rank", rank, at_least=0)
     if rank >= world_size:
-        raise ValueError(f"loader: rank={rank!r} is outside [0, world_size={world_size!r})")
+        raise ValueError(f"{owner}: rank={rank!r} is outside [0, world_size={world_size!r})")
     local_rank = _count(environment, "LOCAL_RANK", 0) if "LOCAL_RANK" in environment else None
     if "LOCAL_WORLD_SIZE" not in environment and (tasks := tasks_here(environment)) is not None:
         return Rank(rank, world_size, local_rank, tasks, cores_here(environment))

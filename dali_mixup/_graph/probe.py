@@ -9,19 +9,19 @@ from nvidia.dali import Pipeline, fn
 
 from dali_mixup._graph.decode import Backend, middle, whole_image, words
 from dali_mixup._graph.look import UnfitError, encoded_sample, explained, good_image
-from dali_mixup._graph.options import MAX_PIXELS
 from dali_mixup._graph.pixel_kind import USUAL, PixelKind
 from dali_mixup.sources.bad_files import BadFile
 from dali_mixup.sources.base import Source
 
 
 def undecodable(
-    source: Source, indices: Sequence[int], windows: bool, kind: PixelKind = USUAL
+    source: Source, indices: Sequence[int], windows: bool, max_pixels: int, kind: PixelKind = USUAL
 ) -> list[BadFile]:
     """The samples among `indices`, which passed the gate, on which the CPU decoder fails, each decoded by itself.
 
     Args:
         windows: decode a window of each, too.
+        max_pixels: limit for an image.
         kind: the pixels to decode.
 
     Raises:
@@ -33,7 +33,7 @@ def undecodable(
     for index in indices:
         try:
             # Patiently, and also what DALI reads itself: a storage that fails for a moment is no fault of the file.
-            encoded = encoded_sample(source, index, MAX_PIXELS, kind)
+            encoded = encoded_sample(source, index, max_pixels, kind)
         except UnfitError as unfit:
             found.append(_bad(source, index, str(unfit)))
             continue
@@ -42,7 +42,7 @@ def undecodable(
             pipe.run(sample=[np.frombuffer(encoded, np.uint8)])
         except Exception as error:
             _one_at_a_time(windows, kind).run(sample=[good_image(kind=kind)])
-            found.append(_bad(source, index, str(explained(encoded, MAX_PIXELS, words(str(error))))))
+            found.append(_bad(source, index, str(explained(encoded, max_pixels, words(str(error))))))
             pipe = None  # DALI guarantees nothing for a pipeline after an error
     return found
 

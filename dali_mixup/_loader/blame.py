@@ -29,10 +29,12 @@ def unusable(batches: BatchSource, batch: Batch, restored: Restored) -> tuple[Ba
     pipeline that failed, with good images replacing more and more rows. The last finds a file of which only the window
     of that batch does not decode, or on which only the GPU's decoder fails.
     """
-    backend = batches.spec.pipeline.backend
+    backend, gate = batches.spec.pipeline.backend, batches.spec.gate
     for source, indices, bad in batch.reads:
-        found = batches.spec.gate.refused(source, indices, anew=True)
-        found = found or undecodable(source, np.unique(indices).tolist(), backend.roi, backend.kind)
+        found = gate.refused(source, indices, anew=True)
+        found = found or undecodable(
+            source, np.unique(indices).tolist(), backend.roi, gate.max_pixels, backend.kind
+        )
         if found:
             return bad, found
     arrays = batches.arrays(batch)

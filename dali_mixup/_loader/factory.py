@@ -104,7 +104,7 @@ def train_loader(
         FileNotFoundError: data that do not exist.
     """
     owner = "train_loader"
-    process = rank_of_process(rank, world_size)
+    process = rank_of_process(owner, rank, world_size)
     batch_size = integer(owner, "batch_size", batch_size, at_least=1, at_most=MOST_ROWS)
     seed = address(owner, "seed", seed)
     mixing = as_policy(owner, policy)
@@ -202,7 +202,7 @@ def val_loader(
     Raises: as `train_loader`.
     """
     owner = "val_loader"
-    process = rank_of_process(rank, world_size)
+    process = rank_of_process(owner, rank, world_size)
     batch_size = integer(owner, "batch_size", batch_size, at_least=1, at_most=MOST_ROWS)
     instance(owner, "transform", transform, ValTransform)
     transform = _sized(owner, image_size, transform, ValTransform)

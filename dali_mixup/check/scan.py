@@ -21,6 +21,7 @@ from dali_mixup.check.trials import trials
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.feeding import fed
 from dali_mixup.sources.masks.pairs import ImagesWithMasks
+from dali_mixup.sources.opening import refuse_no_source
 from dali_mixup.sources.read_ahead import ReadAhead
 
 _CHUNK = 512
@@ -64,15 +65,18 @@ def scan(
         TypeError, ValueError: arguments of other types; threads outside 1 to 1024, max_pixels < 1.
         StorageError: data cannot be read at present and no file is to blame.
     """
-    if not isinstance(source, Source):
-        raise TypeError(f"scan: source={source!r}, expected a source, as open_source(...) makes it")
+    refuse_no_source("scan", source)
     if not isinstance(kind, PixelKind):
         raise TypeError(f"scan: kind={kind!r}, expected the kind of an output, such as Output(...).kind")
-    if threads is None:
-        threads = usable_cores()
-    threads = integer("scan", "threads", threads, at_least=1, at_most=MOST_THREADS)
+    wanted = usable_cores() if threads is None else threads
+    threads = integer("scan", "threads", wanted, at_least=1, at_most=MOST_THREADS)
     max_pixels = integer("scan", "max_pixels", max_pixels, at_least=1)
-    takes("scan: progress", progress, "done", expected="expected a function of a number of samples")
+    takes(
+        f"scan: progress={progress!r}",
+        progress,
+        "done",
+        expected="expected a function of a number of samples",
+    )
     headers: list[Header | None] = []
     findings: list[Finding] = []
     damaged: dict[int, str] = {}

@@ -140,7 +140,7 @@ def _cell(
 ) -> Image.Image:
     from PIL import Image, ImageDraw, ImageFont
 
-    from dali_mixup.viewing import BACKGROUND, INK, MARGIN, contact_sheet
+    from dali_mixup.viewing.contact_sheet import BACKGROUND, INK, MARGIN, contact_sheet
 
     sheet = contact_sheet(pixels[None], classes[None], weights[None], names, columns=1, tile=SIZE)
     cell = Image.new("RGB", (sheet.width, sheet.height + TITLE), BACKGROUND)
@@ -153,7 +153,7 @@ def _cell(
 def _tiled(cells: Sequence[Image.Image], width: int, height: int, rows: int) -> Image.Image:
     from PIL import Image
 
-    from dali_mixup.viewing import BACKGROUND
+    from dali_mixup.viewing.contact_sheet import BACKGROUND
 
     picture = Image.new("RGB", (COLUMNS * width, rows * height), BACKGROUND)
     for i, cell in enumerate(cells):

@@ -78,7 +78,8 @@ def lines_of_views(
 
 
 def _line(title: str, row: int, batch: Any, targets: Any, loader: Any) -> Line:
-    from dali_mixup.viewing import class_shares, denormalise, shares_of
+    from dali_mixup.viewing import denormalise, shares_of
+    from dali_mixup.viewing.contact_sheet import class_shares
 
     each = targets if isinstance(targets, tuple) else (targets,) * len(batch)
     tables = [
@@ -92,7 +93,7 @@ def drawn_lines(lines: Sequence[Line], class_names: Sequence[str]) -> Image.Imag
     """The lines below each other, every view as large as it is, with its classes."""
     from PIL import Image, ImageDraw, ImageFont
 
-    from dali_mixup.viewing import BACKGROUND, INK, LINE, MARGIN, draw_shares
+    from dali_mixup.viewing.contact_sheet import BACKGROUND, INK, LINE, MARGIN, draw_shares
 
     width = MARGIN + max(sum(image.shape[1] + MARGIN for image in line.pixels) for line in lines)
     heights = [

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import default_collate, get_worker_info
 
-from dali_mixup._apply.class_ids import checked_tensor
+from dali_mixup._apply.class_ids import checked_tensor, one_per_row
 from dali_mixup._apply.inputs import not_an_array
 from dali_mixup._checks import address, choice, integer, members
 from dali_mixup._decide.arguments import mixing_policy, number_of_classes, refuse_labels, steps_of_epoch
@@ -31,7 +31,7 @@ class Mixer:
     The decisions are `policy.plan` of (seed, rank, epoch, step). Either call the mixer in the loop, on the device of
     the batch, or give `collate_fn` to a DataLoader, whose workers then mix.
 
-    In the loop, step counts the calls since `set_epoch`, but for those that fail. In a DataLoader's workers a batch's
+    In the loop, step counts the calls since `set_epoch` that succeeded. In a DataLoader's workers a batch's
     step is known from the worker that makes it, because batches are dealt in turn: call `set_epoch` before every epoch,
     as for a DistributedSampler, and keep `in_order=True`. With `persistent_workers=True` run every epoch to its end:
     after a break the workers are still making batches of the old one. Mix in the loop instead where batches are not
@@ -76,7 +76,7 @@ class Mixer:
         self.policy = mixing_policy("Mixer", policy, "to switch mixing off leave the mixer out")
         self.num_classes = number_of_classes("Mixer", num_classes, self.policy)
         self.seed = address("Mixer", "seed", seed)
-        self.rank = rank_of_process(rank, world_size).rank
+        self.rank = rank_of_process("Mixer", rank, world_size).rank
         self.steps_per_epoch = steps_of_epoch("Mixer", steps_per_epoch, self.policy)
         self.targets = choice("Mixer", "targets", targets, ("dense", "compact"))
         refuse_compact("Mixer", self.policy.label_mixing, targets)
@@ -211,7 +211,7 @@ class Mixer:
         ids = labels.detach().cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
         if self.policy.rule.by_value:
             return ids
-        if ids.shape[1:] not in ((), (1,)) or ids.ndim == 0 or ids.dtype.kind not in "iu":
+        if not one_per_row(ids.shape) or ids.dtype.kind not in "iu":
             raise ValueError(
                 f"Mixer: partners={self.policy.partners!r}, remix={self.policy.remix!r}, "
                 f"unimix={self.policy.unimix!r} need class ids; expected integers of shape (N,) or (N, 1), got "
@@ -220,7 +220,7 @@ class Mixer:
         return ids
 
     def _compact(self, plan: MixPlan, labels: Any) -> MixedTargets:
-        if not isinstance(labels, Tensor) or not labels.dim() or labels.shape[1:] not in ((), (1,)):
+        if not isinstance(labels, Tensor) or not one_per_row(labels.shape):
             raise ValueError(
                 "Mixer: targets='compact' consists of class ids; expected a tensor (N,) or (N, 1) of integers as labels"
             )

@@ -38,9 +38,9 @@ def resolve_layers(owner: str, model: nn.Module, layers: Layers) -> dict[str, nn
         )
         by_module = {id(module): name for name, module in model.named_modules() if name}
         returned = called(what, layers, model)
-        modules = list(returned) if isinstance(returned, Iterable) and not isinstance(returned, str) else []
+        modules = returned if isinstance(returned, Iterable) else [returned]
         names = [by_module.get(id(module), "") for module in modules]
-        if "" in names or not isinstance(returned, Iterable) or isinstance(returned, str):
+        if "" in names:
             raise ValueError(
                 f"{what} returned {short(returned)}, expected a list of modules that are parts of the model"
             )

@@ -42,8 +42,8 @@ class EMATeacher(nn.Module):
     Raises:
         TypeError: a model or a student that is no module.
         ValueError: bad decay or buffers; in `update`, a student whose parameters, or buffers that are followed, have
-            other names, shapes or devices than the teacher's, or of a wider dtype. The teacher is then as it was.
-            Weights of less than 32 bits to be averaged, see above.
+            other names, shapes or devices than the teacher's, or a wider dtype; the teacher is then as it was.
+            Averages in less than 32 bits.
     """
 
     def __init__(self, model: nn.Module, *, decay: float = 0.999, buffers: Buffers = "copy") -> None:
@@ -110,8 +110,8 @@ def _pairs(kind: str, teachers: Named, students: Named) -> Pairs:
         for named in (teachers, students)
     )
     for name in [*theirs, *mine]:
-        here, there = _form(mine.get(name)), _form(theirs.get(name))
-        if here != there and not _is_wider(here, there):
+        here, there = mine.get(name), theirs.get(name)
+        if here is None or there is None or not _follows(here, there):
             raise ValueError(
                 f"EMATeacher: {kind} {name!r} is {_shown(there)} in the student and {_shown(here)} in the teacher; "
                 "expected the model that the teacher was made from, in its dtype and on its device (teacher.to(...) "
@@ -120,17 +120,14 @@ def _pairs(kind: str, teachers: Named, students: Named) -> Pairs:
     return [(tensor, theirs[name]) for name, tensor in mine.items()]
 
 
-def _form(tensor: Tensor | None) -> tuple[object, ...]:
-    return () if tensor is None else (tuple(tensor.shape), tensor.dtype, tensor.device)
-
-
-def _is_wider(here: tuple[object, ...], there: tuple[object, ...]) -> bool:
-    """Whether two forms differ only in the floating dtype, of which the first has more bits."""
-    if not here or not there or (here[0], here[2]) != (there[0], there[2]):
-        return False
-    mine, theirs = here[1], there[1]
-    assert isinstance(mine, torch.dtype) and isinstance(theirs, torch.dtype)
-    return mine.is_floating_point and theirs.is_floating_point and mine.itemsize > theirs.itemsize
+def _follows(mine: Tensor, theirs: Tensor) -> bool:
+    """Whether the teacher's tensor can follow the student's: the same shape and device, and the same dtype, or a
+    floating one of more bits."""
+    floating = mine.is_floating_point() and theirs.is_floating_point()
+    wider = floating and mine.dtype.itemsize > theirs.dtype.itemsize
+    return (mine.shape, mine.device) == (theirs.shape, theirs.device) and (
+        wider or mine.dtype == theirs.dtype
+    )
 
 
 def _refuse_half(named: Named) -> None:
@@ -142,8 +139,8 @@ def _refuse_half(named: Named) -> None:
             )
 
 
-def _shown(form: tuple[object, ...]) -> str:
-    return " ".join(map(str, form)) if form else "missing"
+def _shown(tensor: Tensor | None) -> str:
+    return "missing" if tensor is None else f"{tuple(tensor.shape)} {tensor.dtype} {tensor.device}"
 
 
 def _follow(pairs: Pairs, weight: float) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from dali_mixup._checks import boolean, integer
+from dali_mixup._checks import boolean, instance, integer
 from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup._graph.child import ChildProcess
 from dali_mixup._graph.look import UnfitError, encoded_sample
@@ -25,6 +25,7 @@ from dali_mixup.pack.tally import Tally
 from dali_mixup.pack.writers import Job
 from dali_mixup.sources import Source
 from dali_mixup.sources.archives.packed import packed_list
+from dali_mixup.sources.opening import refuse_no_source
 from dali_mixup.sources.part import Part
 from dali_mixup.sources.paths import folder_to_write
 
@@ -35,8 +36,6 @@ _READERS, _MOST_READERS = 8, 64
 """Threads that read files, per process and in all: a thread that waits for storage does nothing else."""
 
 _MOST_WORKERS = 1024
-
-_MADE = {Source: "a source, as open_source(...) makes it", Options: "Options(...) or None"}
 
 Progress = Callable[[int, int], None]
 
@@ -72,11 +71,9 @@ class Packing:
         workers: int | None = None,
         skip_bad: bool = False,
     ) -> None:
-        for name, value, kind in (("source", source, Source), ("options", options or Options(), Options)):
-            if not isinstance(value, kind):
-                raise TypeError(f"pack: {name}={value!r}, expected {_MADE[kind]}")
-        if part is not None and not isinstance(part, Part):
-            raise TypeError(f"pack: part={part!r}, expected Part(index, of) or None")
+        refuse_no_source("pack", source)
+        instance("pack", "options", options, Options)
+        instance("pack", "part", part, Part)
         skip_bad = boolean("pack", "skip_bad", skip_bad)
         folder = folder_to_write(folder)
         self._part = part or Part()

@@ -263,3 +263,9 @@ def _kind_of_several(paths: Sequence[str]) -> Kind | None:
 
 
 _SEVERAL = ".tar shards, .parquet or .arrow tables, TFRecord, .rec, .zip or LMDB files"
+
+
+def refuse_no_source(owner: str, given: Any) -> None:
+    """TypeError for what is no source."""
+    if not isinstance(given, Source):
+        raise TypeError(f"{owner}: source={given!r}, expected a source, as open_source(...) makes it")

@@ -22,7 +22,7 @@ def processes(device: str) -> Iterator[tuple[Rank, torch.device]]:
 
     Tensors on the CPU travel through gloo, on GPU machines too, so that communication waits for no GPU.
     """
-    process = rank_of_process(None, None)
+    process = rank_of_process("train", None, None)
     where = chosen_device(device, process.local_rank)
     if where.type == "cuda":
         torch.cuda.set_device(where)

@@ -197,6 +197,7 @@ def test_the_report_of_the_odd_folder(odd: FileList, scanned: Scan) -> None:
         ({"threads": 0}, "threads=0, expected an integer >= 1"),
         ({"threads": 2.0}, "threads=2.0 is a float"),
         ({"kind": 3}, "kind=3, expected the kind of an output"),
+        ({"progress": 3}, "progress=3 is no function; expected a function of a number of samples"),
     ],
 )
 def test_what_cannot_be_checked_is_refused_at_once(

@@ -9,7 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from dali_mixup.cli import app
-from dali_mixup.viewing import BAR, LINE, MARGIN, TEXT
+from dali_mixup.viewing.contact_sheet import BAR, LINE, MARGIN, TEXT
 
 
 def preview(*arguments: object):

@@ -240,9 +240,11 @@ def using_alpha(name: str) -> Method:
 @pytest.mark.parametrize("alpha", [5e-324, 1e-308, 9e-31, 1.1e30, 1.7e308])
 @pytest.mark.parametrize("name", [name for name, method in REGISTRY.items() if hasattr(method(), "alpha")])
 def test_an_alpha_of_which_numpy_draws_no_numbers_is_refused(name: str, alpha: float) -> None:
-    with pytest.raises(ValueError, match=r"alpha=.*1e-30 to 1e\+30"):
+    with pytest.raises(
+        ValueError, match=r"alpha=.*expected a number > 0, and (at least 1e-30|none beyond 1e\+30)"
+    ):
         REGISTRY[name](alpha=alpha)
-    with pytest.raises(ValueError, match=r"alpha.*1e-?\+?30 to 1e\+30"):
+    with pytest.raises(ValueError, match=r"alpha.*and (at least 1e-30|none beyond 1e\+30)"):
         plan_of(
             MixPolicy(using_alpha(name), schedule=Schedule(alpha=[lambda epoch: alpha if epoch else 1.0])), 1
         )

@@ -16,28 +16,28 @@ TORCHRUN = {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE
 
 
 def test_nothing_said_is_one_process() -> None:
-    assert rank_of_process(None, None, {}) == Rank(0, 1, None, 1)
+    assert rank_of_process("loader", None, None, {}) == Rank(0, 1, None, 1)
 
 
 def test_torchruns_environment() -> None:
-    assert rank_of_process(None, None, TORCHRUN) == Rank(5, 8, 1, 4)
+    assert rank_of_process("loader", None, None, TORCHRUN) == Rank(5, 8, 1, 4)
 
 
 def test_arguments_come_before_everything() -> None:
-    assert rank_of_process(0, 2, TORCHRUN) == Rank(0, 2, 1, 4)
+    assert rank_of_process("loader", 0, 2, TORCHRUN) == Rank(0, 2, 1, 4)
 
 
 def test_a_process_group_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.distributed, "get_rank", lambda: 2)
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 3)
-    assert rank_of_process(None, None, TORCHRUN) == Rank(2, 3, 1, 4)
-    assert rank_of_process(1, 2, TORCHRUN) == Rank(1, 2, 1, 4)
+    assert rank_of_process("loader", None, None, TORCHRUN) == Rank(2, 3, 1, 4)
+    assert rank_of_process("loader", 1, 2, TORCHRUN) == Rank(1, 2, 1, 4)
 
 
 def test_a_process_group_that_is_not_initialised_says_nothing() -> None:
     assert not torch.distributed.is_initialized()
-    assert rank_of_process(None, None, {}) == Rank(0, 1, None, 1)
+    assert rank_of_process("loader", None, None, {}) == Rank(0, 1, None, 1)
 
 
 SRUN = {
@@ -60,7 +60,7 @@ SRUN = {
     ],
 )
 def test_srun_says_how_many_processes_share_a_host(said: dict[str, str], tasks: int) -> None:
-    assert rank_of_process(9, 16, SRUN | said).local_world_size == tasks
+    assert rank_of_process("loader", 9, 16, SRUN | said).local_world_size == tasks
 
 
 @pytest.mark.parametrize(
@@ -73,11 +73,15 @@ def test_srun_says_how_many_processes_share_a_host(said: dict[str, str], tasks: 
     ],
 )
 def test_a_task_of_srun_takes_its_own_share_of_the_cores(usable: int, share: int) -> None:
-    assert rank_of_process(9, 16, SRUN).cores(usable) == share
+    assert rank_of_process("loader", 9, 16, SRUN).cores(usable) == share
 
 
 def test_torchruns_processes_share_the_cores_that_each_may_use() -> None:
-    assert [rank_of_process(None, None, TORCHRUN).cores(usable) for usable in (64, 8, 3)] == [16, 2, 1]
+    assert [rank_of_process("loader", None, None, TORCHRUN).cores(usable) for usable in (64, 8, 3)] == [
+        16,
+        2,
+        1,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +99,7 @@ def test_torchruns_processes_share_the_cores_that_each_may_use() -> None:
 )
 def test_arguments_that_are_no_rank(rank: Any, world_size: Any, said: str) -> None:
     with pytest.raises((TypeError, ValueError), match=said):
-        rank_of_process(rank, world_size, {})
+        rank_of_process("loader", rank, world_size, {})
 
 
 @pytest.mark.parametrize(
@@ -111,7 +115,7 @@ def test_arguments_that_are_no_rank(rank: Any, world_size: Any, said: str) -> No
 )
 def test_an_environment_that_is_not_torchruns(environment: dict[str, str], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        rank_of_process(None, None, environment)
+        rank_of_process("loader", None, None, environment)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dali_mixup._graph import probe
+from dali_mixup._graph.options import MAX_PIXELS
 from dali_mixup._graph.probe import culprits, undecodable
 from dali_mixup.sources import FileList
 from dali_mixup.sources.reading import StorageError
@@ -52,7 +53,7 @@ def source(tmp_path: Path) -> FileList:
 
 
 def test_samples_that_do_not_decode_are_found_with_the_reason(source: FileList) -> None:
-    (found,) = undecodable(source, range(4), windows=True)
+    (found,) = undecodable(source, range(4), windows=True, max_pixels=MAX_PIXELS)
     assert found.index == 2 and "truncated" in found.reason
 
 
@@ -60,8 +61,13 @@ def test_windows_are_decoded_where_the_pipeline_does_so(source: FileList) -> Non
     path = Path(source.name(1))
     path.unlink()
     make("bmp_without_window", path)
-    assert [found.index for found in undecodable(source, range(4), windows=False)] == [2]
-    assert [found.index for found in undecodable(source, range(4), windows=True)] == [1, 2]
+    assert [found.index for found in undecodable(source, range(4), windows=False, max_pixels=MAX_PIXELS)] == [
+        2
+    ]
+    assert [found.index for found in undecodable(source, range(4), windows=True, max_pixels=MAX_PIXELS)] == [
+        1,
+        2,
+    ]
 
 
 def test_no_file_is_blamed_where_a_good_image_does_not_decode_either(
@@ -73,7 +79,7 @@ def test_no_file_is_blamed_where_a_good_image_does_not_decode_either(
 
     monkeypatch.setattr(probe, "_one_at_a_time", lambda *_: Broken())
     with pytest.raises(RuntimeError, match="out of memory"):
-        undecodable(source, range(4), windows=False)
+        undecodable(source, range(4), windows=False, max_pixels=MAX_PIXELS)
 
 
 class Failing(FileList):
@@ -98,7 +104,10 @@ def test_a_storage_that_fails_for_a_moment_is_waited_for(
     source: FileList, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dali_mixup.sources.reading.WAITS", (0.01, 0.01))
-    assert [found.index for found in undecodable(failing(source, 2), range(4), windows=False)] == [2]
+    assert [
+        found.index
+        for found in undecodable(failing(source, 2), range(4), windows=False, max_pixels=MAX_PIXELS)
+    ] == [2]
 
 
 def test_a_storage_that_goes_on_failing_is_to_blame_and_no_file_is(
@@ -106,4 +115,16 @@ def test_a_storage_that_goes_on_failing_is_to_blame_and_no_file_is(
 ) -> None:
     monkeypatch.setattr("dali_mixup.sources.reading.WAITS", (0.01, 0.01))
     with pytest.raises(StorageError, match="not to blame"):
-        undecodable(failing(source, 100), range(4), windows=False)
+        undecodable(failing(source, 100), range(4), windows=False, max_pixels=MAX_PIXELS)
+
+
+def test_the_limit_is_the_loaders(tmp_path: Path) -> None:
+    """A file that `Runtime(max_pixels=)` allows was too long for the default."""
+    path = tmp_path / "long.jpg"
+    picture().save(path)
+    with path.open("r+b") as file:
+        file.truncate(2**26 + 1000)  # zeros after the image
+    long = FileList([str(path)], [0], ["c"])
+    (found,) = undecodable(long, [0], windows=False, max_pixels=1)
+    assert "expected at most" in found.reason
+    assert undecodable(long, [0], windows=False, max_pixels=1000) == []

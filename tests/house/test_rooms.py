@@ -22,6 +22,7 @@ ROOMS = (
     "sources",
     "_cpu",
     "_graph",
+    "viewing",
     "augment",
     "fn",
     "dynamic",
@@ -47,7 +48,6 @@ SMALL = {
     "_seeding",
     "_version",
     "targets",
-    "viewing",
 }
 
 

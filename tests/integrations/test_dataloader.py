@@ -24,7 +24,6 @@ from dali_mixup import (
     Mixer,
     MixPolicy,
     MixUp,
-    Neighbours,
     Output,
     Remix,
     Schedule,
@@ -204,64 +203,6 @@ def test_torchs_default_device_does_not_matter(targets: Any) -> None:
     for found, wanted in zip((mixed, made), expected(images, labels), strict=True):
         dense = [each.dense(CLASSES) if isinstance(each, MixedTargets) else each for each in (found, wanted)]
         torch.testing.assert_close(*dense, rtol=0, atol=0)
-
-
-@pytest.mark.parametrize(
-    ("given", "error", "message"),
-    [
-        ({"policy": None}, TypeError, "policy=None"),
-        (
-            {"policy": MixPolicy(MixUp(), partners=Neighbours(np.zeros((3, 1), int)))},
-            ValueError,
-            "only the loaders do",
-        ),
-        ({"policy": MixPolicy(MixUp(), partners="balanced")}, ValueError, "only the loaders do"),
-        (
-            {"policy": MixPolicy(MixUp(), partners=LabelDistance(1.0))},
-            ValueError,
-            r"or LabelDistance\(bandwidth, within='batch'\)",
-        ),
-        ({"num_classes": 0}, ValueError, "num_classes=0"),
-        ({"policy": MixPolicy(MixUp(), num_classes=4), "num_classes": 3}, ValueError, "give one"),
-        ({"policy": POLICY}, ValueError, "label_smoothing=0.1 without num_classes"),
-        ({"policy": MixPolicy(MixUp(), remix=Remix([1, 2])), "num_classes": 3}, ValueError, "2 counts"),
-        ({"targets": "sparse"}, ValueError, "targets='sparse'"),
-        ({"seed": -1}, ValueError, "seed=-1"),
-        ({"rank": 1}, ValueError, "rank=1"),
-        ({"steps_per_epoch": 0}, ValueError, "steps_per_epoch=0"),
-        (
-            {"policy": MixPolicy(MixUp(), schedule=Schedule(start=5, stop=7.5))},
-            ValueError,
-            "boundary 7.5 .* give steps_per_epoch",
-        ),
-        ({"axes": 2}, TypeError, "axes=2"),
-        ({"axes": (1, 2, 3)}, ValueError, r"axes=\(1, 2, 3\)"),
-        ({"axes": (1.0, 2)}, TypeError, "axes="),
-    ],
-)
-def test_wrong_arguments_are_refused(given: dict[str, Any], error: Any, message: str) -> None:
-    with pytest.raises(error, match=message):
-        Mixer(**{"policy": MixUp(), **given})
-
-
-def test_wrong_batches_are_refused() -> None:
-    mixer = Mixer(CutMix(), num_classes=4)
-    with pytest.raises(ValueError, match=r"axes=\(-2, -1\) of images of shape \(4,\)"):
-        mixer(torch.zeros(4), torch.arange(4))
-    with pytest.raises(ValueError, match="0 being the rows"):
-        mixer(torch.zeros(4, 5), torch.arange(4))
-    with pytest.raises(ValueError, match=r"labels have shape \(3,\)"):
-        mixer(torch.zeros(4, 3, 6, 7), torch.arange(3))
-    with pytest.raises(ValueError, match="class ids, which have no average"):
-        Mixer(MixUp())(torch.zeros(4, 3), torch.arange(4))
-    with pytest.raises(ValueError, match="need class ids"):
-        Mixer(MixPolicy(MixUp(), partners="same_class"), num_classes=4)(torch.zeros(4, 3), torch.zeros(4))
-    assert mixer.step == 0, "a batch that failed in the loop was none"
-    with pytest.raises(ValueError, match="pad or crop"):
-        mixer.collate_fn([(torch.zeros(3, 4, 4), 0), (torch.zeros(3, 4, 5), 1)])
-    with pytest.raises(TypeError, match="pairs"):
-        mixer.collate_fn([{"image": torch.zeros(3, 4, 4)}])
-    assert mixer.step == 2, "a DataLoader counts its batches, whatever becomes of them"
 
 
 @pytest.mark.parametrize("dynamic", [None, True])

@@ -109,35 +109,6 @@ def test_class_ids_in_a_column_as_dali_has_them(policy: MixPolicy) -> None:
     np.testing.assert_array_equal(*arrays)
 
 
-@pytest.mark.parametrize("images", [None, 3, "abcd", [torch.rand(3, 5, 6)] * 4, len])
-def test_images_that_are_no_batch(images: Any) -> None:
-    with pytest.raises(TypeError, match=r"^Mixer: images is a "):
-        Mixer(MixUp(0.5), num_classes=4)(images, torch.arange(4))
-
-
-@pytest.mark.parametrize("samples", [[], None, 3, iter([])])
-def test_samples_that_are_none(samples: Any) -> None:
-    with pytest.raises(TypeError, match="at least one pair"):
-        Mixer(MixUp(0.5), num_classes=4).collate_fn(samples)
-
-
-def test_a_batch_that_fails_counts() -> None:
-    """In a DataLoader's worker the batches after it had the step of the one before theirs."""
-    mixer, plain = (Mixer(MixUp(0.5), num_classes=4) for _ in range(2))
-    for step, bad in enumerate((False, True, False, True, False)):
-        samples = [(image, 9 if bad else label) for label, image in enumerate(IMAGES)]
-        assert mixer.step == step
-        if bad:
-            with pytest.raises(ValueError, match="class id 9"):
-                mixer.collate_fn(samples)
-            continue
-        plain.set_epoch(0, step)
-        assert torch.equal(mixer.collate_fn(samples)[0], plain(IMAGES, torch.arange(4))[0])
-    with pytest.raises(TypeError):
-        mixer.collate_fn([])
-    assert mixer.step == 6
-
-
 def test_a_label_of_minus_one_is_no_partner_of_a_pool() -> None:
     for of in ("dense", "compact"):
         with pytest.raises(ValueError, match=r"class id -1, .*without a label"):

@@ -15,6 +15,7 @@ from PIL import Image
 from torchvision.datasets import ImageFolder
 
 from dali_mixup import Skip, train_loader
+from dali_mixup._graph.options import MAX_PIXELS
 from dali_mixup._graph.probe import undecodable
 from dali_mixup.check import scan
 from dali_mixup.sources import FileList, Source, open_source
@@ -119,7 +120,7 @@ def test_a_feed_that_returns_something_else_is_to_blame_and_no_image_is(kind: st
         with pytest.raises(TypeError, match=expected):
             ask()
     with pytest.raises(TypeError, match=expected):
-        undecodable(source, [0], windows=False)
+        undecodable(source, [0], windows=False, max_pixels=MAX_PIXELS)
 
 
 def test_a_feed_that_is_wrong_only_for_whole_batches() -> None:
