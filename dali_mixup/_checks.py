@@ -148,13 +148,14 @@ def did_you_mean(word: str, known: Iterable[str], most: int = 1) -> str:
 
 
 def members(value: Any) -> list[Any] | None:
-    """What a sequence holds: a list, tuple or the like, or an array, tensor or Series of one axis. None for anything
-    else: texts, sets and mappings too, which would give letters, any order, and keys."""
-    if isinstance(value, (str, bytes, bytearray, memoryview, Mapping, Set)):
+    """What anything with a length and an order holds: a list, tuple, array or tensor of one axis, column of a table.
+    None for anything else: texts, sets and mappings too, which would give letters, any order, and keys."""
+    unfit = (str, bytes, bytearray, memoryview, Mapping, Set, type)
+    if isinstance(value, unfit) or getattr(value, "ndim", 1) != 1:
         return None
-    if getattr(value, "ndim", None) == 1:
-        return list(value.tolist() if hasattr(value, "tolist") else value)
-    return list(value) if isinstance(value, Sequence) else None
+    if not (hasattr(value, "__len__") and hasattr(value, "__iter__")):
+        return None
+    return list(value.tolist() if hasattr(value, "tolist") else value)
 
 
 def pair(owner: str, name: str, value: Any) -> tuple[int, int]:

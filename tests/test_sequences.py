@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
+import polars
+import pyarrow
 import pytest
 import torch
 
@@ -57,7 +60,12 @@ def test_what_cannot_be_left_out_is_refused(given: Any) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [[2, 1], (2, 1), np.array([2, 1]), torch.tensor([2, 1]), deque([2, 1]), np.array([2, 1], np.uint8)],
+    [
+        *([2, 1], (2, 1), deque([2, 1]), range(2, 0, -1), {"a": 2, "b": 1}.values()),
+        *(np.array([2, 1]), np.array([2, 1], np.uint8), torch.tensor([2, 1])),
+        *(pandas.Series([2, 1], index=[5, 0]), polars.Series([2, 1]), pyarrow.array([2, 1])),
+    ],
+    ids=lambda given: type(given).__qualname__,
 )
 def test_every_sequence_is_one(given: Any) -> None:
     assert members(given) == [2, 1]

@@ -49,7 +49,7 @@ def train(
     log_every: Annotated[
         int,
         typer.Option(
-            help="Optimiser steps between reports of the loss; without a terminal one in 30 s at most."
+            help="Optimiser steps between reports of the loss; without a terminal, at most one report every 30 s."
         ),
     ] = 20,
     max_steps: Annotated[
