@@ -136,7 +136,7 @@ def _pasted(plan: MixPlan, x: Tensor, source: Tensor) -> Tensor:
             image = partners.gather(1, column[:, 0])[:, :, None]
             there = (image * height + y - ty + sy) * width + at - tx + sx
             place = torch.where(inside, there, place)
-    pixels = source.reshape(-1, *source.shape[3:])
+    pixels = source.flatten(0, 2)
     return pixels[place.reshape(-1)].reshape(x.shape)
 
 

@@ -81,7 +81,7 @@ class MixMatchStep:
             generator: see `dali_mixup.latent.draws`.
 
         Raises:
-            TypeError: images or views that are not floating, views as one tensor, a model that is no module or returns
+            TypeError: images or views that are not floating, views that are no list, a model that is no module or returns
                 no tensor.
             ValueError: no views, views of different shapes, targets that are not the images', logits of another number
                 of classes or, with interleave, a batch size other than the images'.
@@ -143,10 +143,11 @@ class MixMatchStep:
 
 
 def _check_views(views: Sequence[Tensor]) -> None:
-    if isinstance(views, Tensor):
+    if not isinstance(views, (list, tuple)):
+        given = f"one tensor {tuple(views.shape)}" if isinstance(views, Tensor) else f"a {type(views).__name__}"
         raise TypeError(
-            f"MixMatchStep: views are one tensor {tuple(views.shape)}, expected a list of K tensors (B, ...): of one "
-            "view give [view], of stacked ones views.unbind(0)"
+            f"MixMatchStep: views are {given}, expected a list of K tensors (B, ...): of one view give [view], of "
+            "stacked ones views.unbind(0)"
         )
     for view in views:
         check_floating("MixMatchStep", "a view", view)

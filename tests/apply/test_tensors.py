@@ -115,6 +115,13 @@ def test_no_gradient_is_followed_where_none_is_wanted() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_images_without_channels_stay_without(name: str) -> None:
+    for policy in policies(name):
+        plan, x = plan_of(policy, 5), torch.zeros(5, 0, *SIZE)
+        assert plan.apply(unlike_numpy(x)).shape == plan.apply(x).shape == x.shape
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_torchs_default_device_does_not_matter(name: str) -> None:
     """Also where a gradient is followed, so that torch's arithmetic is used."""
     plan, x = plan_of(policies(name)[0], 6), unlike_numpy(noise(6))
