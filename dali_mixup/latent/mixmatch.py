@@ -81,8 +81,8 @@ class MixMatchStep:
             generator: see `dali_mixup.latent.draws`.
 
         Raises:
-            TypeError: images or views that are not floating, views that are no list, a model that is no module or returns
-                no tensor.
+            TypeError: images or views that are not floating, views that are no list, a model that is no module or
+                returns no tensor.
             ValueError: no views, views of different shapes, targets that are not the images', logits of another number
                 of classes or, with interleave, a batch size other than the images'.
         """

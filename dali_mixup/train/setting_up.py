@@ -100,15 +100,24 @@ def _last_side(image_size: ImageSize) -> float:
     return image_size.knots[-1][1] if isinstance(image_size, SizeSchedule) else max(size_of(image_size))
 
 
-def precision(wanted: str, device: torch.device) -> torch.dtype | None:
-    """The dtype of autocast; None: no autocast."""
-    if wanted == "auto":
-        if device.type != "cuda":
-            return None
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+def precision(wanted: str, device: torch.device, loaders: tuple[MixLoader, MixLoader]) -> torch.dtype | None:
+    """The dtype of autocast for the images of the loaders; None: no autocast.
+
+    Raises:
+        ValueError: fp16 on the CPU, or images of half precision without autocast, which alone casts them.
+    """
     if wanted == "fp16" and device.type != "cuda":
         raise ValueError("train: amp='fp16' needs a GPU; expected 'bf16' or 'off' on the CPU")
-    return {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}[wanted]
+    if wanted == "auto" and device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    chosen = {"auto": None, "off": None, "bf16": torch.bfloat16, "fp16": torch.float16}[wanted]
+    half = {view.dtype for loader in loaders for view in loader.spec.pipeline.views} - {"float32"}
+    if chosen is None and half:
+        raise ValueError(
+            f"train: the images are {' and '.join(sorted(half))} (output.dtype), and with amp={wanted!r} on {device.type} "
+            "the weights are float32; give amp='bf16', or output.dtype: float32 in a recipe that extends this one"
+        )
+    return chosen
 
 
 def _refuse_another_number(train_loader: MixLoader, expected: int | None) -> None:

@@ -82,7 +82,7 @@ class Run:
         )
         both = together(lambda: loaders(options, recipe, process, device, self.batch_size))
         self.train_loader, self.val_loader = both
-        self.amp = precision(options.amp, device)
+        self.amp = precision(options.amp, device, both)
 
         torch.manual_seed(options.seed)
         name = options.model or recipe.source.model

@@ -69,3 +69,15 @@ def test_views_or_unlabelled_samples_that_the_loss_does_not_use_are_refused(
         file.write_text(f"{head}{section}\n{rest}")
         with pytest.raises(ValueError, match=f"has {part}, of which loss.name='cross-entropy' makes no use"):
             run(str(file), few_photographs, tmp_path / "out")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_images_of_half_precision_need_autocast(
+    recipe: str, few_photographs: Path, tmp_path: Path, dtype: str
+) -> None:
+    file = tmp_path / "half.yaml"
+    file.write_text(f"{Path(recipe).read_text()}output: {{dtype: {dtype}}}\n")
+    for amp in ("off", "auto"):
+        with pytest.raises(ValueError, match=rf"images are {dtype} .* amp='{amp}' on cpu .* give amp='bf16'"):
+            run(str(file), few_photographs, tmp_path / amp, amp=amp)
+    assert run(str(file), few_photographs, tmp_path / "bf16", amp="bf16", max_steps=1).step == 1
