@@ -144,7 +144,9 @@ class MixMatchStep:
 
 def _check_views(views: Sequence[Tensor]) -> None:
     if not isinstance(views, (list, tuple)):
-        given = f"one tensor {tuple(views.shape)}" if isinstance(views, Tensor) else f"a {type(views).__name__}"
+        given = (
+            f"one tensor {tuple(views.shape)}" if isinstance(views, Tensor) else f"a {type(views).__name__}"
+        )
         raise TypeError(
             f"MixMatchStep: views are {given}, expected a list of K tensors (B, ...): of one view give [view], of "
             "stacked ones views.unbind(0)"

@@ -113,9 +113,10 @@ def precision(wanted: str, device: torch.device, loaders: tuple[MixLoader, MixLo
     chosen = {"auto": None, "off": None, "bf16": torch.bfloat16, "fp16": torch.float16}[wanted]
     half = {view.dtype for loader in loaders for view in loader.spec.pipeline.views} - {"float32"}
     if chosen is None and half:
+        dtypes = " and ".join(sorted(half))
         raise ValueError(
-            f"train: the images are {' and '.join(sorted(half))} (output.dtype), and with amp={wanted!r} on {device.type} "
-            "the weights are float32; give amp='bf16', or output.dtype: float32 in a recipe that extends this one"
+            f"train: the images are {dtypes} (output.dtype), and with amp={wanted!r} on {device.type} the weights "
+            "are float32; give amp='bf16', or output.dtype: float32 in a recipe that extends this one"
         )
     return chosen
 
