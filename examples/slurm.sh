@@ -22,9 +22,10 @@ read -r MASTER_ADDR < <(scontrol show hostnames "$SLURM_JOB_NODELIST") # the fir
 MASTER_PORT=$((20000 + SLURM_JOB_ID % 20000)) # jobs that share a host do not share a port
 export MASTER_ADDR MASTER_PORT
 
-# One rank per task: exec, so that Python itself receives the signal.
+# One rank per task: exec, so that Python itself receives the signal. srun does not take the cores of a task over from
+# sbatch.
 # shellcheck disable=SC2016  # the variables are those of the task
-srun --kill-on-bad-exit=1 bash -c \
+srun --kill-on-bad-exit=1 ${SLURM_CPUS_PER_TASK:+--cpus-per-task="$SLURM_CPUS_PER_TASK"} bash -c \
     'export RANK=$SLURM_PROCID WORLD_SIZE=$SLURM_NTASKS LOCAL_RANK=$SLURM_LOCALID; exec "$@"' rank \
     dali-mixup train --resume "$@" &
 step=$!
@@ -33,6 +34,7 @@ stopping=no
 # shellcheck disable=SC2329  # the trap calls it
 stop() {
     stopping=yes
+    trap '' USR1 # a second signal must not end the wait for the checkpoint
     kill -TERM "$step" # srun passes it on to every rank
 }
 trap stop USR1

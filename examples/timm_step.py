@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
     parser.add_argument("--epochs", type=int, default=300)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--image-size", type=int, default=224)
-    parser.add_argument("--mixup-off-epoch", type=int, default=280, help="no mixing from this epoch on")
+    parser.add_argument("--mixup-off-epoch", type=int, default=280, help="0: mix to the end")
     parser.add_argument("--bce", action="store_true", help="binary cross-entropy")
     args = parser.parse_args(arguments)
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
         cutmix_alpha=1.0,
         switch_prob=0.5,
         label_smoothing=0.1,
-        schedule=Schedule(stop=args.mixup_off_epoch),
+        schedule=Schedule(stop=args.mixup_off_epoch or None),
     )
     with (
         train_loader(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from dali_mixup._apply import applied, mixed_targets
+from dali_mixup._equality import EqualByContent
 from dali_mixup.methods import Bits, Contours, Form, Levels, Separable
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     Array = TypeVar("Array", np.ndarray, torch.Tensor)
 
 
-@dataclass(frozen=True)
-class MixPlan:
+@dataclass(frozen=True, eq=False)
+class MixPlan(EqualByContent):
     """All mixing decisions for one batch of N rows; k is the largest number of images that any
     of the policy's methods combines.
 

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from dali_mixup._checks import called, choice, members, number, takes
+from dali_mixup._checks import choice, members, number
+from dali_mixup._decide.curves import Curve, between, checked_curve, knots_of, value
 from dali_mixup.methods import Method
 
 Unit = Literal["epoch", "step", "fraction"]
-
-Curve = float | Sequence[tuple[float, float]] | Callable[[float], float]
-"""A number; knots ((epoch, value), ...) joined by straight lines and constant outside; or a function of the epoch."""
-
-_FORMS = "expected a number, ((epoch, value), ...) or a function of the epoch"
 
 
 @dataclass(frozen=True)
@@ -29,7 +24,7 @@ class Schedule:
     change at exactly the same batch.
 
     Args:
-        start, stop: first position with mixing and first position without (None: never), >= 0, in `unit`.
+        start, stop: first position with mixing and first position without (None: never), 0 <= start < stop, in `unit`.
         unit: "epoch" (2.5 is the middle of the third epoch), "step" (counted over all epochs) or "fraction" of
             `total_epochs`. Positions that are not whole epochs need `steps_per_epoch` when a batch is planned; the
             loaders know it.
@@ -59,9 +54,10 @@ class Schedule:
         object.__setattr__(self, "start", start)
         if self.stop is not None:
             object.__setattr__(self, "stop", number("Schedule", "stop", self.stop, at_least=0, at_most=top))
-            if self.stop < start:
+            if self.stop <= start:
                 raise ValueError(
-                    f"Schedule: stop={self.stop:g} is before start={start:g}; expected stop >= start"
+                    f"Schedule: stop={self.stop:g} is not after start={start:g}, so mixing would never be on; expected "
+                    "stop > start, or no stop for mixing to the end, as timm's --mixup-off-epoch 0 means"
                 )
         if (self.unit == "fraction") != (self.total_epochs is not None):
             raise ValueError(
@@ -78,8 +74,8 @@ class Schedule:
                     raise TypeError(f"Schedule: {field}={given!r}, expected a list of curves, one per method")
                 if field == "weights" and any(curve is None for curve in given):
                     raise TypeError(f"Schedule: weights={given!r}, expected a curve for every method")
-                object.__setattr__(self, field, tuple(_curve(field, curve) for curve in given))
-        object.__setattr__(self, "prob", _curve("prob", self.prob))
+                object.__setattr__(self, field, tuple(checked_curve(field, curve) for curve in given))
+        object.__setattr__(self, "prob", checked_curve("prob", self.prob))
 
     def active(self, epoch: int, step: int, steps_per_epoch: int | None) -> bool:
         """True if mixing is on for this batch. step counts from 0 within the epoch.
@@ -171,6 +167,7 @@ class Schedules:
                 raise ValueError(
                     f"MixPolicy: two schedules set {field}; expected at most one; use None in the others"
                 )
+        self._check_overlap()
         for member in self.members:
             for field in ("weights", "alpha"):
                 given = getattr(member, field)
@@ -183,6 +180,18 @@ class Schedules:
                 _check_alphas(methods, member.alpha)
             if member.weights is not None:
                 _check_weights(member.weights)
+
+    def _check_overlap(self) -> None:
+        """Raise ValueError if mixing would never be on; positions in steps are compared with those in steps."""
+        for unit in ("epoch", "step"):
+            members = [member for member in self.members if (member.unit == "step") == (unit == "step")]
+            begin = max((member.start * (member.total_epochs or 1) for member in members), default=0.0)
+            ends = [member.stop * (member.total_epochs or 1) for member in members if member.stop is not None]
+            if ends and min(ends) <= begin:
+                raise ValueError(
+                    f"MixPolicy: schedule={list(self.members)}: one begins at {unit} {begin:g} and another one ends at "
+                    f"{min(ends):g}, so mixing, which is on while all are, would never be on"
+                )
 
 
 def odds(name: str, given: Sequence[float], methods: int) -> tuple[float, ...]:
@@ -211,7 +220,7 @@ def _check_alphas(methods: Sequence[Method], curves: Sequence[Curve | None]) -> 
                 f"MixPolicy: schedule.alpha is set for {method!r}, whose other options leave alpha without effect; "
                 "give None there, or leave those out"
             )
-        for _, height in () if callable(curve) else _knots(curve):
+        for _, height in () if callable(curve) else knots_of(curve):
             try:
                 with_alpha(method, height, 0, f"alpha[{i}]")
             except ValueError as error:
@@ -220,12 +229,12 @@ def _check_alphas(methods: Sequence[Method], curves: Sequence[Curve | None]) -> 
 
 def _check_weights(curves: Sequence[Curve]) -> None:
     """Raise ValueError if the weights are all zero in some epoch."""
-    known = [_knots(curve) for curve in curves if not callable(curve)]
+    known = [knots_of(curve) for curve in curves if not callable(curve)]
     if len(known) < len(curves):
         return  # a function's values are known in the epoch that asks for them
     # Lines between knots that are >= 0 add up to zero only where they do at a knot too.
     epochs = np.unique([epoch for knots in known for epoch, _ in knots])
-    nothing = np.sum([_between(knots, epochs) for knots in known], axis=0) == 0
+    nothing = np.sum([between(knots, epochs) for knots in known], axis=0) == 0
     if nothing.any():
         raise ValueError(
             f"MixPolicy: schedule.weights={curves!r} are all zero in epoch {epochs[nothing][0]:g}; expected at least "
@@ -233,62 +242,12 @@ def _check_weights(curves: Sequence[Curve]) -> None:
         )
 
 
-def value(curve: Curve, epoch: int, name: str) -> float:
-    """The curve's value in an epoch. TypeError, ValueError where a function gives anything but a number >= 0."""
-    if callable(curve):
-        what = f"schedule.{name} in epoch {epoch}"
-        given: Any = called(f"MixPolicy: {what}, {curve!r}", curve, epoch)
-        if getattr(given, "ndim", None) == 0:
-            given = given.item()  # an array or tensor of one number
-        return number("MixPolicy", what, given, at_least=0)
-    return float(_between(_knots(curve), epoch))
-
-
 def with_alpha(method: Any, alpha: Curve | None, epoch: int, name: str) -> Any:
     """The method with the alpha of that epoch, validated by the method itself."""
     return method if alpha is None else replace(method, alpha=value(alpha, epoch, name))
-
-
-def _knots(curve: float | Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
-    """The knots of a curve that is no function; a number is a single one."""
-    return curve if isinstance(curve, Sequence) else ((0.0, curve),)
-
-
-def _between(knots: Sequence[tuple[float, float]], epochs: Any) -> Any:
-    """The heights at some epochs of the straight lines between knots."""
-    at, heights = zip(*knots, strict=True)
-    return np.interp(epochs, at, heights)
 
 
 def _without_rounding_error(position: float) -> float:
     """The whole number that a product has missed, as 0.29 * 100 = 28.999999999999996 has; any other as it is."""
     whole = float(round(position))
     return whole if math.isclose(position, whole, rel_tol=1e-9, abs_tol=1e-9) else position
-
-
-def _curve(field: str, curve: Any) -> Any:
-    """The curve with plain numbers in tuples; TypeError or ValueError for anything else."""
-    most = 1 if field == "prob" else None
-    if callable(curve):
-        takes(f"Schedule: {field}={curve!r}", curve, "epoch", expected=_FORMS)
-    if curve is None or callable(curve):
-        return curve
-    if isinstance(curve, Real) and not isinstance(curve, bool):
-        return number("Schedule", field, curve, at_least=0, at_most=most)
-    try:
-        pairs = [(epoch, height) for epoch, height in curve]
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"Schedule: {field}={curve!r} is not a curve; {_FORMS}") from error
-    knots = tuple(
-        (
-            number("Schedule", f"{field}: epoch of a knot", epoch, at_least=0),
-            number("Schedule", f"{field}: value of a knot", height, at_least=0, at_most=most),
-        )
-        for epoch, height in pairs
-    )
-    at = [epoch for epoch, _ in knots]
-    if not at or at != sorted(at):
-        raise ValueError(
-            f"Schedule: {field}: the knots {curve!r} must be in order of epoch, with at least one"
-        )
-    return knots

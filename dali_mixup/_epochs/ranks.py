@@ -6,7 +6,7 @@ import math
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dali_mixup._checks import integer
 from dali_mixup._epochs.slurm import cores_here, tasks_here
@@ -23,6 +23,7 @@ class Rank:
             is used.
         local_world_size: processes on this host, which share its cores.
         host_cores: cores of this host available to these processes together; None: those that this one may use.
+        stated: whether the caller gave rank and world size; else they were found.
     """
 
     rank: int
@@ -30,6 +31,7 @@ class Rank:
     local_rank: int | None
     local_world_size: int
     host_cores: int | None = None
+    stated: bool = field(default=True, compare=False)
 
     def cores(self, usable: int) -> int:
         """This process's share, >= 1, of the `usable` cores on which it may run.
@@ -58,6 +60,7 @@ def rank_of_process(
         raise ValueError(
             f"{owner}: rank={rank!r} and world_size={world_size!r}; give both, or neither to have them found"
         )
+    stated = rank is not None
     if rank is None or world_size is None:
         rank, world_size = _process_group() or _torchrun(environment) or (0, 1)
     world_size = integer(owner, "world_size", world_size, at_least=1)
@@ -66,8 +69,21 @@ def rank_of_process(
         raise ValueError(f"{owner}: rank={rank!r} is outside [0, world_size={world_size!r})")
     local_rank = _count(environment, "LOCAL_RANK", 0) if "LOCAL_RANK" in environment else None
     if "LOCAL_WORLD_SIZE" not in environment and (tasks := tasks_here(environment)) is not None:
-        return Rank(rank, world_size, local_rank, tasks, cores_here(environment))
-    return Rank(rank, world_size, local_rank, max(1, _count(environment, "LOCAL_WORLD_SIZE", 1)))
+        return Rank(rank, world_size, local_rank, tasks, cores_here(environment), stated)
+    here = max(1, _count(environment, "LOCAL_WORLD_SIZE", 1))
+    return Rank(rank, world_size, local_rank, here, stated=stated)
+
+
+def refuse_a_later_group(owner: str, process: Rank) -> None:
+    """Raise ValueError if rank and world size were found before there was the process group that there is now: all its
+    processes would take themselves for the same rank."""
+    group = _process_group()
+    if group is not None and group[1] != process.world_size and not process.stated:
+        raise ValueError(
+            f"{owner}: it was made as rank {process.rank} of {process.world_size}, without a process group, and "
+            f"now there is one of {group[1]} processes, which would all do the same. Make it after init_process_group, "
+            "or give rank= and world_size="
+        )
 
 
 def _process_group() -> tuple[int, int] | None:
@@ -83,7 +99,11 @@ def _torchrun(environment: Mapping[str, str]) -> tuple[int, int] | None:
     if not found:
         return None
     if len(found) == 1:
-        raise ValueError(f"the environment has only {found}; set both RANK and WORLD_SIZE, or neither")
+        raise ValueError(
+            f"the environment has only {found}; set both RANK and WORLD_SIZE, or neither. Where Lightning starts the "
+            "processes, make loaders in train_dataloader(), when the process group is there, or give rank= and "
+            "world_size="
+        )
     return _count(environment, "RANK", 0), _count(environment, "WORLD_SIZE", 1)
 
 

@@ -16,6 +16,7 @@ from dali_mixup._epochs.layout import EpochLayout
 
 VERSION = 1
 
+STREAM = "unlabelled_rows"
 ELASTIC = ("batch_size", "world_size", "epoch_samples")
 """Differences that an elastic resume allows. The last may follow from the number of ranks, as with `Repeated`."""
 
@@ -42,13 +43,15 @@ def refuse_unless_fits(saved: Mapping[str, Any], mine: Mapping[str, Any], elasti
     refused = [(key, values) for key, values in different if not (elastic and key in ELASTIC)]
     if refused:
         listed = "; ".join(f"{key}: saved {before!r}, now {now!r}" for key, (before, now) in refused)
-        advice = _advice(elastic, only_elastic=all(key in ELASTIC for key, _ in refused))
+        advice = _advice(elastic, dict(refused))
         raise ValueError(f"load_state_dict: the state belongs to another run ({listed}); {advice}")
     return bool(different)
 
 
-def _advice(elastic: bool | None, only_elastic: bool) -> str:
-    if not only_elastic:
+def _advice(elastic: bool | None, refused: Mapping[str, tuple[Any, Any]]) -> str:
+    if elastic and list(refused) == [STREAM]:
+        return f"give Unlabelled(batch_size={refused[STREAM][0]}), with which the stream keeps its rows per batch"
+    if not all(key in ELASTIC for key in refused):
         return "build the loader as it was, or start a new run without the state"
     if elastic is None:
         return "begin the validation anew, without the state"

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from dali_mixup._epochs.ranks import refuse_a_later_group
 from dali_mixup._epochs.state import differences
 from dali_mixup._loader.spec import LoaderSpec
 
@@ -22,21 +23,19 @@ def refuse_ranks_that_differ(spec: LoaderSpec, kind: str) -> None:
     """Compare this rank's loader with those of the ranks that asked before, through the process group's store.
 
     No rank waits: of any two ranks at least the later one sees the other. Ranks are compared in the order in which they
-    begin their loaders of a `kind`, "training" or "validation". Without a process group of the loader's world size
-    there is nothing to compare.
+    begin their loaders of a `kind`, "training" or "validation". Without a process group, or with a stated rank of
+    another world size than the group's, there is nothing to compare.
 
     Raises:
-        ValueError: another seed, other data, batch size, order, policy, transform, ... on another rank, or the same
-            rank= twice; the message gives the differences and the rank.
+        ValueError: the loader found its rank before there was a process group; another seed, other data, batch size,
+            order, policy, transform, ... on another rank, or the same rank= twice; the message gives the differences
+            and the rank.
     """
     distributed = sys.modules.get("torch.distributed")
-    if (
-        distributed is None
-        or not distributed.is_available()
-        or not distributed.is_initialized()
-        or distributed.get_world_size() != spec.rank.world_size
-        or spec.rank.world_size == 1
-    ):
+    if distributed is None or not distributed.is_available() or not distributed.is_initialized():
+        return
+    refuse_a_later_group(f"{kind} loader", spec.rank)
+    if distributed.get_world_size() != spec.rank.world_size or spec.rank.world_size == 1:
         return
     own = distributed.get_rank()
     store = distributed.distributed_c10d._get_default_store()

@@ -139,8 +139,9 @@ class Progress:
             self._running = None
 
     def dropped(self, batches: int) -> None:
-        """An iterator was dropped before its end, after `count` batches."""
-        if batches == 1:
+        """An iterator of a training loader was dropped before its end, after so many batches. Of a validation loader
+        every pass is the same, and none counts."""
+        if batches == 1 and not self.spec.layout.ragged:
             self._abandoned += 1
             if self._abandoned == 2:
                 log.warning(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from dali_mixup._loader.segmentation import on_device
 from dali_mixup._loader.spec import LoaderSpec
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors have no equality
 class LastBatch:
     """`loader.last_batch`: the address and decisions of the last batch handed out. Small, on the CPU.
 
@@ -48,13 +48,13 @@ class LastBatch:
         return cls(batch.epoch, batch.step, indices, labels, plan, batch.plans[: spec.labelled_views])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MixRecord:
     """The third item of a batch when `handover=` is given. N rows, k images per mixed row, M unlabelled samples.
 
     With `views=` the fields from `regime` to `unpartnered` are those of the first view that is mixed; `plans` has all.
 
-    Small arrays are on the CPU, images on the batch's device, in its dtype and memory format.
+    Small tensors are on the CPU, images on the batch's device, in its dtype and memory format; `to` moves both.
 
     Attributes:
         epoch, step: address of the batch; step counts from 0 in each epoch.
@@ -97,6 +97,24 @@ class MixRecord:
     maps: torch.Tensor | tuple[torch.Tensor, ...] | None = None
     plans: tuple[MixPlan | None, ...] = ()
     unlabelled_plans: tuple[MixPlan | None, ...] = ()
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> MixRecord:
+        """The same record with all tensors on a device, as frameworks ask of a batch's parts."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> MixRecord:
+        """The same record with all tensors in page-locked host memory."""
+        return self._each(torch.Tensor.pin_memory)
+
+    def _each(self, work: Callable[[torch.Tensor], torch.Tensor]) -> MixRecord:
+        made: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, torch.Tensor):
+                made[field.name] = work(value)
+            elif isinstance(value, tuple):  # of tensors, or of plans, which are arrays
+                made[field.name] = tuple(work(one) if isinstance(one, torch.Tensor) else one for one in value)
+        return replace(self, **made)
 
     def __repr__(self) -> str:
         mixed = int((self.method >= 0).sum())

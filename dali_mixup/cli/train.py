@@ -66,7 +66,7 @@ def train(
     """
     with ExitStack() as stack:
         with usage_errors():
-            from dali_mixup.train import TrainingError, TrainOptions, prepared
+            from dali_mixup.train import OtherRankFailed, TrainingError, TrainOptions, prepared
             from dali_mixup.train.splits import find_data
 
             options = TrainOptions(
@@ -100,8 +100,8 @@ def train(
             run = stack.enter_context(prepared(options))
         try:
             outcome = run.until_done()
-        except TrainingError as error:
+        except (TrainingError, OtherRankFailed) as error:
             typer.secho(f"error: {escaped(str(error))}", fg="red", err=True)
             raise typer.Exit(1) from error
-    if not outcome.finished and max_steps is None:
+    if outcome.interrupted:
         raise typer.Exit(STOPPED)

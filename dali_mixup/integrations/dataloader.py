@@ -20,7 +20,7 @@ from dali_mixup._decide.combinations import refuse_compact
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._decide.policy import MixPolicy
 from dali_mixup._decide.uncompiled import uncompiled
-from dali_mixup._epochs.ranks import rank_of_process
+from dali_mixup._epochs.ranks import rank_of_process, refuse_a_later_group
 from dali_mixup.methods import Form, Method
 from dali_mixup.targets import MixedTargets
 
@@ -42,7 +42,8 @@ class Mixer:
         policy: a `MixPolicy`, or one or more methods, chosen with equal odds. Partners come from the batch.
         num_classes: > 0 for class ids; None: the policy's; if that is None too, labels are vectors or numbers.
         seed: from 0 to 2**64 - 1, the same on all ranks.
-        rank, world_size: None: those of an initialised process group, else of torchrun's environment, else one process.
+        rank, world_size: None: those of an initialised process group, else of torchrun's environment, else one process;
+            refused when called, if a process group of another size has come since.
         steps_per_epoch: >= 1, batches per epoch; needed by a schedule with a boundary inside an epoch.
         targets: "dense" (N, num_classes) float32 or mixed vectors; "compact" `MixedTargets` of class ids.
         axes: the axes of the images for height and width, see `MixPlan.apply`; the last two are torch's layout.
@@ -76,7 +77,8 @@ class Mixer:
         self.policy = mixing_policy("Mixer", policy, "to switch mixing off leave the mixer out")
         self.num_classes = number_of_classes("Mixer", num_classes, self.policy)
         self.seed = address("Mixer", "seed", seed)
-        self.rank = rank_of_process("Mixer", rank, world_size).rank
+        self._process = rank_of_process("Mixer", rank, world_size)
+        self.rank = self._process.rank
         self.steps_per_epoch = steps_of_epoch("Mixer", steps_per_epoch, self.policy)
         self.targets = choice("Mixer", "targets", targets, ("dense", "compact"))
         refuse_compact("Mixer", self.policy.label_mixing, targets)
@@ -132,6 +134,7 @@ class Mixer:
 
     def _mix(self, images: Any, labels: Any, epoch: int, step: int) -> tuple[Any, Any]:
         _refuse_no_array(images)
+        refuse_a_later_group("Mixer", self._process)
         plan = self.policy.plan(
             len(images),
             *self._size(images),

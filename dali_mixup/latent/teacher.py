@@ -83,11 +83,10 @@ class EMATeacher(nn.Module):
             buffers = _pairs("buffer", self.model.named_buffers(), bare.named_buffers())
         updates = self.updates + 1
         weight = 1.0 - min(1.0 - 1.0 / (updates + 1), self.decay)
-        _follow(weights, weight)
-        if self.buffer_rule == "average":
-            _follow([pair for pair in buffers if pair[0].is_floating_point()], weight)
-            buffers = [pair for pair in buffers if not pair[0].is_floating_point()]
-        for mine, theirs in buffers:
+        averaged = weights + buffers if self.buffer_rule == "average" else weights
+        copied = [] if self.buffer_rule == "average" else buffers
+        _follow([pair for pair in averaged if _has_a_mean(pair[0])], weight)
+        for mine, theirs in copied + [pair for pair in averaged if not _has_a_mean(pair[0])]:
             mine.copy_(theirs)
         self.updates = updates
 
@@ -141,6 +140,11 @@ def _refuse_half(named: Named) -> None:
 
 def _shown(tensor: Tensor | None) -> str:
     return "missing" if tensor is None else f"{tuple(tensor.shape)} {tensor.dtype} {tensor.device}"
+
+
+def _has_a_mean(tensor: Tensor) -> bool:
+    """False for whole numbers and truth values, such as counts and frozen tables, which are copied."""
+    return tensor.is_floating_point() or tensor.is_complex()
 
 
 def _follow(pairs: Pairs, weight: float) -> None:

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from dali_mixup._equality import EqualByContent
 from dali_mixup.methods.contours import Contours
 from dali_mixup.methods.masks import Bits, Levels, Separable
 
@@ -28,8 +29,8 @@ class Form(IntEnum):
     SEPARABLE = 5  # as MASK, where curves down and across the image make up the mask
 
 
-@dataclass(frozen=True)
-class Draws:
+@dataclass(frozen=True, eq=False)
+class Draws(EqualByContent):
     """n independent decisions of one method on images of one size. Column 0 is the row itself, 1..k-1 its partners.
 
     Attributes:

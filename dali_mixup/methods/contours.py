@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from dali_mixup._checks import integer
+from dali_mixup._equality import EqualByContent
 from dali_mixup.methods.masks import Bits, Levels, array
 
 AT_ONCE = 8  # images that are worked out together: their pixels stay in a core's cache
@@ -21,8 +22,8 @@ SAMPLED = 3000  # pixels, about, from which the least of the highest is guessed
 MARGIN = 8  # places in their order by which the guess may be off
 
 
-@dataclass(frozen=True)
-class Contours:
+@dataclass(frozen=True, eq=False)
+class Contours(EqualByContent):
     """n masks, each 1 on the `counts` highest pixels of an image that is bilinear between the points of a grid, 0
     elsewhere; of pixels equally high those come first that come first in memory.
 

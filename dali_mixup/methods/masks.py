@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from dali_mixup._checks import integer
+from dali_mixup._equality import EqualByContent
 
 STEP = np.float32(1 / 255)
 
 
-@dataclass(frozen=True)
-class Bits:
+@dataclass(frozen=True, eq=False)
+class Bits(EqualByContent):
     """n masks of 0 and 1, eight pixels to a byte.
 
     Attributes:
@@ -66,8 +67,8 @@ class Bits:
         return (*self.packed.shape[:2], self.width)
 
 
-@dataclass(frozen=True)
-class Levels:
+@dataclass(frozen=True, eq=False)
+class Levels(EqualByContent):
     """n masks in steps of 1 / 255, float32 multiples of float32(1 / 255); 255 of these are exactly 1.
 
     Attributes:
@@ -119,8 +120,8 @@ class Levels:
         return self.numbers.sum((1, 2), dtype=np.int64) / (255.0 * self.numbers[0].size)
 
 
-@dataclass(frozen=True)
-class Separable:
+@dataclass(frozen=True, eq=False)
+class Separable(EqualByContent):
     """n masks d(y) a(x) + u(y) + v(x), added up in this order in float32.
 
     Attributes:

@@ -11,6 +11,7 @@ except ModuleNotFoundError as error:
 
 from dali_mixup.train.options import TrainOptions
 from dali_mixup.train.outcome import Outcome, TrainingError
+from dali_mixup.train.processes import OtherRankFailed
 from dali_mixup.train.trainer import prepared, train
 
-__all__ = ["Outcome", "TrainOptions", "TrainingError", "prepared", "train"]
+__all__ = ["OtherRankFailed", "Outcome", "TrainOptions", "TrainingError", "prepared", "train"]

@@ -92,6 +92,12 @@ def learning_rate(schedule: LearningRate, epochs: int, position: float) -> float
     return schedule.final + (schedule.base - schedule.final) * (1 + math.cos(math.pi * t)) / 2
 
 
+def group_of(batch: int, accumulate: int, batches: int) -> range:
+    """The batches of an epoch whose gradients make one optimiser step with `batch`; the last group may be shorter."""
+    start = batch - batch % accumulate
+    return range(start, min(start + accumulate, batches))
+
+
 def fitted(training: Training, epochs: int | None, batch: int, base: float | None) -> Training:
     """The section for another length, batch or rate: epochs of the schedule stretch in proportion, rates scale linearly
     with the batch (Goyal et al., arXiv 1706.02677), or to `base` if given."""

@@ -21,7 +21,8 @@ def ruined(what: str, epoch: int, step: int, learning_rate: float, checkpoint: P
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of a run: `finished`, or stopped in `epoch` after `step` steps with a checkpoint to resume from.
+    """The end of a run: `finished`, or stopped in `epoch` after `step` steps with a checkpoint to resume from, because
+    it has made `max_steps` of them or, `interrupted`, because of a signal.
 
     `metrics` is the line of metrics.csv of the last epoch that is complete; empty before the first is.
     """
@@ -31,3 +32,4 @@ class Outcome:
     step: int
     metrics: dict[str, float]
     checkpoint: Path
+    interrupted: bool = False

@@ -16,6 +16,10 @@ from dali_mixup._graph.device import chosen_device
 T = TypeVar("T")
 
 
+class OtherRankFailed(ValueError):
+    """Another process of the run failed in what all do together."""
+
+
 @contextmanager
 def processes(device: str) -> Iterator[tuple[Rank, torch.device]]:
     """This process's rank and device; under torchrun a process group exists inside the block.
@@ -67,12 +71,12 @@ def gathered(value: Any) -> list[Any]:
 
 
 def together(work: Callable[[], T]) -> T:
-    """What `work` returns, in each process; if it fails in one, all raise, so that none waits for it in vain. All must
-    call it, and `work` must not communicate.
+    """What `work` returns, in each process, once it has in all; if it fails in one, all raise, so that none waits for
+    it in vain. All must call it, and `work` must not communicate.
 
     Raises:
         Exception: what `work` raised here.
-        ValueError: it raised in other processes; the message names them.
+        OtherRankFailed: it raised in other processes; the message names them.
     """
     result: Any = None
     mine: Exception | None = None
@@ -87,7 +91,7 @@ def together(work: Callable[[], T]) -> T:
     if failed:
         rank, text = failed[0]
         further = f" (and {len(failed) - 1} more ranks)" if len(failed) > 1 else ""
-        raise ValueError(f"train: this process ends because rank {rank}{further} cannot begin: {text}")
+        raise OtherRankFailed(f"train: this process ends because rank {rank}{further} failed: {text}")
     return result
 
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from dali_mixup._decide.curves import Curve
 from dali_mixup._decide.policy import MixPolicy
-from dali_mixup._decide.schedule import Curve, Schedule
+from dali_mixup._decide.schedule import Schedule
 from dali_mixup.augment.sizes import ImageSize, SizeSchedule
 
 

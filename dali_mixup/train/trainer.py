@@ -136,7 +136,7 @@ class Run:
                         f"stopped in epoch {self.epoch} after {self.step} steps; continue with the same command and "
                         "--resume"
                     )
-                    return Outcome(False, self.epoch, self.step, self.line, self.file)
+                    return Outcome(False, self.epoch, self.step, self.line, self.file, not self._enough)
                 self.line = self._end_of_epoch(watch)
                 if self.records is not None:
                     self.records.epoch(self.line)
@@ -153,7 +153,7 @@ class Run:
         self.learner.model.train()
         self.train_loader.set_epoch(self.epoch)
         for batch in watch.timed(iter(self.train_loader)):
-            group = self._group(batches)
+            group = optimisation.group_of(self.batch, self.options.accumulate, batches)
             last = self.batch == group.stop - 1
             logits, loss = self.learner.gradients(batch, len(group), last)
             self._count(logits, loss)
@@ -168,14 +168,9 @@ class Run:
                 self._look_at_the_loss(bar, watch)
             if self.step % self.options.checkpoint_every == 0:
                 self.save()
-            if self._must_stop(stop):
+            if self._enough or self._asked(stop, self.batch == batches):
                 return False
         return True
-
-    def _group(self, batches: int) -> range:
-        """The batches whose gradients make one optimiser step; the last group of an epoch may be shorter."""
-        start = self.batch - self.batch % self.options.accumulate
-        return range(start, min(start + self.options.accumulate, batches))
 
     def _rate(self, share: float) -> float:
         """The learning rate after that fraction of the epoch."""
@@ -204,12 +199,15 @@ class Run:
         if self.records is not None:
             self.records.step(self.step, loss=loss, learning_rate=self._last_rate)
 
-    def _must_stop(self, stop: StopRequest) -> bool:
-        if self.options.max_steps is not None and self.steps_here >= self.options.max_steps:
-            return True
+    @property
+    def _enough(self) -> bool:
+        return self.options.max_steps is not None and self.steps_here >= self.options.max_steps
+
+    def _asked(self, stop: StopRequest, end_of_epoch: bool) -> bool:
+        """Whether a signal asks any process to stop; they agree every few steps, and before they validate."""
         if self.process.world_size == 1:
             return bool(stop)
-        return self.step % AGREE_EVERY == 0 and any_of(bool(stop))
+        return (self.step % AGREE_EVERY == 0 or end_of_epoch) and any_of(bool(stop))
 
     # The end of an epoch.
 
@@ -256,7 +254,8 @@ class Run:
     # The checkpoint.
 
     def save(self) -> None:
-        """Write the state of all processes to one file. Every process must call this."""
+        """Write the state of all processes to one file. Every process must call this, and returns once it is written:
+        a launcher ends the others as soon as one has ended."""
         self._refuse_nan()
         self._refuse_unless(self.learner.finite(), "the weights")
         mine = {
@@ -266,17 +265,16 @@ class Run:
             "meter": self.meter.sums.cpu(),
         }
         everybody = gathered(mine)
-        if self.first:
-            state = {
-                "identity": self.identity,
-                "epoch": self.epoch,
-                "batch": self.batch,
-                "step": self.step,
-                "line": self.line,
-                "learner": self.learner.state_dict(),
-                "processes": everybody,
-            }
-            checkpoint.save(self.file, state)
+        state = {
+            "identity": self.identity,
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "step": self.step,
+            "line": self.line,
+            "learner": self.learner.state_dict(),
+            "processes": everybody,
+        }
+        together(lambda: checkpoint.save(self.file, state) if self.first else None)
 
     def _resume_or_start(self) -> None:
         state = state_to_continue(self.file, self.options.resume, self.identity, self.first)

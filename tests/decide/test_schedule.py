@@ -45,7 +45,7 @@ class TestSchedules:
         with pytest.raises(ValueError, match="give steps_per_epoch"):
             MixPolicy(MixUp(1.0), schedule=schedule).plan(2, 8, 8, seed=0, epoch=0, step=0)
 
-    @given(stop=st.floats(0, 6), steps=st.integers(1, 50))
+    @given(stop=st.floats(0, 6, exclude_min=True), steps=st.integers(1, 50))
     def test_a_fractional_stop_keeps_exactly_the_batches_before_it(self, stop: float, steps: int) -> None:
         policy = MixPolicy(MixUp(1.0), partners="flip", schedule=Schedule(stop=stop))
         for epoch in range(7):
@@ -127,7 +127,9 @@ class TestSchedules:
         ("arguments", "message"),
         [
             ({"start": -1}, "start=-1"),
-            ({"start": 3, "stop": 2}, "stop=2 is before start=3"),
+            ({"start": 3, "stop": 2}, "stop=2 is not after start=3, so mixing would never be on"),
+            ({"stop": 0}, "stop=0 is not after start=0, .* or no stop for mixing to the end"),
+            ({"start": 7, "stop": 7, "unit": "step"}, "stop=7 is not after start=7"),
             ({"unit": "days"}, "'days'.*'epoch'"),
             ({"unit": "fraction"}, "total_epochs"),
             ({"total_epochs": 3}, "unit='fraction'"),
@@ -223,6 +225,24 @@ class TestRegimes:
             "off",
             "off",
         ]
+        for late, early, message in (
+            (Schedule(start=4), Schedule(stop=4), "one begins at epoch 4 and another one ends at 4"),
+            (
+                Schedule(start=9, unit="step"),
+                Schedule(stop=5, unit="step"),
+                "begins at step 9 and another one ends at 5",
+            ),
+            (
+                Schedule(start=6),
+                Schedule(stop=0.5, unit="fraction", total_epochs=10),
+                "begins at epoch 6 .* ends at 5",
+            ),
+        ):
+            with pytest.raises(ValueError, match=message):
+                MixPolicy(MixUp(), schedule=[late, early])
+        MixPolicy(
+            MixUp(), schedule=[Schedule(start=9), Schedule(stop=5, unit="step")]
+        )  # an epoch may be long
         with pytest.raises(ValueError, match="two schedules set prob"):
             MixPolicy(MixUp(), schedule=[Schedule(prob=0.5), Schedule(prob=0.7)])
         with pytest.raises(TypeError, match="expected a Schedule or several"):

@@ -3,12 +3,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.distributed
+from torch.testing._internal.distributed.fake_pg import FakeStore
 
+from dali_mixup import Mixer, MixUp, train_loader, val_loader
 from dali_mixup._epochs.ranks import Rank, rank_of_process
 from dali_mixup._graph import device
 
@@ -38,6 +42,35 @@ def test_a_process_group_comes_before_the_environment(monkeypatch: pytest.Monkey
 def test_a_process_group_that_is_not_initialised_says_nothing() -> None:
     assert not torch.distributed.is_initialized()
     assert rank_of_process("loader", None, None, {}) == Rank(0, 1, None, 1)
+
+
+@pytest.fixture
+def later_group() -> Iterator[Callable[[], None]]:
+    """Starts a process group of two, of which this is rank 0 and the other does nothing."""
+    yield lambda: torch.distributed.init_process_group("fake", rank=0, world_size=2, store=FakeStore())
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def test_what_was_made_before_the_process_group_is_refused_in_it(
+    image_folder: Path, later_group: Callable[[], None]
+) -> None:
+    """Both ranks would have the same batches."""
+    made = {"batch_size": 4, "image_size": 32, "device": "cpu"}
+    alone = {"rank": 0, "world_size": 1}
+    train, val = train_loader(image_folder, policy=MixUp(), **made), val_loader(image_folder, **made)
+    stated, mixer = val_loader(image_folder, **made, **alone), Mixer(MixUp(), num_classes=4)
+    later_group()
+    message = r"made as rank 0 of 1, without a process group, and now there is one of 2 processes.*init_process_group"
+    for loader, kind in ((train, "training"), (val, "validation")):
+        with pytest.raises(ValueError, match=f"{kind} loader: it was {message}"):
+            next(iter(loader))
+    with pytest.raises(ValueError, match=f"Mixer: it was {message}"):
+        mixer(torch.zeros(4, 3, 8, 8), torch.arange(4))
+    assert len(next(iter(stated))[0]) == 4, "one that only this rank uses"
+    Mixer(MixUp(), num_classes=4, **alone)(torch.zeros(4, 3, 8, 8), torch.arange(4))
+    assert train_loader(image_folder, policy=MixUp(), **made).spec.rank == Rank(0, 2, None, 1)
+    stated.close()
 
 
 SRUN = {

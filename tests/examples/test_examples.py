@@ -20,6 +20,31 @@ TINY = ["--model", "shufflenet_v2_x0_5", "--image-size", "32"]
 NAMES = sorted(file.name for file in EXAMPLES.glob("*.py"))
 
 
+ALWAYS_RIGHT = """
+import sys, lightning, lightning_fit, torch
+from torch.nn.functional import one_hot
+
+class Oracle(torch.nn.Module):
+    def forward(self, images):
+        return one_hot(self.labels, 10).float()
+
+class AlwaysRight(lightning_fit.Classifier):
+    def __init__(self):
+        super().__init__("shufflenet_v2_x0_5", 10)
+        self.model = Oracle()
+
+    def validation_step(self, batch, number):
+        self.model.labels = batch[1]
+        super().validation_step(batch, number)
+
+trainer = lightning.Trainer(accelerator="cpu", devices=2, strategy="ddp_fork", logger=False,
+                            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False)
+folders = lightning_fit.ImageFolders(sys.argv[1], sys.argv[2], 8, 32)
+(found,) = trainer.validate(AlwaysRight(), datamodule=folders, verbose=False)
+print(f"accuracy {found['accuracy']}")
+"""
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_example_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """`--help` needs no launcher, no data and no GPU, and says what a `--model` is."""
@@ -120,6 +145,22 @@ class TestLightning:
         assert 0 <= trainer.callback_metrics["accuracy"] <= 1
         loader = trainer.train_dataloader
         assert (loader.epoch, loader.state_dict()["step"]) == (2, 0)
+
+    @pytest.mark.slow  # two processes, which import everything
+    def test_accuracy_on_two_devices_counts_every_row_once(self, tmp_path: Path) -> None:
+        """23 rows on two ranks are 12 and 11, of which Lightning's own mean made an accuracy of 1.045."""
+        pytest.importorskip("lightning")
+        write_photographs(tmp_path, train_per_class=1, val_per_class=3)
+        for file in sorted((tmp_path / "val").glob("*/*_0.*"))[:7]:
+            file.unlink()
+        done = subprocess.run(
+            [sys.executable, "-c", ALWAYS_RIGHT, tmp_path / "train", tmp_path / "val"],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env={**os.environ, "PYTHONPATH": str(EXAMPLES)},
+        )
+        assert "accuracy 1.0\n" in done.stdout, done.stderr[-2000:]
 
     def test_resumed_in_the_middle_of_an_epoch_it_sees_every_other_batch(
         self, run: Callable[..., Any], imagenet_root: Path, tmp_path: Path

@@ -200,7 +200,11 @@ def test_bad_calls_are_refused():
             TypeError, match=r"views are one tensor .* give \[view\], of stacked ones views.unbind"
         ):
             MixMatchStep(C)(model, x, labels, stacked)
-    for unordered, kind in ((iter(views), "list_iterator"), (dict(enumerate(views)), "dict"), (None, "NoneType")):
+    for unordered, kind in (
+        (iter(views), "list_iterator"),
+        (dict(enumerate(views)), "dict"),
+        (None, "NoneType"),
+    ):
         with pytest.raises(TypeError, match=rf"views are a {kind}, expected a list of K tensors"):
             MixMatchStep(C)(model, x, labels, unordered)
     for options in ({"temperature": 0.0}, {"temperature": 1.1}, {"alpha": 0.0}):

@@ -28,6 +28,24 @@ def moves(model: nn.Module, steps: int) -> list[list[torch.Tensor]]:
         yield
 
 
+@pytest.mark.parametrize("buffers", ["copy", "average", "own"])
+def test_parameters_without_a_mean_are_copied(buffers):
+    """As timm's ModelEmaV3 does: a frozen table of whole numbers, a mask."""
+    model = net()
+    table, mask = torch.tensor([1, 2]), torch.tensor([True, False])
+    model.register_parameter("table", nn.Parameter(table.clone(), requires_grad=False))
+    model.register_parameter("mask", nn.Parameter(mask.clone(), requires_grad=False))
+    teacher = EMATeacher(model, decay=0.9, buffers=buffers)
+    weight = model[0].weight.detach().clone()
+    with torch.no_grad():
+        model.table += 5
+        model.mask.logical_not_()
+        model[0].weight += 1
+    teacher.update(model)
+    assert torch.equal(teacher.model.table, table + 5) and torch.equal(teacher.model.mask, ~mask)
+    torch.testing.assert_close(teacher.model[0].weight, weight + 0.5)  # 1 - 1/2 in the first update
+
+
 @pytest.mark.parametrize("decay", [0.0, 0.6, 0.999])
 def test_weights_follow_the_formula(decay):
     model = net()

@@ -5,6 +5,7 @@ The data are one-colour images, so a pixel tells which samples went into it and 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -57,6 +58,32 @@ class TestRecord:
         full = HandOver(clean=True, unlabelled=Unlabelled(files[1], views=[View(count=2)]))
         for (x, y), (u, t, _) in zip(plain, loader(files[0], policy, handover=full), strict=True):
             assert torch.equal(x, u) and torch.equal(y, t)
+
+    def test_it_goes_to_a_device_as_a_whole(self, files: Any) -> None:
+        """Lightning takes what has `to` for a part of the batch, and refuses any other frozen dataclass."""
+        lightning = pytest.importorskip("lightning.fabric.utilities.apply_func")
+        stream = Unlabelled(files[1], views=[View(), View()])
+        made = loader(files[0], MixUp(), handover=HandOver(clean=True, unlabelled=stream))
+        *_, record = next(iter(made))
+        moved = lightning.move_data_to_device(record, torch.device("meta"))
+        for field in dataclasses.fields(record):
+            before, after = getattr(record, field.name), getattr(moved, field.name)
+            if isinstance(before, torch.Tensor):
+                assert after.device.type == "meta" and (after.shape, after.dtype) == (
+                    before.shape,
+                    before.dtype,
+                )
+            elif field.name == "unlabelled":
+                assert [view.device.type for view in after] == ["meta", "meta"]
+            else:
+                assert after == before
+        assert record.labels.device.type == record.clean.device.type == "cpu", "the record itself stays"
+
+    def test_records_are_compared_without_an_error(self, files: Any) -> None:
+        first, second = (loader(files[0], MixUp(), handover=HandOver()) for _ in range(2))
+        (*_, a), (*_, b) = next(iter(first)), next(iter(second))
+        assert a == a and a != b and len({a, b}) == 2  # tensors have no equality
+        assert first.last_batch != second.last_batch and first.last_batch.plan == second.last_batch.plan
 
     def test_without_a_policy_the_regime_is_off(self, files: Any) -> None:
         images, labels, record = next(iter(loader(files[0], None, handover=HandOver(clean=True))))

@@ -38,7 +38,10 @@ def test_trains_stops_and_resumes(basic: list[object], tmp_path: Path) -> None:
     assert code == 0 and "resumed in epoch 0 after 2 steps" in text and "epoch 0: loss" in text
 
 
-def test_ctrl_c_is_exit_code_130(basic: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limit", [[], ["--max-steps", "5"]], ids=["to the end", "for some steps"])
+def test_ctrl_c_is_exit_code_130(
+    basic: list[object], monkeypatch: pytest.MonkeyPatch, limit: list[str]
+) -> None:
     count = Run._count
 
     def interrupted(self: Run, *arguments: Any) -> None:
@@ -46,7 +49,7 @@ def test_ctrl_c_is_exit_code_130(basic: list[object], monkeypatch: pytest.Monkey
         count(self, *arguments)
 
     monkeypatch.setattr(Run, "_count", interrupted)
-    code, text = call(*basic)
+    code, text = call(*basic, *limit)
     assert (
         code == 130
         and "stopped in epoch 0 after 1 steps; continue with the same command and --resume" in text

@@ -52,7 +52,7 @@ copy()
 if rank == 1:
     Path(folder, "host1", "checkpoint.pt").write_bytes(b"no checkpoint")
 told = "not a checkpoint that can be read"
-told = told if rank == 1 else f"ends because rank 1 cannot begin: ValueError: .*{told}"
+told = told if rank == 1 else f"ends because rank 1 failed: ValueError: .*{told}"
 refused(ValueError, told, output=output, resume=True)
 copy()
 dist.barrier()
@@ -63,13 +63,13 @@ assert last.finished and last.metrics["epoch"] == 1
 if rank == 0:
     (output / "metrics.csv").write_text("not ours")
 dist.barrier()
-refused(ValueError, "the columns are not ours" if rank == 0 else "rank 0 cannot begin: .*the columns are not ours",
+refused(ValueError, "the columns are not ours" if rank == 0 else "rank 0 failed: .*the columns are not ours",
         output=output)
 missing = {"data": data if rank else Path(folder, "nowhere")}
 try:
     train(TrainOptions(recipe, **missing, output=output, device="cpu", batch_size=4))
 except (FileNotFoundError, ValueError) as error:
-    assert ("rank 0 cannot begin: FileNotFoundError" in str(error)) == (rank == 1), str(error)
+    assert ("rank 0 failed: FileNotFoundError" in str(error)) == (rank == 1), str(error)
 else:
     raise AssertionError("not refused")
 """

@@ -18,7 +18,7 @@ SCRIPT = Path(__file__).parents[2] / "examples" / "slurm.sh"
 # Starts two tasks and passes TERM on to them, as srun does. With $USR1_WHEN it plays the time limit: it sends USR1 to
 # the job's script as soon as that file exists.
 SRUN = """#!/bin/bash
-while [[ $1 == --* ]]; do shift; done
+while [[ $1 == --* ]]; do echo "$1" >> srun.log; shift; done
 trap 'stopped=yes; kill -TERM $(jobs -p)' TERM
 for task in 0 1; do
     SLURM_PROCID=$task SLURM_LOCALID=$task SLURM_NTASKS=2 "$@" &
@@ -29,7 +29,7 @@ if [[ -n ${USR1_WHEN:-} ]]; then
         kill -0 "${tasks[0]}" || exit 9
         sleep 0.05
     done
-    kill -USR1 "$PPID"
+    for _ in $(seq "${USR1_TIMES:-1}"); do kill -USR1 "$PPID"; sleep 0.2; done
 fi
 worst=0
 for task in "${tasks[@]}"; do
@@ -105,10 +105,35 @@ def test_a_run_that_ends_as_the_signal_comes_is_not_queued_again(
     cluster: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (cluster / "bin" / "dali-mixup").write_text(
-        "#!/bin/bash\ntrap 'exit 0' TERM\ntouch ready\nsleep 60 & wait\n"
+        "#!/bin/bash\ntrap 'exit 0' TERM\ntouch ready\nsleep 60 > /dev/null 2>&1 & wait\n"
     )
     monkeypatch.setenv("USR1_WHEN", str(cluster / "ready"))
     assert submitted().returncode == 0 and not requeued(cluster)
+
+
+@pytest.mark.parametrize("cores", ["8", None])
+def test_the_tasks_have_their_cores_and_a_second_signal_does_not_end_the_wait(
+    cluster: Path, monkeypatch: pytest.MonkeyPatch, cores: str | None
+) -> None:
+    """sbatch's cores per task are not srun's; Slurm sends the signal once, `scancel --signal` may send another."""
+    (cluster / "bin" / "dali-mixup").write_text(
+        "#!/bin/bash\ntrap 'sleep 2; touch written.$RANK; exit 130' TERM\n"
+        "touch ready\nsleep 60 > /dev/null 2>&1 & wait\n"
+    )
+    (cluster / "bin" / "scontrol").write_text(f'{SCONTROL}ls >> "$0.seen"\n')
+    monkeypatch.setenv("USR1_WHEN", str(cluster / "ready"))
+    monkeypatch.setenv("USR1_TIMES", "3")
+    monkeypatch.delenv("SLURM_CPUS_PER_TASK", raising=False)
+    if cores is not None:
+        monkeypatch.setenv("SLURM_CPUS_PER_TASK", cores)
+    ended = submitted()
+    assert ended.returncode == 0 and requeued(cluster) == [f"requeue {os.environ['SLURM_JOB_ID']}"], (
+        ended.stderr
+    )
+    before_the_requeue = (cluster / "bin" / "scontrol.seen").read_text().split()
+    assert {"written.0", "written.1"} <= set(before_the_requeue)
+    asked = ["--kill-on-bad-exit=1"] + ([] if cores is None else [f"--cpus-per-task={cores}"])
+    assert (cluster / "srun.log").read_text().split() == asked
 
 
 def test_the_script_is_clean() -> None:
