@@ -73,7 +73,7 @@ class EpochLayout:
             raise ValueError(
                 f"equal steps on every rank are impossible for {self._arguments()} without dropping samples: "
                 f"{self._remainder} left over for {self.world_size} ranks, and {why}. "
-                f"Use drop_last=True, fewer ranks or a larger batch (or ragged=True, for validation)."
+                f"Use drop_last=True, fewer ranks or a larger batch."
             )
 
     @property

@@ -12,7 +12,7 @@ from dali_mixup._graph.look import UnfitError
 from dali_mixup._graph.trial import Trial
 from dali_mixup.pack.images import packed_image
 from dali_mixup.pack.options import Options
-from dali_mixup.sources.archives.packed import Shard
+from dali_mixup.sources.archives.pack_lines import Shard
 from dali_mixup.sources.archives.tar_index import scanned
 from dali_mixup.sources.inputs import opened
 from dali_mixup.sources.names import system_name

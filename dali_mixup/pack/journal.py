@@ -24,7 +24,8 @@ from dali_mixup._files import UNFINISHED, NotWritten, make_folder, replacing
 from dali_mixup._repr import printable
 from dali_mixup.pack.crew import PackingError
 from dali_mixup.pack.plan import Plan, differences
-from dali_mixup.sources.archives.packed import PACK_FILE, WORK_FOLDER, Shard, read_lines
+from dali_mixup.sources.archives.pack_lines import Shard
+from dali_mixup.sources.archives.packed import PACK_FILE, WORK_FOLDER, read_lines
 
 _log = logging.getLogger("dali_mixup")
 _PLAN = "plan.json"

@@ -6,7 +6,8 @@ import os
 
 from dali_mixup._files import replacing
 from dali_mixup.pack.journal import Journal, read_plan, remove_work
-from dali_mixup.sources.archives.packed import PACK_FILE, PackHeader
+from dali_mixup.sources.archives.pack_lines import PackHeader
+from dali_mixup.sources.archives.packed import PACK_FILE
 from dali_mixup.sources.paths import folder_to_write
 
 _FEW = 5

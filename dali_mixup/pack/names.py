@@ -10,6 +10,7 @@ import numpy as np
 from dali_mixup.pack.images import ENDINGS, PackedImage
 from dali_mixup.sources import IMAGE_EXTENSIONS, Source
 from dali_mixup.sources.archives.packed import PACK_FILE, WORK_FOLDER
+from dali_mixup.sources.extensions import JPEG_2000
 from dali_mixup.sources.paths import climbs
 
 _log = logging.getLogger("dali_mixup")
@@ -94,14 +95,23 @@ def _folders(paths: set[str]) -> set[str]:
     return found
 
 
-def warn_of_other_labels(source: Source) -> None:
-    """Say where numbering class folders in the order of their names, as torchvision does, gives other labels."""
+def warn_of_image_folder(source: Source) -> None:
+    """Say where torchvision's `ImageFolder`, which knows nothing of pack.jsonl, gives the packed files other labels, or
+    leaves some out."""
     used = [source.classes[label] for label in np.unique(source.labels).tolist()]
     if list(source.classes) != sorted(used):
         _log.warning(
             "torchvision's ImageFolder numbers class folders in the order of their names, which are not the labels of "
             "these data (such as %r, %d); this library reads the labels in pack.jsonl",
             *_first_difference(source.classes, sorted(used)),
+        )
+    ours = [key for key in map(source.key, range(len(source))) if key.lower().endswith(JPEG_2000)]
+    if ours:
+        _log.warning(
+            "torchvision's ImageFolder leaves out JPEG 2000 files (.jp2), which are up to %d of these data, such as "
+            "%r: those that are not resized; this library reads them",
+            len(ours),
+            ours[0],
         )
 
 

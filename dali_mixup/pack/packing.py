@@ -17,7 +17,7 @@ from dali_mixup._graph.look import UnfitError, encoded_sample
 from dali_mixup.pack.crew import answer, shared_out
 from dali_mixup.pack.journal import Journal, remove_work
 from dali_mixup.pack.merging import merge
-from dali_mixup.pack.names import check_file_names, warn_of_other_labels
+from dali_mixup.pack.names import check_file_names, warn_of_image_folder
 from dali_mixup.pack.options import Options
 from dali_mixup.pack.plan import Plan
 from dali_mixup.pack.shard import BadImagesError, PackJob, Sample
@@ -95,7 +95,7 @@ class Packing:
             return
         if self._plan.options.layout == "files":
             check_file_names(source)
-            warn_of_other_labels(source)
+            warn_of_image_folder(source)
         self._journal.begin()
         numbers = self._part.numbers(self._plan.shards)
         self.tally = Tally(len(numbers))

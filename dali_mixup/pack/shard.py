@@ -11,7 +11,7 @@ from dali_mixup._graph.trial import Trial
 from dali_mixup.pack.images import PackedImage, packed_image
 from dali_mixup.pack.options import Options
 from dali_mixup.pack.writers import Job, writer
-from dali_mixup.sources.archives.packed import Shard
+from dali_mixup.sources.archives.pack_lines import Shard
 
 
 class Sample(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dali_mixup.sources.archives.packed import Shard
+from dali_mixup.sources.archives.pack_lines import Shard
 
 
 @dataclass

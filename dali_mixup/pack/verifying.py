@@ -13,7 +13,8 @@ from dali_mixup._graph.child import ChildProcess
 from dali_mixup._graph.options import MAX_PIXELS
 from dali_mixup.pack.crew import answer, shared_out
 from dali_mixup.pack.examine import Examination
-from dali_mixup.sources.archives.packed import PACK_FILE, Shard, packed_list
+from dali_mixup.sources.archives.pack_lines import Shard
+from dali_mixup.sources.archives.packed import PACK_FILE, changed_lines, packed_list
 from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
 from dali_mixup.sources.names import name_text
 
@@ -24,7 +25,8 @@ def verify(
     workers: int | None = None,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[str]:
-    """Examine packed data: all checksums, that every image decodes to its size, and that nothing is missing.
+    """Examine packed data: all checksums (of the shards, the images and the lines of pack.jsonl), that every image
+    decodes to its size, and that nothing is missing.
 
     Args:
         folder: the packed folder.
@@ -63,7 +65,9 @@ def verify(
         shared_out(shards, workers or usable_cores(), examined)
     except ValueError as error:  # a line that cannot be read
         damaged.append(str(error))
-    wrong = [line for number in sorted(found) for line in found[number]] + damaged
+    wrong = (
+        [line for number in sorted(found) for line in found[number]] + damaged + list(changed_lines(found_in))
+    )
     if done != header.samples:
         wrong.append(f"{PACK_FILE}: it lists {done} samples, expected {header.samples}")
     elif header.layout == "files":  # otherwise all images of the lines that are missing would be named

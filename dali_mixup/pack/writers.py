@@ -17,7 +17,8 @@ from dali_mixup.pack.crew import PackingError
 from dali_mixup.pack.images import PackedImage
 from dali_mixup.pack.names import file_path, shard_name
 from dali_mixup.pack.options import Layout
-from dali_mixup.sources.archives.packed import COLUMNS, WORK_FOLDER, Shard
+from dali_mixup.sources.archives.pack_lines import COLUMNS, Shard
+from dali_mixup.sources.archives.packed import WORK_FOLDER
 from dali_mixup.sources.names import system_name
 
 

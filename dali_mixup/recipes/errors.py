@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from dali_mixup._checks import did_you_mean
 from dali_mixup.recipes.alternatives import KEYS
+from dali_mixup.recipes.numbers import number_in_yaml
 from dali_mixup.recipes.section_keys import is_only_in_python, keys_at
 
 MOST_LINES = 20
@@ -91,7 +92,11 @@ def _line(model: type[BaseModel], found: Any) -> str:
         if isinstance(fault, Fault):
             return f"{f'{dotted(path)}.{fault.path}' if path else fault.path}: {fault.message}"
         return f"{where}: {fault}"
-    return f"{where}: {shortened(given)}; {_lowered(found['msg'])}{_number_hint(given)}"
+    if kind in ("model_type", "dict_type"):
+        return f"{where}: {shortened(given)}; expected a section with keys of these: {listed(keys_at(model, path))}"
+    if kind in ("tuple_type", "list_type"):
+        return f"{where}: {shortened(given)}; expected a list"
+    return f"{where}: {shortened(given)}; {_lowered(found['msg'])}{_number_hint(given, kind, found['msg'])}"
 
 
 def _alternative(where: str, given: Any, key: str, known: Sequence[str]) -> str:
@@ -107,23 +112,10 @@ def _lowered(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _number_hint(given: Any) -> str:
-    """YAML 1.1, which PyYAML reads, takes 1e-3 for a word; with a point it is a number."""
-    if not isinstance(given, str):
+def _number_hint(given: Any, kind: str, message: str) -> str:
+    """For a number that YAML 1.1, which PyYAML reads, takes for text: how to write it, where a number is allowed."""
+    fraction = kind == "float_type" or "a number" in message
+    if not isinstance(given, str) or not (fraction or kind == "int_type" or "an integer" in message):
         return ""
-    try:
-        number = _number(given)
-    except ValueError:
-        return ""
-    mantissa = given.lower().partition("e")[0]
-    better = (
-        given.replace(mantissa, f"{mantissa}.0", 1) if "e" in given.lower() and "." not in mantissa else None
-    )
-    return f" (YAML reads it as text; write {better or number!r} without quotes)".replace("'", "")
-
-
-def _number(text: str) -> int | float:
-    try:
-        return int(text)
-    except ValueError:
-        return float(text)
+    text = number_in_yaml(given, whole=not fraction)
+    return f" (YAML reads it as text; write {text} without quotes)" if text else ""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import yaml
 
 from dali_mixup.recipes.errors import RecipeError
+from dali_mixup.recipes.numbers import misread
 
 DEEPEST = 32  # sections within sections; a recipe has four
 
@@ -74,6 +75,13 @@ class _RecipeLoader(yaml.SafeLoader):
             raise yaml.constructor.ConstructorError(
                 None, None, "half of a character (a lone surrogate)", node.start_mark
             )
+        return value
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        value = super().construct_object(node, deep=deep)
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if is_number and (wrong := misread(node.value, value)):
+            raise yaml.constructor.ConstructorError(None, None, wrong, node.start_mark)
         return value
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

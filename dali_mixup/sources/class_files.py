@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from typing import Any
 
 from dali_mixup.sources.listed.lines import text_lines
@@ -19,7 +20,7 @@ def read_classes(file: str | bytes | os.PathLike[str]) -> list[str] | dict[str, 
 
     Raises:
         FileNotFoundError: the file does not exist.
-        ValueError: another suffix; an empty line; JSON of another form.
+        ValueError: another suffix; an empty line; JSON of another form, or with a name twice in the mapping.
     """
     path = home_expanded(file)
     suffix = os.path.splitext(path)[1].lower()
@@ -45,17 +46,31 @@ def _lines(path: str) -> list[str]:
     return names
 
 
+class _Pairs(list[tuple[str, Any]]):
+    """An object of a JSON file with all its names, of which a dict would keep the last of several equal ones."""
+
+
 def _json(path: str) -> Any:
     try:
         with open(path, encoding="utf-8-sig") as file:
-            found = json.load(file)
+            found = json.load(file, object_pairs_hook=_Pairs)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path!r} cannot be read as JSON: {error}") from None
-    if isinstance(found, list) and all(isinstance(name, str) for name in found):
-        return found
-    if isinstance(found, dict) and all(type(label) is int for label in found.values()):
+    if isinstance(found, _Pairs):
+        if all(type(label) is int for _, label in found):
+            return _mapping(path, found)
+    elif isinstance(found, list) and all(isinstance(name, str) for name in found):
         return found
     raise ValueError(f'{path!r}: expected a list of names or {{"name": label}} with whole numbers')
+
+
+def _mapping(path: str, pairs: _Pairs) -> dict[str, int]:
+    labels = dict(pairs)
+    if len(labels) < len(pairs):
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+        given = [label for name, label in pairs if name == twice]
+        raise ValueError(f"{path!r}: the name {twice!r} has the labels {given}; expected every name once")
+    return labels
 
 
 _READ = {".txt": _lines, ".json": _json}

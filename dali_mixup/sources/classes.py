@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from dali_mixup._checks import MOST_CLASSES
+from dali_mixup._checks import MOST_CLASSES, members
+from dali_mixup.sources.class_attributes import class_attribute
 from dali_mixup.sources.class_files import read_classes
 
 Classes: TypeAlias = "Sequence[str] | Mapping[str, int] | Any"
@@ -115,8 +116,11 @@ def class_map(classes: Classes) -> ClassMap:
     if isinstance(classes, (str, bytes, os.PathLike)):
         return class_map(read_classes(classes))
     # A source's own map first: names and labels alone would not tell which names share a label.
-    for attribute in ("class_map", "dataset", "class_to_idx", "classes"):
-        given = getattr(classes, attribute, None)
+    for given in (
+        getattr(classes, "class_map", None),
+        getattr(classes, "dataset", None),
+        class_attribute(classes),
+    ):
         if given is not None and given is not classes:
             return class_map(given)
     if isinstance(classes, (set, frozenset)):
@@ -128,7 +132,7 @@ def class_map(classes: Classes) -> ClassMap:
             "classes must be a list of names, a mapping from name to label, a file of these, or an object with "
             f"`classes` such as a loader; got {type(classes).__name__}"
         )
-    return _of_names(tuple(classes))
+    return _of_names(tuple(members(classes) or classes))
 
 
 def _of_names(names: tuple[str, ...]) -> ClassMap:

@@ -1,5 +1,7 @@
 """Extensions of image files."""
 
+JPEG_2000 = ".jp2"
+
 IMAGE_EXTENSIONS = (
     ".jpg",
     ".jpeg",
@@ -10,6 +12,6 @@ IMAGE_EXTENSIONS = (
     ".tif",
     ".tiff",
     ".webp",
-    ".jp2",
+    JPEG_2000,
 )
 """torchvision's extensions, and those of JPEG 2000, which DALI decodes."""

@@ -22,7 +22,8 @@ def existing_files(patterns: Iterable[str]) -> list[str]:
     """The files of paths that may be patterns, in their order; those of a wildcard are sorted by name.
 
     Several patterns may be joined by `::`, as in webdataset. A path that exists is no pattern; URLs without wildcards
-    are taken as they are. Wildcards do not match our own files, such as indices.
+    are taken as they are. Wildcards are those of `glob`, with `**` for any number of folders; they match no names that
+    begin with a dot, and not our own files, such as indices.
 
     Raises:
         FileNotFoundError: a pattern that matches no file, or braces of which a name does not exist.
@@ -52,7 +53,12 @@ def existing_files(patterns: Iterable[str]) -> list[str]:
 
 
 def _local(name: str) -> list[str]:
-    return [name] if os.path.exists(name) else sorted(glob.glob(name))
+    if os.path.exists(name):
+        return [name]
+    found = set(glob.glob(name, recursive=True))  # several ** may lead to a file in more than one way
+    if name.endswith("/**"):  # an object store has no folders, and what is in them is listed
+        found = {match for match in found if not os.path.isdir(match)}
+    return sorted(found)
 
 
 def _parts(given: str) -> list[str]:

@@ -241,6 +241,14 @@ class TestPeek:
             next(iter(loader))
         assert caplog.text.count("abandoned after one batch") == 1 and "loader.peek()" in caplog.text
 
+    def test_passes_over_validation_data_may_be_abandoned(
+        self, image_folder: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Every pass is the same; Lightning's `limit_val_batches=1` makes one in every epoch."""
+        loader = val_loader(image_folder, **COMMON)
+        first, second, _ = (next(iter(loader))[0] for _ in range(3))
+        assert torch.equal(first, second) and "abandoned" not in caplog.text
+
 
 @pytest.mark.parametrize("function", [train_loader, val_loader])
 def test_no_advice_names_an_argument_that_the_function_does_not_have(function: Any) -> None:

@@ -240,6 +240,23 @@ class TestNeighbours:
 
 
 class TestResume:
+    def test_with_another_batch_size_the_stream_keeps_its_rows_if_told(self, files: Any) -> None:
+        def make(batch_size: int, rows: int | None = None) -> Any:
+            stream = HandOver(unlabelled=Unlabelled(files[1], batch_size=rows))
+            return loader(files[0], MixUp(), batch_size=batch_size, handover=stream, elastic=True)
+
+        first = make(4)
+        next(iter(first))
+        state = first.state_dict()
+        with pytest.raises(
+            ValueError, match=r"unlabelled_rows: saved 4, now 3\); give Unlabelled\(batch_size=4\)"
+        ):
+            make(3).load_state_dict(state)
+        second = make(3, rows=4)
+        second.load_state_dict(state)
+        images, _, record = next(iter(second))
+        assert len(images) == 3 and len(record.unlabelled_ids) == 4
+
     def test_everything_handed_over_continues_bit_for_bit(self, files: Any, image_folder: Any) -> None:
         policy = MixPolicy(BOTH, granularity="sample", alternation=Alternation(0.3))
 

@@ -30,6 +30,18 @@ def test_torchvision_reads_it(image_folder: Path, packed: Packed) -> None:
     assert {min(image.size) for image, _ in copy} == {64}
 
 
+def test_what_torchvision_leaves_out_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("c/1.jp2", "c/2.JP2", "c/3.png", "c/4.jpg"):
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        picture(20, 20).save(tmp_path / "data" / name, "JPEG2000" if "jp2" in name.lower() else None)
+    run(tmp_path / "data", tmp_path / "shards")
+    assert "ImageFolder" not in caplog.text
+    run(tmp_path / "data", tmp_path / "packed", layout="files")
+    assert len(ImageFolder(tmp_path / "packed").samples) == 2 and len(open_source(tmp_path / "packed")) == 4
+    (said,) = [line for line in caplog.messages if "ImageFolder" in line]
+    assert "leaves out JPEG 2000 files (.jp2), which are up to 2 of these data, such as 'c/1.jp2'" in said
+
+
 def test_so_do_the_loaders_sources(image_folder: Path, packed: Packed) -> None:
     folder = packed(layout="files")
     original, copy = open_source(image_folder), open_source(folder)

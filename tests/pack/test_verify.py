@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,8 +76,61 @@ def test_a_list_that_does_not_match_the_shards_is_found(packed: Packed, column: 
 def test_images_of_another_size_are_found(packed: Packed) -> None:
     folder = packed()
     change_line(folder, 1, widths=[1, *line_of(folder, 1)["widths"][1:]])
+    wrong, line = verify(folder)
+    assert "pixels, expected 1 x" in wrong and line.startswith("pack.jsonl, line 2: it was changed")
+
+
+CHANGED = "it was changed after it was written: its checksum differs"
+
+
+@pytest.mark.parametrize("layout", ["shards", "files"])
+@pytest.mark.parametrize(
+    ("line", "field", "change"),
+    [
+        (0, "classes", lambda names: names[::-1]),
+        (0, "classes_named", lambda named: not named),
+        (0, "left_out", lambda count: count + 1),
+        (2, "keys", lambda keys: keys[::-1]),
+        (2, "keys", lambda keys: [keys[0].upper(), *keys[1:]]),
+        (2, "left_out", lambda rows: [["a/1.jpg", "bad"]]),
+    ],
+)
+def test_what_no_shard_repeats_is_covered(
+    packed: Packed, layout: str, line: int, field: str, change: Callable[[Any], Any]
+) -> None:
+    """Keys and class names are in pack.jsonl alone."""
+    folder = packed(layout=layout)
+    change_line(folder, line, **{field: change(line_of(folder, line)[field])})
+    assert open_source(folder), "it is still well-formed"
+    assert verify(folder) == [f"pack.jsonl, line {line + 1}: {CHANGED}"]
+
+
+def test_labels_of_files_are_covered(packed: Packed) -> None:
+    """Of the shards, whose tars repeat them, they are compared as well."""
+    folder = packed(layout="files")
+    change_line(folder, 1, labels=[label ^ 1 for label in line_of(folder, 1)["labels"]])
+    assert verify(folder) == [f"pack.jsonl, line 2: {CHANGED}"]
+
+
+def test_lines_without_a_checksum_are_named(packed: Packed) -> None:
+    folder = packed()
+    fields = line_of(folder, 0)
+    del fields["checksum"]
+    rest = (folder / "pack.jsonl").read_text().split("\n", 1)[1]
+    (folder / "pack.jsonl").write_text(f"{json.dumps(fields)}\n{rest}")
+    assert len(open_source(folder)) == 24
     (wrong,) = verify(folder)
-    assert "pixels, expected 1 x" in wrong
+    assert wrong.startswith(
+        "pack.jsonl, line 1: it has no checksum, so its keys, labels and classes cannot be verified"
+    )
+
+
+def test_blanks_and_letters_of_json_are_no_change(packed: Packed) -> None:
+    folder = packed()
+    lines = [json.loads(line) for line in (folder / "pack.jsonl").read_text().splitlines()]
+    text = "\n".join(json.dumps(line, separators=(",", ":"), ensure_ascii=False) for line in lines)
+    (folder / "pack.jsonl").write_text(text, encoding="utf-8")
+    assert verify(folder) == []
 
 
 def test_a_missing_line_is_found(packed: Packed) -> None:

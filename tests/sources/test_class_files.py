@@ -119,3 +119,27 @@ def test_other_files_are_refused(
 def test_a_file_that_is_not_there(folder: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no\.txt"):
         open_source(folder, classes="no.txt")
+
+
+@pytest.mark.parametrize("second", [2, 0])
+def test_a_name_twice_in_a_mapping_is_refused(tmp_path: Path, folder: Path, second: int) -> None:
+    """json keeps the last one in silence."""
+    file = tmp_path / "map.json"
+    file.write_text(f'{{"cat": 0, "dog": 1, "cat": {second}}}')
+    with pytest.raises(
+        ValueError, match=rf"map\.json': the name 'cat' has the labels \[0, {second}\]; expected every"
+    ):
+        open_source(folder, classes=file)
+
+
+@pytest.mark.parametrize("content", ["[[1, 2]]", '{"cat": {"a": 1}}', "[{}]", '{"cat": true}', "3", "null"])
+def test_other_json_is_no_class_map(tmp_path: Path, folder: Path, content: str) -> None:
+    (tmp_path / "map.json").write_text(content)
+    with pytest.raises(ValueError, match=r"map\.json': expected a list of names or "):
+        open_source(folder, classes=tmp_path / "map.json")
+
+
+def test_an_empty_mapping_has_no_name(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "map.json").write_text("{}")
+    with pytest.raises(ValueError, match="at least one name"):
+        open_source(folder, classes=tmp_path / "map.json")

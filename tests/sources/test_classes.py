@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch.utils.data import ConcatDataset, Subset
+from torch.utils.data import ConcatDataset, Dataset, Subset
 from torchvision.datasets import ImageFolder
 
-from dali_mixup.sources import FileList, TarShards, open_source, write_manifest
+from dali_mixup.sources import DatasetSource, FileList, TarShards, open_source, write_manifest
 from dali_mixup.sources.classes import ClassMap, class_map
+from tests.odd_images import picture
 from tests.tars import pair, write_tar
 
 
@@ -128,6 +129,56 @@ def test_repeated_names_serve_numbers_but_not_names(train: Path) -> None:
     assert open_source([("x", 1)], classes=names).classes == tuple(names)
     with pytest.raises(ValueError, match=r"'a' has the labels \[0, 1\]"):
         open_source(train, classes=names)
+
+
+IMAGENET = [("crane",), ("golden retriever",), ("crane",), ("maillot",), ("maillot", "tank suit")]
+
+
+class ImageNetLike(Dataset):
+    """As torchvision's ImageNet, in whose `class_to_idx` only the last class of a name has a label."""
+
+    classes: Any = IMAGENET
+    class_to_idx: Any = {name: label for label, names in enumerate(IMAGENET) for name in names}  # noqa: RUF012
+    targets = (0, 1, 2, 3, 4)
+
+    def __len__(self) -> int:
+        return 5
+
+    def __getitem__(self, index: int) -> Any:
+        return picture(9, 9, seed=index), index
+
+
+def test_names_that_a_mapping_lost_are_those_of_the_list(tmp_path: Path) -> None:
+    names = ("crane", "golden retriever", "crane", "maillot", "maillot, tank suit")
+    given = ImageNetLike()
+    for source in (open_source(given), open_source([("x", 4)], classes=given)):
+        assert source.classes == names
+    birds = tmp_path / "birds"
+    (birds / "crane").mkdir(parents=True)
+    (birds / "crane" / "1.jpg").touch()
+    for classes in (given, given.classes, open_source(given), Subset(given, [0])):
+        with pytest.raises(ValueError, match=r"the name 'crane' has the labels \[0, 2\]"):
+            open_source(birds, classes=classes)
+
+
+@pytest.mark.parametrize(
+    ("names", "mapping", "classes"),
+    [
+        ([("a", "b"), ("c",)], {"a": 0, "b": 0, "c": 1}, ("a, b", "c")),
+        (["a", "b", "c"], {"a": 0, "b": 0, "c": 1}, ("a, b", "c")),
+        (["a", "b", "a"], {"a": 0, "b": 1}, ("a", "b", "a")),
+        (["a", "b", "a"], {"a": 1, "b": 0}, ("b", "a")),
+        (["a", "b", "a"], {"a": 0, "b": 1, "c": 2}, ("a", "b", "c")),
+        (["a", "b"], {}, ("a", "b")),
+        ([], {"a": 0, "b": 1}, ("a", "b")),
+    ],
+)
+def test_a_mapping_beside_a_list_counts_unless_it_lost_names(names: Any, mapping: Any, classes: Any) -> None:
+    given = SimpleNamespace(classes=names, class_to_idx=mapping)
+    assert class_map(given).names == classes
+    dataset = ImageNetLike()
+    dataset.classes, dataset.class_to_idx, dataset.targets = names, mapping, (0,) * 5
+    assert DatasetSource(dataset, labels=[0] * 5, classes=dataset).classes == classes
 
 
 def test_a_source_given_with_classes_is_not_changed(train: Path) -> None:

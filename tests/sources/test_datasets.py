@@ -78,6 +78,30 @@ def test_a_relative_root(image_folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     )
 
 
+@pytest.mark.parametrize("root", ["one", "./one", "one/", "one//", "../work/one", ".", "{}", "{}//"])
+def test_keys_do_not_depend_on_the_spelling_of_the_root(
+    root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All samples lie in one class, so the beginning that they share is not the root."""
+    where = tmp_path / "work"
+    for number in range(3):
+        (where / "one" / "a").mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(where / "one" / "a" / f"{number}.png")
+    (tmp_path / "unfit.jsonl").write_text('{"path": "a/1.png", "problem": "x"}\n')
+    monkeypatch.chdir(where / "one" if root == "." else where)
+    given = ImageFolder(root.format(where / "one"))
+    whole = open_source(given)
+    assert [whole.key(at) for at in range(3)] == [f"a/{number}.png" for number in range(3)]
+    assert whole.fingerprint() == open_source(where / "one").fingerprint() and len(whole.encoded(0)) > 50
+    assert len(open_source(given, exclude=tmp_path / "unfit.jsonl")) == 2
+    given.samples = [(str(where / "one" / "a" / "1.png"), 0)]
+    assert open_source(given).key(0) == "a/1.png", "samples of another spelling"
+    given.samples = [(str(where / "other.png"), 0), (str(where / "one" / "a" / "1.png"), 0)]
+    assert [open_source(given).key(at) for at in range(2)] == ["other.png", "one/a/1.png"], (
+        "or of another place"
+    )
+
+
 def test_what_would_be_lost_is_refused_or_said(image_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     class Own(ImageFolder):
         def __getitem__(self, index: int) -> Any:

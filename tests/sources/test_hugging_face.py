@@ -150,5 +150,5 @@ def test_a_transform_is_not_used_and_that_is_said(dataset: Dataset, blobs: list[
 
 def test_damaged_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "x.arrow").write_bytes(b"no arrow" * 100)
-    with pytest.raises(ValueError, match=r"x\.arrow' cannot be read by Hugging Face's datasets: "):
+    with pytest.raises(ValueError, match=r"x\.arrow' cannot be read as Arrow: "):
         open_source(tmp_path / "x.arrow")

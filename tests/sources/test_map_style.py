@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from torch.utils.data import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
@@ -72,8 +73,16 @@ def test_targets_that_are_not_those_of_the_items_are_noticed() -> None:
     ):
         open_source(Pictures([1, *LABELS[1:]]))
     source = open_source(Pictures([0, 0, 2, 0, 1, 2]))  # wrong in the second only, which is not read at first
-    with pytest.raises(BadFileError, match=r"Pictures/1: unreadable .*label 1, but"):
-        list(train_loader(source, batch_size=6, image_size=8, device="cpu", seed=1))
+    for bad_files in (
+        "raise",
+        Skip(),
+    ):  # the image is not bad, and a dataset that is wrong here may be wrong anywhere
+        loader = train_loader(source, batch_size=6, image_size=8, device="cpu", seed=1, bad_files=bad_files)
+        with pytest.raises(
+            RuntimeError, match=r"^item 1 of the Pictures has the label 1, but .* say 0; give"
+        ):
+            list(loader)
+        assert not loader.skipped
 
 
 def test_labels_and_classes_of_the_users() -> None:
@@ -86,6 +95,31 @@ def test_labels_and_classes_of_the_users() -> None:
     for given in ({"classes": ["x", "y", "z"]}, {"class_to_idx": {"x": 0, "y": 1, "z": 2}}):
         assert open_source(Pictures(LABELS, **given)).classes == ("x", "y", "z")
         assert open_source(Pictures(LABELS, **given)).classes_named
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ("x", "y", "z"),
+        np.array(["x", "y", "z"]),
+        np.array(["x", "y", "z"], object),
+        pandas.Index(["x", "y", "z"]),
+    ],
+    ids=["tuple", "array", "objects", "index"],
+)
+def test_classes_may_be_any_list_of_names(classes: Any) -> None:
+    source = open_source(Pictures(LABELS, classes=classes))
+    assert source.classes == ("x", "y", "z") and all(type(name) is str for name in source.classes)
+    assert open_source(Pictures(LABELS), classes=classes).classes == ("x", "y", "z")
+    assert open_source(Pictures(LABELS), classes=Pictures(LABELS, classes=classes)).classes == ("x", "y", "z")
+
+
+@pytest.mark.parametrize(
+    "classes", [[], 3, np.arange(3), [0, 1, 2], np.array(3), np.zeros((3, 2)), torch.arange(3)]
+)
+def test_classes_that_are_no_names_are_not_taken(classes: Any) -> None:
+    source = open_source(Pictures(LABELS, classes=classes))
+    assert source.classes == ("0", "1", "2") and not source.classes_named
 
 
 def test_torchvisions_datasets(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def test_samples_and_classes(tmp_path: Path) -> None:
         ([], "is not an annotation file of OpenMMLab"),
         ({"images": [], "annotations": []}, "expected a JSON object with `metainfo` and `data_list`"),
         ({"data_list": {}}, "is not an annotation file"),
-        ({"data_list": []}, "no samples found"),
+        ({"data_list": []}, r"t\.json' lists no samples: its data_list is empty"),
         (
             {"data_list": [*ENTRIES, {"img_path": "c.jpg"}]},
             r"data_list\[2\]: expected an img_path and a gt_label",

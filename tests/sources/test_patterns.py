@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,3 +104,54 @@ def test_a_name_with_brackets_that_does_not_exist_is_said(local_and_remote: list
     for root in local_and_remote:
         with pytest.raises(FileNotFoundError, match="does not exist"):
             existing_files([f"{root}/run[2]/a-0.tar"])
+
+
+KEYS_AT_DEPTHS = [
+    "x/a.tar", "x/y/b.tar", "x/y/c.tar", "x/y/z/d.tar", "x/y/z/y/e.tar", "x/other/f.tar", "x/notes.txt", "a.tar",
+    "x/.hidden/g.tar", "x/y/.h.tar", "x/y/a.tar.index.npz",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "x/**/*.tar", "**/*.tar", "**/y/*.tar", "x/**/y/**/*.tar", "x/**/**/b.tar", "x/y/**", "x/**/a.tar", "x/*/*.tar",
+        "x/y**/*.tar", "x/**/[a-d].tar", "x/.*/**/*.tar", "x/**/.*.tar", "x/**/z/y/?.tar", "**/{d,e}.tar", "*", "x/y/*",
+        "x/**/*", "x/**b.tar",
+    ],
+)  # fmt: skip
+def test_wildcards_are_those_of_glob(s3: S3Server, tmp_path: Path, pattern: str) -> None:
+    s3.make_bucket("depths")
+    for key in KEYS_AT_DEPTHS:
+        path = tmp_path / "data" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        s3.put("depths", key, b"")
+    alternatives = [pattern.replace("{d,e}", each) for each in ("de" if "{" in pattern else "-")]
+    found = [glob.glob(each, root_dir=tmp_path / "data", recursive=True) for each in alternatives]
+    files = [
+        key
+        for each in found
+        for key in sorted(set(each))
+        if key in KEYS_AT_DEPTHS and not key.endswith(".npz")
+    ]
+    with environment(**KEYS):
+        for root in (f"{tmp_path}/data", "s3://depths"):
+            if files:
+                matches = existing_files([f"{root}/{pattern}"])
+                assert [match for match in matches if not Path(match).is_dir()] == [
+                    f"{root}/{key}" for key in files
+                ]
+            else:
+                with pytest.raises(FileNotFoundError):
+                    existing_files([f"{root}/{pattern}"])
+
+
+def test_any_depth_is_read_as_one_data_set(tmp_path: Path) -> None:
+    for number, folder in enumerate(("x", "x/y", "x/y/z")):
+        (tmp_path / folder).mkdir()
+        tar(tmp_path / folder / "s", number)
+    assert len(open_source(f"{tmp_path}/x/**/*.tar")) == len(TarShards(f"{tmp_path}/x/**")) == 3
+    (tmp_path / "x" / "back").symlink_to(tmp_path / "x")
+    with pytest.raises(ValueError, match=r"are one file"):
+        open_source(f"{tmp_path}/x/**/*.tar")

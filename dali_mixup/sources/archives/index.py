@@ -65,7 +65,7 @@ class ArchiveIndex:
     offsets: np.ndarray
     sizes: np.ndarray
     labels: np.ndarray
-    state: tuple[int, int]
+    state: tuple[int, ...]
     notes: Notes
     more: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -74,7 +74,7 @@ class ArchiveIndex:
         cls,
         names: Sequence[str],
         rows: Sequence[tuple[int, ...]],
-        state: tuple[int, int],
+        state: tuple[int, ...],
         notes: Notes,
         more: tuple[str, ...] = (),
     ) -> ArchiveIndex:
@@ -181,7 +181,7 @@ def _index_file(path: str, folder: str | None) -> str | None:
     return os.path.join(folder, f"{os.path.basename(path)}.{digest}.index.npz")
 
 
-def _load(file: str, origin: str, state: tuple[int, int], layout: Layout) -> ArchiveIndex | None:
+def _load(file: str, origin: str, state: tuple[int, ...], layout: Layout) -> ArchiveIndex | None:
     """The index in a file; None if there is none, or none that can belong to this archive."""
     try:
         regular_file(file)
@@ -200,7 +200,7 @@ def _load(file: str, origin: str, state: tuple[int, int], layout: Layout) -> Arc
         return None
 
 
-def _checked(saved: Any, state: tuple[int, int], layout: Layout) -> ArchiveIndex:
+def _checked(saved: Any, state: tuple[int, ...], layout: Layout) -> ArchiveIndex:
     names = saved["names"]
     columns = {key: saved[key] for key in (*_COLUMNS, *layout.more)}
     offsets, sizes = columns["offsets"], columns["sizes"]

@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from dali_mixup.sources.base import Place
+from dali_mixup.sources.inputs import ends_digest, local_state
 from dali_mixup.sources.reading import StorageError
 from dali_mixup.sources.remote.transfers import transfers
 from dali_mixup.sources.remote.urls import is_url
@@ -26,7 +27,8 @@ class OpenFiles:
 
     Args:
         paths: the files.
-        states: what `Input.state` was, which must be unchanged whenever a file is read.
+        states: what `Input.state` was, which must be unchanged whenever a file is read. The last time of a local file,
+            which also changes with its permissions, links and attributes, may differ if both ends of the file do not.
 
     Attributes:
         paths: as given.
@@ -37,10 +39,11 @@ class OpenFiles:
     MOST_BYTES = 0x7FFFF000
     """Linux reads no more bytes at once (read(2)); no image has as many."""
 
-    def __init__(self, paths: list[str], states: Sequence[tuple[int, int]]) -> None:
-        self.paths, self._states = paths, states
+    def __init__(self, paths: list[str], states: Sequence[tuple[int, ...]]) -> None:
+        self.paths, self._states = paths, list(states)
         self.remote = bool(paths) and is_url(paths[0])
         self._open: OrderedDict[int, int] = OrderedDict()
+        self._ends: dict[int, bytes] = {}  # of the files that were read
         self._lock = threading.Lock()  # a descriptor must not be closed between its look-up and its use
         _every[id(self)] = self
 
@@ -132,11 +135,20 @@ class OpenFiles:
 
     def _refuse_changed(self, file: int, descriptor: int) -> None:
         """After every read, because a file can be written to while it is open."""
-        status = os.fstat(descriptor)
-        if (status.st_size, status.st_mtime_ns) != self._states[file]:
-            del self._open[file]
-            os.close(descriptor)
-            raise self._changed(file)
+        size = self._states[file][0]
+        first = None if file in self._ends else ends_digest(descriptor, size)
+        found = local_state(os.fstat(descriptor))
+        if found == self._states[file]:
+            if first is not None:
+                self._ends[file] = first
+            return
+        # Times can be set, so another file may have the same; but a run must not end because of a chmod or a hard link.
+        if found[:-1] == self._states[file][:-1] and self._ends.get(file) == ends_digest(descriptor, size):
+            self._states[file] = found
+            return
+        del self._open[file]
+        os.close(descriptor)
+        raise self._changed(file)
 
     def _changed(self, file: int) -> StorageError:
         return StorageError(

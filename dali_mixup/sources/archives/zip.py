@@ -104,8 +104,8 @@ class ZipArchives(Archives):
 _EXPECTED = "a zip file"
 
 
-def _contents(path: str, folder: str) -> tuple[Contents, tuple[int, int]]:
-    """What a zip file holds below a folder, and its size and modification time."""
+def _contents(path: str, folder: str) -> tuple[Contents, tuple[int, ...]]:
+    """What a zip file holds below a folder, and the file's state."""
     with opened(path) as file, named(file, _EXPECTED):
         return contents(members(Pieces(file, piece=1 << 16)), folder), file.state
 

@@ -139,10 +139,10 @@ def _directory(read: Pieces) -> _Directory:
     at, end = _end(read)
     disk, start_disk, on_disk, count, size, start = end[1:7]
     stop = at
-    if _FULL_16 in (disk, on_disk, count) or _FULL_32 in (size, start):
-        found = _zip64(read, at)
-        if found is not None:
-            stop, (disk, start_disk, on_disk, count, size, start) = found
+    # Also where all numbers would fit: Python's zipfile writes both records from 2 GiB on.
+    found = _zip64(read, at, needed=_FULL_16 in (disk, on_disk, count) or _FULL_32 in (size, start))
+    if found is not None:
+        stop, (disk, start_disk, on_disk, count, size, start) = found
     if disk or start_disk or on_disk != count:
         raise ArchiveError("it is one of several volumes; join them into one zip file")
     # Other bytes may precede the archive, and offsets count from its own beginning.
@@ -168,8 +168,11 @@ def _end(read: Pieces) -> tuple[int, tuple[int, ...]]:
     raise ArchiveError(f"there is no zip directory before its end at offset {read.size}: is it cut short?")
 
 
-def _zip64(read: Pieces, at: int) -> tuple[int, tuple[int, ...]] | None:
-    """The offset and the fields of the larger record before the last one; None if there is none."""
+def _zip64(read: Pieces, at: int, needed: bool) -> tuple[int, tuple[int, ...]] | None:
+    """The offset and the fields of the larger record before the last one; None if there is none.
+
+    Unless it is `needed`, bytes that look like its locator, but lead to no such record, are the end of a comment.
+    """
     if at < _LOCATOR_64.size:
         return None
     mark, _, stated, _ = _LOCATOR_64.unpack(read(at - _LOCATOR_64.size, at))
@@ -181,6 +184,8 @@ def _zip64(read: Pieces, at: int) -> tuple[int, tuple[int, ...]] | None:
             found = _END_64.unpack(read(place, place + _END_64.size))
             if found[0] == _END_64_MARK:
                 return place, found[4:]
+    if not needed:
+        return None
     raise ArchiveError(f"there is no zip64 record at offset {stated}: it is damaged")
 
 

@@ -114,13 +114,13 @@ def by_list(found: Contents, table: Mapping[str, int]) -> dict[str, int]:
     return {path: label for path, label in table.items() if path in found.images}
 
 
-def index(found: Contents, labels: Mapping[str, int], state: tuple[int, int]) -> ArchiveIndex:
+def index(found: Contents, labels: Mapping[str, int], state: tuple[int, ...]) -> ArchiveIndex:
     """The index of the images that have a label.
 
     Args:
         found: the contents.
         labels: the labels by path.
-        state: size and modification time of the file.
+        state: see `Input`.
 
     Raises:
         ArchiveError: one of the images cannot be used.

@@ -29,7 +29,7 @@ def line_blocks(
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is UTF-16, or a line is too long.
+        ValueError: it is UTF-16, has carriage returns in place of line feeds, or a line is too long.
     """
     number, limit, rest = 1, first, b""
     with open(local, "rb") as file:
@@ -37,6 +37,11 @@ def line_blocks(
         if piece.startswith(_UTF16):
             raise ValueError(
                 f"{path} is UTF-16, as PowerShell's > writes it; expected UTF-8: save it as UTF-8"
+            )
+        if b"\r" in piece.rstrip(b"\r") and b"\n" not in piece:  # it would be a single line
+            raise ValueError(
+                f"{path} ends its lines with carriage returns alone, as old Macs did; expected line feeds: save it "
+                "with the line ends of Unix or Windows"
             )
         piece = piece.removeprefix(codecs.BOM_UTF8)
         while piece:

@@ -39,6 +39,8 @@ def read_openmmlab(file: str | os.PathLike[str], *, root: str | os.PathLike[str]
         raise ValueError(
             f"{path!r} is not an annotation file of OpenMMLab: expected a JSON object with `metainfo` and `data_list`"
         ) from None
+    if not entries:
+        raise ValueError(f"the annotation file {path!r} lists no samples: its data_list is empty")
     try:
         classes = _classes(metainfo)
     except ValueError as error:

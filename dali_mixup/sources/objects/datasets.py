@@ -13,6 +13,7 @@ import numpy as np
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.classes import class_map
 from dali_mixup.sources.files import FileList
+from dali_mixup.sources.paths import absolute, path_text
 from dali_mixup.sources.remarks import Remark
 
 
@@ -56,11 +57,20 @@ def from_dataset(data: Any) -> Source:
     remarks = []
     if getattr(data, "transform", None) is not None:
         remarks.append(Remark(f"the transform of the {kind} is not used: the loader's transform= is"))
-    paths, labels = [path for path, _ in data.samples], [label for _, label in data.samples]
-    root = f"{os.path.abspath(data.root)}/"
-    below = all(path.startswith(root) for path in paths)
-    keys = [path[len(root) :] for path in paths] if below else paths
-    return FileList(keys, labels, root=root if below else None, remarks=remarks).with_classes(class_map(data))
+    paths, labels = absolute([path for path, _ in data.samples]), [label for _, label in data.samples]
+    root = _root_of(paths, data.root)
+    keys = paths if root is None else [path[len(root) :] for path in paths]
+    return FileList(keys, labels, root=root, remarks=remarks).with_classes(class_map(data))
+
+
+def _root_of(paths: list[str], given: Any) -> str | None:
+    """The root of a dataset as all these absolute paths begin with it; None: they lie elsewhere."""
+    # torchvision joins it and the rest as texts; samples of other origin may have it in its usual spelling.
+    as_joined, usual = (
+        absolute([os.path.join(path_text(given), "")])[0],
+        os.path.join(os.path.abspath(given), ""),
+    )
+    return next((root for root in (as_joined, usual) if all(path.startswith(root) for path in paths)), None)
 
 
 def _replaced(kind: str, name: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from dali_mixup._checks import integer
+from dali_mixup.sources.class_attributes import class_names
 from dali_mixup.sources.classes import Classes, class_map
 from dali_mixup.sources.labels import checked_shape, whole_numbers
 from dali_mixup.sources.objects.item_source import ItemSource
@@ -27,6 +28,11 @@ T = TypeVar("T")
 
 class _ItemError(ValueError):
     """The dataset's own code raised, and not because its storage fails."""
+
+
+class _LabelError(RuntimeError):
+    """The dataset contradicts its own list of labels. No ValueError, which would be taken for a sample that cannot be
+    read, and be left out: the image is fine, and so may be all others whose labels are wrong."""
 
 
 _log = logging.getLogger("dali_mixup")
@@ -51,7 +57,8 @@ class DatasetSource(ItemSource):
 
     Raises:
         TypeError: a dataset without random access, or items that are no (image, label).
-        ValueError: no samples, or labels that differ from those of the items.
+        ValueError: no samples, or labels that differ from those of the items. Only some items are read for this; where
+            another one differs, reading it raises RuntimeError, and no `Skip` leaves it out.
     """
 
     def __init__(
@@ -81,10 +88,11 @@ class DatasetSource(ItemSource):
         self._known = checked_shape(found, count)
         for row in sorted({0, count // 2, count - 1}):
             with suppress(_ItemError):  # a bad sample, which is dealt with when its batch is due
-                self._check_image(self._patiently(self._item, row), row)
+                self._check_item(row)
         names = None if classes is None else class_map(classes).names
         if names is None and labels is None:
-            names = _class_names(dataset)
+            given = class_names(dataset)
+            names = None if given is None else class_map(given).names
         super().__init__([f"{kind}/{row}" for row in range(count)], self._known, names, f"{kind}/")
 
     def images(self, indices: list[int]) -> Sequence[np.ndarray]:
@@ -101,11 +109,17 @@ class DatasetSource(ItemSource):
         """The image of an item, whose label must be the one that is known."""
         image, label = self._pair(row)
         if label is not None and label != self._known[row]:
-            raise ValueError(
+            raise _LabelError(
                 f"item {row} of the {self._owner} has the label {label}, but its `targets` or `labels` say "
                 f"{self._known[row]}; give DatasetSource(dataset, labels=[...])"
             )
         return image
+
+    def _check_item(self, row: int) -> None:
+        try:
+            self._check_image(self._patiently(self._item, row), row)
+        except _LabelError as error:
+            raise ValueError(str(error)) from None
 
     def _check_image(self, image: Any, row: int) -> None:
         try:
@@ -188,14 +202,6 @@ def _known_labels(dataset: Any, count: int) -> np.ndarray | None:
             continue
         if array.shape == (count,):
             return array
-    return None
-
-
-def _class_names(dataset: Any) -> tuple[str, ...] | None:
-    for name in ("class_to_idx", "classes"):
-        given = getattr(dataset, name, None)
-        if isinstance(given, (dict, list, tuple)) and given:
-            return class_map(given).names
     return None
 
 

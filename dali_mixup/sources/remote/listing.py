@@ -64,8 +64,8 @@ def objects_below(root: str, endings: tuple[str, ...]) -> list[str]:
 
 
 def globbed(pattern: str) -> list[str]:
-    """The URLs of the objects that a pattern with *, ? or [...] matches, sorted. A URL without these is its own match,
-    whether or not it exists, and so is one with them that does, as a path of this machine.
+    """The URLs of the objects that a pattern with *, **, ? or [...] matches as `glob` does, sorted. A URL without these
+    is its own match, whether or not it exists, and so is one with them that does, as a path of this machine.
 
     Raises:
         ValueError: a pattern for a web server, which does not list its files, or as `check_address`.
@@ -116,7 +116,25 @@ def _exists(url: str) -> bool:
 
 
 def _matches(parts: list[str], wanted: list[str]) -> bool:
-    return len(parts) == len(wanted) and all(map(fnmatch.fnmatchcase, parts, wanted))
+    """Whether a path matches a pattern, both in parts, of which ** stands for any number."""
+    reached = _after_folders({0}, wanted)
+    for part in parts:
+        fitting = {at for at in reached if at < len(wanted) and _fits(part, wanted[at])}
+        reached = _after_folders({at + (wanted[at] != "**") for at in fitting}, wanted)
+    return len(wanted) in reached
+
+
+def _after_folders(reached: set[int], wanted: list[str]) -> set[int]:
+    """The places in a pattern, and those that follow because a ** may also stand for nothing."""
+    for at, part in enumerate(wanted):
+        if part == "**" and at in reached:
+            reached = reached | {at + 1}
+    return reached
+
+
+def _fits(part: str, wanted: str) -> bool:
+    """As for `glob`, wildcards match no name that begins with a dot."""
+    return fnmatch.fnmatchcase(part, wanted) and (wanted.startswith(".") or not part.startswith("."))
 
 
 def _refuse_web(url: str) -> None:

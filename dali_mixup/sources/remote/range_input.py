@@ -22,7 +22,7 @@ class RangeInput:
 
     def __init__(self, url: str) -> None:
         self.path = url
-        self.state = self._now()
+        self.state: tuple[int, ...] = self._now()
         self.size = self.state[0]
         self._start, self._window, self._length = 0, b"", _LEAST
 

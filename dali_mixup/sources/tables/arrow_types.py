@@ -1,9 +1,11 @@
-"""Arrow's tables and types: what a column holds, one type for the parts of a column, and the order of its classes."""
+"""Arrow's tables and types: what a column holds, one type for its parts, and its different texts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from dali_mixup.sources.tables.columns import Holds
 
@@ -65,8 +67,8 @@ def joined_column(columns: Sequence[Any], names: Sequence[str], name: str) -> An
         for at, column, part in zip(names, columns, decoded, strict=True):
             if holds(part.type) is not meaning or meaning not in (Holds.TEXT, Holds.NUMBERS):
                 raise ValueError(
-                    f"{at}: the column {name!r} holds {column.type}, but in {names[0]} {columns[0].type}; write the "
-                    "files with one type"
+                    f"{at}: the column {name!r} holds {_described(column.type)}, but in {names[0]} "
+                    f"{_described(columns[0].type)}; write the files with one type"
                 )
         common = _common([part.type for part in decoded])
         try:
@@ -90,18 +92,26 @@ def plain(column: Any) -> Any:
     return pyarrow.chunked_array(parts, kind)
 
 
-def declared_orders(table: Any, name: str) -> list[tuple[str, ...] | None]:
-    """The order of classes that each piece of a column declares, as pandas' categories and polars' enumerations do;
-    None: it declares none."""
-    from pyarrow import types
+def coded(column: Any) -> tuple[list[str], np.ndarray]:
+    """The different texts of a column in the order of their first rows, and the place among them of every row's.
 
-    kind, column = table.schema.field(name).type, table[name]
-    described = (table.schema.pandas_metadata or {}).get("columns", [])
-    categories = {entry["field_name"] for entry in described if entry["pandas_type"] == "categorical"}
-    if not types.is_dictionary(kind) or not (name in categories or kind.ordered):
-        return [None]
-    dictionaries = [chunk.dictionary.to_pylist() for chunk in column.chunks if len(chunk)]
-    return [tuple(value for value in values if value is not None) for values in dictionaries]
+    Args:
+        column: text without missing values, as `plain` gives it.
+
+    Returns:
+        The texts, and (n,) int64.
+    """
+    import pyarrow
+
+    encoded = column.cast(pyarrow.large_string()).dictionary_encode()  # one dictionary for all chunks
+    if not encoded.num_chunks:
+        return [], np.empty(0, np.int64)
+    codes = [chunk.indices.to_numpy() for chunk in encoded.chunks]
+    return encoded.chunk(0).dictionary.to_pylist(), np.concatenate(codes).astype(np.int64)
+
+
+def _described(kind: Any) -> str:
+    return Holds.CLASSES.value if holds(kind) is Holds.CLASSES else str(kind)
 
 
 def _common(kinds: Sequence[Any]) -> Any:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
+import numpy as np
+
 from dali_mixup.sources.classes import ClassMap, few
 from dali_mixup.sources.tables.labels import Labelled
 
@@ -30,12 +32,12 @@ class Columns(ABC):
     Attributes:
         where: the table, for messages.
         holds: what each column holds, by its type.
-        folder: the folder of relative paths; None: the current working directory.
+        files: the files of the rows, each with its number of rows; none: the rows are in memory.
     """
 
     where: str
     holds: Mapping[str, Holds]
-    folder: str | None = None
+    files: Sequence[tuple[str, int]] = ()
 
     @abstractmethod
     def __len__(self) -> int:
@@ -56,6 +58,12 @@ class Columns(ABC):
     @abstractmethod
     def images(self, name: str) -> Callable[[list[int]], Sequence[Any]]:
         """A function that gives the images of rows, as `encoded_item` takes them, from a column that holds images."""
+
+
+def place_of(row: int, starts: np.ndarray) -> tuple[int, int]:
+    """The part of a table that has a row, and the row in it; parts begin at the rows `starts`, (parts + 1,) int64."""
+    part = int(np.searchsorted(starts, row, side="right")) - 1
+    return part, int(row - starts[part])
 
 
 IMAGE_NAMES = (r"path|file(path|name)?|(image|img)(file)?(path|name)?", r"(image|img)?id(code)?")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
@@ -33,7 +32,7 @@ class CsvColumns(Columns):
 
     def __init__(self, path: str) -> None:
         file = existing_file(path)
-        self.where, self.folder = file, os.path.dirname(file).rstrip("/")
+        self.where = file
         rows = _rows(file)
         line, cells = next(rows, (1, []))
         header = [name.strip() for name in cells]
@@ -50,6 +49,7 @@ class CsvColumns(Columns):
             for add, cell in zip(append, row, strict=True):
                 add(cell)
         self.holds = dict.fromkeys(header, Holds.TEXT)
+        self.files = [(file, len(self._lines))]
 
     def __len__(self) -> int:
         return len(self._lines)

@@ -1,7 +1,8 @@
-"""Hugging Face's `datasets.Dataset`, and the Parquet and Arrow files it is stored in."""
+"""Hugging Face's `datasets.Dataset`, the folders it is saved in, and its copies of images in Parquet."""
 
 from __future__ import annotations
 
+import glob
 import logging
 import os
 from collections.abc import Callable, Sequence
@@ -17,7 +18,6 @@ from dali_mixup.sources.tables.labels import Labelled
 
 _log = logging.getLogger("dali_mixup")
 
-ARROW_SUFFIX = ".arrow"
 _SPLITS = "dataset_dict.json"
 
 # Not "datasets" alone: many projects have a package of this name.
@@ -66,57 +66,84 @@ class HuggingFaceColumns(Columns):
         return self._column(name).texts(name)
 
     def labels(self, name: str, known: ClassMap | None) -> Labelled:
-        found = self._column(name).labels(name, known)
-        names = getattr(self._data.features[name], "names", None)
-        return found if names is None else Labelled(found.ids, tuple(names))
+        return self._column(name).labels(name, known)
 
     def images(self, name: str) -> Callable[[list[int]], Sequence[Any]]:
-        stored = self._arrow([name])
-        return lambda rows: stored[rows][name].to_pylist()
-
-    def _arrow(self, names: list[str]) -> Any:
-        return self._data.select_columns(names).with_format("arrow")
+        return stored_images(self._data.select_columns([name]), name)
 
     def _column(self, name: str) -> ArrowColumns:
-        return ArrowColumns.of(self._arrow([name])[:], self.where)
+        table = self._data.select_columns([name]).with_format("arrow")[:]
+        # The object's own features say the classes, whatever its tables had when they were written.
+        return ArrowColumns.of(
+            table.replace_schema_metadata(self._data.features.arrow_schema.metadata), self.where
+        )
 
 
-def stored_dataset(paths: Sequence[str]) -> Any:
-    """The `Dataset` in Parquet files, in Arrow files, or in a folder that `save_to_disk` wrote.
+def stored_images(data: Any, name: str) -> Callable[[list[int]], Sequence[Any]]:
+    """`Columns.images` of a `Dataset`: the images as they are stored."""
+    stored = data.with_format("arrow")
+    return lambda rows: stored[rows][name].to_pylist()
 
-    Parquet is compressed in groups of rows, so that one image costs a group; `datasets` converts it once to Arrow, in
-    its cache, and maps that into memory.
+
+def saved_dataset(folder: str) -> Any:
+    """The `Dataset` in a folder that `save_to_disk` wrote.
+
+    Raises:
+        ImportError: `datasets` is not installed.
+        ValueError: it has several splits; or `datasets` cannot read it.
+    """
+    if os.path.isfile(os.path.join(folder, _SPLITS)):
+        split = min(entry.name for entry in os.scandir(folder) if entry.is_dir())
+        raise ValueError(
+            f"{folder!r} has a folder for each split of a DatasetDict; give one of them, such as "
+            f"{os.path.join(folder, split)!r}"
+        )
+    return _read_by(folder, lambda datasets: datasets.load_from_disk(folder))
+
+
+def converted(paths: Sequence[str], name: str, rows: int, mixed: bool) -> Any:
+    """The column of images in Parquet files, as a `Dataset`.
+
+    `datasets` converts it once to Arrow, in its cache, and maps that into memory. The other columns are left out: they
+    take space, and parts of a table need not agree on them.
+
+    Args:
+        paths: the files.
+        name: of the column.
+        rows: the number of rows in all files.
+        mixed: some files hold structs of `bytes` and `path`, and others bytes, which become structs.
 
     Raises:
         ImportError: `datasets` is not installed.
         ValueError: it cannot read them.
     """
-    if os.path.isfile(os.path.join(paths[0], _SPLITS)):
-        split = min(entry.name for entry in os.scandir(paths[0]) if entry.is_dir())
-        raise ValueError(
-            f"{paths[0]!r} has a folder for each split of a DatasetDict; give one of them, such as "
-            f"{os.path.join(paths[0], split)!r}"
-        )
+
+    def read(datasets: Any) -> Any:
+        cache = datasets.config.HF_DATASETS_CACHE
+        _log.info("%s: images in Parquet are converted to Arrow once, in %s", printable(paths[0]), cache)
+        features = datasets.Features({name: datasets.Image()}) if mixed else None
+        files = [*map(glob.escape, paths)]  # it takes patterns
+        data = datasets.Dataset.from_parquet(files, features=features, columns=[name])
+        if len(data) != rows:  # it knows a file by its path and time
+            raise ValueError(f"the copy in {cache} has {len(data)} rows, expected {rows}; delete that copy")
+        return data
+
+    return _read_by(paths[0], read)
+
+
+def _read_by(path: str, read: Callable[[Any], Any]) -> Any:
+    """`read(datasets)`, with the name of what cannot be read."""
     try:
         import datasets
     except ImportError as error:
         raise ImportError(
-            f'images in {paths[0]!r} are read with Hugging Face\'s datasets (pip install "dali-mixup[datasets]")'
+            f'images in {path!r} are read with Hugging Face\'s datasets (pip install "dali-mixup[datasets]")'
         ) from error
     try:
-        if os.path.isdir(paths[0]):
-            return datasets.load_from_disk(paths[0])
-        if paths[0].lower().endswith(ARROW_SUFFIX):
-            return datasets.concatenate_datasets([datasets.Dataset.from_file(path) for path in paths])
-        _log.info(
-            "%s: images in Parquet are converted to Arrow once, in %s",
-            printable(paths[0]),
-            datasets.config.HF_DATASETS_CACHE,
-        )
-        return datasets.Dataset.from_parquet(list(paths))
+        return read(datasets)
     except Exception as error:  # of Arrow, of `datasets`, of the system
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{paths[0]!r} cannot be read by Hugging Face's datasets: {reason}") from error
+        raise ValueError(f"{path!r} cannot be read by Hugging Face's datasets: {reason}") from error
 
 
 def is_saved(path: str) -> bool:

@@ -1,52 +1,76 @@
-"""Tables of paths and labels in Parquet files."""
+"""Tables in Parquet files."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any
 
-from dali_mixup.sources.classes import few
-from dali_mixup.sources.tables.arrow_columns import ArrowColumns
+import numpy as np
+
+from dali_mixup.sources.classes import ClassMap
+from dali_mixup.sources.tables.arrow_columns import ArrowColumns, held_in, refuse_no_images
 from dali_mixup.sources.tables.arrow_types import holds
-from dali_mixup.sources.tables.columns import Holds
+from dali_mixup.sources.tables.columns import Columns, place_of
+from dali_mixup.sources.tables.hugging_face import converted, stored_images
+from dali_mixup.sources.tables.labels import Labelled
+from dali_mixup.sources.tables.stored import in_folders, read_as, refuse_lacking
 
-T = TypeVar("T")
 
+class ParquetColumns(Columns):
+    """The table in one or more Parquet files. Only the columns that are asked for are read.
 
-def parquet_columns(paths: Sequence[str]) -> ArrowColumns:
-    """The table of paths and labels in Parquet files, whose relative paths are below the folder of the first.
+    Args:
+        paths: the files, in their order; all have the columns of the first.
 
     Raises:
+        ImportError: pyarrow is not installed.
         ValueError: a file that is damaged, or lacks columns of the first.
     """
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        metadata = [read_as("Parquet", path, _metadata) for path in paths]
+        self._schemas = [part.schema.to_arrow_schema() for part in metadata]
+        refuse_lacking(paths, self._schemas)
+        self._paths, self.where = paths, paths[0]
+        self.holds = held_in(self._schemas[0], self.where)
+        lengths = [part.num_rows for part in metadata]
+        self._starts = np.cumsum([0, *lengths])
+        self.files = in_folders(paths, lengths)
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def at(self, row: int) -> str:
+        part, inside = place_of(row, self._starts)
+        return f"{self._paths[part]}, row {inside}"
+
+    def texts(self, name: str) -> list[str]:
+        return self._column(name).texts(name)
+
+    def labels(self, name: str, known: ClassMap | None) -> Labelled:
+        return self._column(name).labels(name, known)
+
+    def images(self, name: str) -> Callable[[list[int]], Sequence[Any]]:
+        """Parquet is compressed in groups of rows, so that one image costs a group; `datasets` converts it once."""
+        kinds = [schema.field(name).type for schema in self._schemas]
+        refuse_no_images(kinds, self._paths, name)
+        mixed = len(set(map(holds, kinds))) > 1
+        return stored_images(converted(self._paths, name, len(self), mixed), name)
+
+    def _column(self, name: str) -> ArrowColumns:
+        return ArrowColumns(
+            [read_as("Parquet", path, lambda path: _table(path, name)) for path in self._paths], self._paths
+        )
+
+
+def _metadata(path: str) -> Any:
     from pyarrow import parquet
 
-    tables = [_read(path, parquet.read_table) for path in paths]
-    expected = tables[0].column_names
-    for path, table in zip(paths, tables, strict=True):
-        if lacking := set(expected) - set(table.column_names):
-            raise ValueError(f"{path} has no column {few(sorted(lacking))}, which {paths[0]} has")
-    columns = ArrowColumns(tables, paths)
-    columns.folder = os.path.dirname(os.path.abspath(paths[0]))
-    return columns
+    return parquet.read_metadata(path)
 
 
-def held_in(path: str) -> dict[str, Holds]:
-    """What the columns of a Parquet file hold; ValueError for a damaged file."""
+def _table(path: str, name: str) -> Any:
+    """A column of a file."""
     from pyarrow import parquet
 
-    return {field.name: holds(field.type) for field in _read(path, parquet.read_schema)}
-
-
-def _read(path: str, read: Callable[[str], T]) -> T:
-    """`read(path)`, with the name of a file that is damaged."""
-    from pyarrow import ArrowException
-
-    try:
-        return read(path)
-    except (ArrowException, OSError) as error:
-        if isinstance(error, OSError) and error.errno:  # the system's
-            raise
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{path!r} cannot be read as Parquet: {reason}") from None
+    return parquet.read_table(path, columns=[name])

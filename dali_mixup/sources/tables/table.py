@@ -18,24 +18,25 @@ from dali_mixup.sources.objects.item_source import ItemSource
 from dali_mixup.sources.paths import beside, climbs, home_expanded
 from dali_mixup.sources.remote.urls import is_url
 from dali_mixup.sources.tables.arrow_columns import ArrowColumns, is_frame
+from dali_mixup.sources.tables.arrow_files import ARROW_SUFFIX, arrow_file_columns
 from dali_mixup.sources.tables.columns import Columns, Holds, chosen
 from dali_mixup.sources.tables.csv_columns import CsvColumns
 from dali_mixup.sources.tables.hugging_face import (
-    ARROW_SUFFIX,
     HuggingFaceColumns,
     is_hugging_face,
     is_saved,
-    stored_dataset,
+    saved_dataset,
 )
 from dali_mixup.sources.tables.labels import Labelled
-from dali_mixup.sources.tables.parquet_columns import held_in, parquet_columns
+from dali_mixup.sources.tables.parquet_columns import ParquetColumns
 
 _log = logging.getLogger("dali_mixup")
 
 CSV_SUFFIX = ".csv"
 TEXT_SUFFIXES = (CSV_SUFFIX, ".tsv", ".txt")
 """Text with a header; without a `Table`, .tsv and .txt are lists, which have none."""
-TABLE_SUFFIXES = (".parquet", ARROW_SUFFIX)
+PARQUET_SUFFIX = ".parquet"
+TABLE_SUFFIXES = (PARQUET_SUFFIX, ARROW_SUFFIX)
 """Tables that may lie in several files."""
 
 
@@ -77,7 +78,7 @@ def from_table(data: Any, root: str | None, known: ClassMap | None) -> Source:
 
     Args:
         data: a `Table`, or the data of one.
-        root: the folder of the paths; None: that of the CSV file, or the current working directory.
+        root: the folder of the paths; None: that of the file they are in, or the current working directory.
         known: the classes that the user states.
 
     Raises:
@@ -98,9 +99,9 @@ def from_table(data: Any, root: str | None, known: ClassMap | None) -> Source:
             )
         return _TableImages(columns, labels, columns.images(image))
     paths = _with_suffix(columns.texts(image), table.suffix, f"{columns.where}: the column {image!r}")
-    if root is None and columns.folder is not None:
+    if root is None and columns.files:
         _refuse_climbing(paths, columns.at)
-        paths = beside(columns.where, paths)
+        paths = _beside(columns.files, paths)
     return FileList(paths, labels.ids, labels.classes, root=root)
 
 
@@ -132,15 +133,42 @@ def _columns(data: Any) -> Columns:
 
 def _in_files(paths: list[str]) -> Columns:
     """The table in a CSV file, in Parquet or Arrow files, or in a folder that `datasets` saved."""
-    first = paths[0]
-    if len(paths) == 1 and first.lower().endswith(TEXT_SUFFIXES):
+    first, *others = paths
+    if not others and first.lower().endswith(TEXT_SUFFIXES):
         return CsvColumns(first)
-    if is_saved(first) or all(path.lower().endswith(ARROW_SUFFIX) for path in paths):
-        return HuggingFaceColumns(stored_dataset(paths), first)
-    if not all(path.lower().endswith(TABLE_SUFFIXES) for path in paths):
-        raise ValueError(f"Table: expected a .csv, .parquet or .arrow file, got {first!r}")
-    held = {Holds.IMAGES, Holds.BYTES} & set(held_in(first).values())
-    return HuggingFaceColumns(stored_dataset(paths), first) if held else parquet_columns(paths)
+    if not others and is_saved(first):
+        return HuggingFaceColumns(saved_dataset(first), first)
+    if all(path.lower().endswith(PARQUET_SUFFIX) for path in paths):
+        return ParquetColumns(paths)
+    if all(path.lower().endswith(ARROW_SUFFIX) for path in paths):
+        return arrow_file_columns(paths)
+    raise ValueError(f"Table: {_unknown(paths)}")
+
+
+def _unknown(paths: Sequence[str]) -> str:
+    """Why files are no table."""
+    first = paths[0]
+    if len(paths) == 1:
+        kinds = (*TEXT_SUFFIXES, *TABLE_SUFFIXES)
+        return f"expected a {', '.join(kinds[:-1])} or {kinds[-1]} file, or a folder of save_to_disk, got {first!r}"
+    odd = next((path for path in paths if not path.lower().endswith(TABLE_SUFFIXES)), None)
+    if odd is None:
+        odd = next(path for path in paths if path[-4:].lower() != first[-4:].lower())
+    beside = "" if odd == first else f" beside {first!r}"
+    return (
+        f"several files are one table only if all are {PARQUET_SUFFIX} or all are {ARROW_SUFFIX}, got {odd!r}{beside}; "
+        "write the rows of all into one file, or each as Parquet"
+    )
+
+
+def _beside(files: Sequence[tuple[str, int]], paths: list[str]) -> list[str]:
+    """The paths of the rows in files: relative ones are below the folder of their file."""
+    found: list[str] = []
+    start = 0
+    for file, rows in files:
+        found += beside(file, paths[start : start + rows])
+        start += rows
+    return found
 
 
 def _with_suffix(paths: list[str], suffix: str | None, where: str) -> list[str]:
