@@ -24,7 +24,8 @@ class Schedule:
     change at exactly the same batch.
 
     Args:
-        start, stop: first position with mixing and first position without (None: never), 0 <= start < stop, in `unit`.
+        start, stop: first position with mixing and first position without (None: never), 0 <= start < stop, in `unit`;
+            fractions in [0, 1].
         unit: "epoch" (2.5 is the middle of the third epoch), "step" (counted over all epochs) or "fraction" of
             `total_epochs`. Positions that are not whole epochs need `steps_per_epoch` when a batch is planned; the
             loaders know it.
@@ -50,7 +51,7 @@ class Schedule:
     def __post_init__(self) -> None:
         choice("Schedule", "unit", self.unit, get_args(Unit))
         top = 1.0 if self.unit == "fraction" else None
-        start = number("Schedule", "start", self.start, at_least=0, at_most=top)
+        start = number("Schedule", "start", self.start, at_least=0, below=top)
         object.__setattr__(self, "start", start)
         if self.stop is not None:
             object.__setattr__(self, "stop", number("Schedule", "stop", self.stop, at_least=0, at_most=top))

@@ -65,7 +65,7 @@ class TestSchedules:
         half = Schedule(stop=0.5, unit="fraction", total_epochs=10)
         assert half.active(4, 99, None) and not half.active(5, 0, None)
 
-    @given(hundredths=st.integers(0, 100), epochs=st.integers(1, 600))
+    @given(hundredths=st.integers(0, 99), epochs=st.integers(1, 600))
     @example(hundredths=29, epochs=100)
     @example(hundredths=7, epochs=100)  # 7.000000000000001
     def test_a_whole_epoch_needs_no_steps_per_epoch(self, hundredths: int, epochs: int) -> None:
@@ -82,7 +82,7 @@ class TestSchedules:
             ]
 
     @given(
-        hundredths=st.integers(0, 100),
+        hundredths=st.integers(0, 99),
         epochs=st.integers(1, 1000),
         steps=st.integers(1, 50_000),
     )
@@ -134,6 +134,7 @@ class TestSchedules:
             ({"unit": "fraction"}, "total_epochs"),
             ({"total_epochs": 3}, "unit='fraction'"),
             ({"unit": "fraction", "stop": 1.5, "total_epochs": 3}, "<= 1"),
+            ({"unit": "fraction", "start": 1.0, "total_epochs": 3}, "start=1.0, expected a number >= 0 and < 1"),
             ({"prob": ((3, 1.0), (1, 0.0))}, "in order of epoch"),
             ({"prob": "often"}, "not a curve"),
             ({"alpha": [-2.0]}, "-2"),
