@@ -12,6 +12,7 @@ from dali_mixup.sources.tables.arrow_types import arrow_table, coded, holds, joi
 from dali_mixup.sources.tables.columns import Columns, Holds, place_of
 from dali_mixup.sources.tables.declared import class_names, declared_orders, named, places
 from dali_mixup.sources.tables.labels import Labelled, of_coded, of_numbers
+from dali_mixup.sources.tables.packed_paths import PackedPaths, packed_paths
 
 
 def is_frame(data: Any) -> bool:
@@ -55,6 +56,10 @@ class ArrowColumns(Columns):
         column = self._filled(name, self._parts(name))
         texts = column.to_pylist()
         return texts if holds(column.type) is Holds.TEXT else list(map(str, texts))
+
+    def packed(self, name: str) -> PackedPaths | None:
+        column = self._filled(name, self._parts(name))
+        return packed_paths(column) if holds(column.type) is Holds.TEXT else None
 
     def labels(self, name: str, known: ClassMap | None) -> Labelled:
         parts = self._parts(name)

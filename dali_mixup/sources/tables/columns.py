@@ -13,6 +13,7 @@ import numpy as np
 
 from dali_mixup.sources.classes import ClassMap, few
 from dali_mixup.sources.tables.labels import Labelled
+from dali_mixup.sources.tables.packed_paths import PackedPaths
 
 
 class Holds(Enum):
@@ -50,6 +51,10 @@ class Columns(ABC):
     @abstractmethod
     def texts(self, name: str) -> list[str]:
         """A column of paths; ValueError for a missing one."""
+
+    def packed(self, name: str) -> PackedPaths | None:
+        """`texts` in little memory; None where the table cannot, or a path needs a closer look."""
+        return None
 
     @abstractmethod
     def labels(self, name: str, known: ClassMap | None) -> Labelled:

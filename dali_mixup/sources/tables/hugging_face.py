@@ -15,6 +15,7 @@ from dali_mixup.sources.tables.arrow_columns import ArrowColumns
 from dali_mixup.sources.tables.arrow_types import holds
 from dali_mixup.sources.tables.columns import Columns, Holds
 from dali_mixup.sources.tables.labels import Labelled
+from dali_mixup.sources.tables.packed_paths import PackedPaths
 
 _log = logging.getLogger("dali_mixup")
 
@@ -64,6 +65,9 @@ class HuggingFaceColumns(Columns):
 
     def texts(self, name: str) -> list[str]:
         return self._column(name).texts(name)
+
+    def packed(self, name: str) -> PackedPaths | None:
+        return self._column(name).packed(name)
 
     def labels(self, name: str, known: ClassMap | None) -> Labelled:
         return self._column(name).labels(name, known)

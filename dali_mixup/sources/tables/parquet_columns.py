@@ -13,6 +13,7 @@ from dali_mixup.sources.tables.arrow_types import holds
 from dali_mixup.sources.tables.columns import Columns, place_of
 from dali_mixup.sources.tables.hugging_face import converted, stored_images
 from dali_mixup.sources.tables.labels import Labelled
+from dali_mixup.sources.tables.packed_paths import PackedPaths
 from dali_mixup.sources.tables.stored import in_folders, read_as, refuse_lacking
 
 
@@ -46,6 +47,9 @@ class ParquetColumns(Columns):
 
     def texts(self, name: str) -> list[str]:
         return self._column(name).texts(name)
+
+    def packed(self, name: str) -> PackedPaths | None:
+        return self._column(name).packed(name)
 
     def labels(self, name: str, known: ClassMap | None) -> Labelled:
         return self._column(name).labels(name, known)

@@ -15,7 +15,7 @@ from dali_mixup.sources.classes import ClassMap
 from dali_mixup.sources.extensions import IMAGE_EXTENSIONS
 from dali_mixup.sources.files import FileList
 from dali_mixup.sources.objects.item_source import ItemSource
-from dali_mixup.sources.paths import beside, climbs, home_expanded
+from dali_mixup.sources.paths import beside, climbs, folder_prefix, home_expanded
 from dali_mixup.sources.remote.urls import is_url
 from dali_mixup.sources.tables.arrow_columns import ArrowColumns, is_frame
 from dali_mixup.sources.tables.arrow_files import ARROW_SUFFIX, arrow_file_columns
@@ -98,6 +98,12 @@ def from_table(data: Any, root: str | None, known: ClassMap | None) -> Source:
                 f"{columns.where}: the column {image!r} holds the images themselves, which need no root= or suffix="
             )
         return _TableImages(columns, labels, columns.images(image))
+    folder = _only_folder(columns.files, root)
+    if folder is not None and table.suffix is None:
+        packed = columns.packed(image)
+        if packed is not None and os.path.splitext(packed.first)[1]:
+            shared = folder + packed.common if root is None else folder
+            return FileList(packed.below(folder), labels.ids, labels.classes, root=shared)
     paths = _with_suffix(columns.texts(image), table.suffix, f"{columns.where}: the column {image!r}")
     if root is None and columns.files:
         _refuse_climbing(paths, columns.at)
@@ -159,6 +165,17 @@ def _unknown(paths: Sequence[str]) -> str:
         f"several files are one table only if all are {PARQUET_SUFFIX} or all are {ARROW_SUFFIX}, got {odd!r}{beside}; "
         "write the rows of all into one file, or each as Parquet"
     )
+
+
+def _only_folder(files: Sequence[tuple[str, int]], root: str | None) -> str | None:
+    """The folder, with a slash at its end, that all relative paths are below; None: there are several, or it is a
+    URL."""
+    if root is not None:
+        return folder_prefix(root)
+    folders = {os.path.dirname(file) for file, _ in files} or {os.getcwd()}
+    if len(folders) > 1 or any(map(is_url, folders)):
+        return None
+    return folder_prefix(folders.pop())
 
 
 def _beside(files: Sequence[tuple[str, int]], paths: list[str]) -> list[str]:
