@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -124,6 +125,23 @@ class ArrowColumns(Columns):
             f"{odd[0]}: the column {name!r} declares {_declared(odd[1])}, but in {first} {_declared(order)}, so that "
             "the labels of the classes are not clear; state them with classes=[...]"
         )
+
+
+class ColumnByColumn(Columns):
+    """A table of which Arrow reads only the columns that are asked for."""
+
+    @abstractmethod
+    def _column(self, name: str) -> ArrowColumns:
+        """The column alone."""
+
+    def texts(self, name: str) -> list[str]:
+        return self._column(name).texts(name)
+
+    def packed(self, name: str) -> PackedPaths | None:
+        return self._column(name).packed(name)
+
+    def labels(self, name: str, known: ClassMap | None) -> Labelled:
+        return self._column(name).labels(name, known)
 
 
 def held_in(schema: Any, where: str) -> dict[str, Holds]:

@@ -9,13 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dali_mixup._repr import printable
-from dali_mixup.sources.classes import ClassMap
 from dali_mixup.sources.objects.map_style import is_iterable_only
-from dali_mixup.sources.tables.arrow_columns import ArrowColumns
+from dali_mixup.sources.tables.arrow_columns import ArrowColumns, ColumnByColumn
 from dali_mixup.sources.tables.arrow_types import holds
-from dali_mixup.sources.tables.columns import Columns, Holds
-from dali_mixup.sources.tables.labels import Labelled
-from dali_mixup.sources.tables.packed_paths import PackedPaths
+from dali_mixup.sources.tables.columns import Holds
 
 _log = logging.getLogger("dali_mixup")
 
@@ -30,7 +27,7 @@ def is_hugging_face(data: Any) -> bool:
     return any(base.__module__ in _MODULES for base in type(data).__mro__)
 
 
-class HuggingFaceColumns(Columns):
+class HuggingFaceColumns(ColumnByColumn):
     """A `datasets.Dataset`. Images are taken as they are stored: neither decoded nor transformed.
 
     Raises:
@@ -62,15 +59,6 @@ class HuggingFaceColumns(Columns):
 
     def __len__(self) -> int:
         return len(self._data)
-
-    def texts(self, name: str) -> list[str]:
-        return self._column(name).texts(name)
-
-    def packed(self, name: str) -> PackedPaths | None:
-        return self._column(name).packed(name)
-
-    def labels(self, name: str, known: ClassMap | None) -> Labelled:
-        return self._column(name).labels(name, known)
 
     def images(self, name: str) -> Callable[[list[int]], Sequence[Any]]:
         return stored_images(self._data.select_columns([name]), name)

@@ -7,17 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from dali_mixup.sources.classes import ClassMap
-from dali_mixup.sources.tables.arrow_columns import ArrowColumns, held_in, refuse_no_images
+from dali_mixup.sources.tables.arrow_columns import ArrowColumns, ColumnByColumn, held_in, refuse_no_images
 from dali_mixup.sources.tables.arrow_types import holds
-from dali_mixup.sources.tables.columns import Columns, place_of
+from dali_mixup.sources.tables.columns import place_of
 from dali_mixup.sources.tables.hugging_face import converted, stored_images
-from dali_mixup.sources.tables.labels import Labelled
-from dali_mixup.sources.tables.packed_paths import PackedPaths
 from dali_mixup.sources.tables.stored import in_folders, read_as, refuse_lacking
 
 
-class ParquetColumns(Columns):
+class ParquetColumns(ColumnByColumn):
     """The table in one or more Parquet files. Only the columns that are asked for are read.
 
     Args:
@@ -44,15 +41,6 @@ class ParquetColumns(Columns):
     def at(self, row: int) -> str:
         part, inside = place_of(row, self._starts)
         return f"{self._paths[part]}, row {inside}"
-
-    def texts(self, name: str) -> list[str]:
-        return self._column(name).texts(name)
-
-    def packed(self, name: str) -> PackedPaths | None:
-        return self._column(name).packed(name)
-
-    def labels(self, name: str, known: ClassMap | None) -> Labelled:
-        return self._column(name).labels(name, known)
 
     def images(self, name: str) -> Callable[[list[int]], Sequence[Any]]:
         """Parquet is compressed in groups of rows, so that one image costs a group; `datasets` converts it once."""
