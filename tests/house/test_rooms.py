@@ -42,6 +42,7 @@ SMALL = {
     "__init__",
     "__main__",
     "_checks",
+    "_equality",
     "_files",
     "_packages",
     "_repr",
