@@ -134,7 +134,10 @@ class TestSchedules:
             ({"unit": "fraction"}, "total_epochs"),
             ({"total_epochs": 3}, "unit='fraction'"),
             ({"unit": "fraction", "stop": 1.5, "total_epochs": 3}, "<= 1"),
-            ({"unit": "fraction", "start": 1.0, "total_epochs": 3}, "start=1.0, expected a number >= 0 and < 1"),
+            (
+                {"unit": "fraction", "start": 1.0, "total_epochs": 3},
+                "start=1.0, expected a number >= 0 and < 1",
+            ),
             ({"prob": ((3, 1.0), (1, 0.0))}, "in order of epoch"),
             ({"prob": "often"}, "not a curve"),
             ({"alpha": [-2.0]}, "-2"),
