@@ -190,8 +190,8 @@ class Schedules:
             ends = [member.stop * (member.total_epochs or 1) for member in members if member.stop is not None]
             if ends and min(ends) <= begin:
                 raise ValueError(
-                    f"MixPolicy: schedule={list(self.members)}: one begins at {unit} {begin:g} and another one ends at "
-                    f"{min(ends):g}, so mixing, which is on while all are, would never be on"
+                    f"MixPolicy: schedule={list(self.members)}: one starts at {unit} {begin:g} and another stops at "
+                    f"{min(ends):g}; mixing is on only while all of them are, so it would never be"
                 )
 
 

@@ -17,6 +17,8 @@ from dali_mixup._epochs.layout import EpochLayout
 VERSION = 1
 
 STREAM = "unlabelled_rows"
+"""The key of a difference that one argument undoes: the rows per batch of an unlabelled stream."""
+
 ELASTIC = ("batch_size", "world_size", "epoch_samples")
 """Differences that an elastic resume allows. The last may follow from the number of ranks, as with `Repeated`."""
 

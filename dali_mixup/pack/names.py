@@ -108,8 +108,8 @@ def warn_of_image_folder(source: Source) -> None:
     ours = [key for key in map(source.key, range(len(source))) if key.lower().endswith(JPEG_2000)]
     if ours:
         _log.warning(
-            "torchvision's ImageFolder leaves out JPEG 2000 files (.jp2), which are up to %d of these data, such as "
-            "%r: those that are not resized; this library reads them",
+            "torchvision's ImageFolder skips JPEG 2000 files (.jp2): up to %d of these images, such as %r, unless they "
+            "are re-encoded; this library reads them",
             len(ours),
             ours[0],
         )

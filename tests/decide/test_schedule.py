@@ -230,16 +230,16 @@ class TestRegimes:
             "off",
         ]
         for late, early, message in (
-            (Schedule(start=4), Schedule(stop=4), "one begins at epoch 4 and another one ends at 4"),
+            (Schedule(start=4), Schedule(stop=4), "one starts at epoch 4 and another stops at 4"),
             (
                 Schedule(start=9, unit="step"),
                 Schedule(stop=5, unit="step"),
-                "begins at step 9 and another one ends at 5",
+                "starts at step 9 and another stops at 5",
             ),
             (
                 Schedule(start=6),
                 Schedule(stop=0.5, unit="fraction", total_epochs=10),
-                "begins at epoch 6 .* ends at 5",
+                "starts at epoch 6 .* stops at 5",
             ),
         ):
             with pytest.raises(ValueError, match=message):

@@ -61,11 +61,11 @@ def test_what_was_made_before_the_process_group_is_refused_in_it(
     train, val = train_loader(image_folder, policy=MixUp(), **made), val_loader(image_folder, **made)
     stated, mixer = val_loader(image_folder, **made, **alone), Mixer(MixUp(), num_classes=4)
     later_group()
-    message = r"made as rank 0 of 1, without a process group, and now there is one of 2 processes.*init_process_group"
+    message = r"made as rank 0 of 1, before .* there is one of 2 processes.*init_process_group"
     for loader, kind in ((train, "training"), (val, "validation")):
-        with pytest.raises(ValueError, match=f"{kind} loader: it was {message}"):
+        with pytest.raises(ValueError, match=f"{kind} loader: {message}"):
             next(iter(loader))
-    with pytest.raises(ValueError, match=f"Mixer: it was {message}"):
+    with pytest.raises(ValueError, match=f"Mixer: {message}"):
         mixer(torch.zeros(4, 3, 8, 8), torch.arange(4))
     assert len(next(iter(stated))[0]) == 4, "one that only this rank uses"
     Mixer(MixUp(), num_classes=4, **alone)(torch.zeros(4, 3, 8, 8), torch.arange(4))

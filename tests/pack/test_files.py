@@ -39,7 +39,7 @@ def test_what_torchvision_leaves_out_is_said(tmp_path: Path, caplog: pytest.LogC
     run(tmp_path / "data", tmp_path / "packed", layout="files")
     assert len(ImageFolder(tmp_path / "packed").samples) == 2 and len(open_source(tmp_path / "packed")) == 4
     (said,) = [line for line in caplog.messages if "ImageFolder" in line]
-    assert "leaves out JPEG 2000 files (.jp2), which are up to 2 of these data, such as 'c/1.jp2'" in said
+    assert "skips JPEG 2000 files (.jp2): up to 2 of these images, such as 'c/1.jp2'" in said
 
 
 def test_so_do_the_loaders_sources(image_folder: Path, packed: Packed) -> None:

@@ -121,6 +121,30 @@ assert not Path(folder + "2", "checkpoint.pt").exists() and not Path(folder + "3
 """
 
 
+SAVED = """
+import time
+from dali_mixup._files import NotWritten
+from dali_mixup.train import OtherRankFailed, checkpoint
+
+with prepared(given(output=folder)) as run:
+    save = checkpoint.save
+    checkpoint.save = lambda *arguments: (time.sleep(1), save(*arguments))
+    run.save()
+    assert Path(folder, "checkpoint.pt").exists(), f"rank {rank} did not wait"
+
+    def full(*_):
+        raise NotWritten(28, "No space left on device", "checkpoint.pt")
+
+    checkpoint.save = full
+    try:
+        run.save()
+    except (OtherRankFailed if rank else NotWritten) as error:
+        assert "No space left on device" in str(error)
+    else:
+        raise AssertionError((rank, "not refused"))
+"""
+
+
 def carried_out(work: str, folder: Path, recipe: str, data: Path) -> None:
     script = folder / "work.py"
     script.write_text(f"{BEGINNING}{work}\ndist.barrier()\ndist.destroy_process_group()\n")
@@ -142,6 +166,13 @@ def test_without_a_shared_folder_all_processes_resume_the_same_or_end(
 ) -> None:
     (tmp_path / "out").mkdir()
     carried_out(UNSHARED, tmp_path, recipe, few_photographs)
+
+
+def test_all_processes_wait_until_the_checkpoint_is_written_or_end(
+    recipe: str, few_photographs: Path, tmp_path: Path
+) -> None:
+    """A launcher ends the first rank, and what it still writes, once another one has ended with a failure."""
+    carried_out(SAVED, tmp_path, recipe, few_photographs)
 
 
 def test_all_processes_judge_one_network_and_end_together(

@@ -41,7 +41,7 @@ def line_blocks(
         if b"\r" in piece.rstrip(b"\r") and b"\n" not in piece:  # it would be a single line
             raise ValueError(
                 f"{path} ends its lines with carriage returns alone, as old Macs did; expected line feeds: save it "
-                "with the line ends of Unix or Windows"
+                "with Unix or Windows line endings"
             )
         piece = piece.removeprefix(codecs.BOM_UTF8)
         while piece:
