@@ -81,8 +81,8 @@ def refuse_a_later_group(owner: str, process: Rank) -> None:
     if group is not None and group[1] != process.world_size and not process.stated:
         raise ValueError(
             f"{owner}: made as rank {process.rank} of {process.world_size}, before there was a process group. Now "
-            f"there is one of {group[1]} processes, and all of them would do the same; make it after init_process_group, or "
-            "give rank= and world_size="
+            f"there is one of {group[1]} processes, and all of them would do the same; make it after "
+            "init_process_group, or give rank= and world_size="
         )
 
 
