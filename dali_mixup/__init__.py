@@ -136,11 +136,16 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"dali_mixup.{name}")
-    if name not in _HOME:
+    if name not in _HOME and name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"dali_mixup.{_HOME[name]}"), name)
+    home = f"dali_mixup.{_HOME.get(name, name)}"
+    try:
+        module = importlib.import_module(home)
+    except AttributeError as error:  # of which Python would only say that there is no such name
+        raise ImportError(f"{home} cannot be imported: {error}") from error
+    if name in _MODULES:
+        return module
+    value = getattr(module, name)
     globals()[name] = value  # the next look-up finds it without this function
     return value
 

@@ -37,6 +37,16 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         dali_mixup.no_such_name  # noqa: B018
 
 
+def test_a_broken_dependency_is_said_and_not_that_the_name_is_unknown() -> None:
+    broken = "import sys, types; sys.modules['nvidia.dali'] = types.ModuleType('nvidia.dali')"
+    for name in ("train_loader", "fn"):
+        run = subprocess.run(
+            [sys.executable, "-c", f"{broken}\nfrom dali_mixup import {name}"], capture_output=True, text=True
+        )
+        assert run.returncode == 1
+        assert "nvidia.dali" in run.stderr.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -21,7 +21,7 @@ LANES = 16
 
 _INDEX = ir.IntType(32)
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
-_BYTES = ir.VectorType(ir.IntType(8), LANES)
+BYTES = ir.VectorType(ir.IntType(8), LANES)
 _PIXELS = ir.VectorType(ir.IntType(8), 3 * LANES)
 _INTEGERS = ir.VectorType(ir.IntType(32), LANES)
 
@@ -57,7 +57,7 @@ def load_bytes(_: Any, address: Any) -> Any:
     """The 16 bytes at an address as numbers."""
 
     def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        loaded = builder.load(_at(builder, args[0], _BYTES), align=1)
+        loaded = builder.load(at(builder, args[0], BYTES), align=1)
         return builder.sitofp(builder.zext(loaded, _INTEGERS), _FLOATS)
 
     return _lanes(types.int64), generated
@@ -68,7 +68,7 @@ def load(_: Any, address: Any) -> Any:
     """The 16 float32 at an address."""
 
     def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.load(_at(builder, args[0], _FLOATS), align=4)
+        return builder.load(at(builder, args[0], _FLOATS), align=4)
 
     return _lanes(types.int64), generated
 
@@ -78,8 +78,8 @@ def load_pixels(_: Any, address: Any) -> Any:
     """The first, second and third of every three of the 48 bytes at an address as numbers: the colours of 16 pixels."""
 
     def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        loaded = builder.load(_at(builder, args[0], _PIXELS), align=1)
-        colours = [_shuffled(builder, loaded, loaded, range(c, 3 * LANES, 3)) for c in range(3)]
+        loaded = builder.load(at(builder, args[0], _PIXELS), align=1)
+        colours = [shuffled(builder, loaded, loaded, range(c, 3 * LANES, 3)) for c in range(3)]
         made = [builder.sitofp(builder.zext(colour, _INTEGERS), _FLOATS) for colour in colours]
         return context.make_tuple(builder, signature.return_type, made)
 
@@ -92,11 +92,11 @@ def store_pixels(_: Any, address: Any, red: Any, green: Any, blue: Any) -> Any:
 
     def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         red, green, blue = args[1:]
-        two = _shuffled(builder, red, green, range(2 * LANES))
-        third = _shuffled(builder, blue, blue, range(2 * LANES))
+        two = shuffled(builder, red, green, range(2 * LANES))
+        third = shuffled(builder, blue, blue, range(2 * LANES))
         order = [i + LANES * (c) for i in range(LANES) for c in range(3)]
-        whole = _shuffled(builder, two, third, order)
-        builder.store(whole, _at(builder, args[0], whole.type), align=4)
+        whole = shuffled(builder, two, third, order)
+        builder.store(whole, at(builder, args[0], whole.type), align=4)
         return context.get_dummy_value()
 
     return types.none(types.int64, _lanes, _lanes, _lanes), generated
@@ -107,7 +107,7 @@ def store(_: Any, address: Any, values: Any) -> Any:
     """Write 16 float32 to an address."""
 
     def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        builder.store(args[1], _at(builder, args[0], _FLOATS), align=4)
+        builder.store(args[1], at(builder, args[0], _FLOATS), align=4)
         return context.get_dummy_value()
 
     return types.none(types.int64, _lanes), generated
@@ -118,7 +118,7 @@ def store_bytes(_: Any, address: Any, values: Any) -> Any:
     """Write 16 bytes to an address: the numbers clipped to 0..255, and truncated."""
 
     def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        builder.store(_as_bytes(builder, args[1]), _at(builder, args[0], _BYTES), align=1)
+        builder.store(_as_bytes(builder, args[1]), at(builder, args[0], BYTES), align=1)
         return context.get_dummy_value()
 
     return types.none(types.int64, _lanes), generated
@@ -131,9 +131,9 @@ def load_four(_: Any, first: Any, second: Any, third: Any, fourth: Any) -> Any:
     def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         words = ir.Constant(ir.VectorType(_INDEX, 4), ir.Undefined)
         for i, address in enumerate(args):
-            word = builder.load(_at(builder, address, _INDEX), align=1)
+            word = builder.load(at(builder, address, _INDEX), align=1)
             words = builder.insert_element(words, word, ir.Constant(_INDEX, i))
-        numbers = builder.zext(builder.bitcast(words, _BYTES), _INTEGERS)
+        numbers = builder.zext(builder.bitcast(words, BYTES), _INTEGERS)
         return builder.sitofp(numbers, _FLOATS)
 
     return _lanes(*[types.int64] * 4), generated
@@ -147,7 +147,7 @@ def splat_four(_: Any, first: Any, second: Any, third: Any, fourth: Any) -> Any:
         numbers = ir.Constant(ir.VectorType(ir.FloatType(), 4), ir.Undefined)
         for i, number in enumerate(args):
             numbers = builder.insert_element(numbers, number, ir.Constant(_INDEX, i))
-        return _shuffled(builder, numbers, numbers, [i // 4 for i in range(LANES)])
+        return shuffled(builder, numbers, numbers, [i // 4 for i in range(LANES)])
 
     return _lanes(*[types.float32] * 4), generated
 
@@ -158,8 +158,8 @@ def store_four_pixels(_: Any, address: Any, values: Any) -> Any:
 
     def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         made = _as_bytes(builder, args[1])
-        pixels = _shuffled(builder, made, made, [4 * i + c for i in range(4) for c in range(3)])
-        builder.store(pixels, _at(builder, args[0], pixels.type), align=1)
+        pixels = shuffled(builder, made, made, [4 * i + c for i in range(4) for c in range(3)])
+        builder.store(pixels, at(builder, args[0], pixels.type), align=1)
         return context.get_dummy_value()
 
     return types.none(types.int64, _lanes), generated
@@ -174,13 +174,13 @@ def prefetch(_: Any, address: Any) -> Any:
         kind = ir.FunctionType(ir.VoidType(), [pointer, _INDEX, _INDEX, _INDEX])
         called = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
         read, near, data = (ir.Constant(_INDEX, value) for value in (0, 3, 1))
-        builder.call(called, [_at(builder, args[0], ir.IntType(8)), read, near, data])
+        builder.call(called, [at(builder, args[0], ir.IntType(8)), read, near, data])
         return context.get_dummy_value()
 
     return types.none(types.int64), generated
 
 
-def _transposing(number: Any, network: Callable[[Any, list[Any]], list[Any]]) -> Any:
+def transposing(number: Any, network: Callable[[Any, list[Any]], list[Any]]) -> Any:
     """The function that transposes 16 x 16 numbers: from and to addresses whose lines are so many bytes apart."""
     kind = ir.VectorType(number, LANES)
 
@@ -189,7 +189,7 @@ def _transposing(number: Any, network: Callable[[Any, list[Any]], list[Any]]) ->
         def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             def line(address: Any, apart: Any, i: int) -> Any:
                 offset = builder.mul(apart, ir.Constant(ir.IntType(64), i))
-                return _at(builder, builder.add(address, offset), kind)
+                return at(builder, builder.add(address, offset), kind)
 
             lines = [builder.load(line(args[0], args[1], i), align=1) for i in range(LANES)]
             for i, made in enumerate(network(builder, lines)):
@@ -209,7 +209,7 @@ def _zipped(builder: Any, lines: list[Any]) -> list[Any]:
     high = [i + half for i in low]
     for _ in range(4):
         pairs = [(lines[i], lines[i + half]) for i in range(half)]
-        lines = [_shuffled(builder, *pair, order) for pair in pairs for order in (low, high)]
+        lines = [shuffled(builder, *pair, order) for pair in pairs for order in (low, high)]
     return lines
 
 
@@ -223,21 +223,21 @@ def _quartered(builder: Any, lines: list[Any]) -> list[Any]:
     blocks: list[list[Any]] = []
     for q in quarters:
         a, b, c, d = lines[q : q + 4]
-        above, below = ([_shuffled(builder, *pair, order) for order in dealt] for pair in ((a, b), (c, d)))
+        above, below = ([shuffled(builder, *pair, order) for order in dealt] for pair in ((a, b), (c, d)))
         blocks.append(
-            [_shuffled(builder, x, y, half) for x, y in zip(above, below, strict=True) for half in halves]
+            [shuffled(builder, x, y, half) for x, y in zip(above, below, strict=True) for half in halves]
         )
     made: list[Any] = [None] * LANES
     for j, (a, b, c, d) in enumerate(zip(*blocks, strict=True)):
         for first, side in ((0, even), (4, odd)):
-            left, right = _shuffled(builder, a, b, side), _shuffled(builder, c, d, side)
-            made[first + j] = _shuffled(builder, left, right, even)
-            made[first + 8 + j] = _shuffled(builder, left, right, odd)
+            left, right = shuffled(builder, a, b, side), shuffled(builder, c, d, side)
+            made[first + j] = shuffled(builder, left, right, even)
+            made[first + 8 + j] = shuffled(builder, left, right, odd)
     return made
 
 
-transpose_floats = _transposing(ir.FloatType(), _quartered)
-transpose_bytes = _transposing(ir.IntType(8), _zipped)
+transpose_floats = transposing(ir.FloatType(), _quartered)
+transpose_bytes = transposing(ir.IntType(8), _zipped)
 
 
 @infer_global(operator.add)
@@ -263,21 +263,21 @@ def _multiply(context: Any, builder: Any, signature: Any, args: Any) -> Any:
 def _splat(builder: Any, number: Any) -> Any:
     nothing = ir.Constant(_FLOATS, ir.Undefined)
     one = builder.insert_element(nothing, number, ir.Constant(_INDEX, 0))
-    return _shuffled(builder, one, nothing, [0] * LANES)
+    return shuffled(builder, one, nothing, [0] * LANES)
 
 
 def _as_bytes(builder: Any, values: Any) -> Any:
     low, high = (_splat(builder, ir.Constant(ir.FloatType(), bound)) for bound in (0.0, 255.0))
     clipped = builder.select(builder.fcmp_ordered(">", values, low), values, low)
     clipped = builder.select(builder.fcmp_ordered("<", clipped, high), clipped, high)
-    return builder.trunc(builder.fptosi(clipped, _INTEGERS), _BYTES)
+    return builder.trunc(builder.fptosi(clipped, _INTEGERS), BYTES)
 
 
-def _shuffled(builder: Any, first: Any, second: Any, order: Sequence[int]) -> Any:
+def shuffled(builder: Any, first: Any, second: Any, order: Sequence[int]) -> Any:
     """The lanes of both vectors, one behind the other, at these places."""
     places = ir.VectorType(_INDEX, len(order))
     return builder.shuffle_vector(first, second, ir.Constant(places, list(order)))
 
 
-def _at(builder: Any, address: Any, kind: Any) -> Any:
+def at(builder: Any, address: Any, kind: Any) -> Any:
     return builder.inttoptr(address, kind.as_pointer())

@@ -13,11 +13,11 @@ import numpy as np
 from dali_mixup._cpu.abi import address_in, address_of, array_at
 from dali_mixup._cpu.lanes import LANES, load_pixels, prefetch, splat, store, store_pixels
 from dali_mixup._cpu.lines import inlined, put
-from dali_mixup._cpu.resizing import RADIUS, resize
+from dali_mixup._cpu.resizing import resize
+from dali_mixup._cpu.taps import BILINEAR
 
 compiled = numba.njit(error_model="numpy")
 
-BILINEAR = RADIUS["bilinear"]
 AHEAD = 6  # lines that are asked for before they are read
 OWN = -1  # the place of the row's own image among the regions
 

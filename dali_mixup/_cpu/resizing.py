@@ -14,17 +14,10 @@ import numba
 import numpy as np
 
 from dali_mixup._cpu.abi import RUN, SETUP, address_of, entry_point, pointer_to, shape_of
-from dali_mixup._cpu.lanes import (
-    LANES,
-    load,
-    load_bytes,
-    prefetch,
-    splat,
-    store,
-    store_bytes,
-    transpose_bytes,
-    transpose_floats,
-)
+from dali_mixup._cpu.lanes import LANES, prefetch, transpose_bytes, transpose_floats
+from dali_mixup._cpu.passes import fixed_line, fixed_pixel, weighted_line, weighted_pixel
+from dali_mixup._cpu.shorts import transpose_shorts
+from dali_mixup._cpu.taps import BILINEAR, RADIUS, fixed_point, taps
 
 compiled = numba.njit(error_model="numpy")
 
@@ -34,101 +27,12 @@ AHEAD = 8
 """Lines of the image that are asked for ahead of those that are read: from memory they take longer to come than to add
 up."""
 CACHE_LINE = 64
+MOST_IN_FIXED_POINT = 17
+"""Pixels that are summed in fixed point, those of images made up to 8 times smaller: the more there are, the larger the
+sum of their products' errors."""
 
 LEFT_TO_RIGHT, UPSIDE_DOWN = 1, 2
 """The bits that say how a result is flipped."""
-
-RADIUS = {"bilinear": 1.0, "bicubic": 2.0, "lanczos": 3.0}
-"""The reach of an interpolation, in pixels of the smaller of the two images; here it identifies the interpolation."""
-
-
-@compiled
-def influence(x: float, radius: float) -> float:
-    """The kernel at the distance x >= 0: triangle, Keys' cubic with a = -1/2, or Lanczos 3, as in Pillow."""
-    if x >= radius:
-        return 0.0
-    if radius == 1.0:
-        return 1.0 - x
-    if radius == 2.0:
-        return (1.5 * x - 2.5) * x * x + 1.0 if x < 1.0 else ((2.5 - 0.5 * x) * x - 4.0) * x + 2.0
-    return 3.0 * np.sin(np.pi * x) * np.sin(np.pi * x / 3.0) / (np.pi * x) ** 2 if x > 0.0 else 1.0
-
-
-@compiled
-def taps(
-    before: int, after: int, start: int, count: int, radius: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The source pixels of `count` pixels, from `start` on, of `after` resized ones: (first (count,), how many
-    (count,), weights (count, most) float32, each row of sum 1). Widened by the ratio of the sizes if the image shrinks,
-    as in Pillow's Image.resize. Places outside are reflected at the first or last pixel, once, then cut off."""
-    ratio = before / after
-    widened = max(ratio, 1.0)
-    reach, narrow = radius * widened, 1.0 / widened
-    first = np.empty(count, np.int64)
-    many = np.empty(count, np.int64)
-    most = int(np.ceil(reach)) * 2 + 1
-    weights = np.zeros((count, most), np.float32)
-    shares = np.empty(most)
-    for i in range(count):
-        place = abs(start + i)
-        if place >= after:
-            place = 2 * (after - 1) - place
-        centre = (min(max(place, 0), after - 1) + 0.5) * ratio
-        low = max(int(centre - reach + 0.5), 0)
-        high = min(int(centre + reach + 0.5), before)
-        total = 0.0
-        for j in range(low, high):
-            shares[j - low] = influence(abs(j + 0.5 - centre) * narrow, radius)
-            total += shares[j - low]
-        for j in range(high - low):
-            weights[i, j] = shares[j] / total
-        first[i] = low
-        many[i] = high - low
-    return first, many, weights
-
-
-@compiled
-def weighted_line(target: int, source: int, step: int, weights: np.ndarray, count: int, values: int) -> None:
-    """At `target`, `values` float32 (at least 16 are written): the sum of `count` lines of bytes, `step` apart from
-    `source` on, times the weights."""
-    last = max(values - LANES, 0)
-    # The usual numbers of lines have a loop each, which keeps the weights in registers.
-    if count == 2:
-        w0, w1 = splat(weights[0]), splat(weights[1])
-        for i in range(0, values, LANES):
-            v = min(i, last)  # the last vector overlaps the one before
-            at = source + v
-            store(target + 4 * v, w0 * load_bytes(at) + w1 * load_bytes(at + step))
-    elif count == 3:
-        w0, w1, w2 = splat(weights[0]), splat(weights[1]), splat(weights[2])
-        for i in range(0, values, LANES):
-            v = min(i, last)
-            at = source + v
-            pair = w0 * load_bytes(at) + w1 * load_bytes(at + step)
-            store(target + 4 * v, pair + w2 * load_bytes(at + 2 * step))
-    else:
-        for i in range(0, values, LANES):
-            v = min(i, last)
-            total = splat(weights[0]) * load_bytes(source + v)
-            for t in range(1, count):
-                total = total + splat(weights[t]) * load_bytes(source + v + t * step)
-            store(target + 4 * v, total)
-
-
-@compiled
-def weighted_pixel(target: int, source: int, weights: np.ndarray, count: int) -> None:
-    """At `target`, three times 16 bytes: red, green and blue of one pixel in 16 rows, the rounded sum of `count` pixels
-    from `source` on, three times 16 float32 each, times the weights."""
-    red = green = blue = splat(np.float32(0.5))  # truncating after that rounds
-    for t in range(count):
-        weight = splat(weights[t])
-        at = source + 12 * LANES * t
-        red = red + weight * load(at)
-        green = green + weight * load(at + 4 * LANES)
-        blue = blue + weight * load(at + 8 * LANES)
-    store_bytes(target, red)
-    store_bytes(target + LANES, green)
-    store_bytes(target + 2 * LANES, blue)
 
 
 @compiled
@@ -141,7 +45,10 @@ def resize(
     start: tuple[int, int],
 ) -> None:
     """Fills `out` (h, w, 3) uint8 with the window at `start` (y, x) of `image` (H, W, 3) uint8 resized to `size` with a
-    low-pass, and flipped; sums in float32, rounded once. Only what the window needs is computed.
+    low-pass, and flipped. Only what the window needs is computed.
+
+    Sums are rounded once. Those of weights below 0, and of many pixels, are of float32. All others are in fixed point,
+    uint16 in 256ths between the passes: of a photograph 0.3% of the numbers are one level off the rounded exact ones.
 
     Args:
         flipped: `LEFT_TO_RIGHT`, `UPSIDE_DOWN`, their sum or 0.
@@ -155,6 +62,8 @@ def resize(
     high, wide = max(rows, LANES), max(columns, FEWEST)
     first_y, count_y, weight_y = taps(height, size[0], start[0], high, radius)
     first_x, count_x, weight_x = taps(width, size[1], start[1], wide, radius)
+    fixed = radius == BILINEAR and max(weight_y.shape[1], weight_x.shape[1]) <= MOST_IN_FIXED_POINT
+    fixed_y, fixed_x = fixed_point(weight_y, count_y), fixed_point(weight_x, count_x)
     left = first_x.min()
     values = 3 * ((first_x + count_x).max() - left)
     padded = np.empty((height * width * 3 + LANES) if values < LANES else 0, np.uint8)
@@ -162,8 +71,9 @@ def resize(
         padded[: height * width * 3] = image.reshape(-1)
     enlarged = np.empty((high, wide, 3) if (high, wide) != (rows, columns) else (0, 0, 3), np.uint8)
     room = max(values, LANES)
-    lines = np.empty((LANES, room), np.float32)
-    turned = np.empty((room, LANES), np.float32)
+    number = 2 if fixed else 4  # the bytes of one
+    lines = np.empty(LANES * room * number, np.uint8)
+    turned = np.empty(room * LANES * number, np.uint8)
     sums = np.empty((3 * wide, LANES), np.uint8)
     source = (address_of(padded) if values < LANES else address_of(image)) + 3 * left
     target = address_of(enlarged) if enlarged.size else address_of(out)
@@ -174,21 +84,28 @@ def resize(
         top = min(block, high - LANES)  # the last block overlaps the one before
         for r in range(LANES):
             y = top + r
-            line, above = address_of(lines) + 4 * room * r, source + 3 * width * first_y[y]
+            line, above = address_of(lines) + number * room * r, source + 3 * width * first_y[y]
             z = min(y + 1, high - 1)
             for below in range(first_y[y] + count_y[y] + AHEAD, first_y[z] + count_y[z] + AHEAD):
                 for at in range(0, values, CACHE_LINE):
                     prefetch(source + 3 * width * below + at)
-            weighted_line(line, above, 3 * width, weight_y[y], count_y[y], values)
+            if fixed:
+                fixed_line(line, above, 3 * width, fixed_y[y], count_y[y], values)
+            else:
+                weighted_line(line, above, 3 * width, weight_y[y], count_y[y], values)
         for i in range(0, room, LANES):
-            v = min(i, room - LANES)
-            transpose_floats(
-                address_of(lines) + 4 * v, 4 * room, address_of(turned) + 4 * LANES * v, 4 * LANES
-            )
+            v = number * min(i, room - LANES)
+            if fixed:
+                transpose_shorts(address_of(lines) + v, 2 * room, address_of(turned) + LANES * v, 2 * LANES)
+            else:
+                transpose_floats(address_of(lines) + v, 4 * room, address_of(turned) + LANES * v, 4 * LANES)
         for x in range(wide):
             o = columns - 1 - x if flipped & LEFT_TO_RIGHT and x < columns else x
-            pixel = address_of(turned) + 12 * LANES * (first_x[x] - left)
-            weighted_pixel(address_of(sums) + 3 * LANES * o, pixel, weight_x[x], count_x[x])
+            pixel = address_of(turned) + 3 * LANES * number * (first_x[x] - left)
+            if fixed:
+                fixed_pixel(address_of(sums) + 3 * LANES * o, pixel, fixed_x[x], count_x[x])
+            else:
+                weighted_pixel(address_of(sums) + 3 * LANES * o, pixel, weight_x[x], count_x[x])
         for i in range(0, 3 * wide, LANES):
             v = min(i, 3 * wide - LANES)
             transpose_bytes(address_of(sums) + LANES * v, LANES, target + line_step * top + v, line_step)

@@ -10,11 +10,17 @@ import pytest
 
 lanes = pytest.importorskip("dali_mixup._cpu.lanes")
 
+from dali_mixup._cpu import shorts  # noqa: E402
 from dali_mixup._cpu.abi import address_of  # noqa: E402
 
 
 @pytest.mark.parametrize(
-    ("transpose", "dtype"), [(lanes.transpose_floats, np.float32), (lanes.transpose_bytes, np.uint8)]
+    ("transpose", "dtype"),
+    [
+        (lanes.transpose_floats, np.float32),
+        (shorts.transpose_shorts, np.uint16),
+        (lanes.transpose_bytes, np.uint8),
+    ],
 )
 def test_sixteen_lines_are_transposed_where_they_lie(transpose: Any, dtype: type) -> None:
     @numba.njit
@@ -45,4 +51,24 @@ def test_sums_products_and_bytes() -> None:
     np.testing.assert_array_equal(made[:16], expected)
     np.testing.assert_array_equal(written[:16], expected.clip(0, 255).astype(np.uint8))
     assert expected.min() < 0 and expected.max() > 255
+    assert made[16] == 0 and written[16] == 9
+
+
+def test_sums_and_products_in_fixed_point() -> None:
+    @numba.njit
+    def done(numbers: np.ndarray, read: np.ndarray, made: np.ndarray, written: np.ndarray) -> None:
+        total = shorts.load_shorts(address_of(numbers)) * shorts.splat_short(numbers[0])
+        total = total + shorts.load_high(address_of(read))
+        shorts.store_shorts(address_of(made), total)
+        shorts.store_high(address_of(written), total)
+
+    rng = np.random.RandomState(1)
+    numbers = rng.randint(0, 65536, 16).astype(np.uint16)
+    read = np.linspace(0, 255, 16).astype(np.uint8)
+    made, written = np.zeros(17, np.uint16), np.full(17, 9, np.uint8)
+    done(numbers, read, made, written)
+    expected = (numbers.astype(np.int64) * int(numbers[0]) // 65536 + read.astype(np.int64) * 256) % 65536
+    np.testing.assert_array_equal(made[:16], expected)
+    np.testing.assert_array_equal(written[:16], expected // 256)
+    assert (expected < read.astype(np.int64) * 256).any()  # beyond 65535 it begins again
     assert made[16] == 0 and written[16] == 9
