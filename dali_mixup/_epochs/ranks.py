@@ -21,7 +21,7 @@ class Rank:
         world_size: processes in all.
         local_rank: number of this process on its host, which picks the GPU; None: unknown, and torch's current device
             is used.
-        local_world_size: processes on this host, which share its cores.
+        local_world_size: processes on this host, which share its cores; 1 if nobody says, and there is no GPU.
         host_cores: cores of this host available to these processes together; None: those that this one may use.
         stated: whether the caller gave rank and world size; else they were found.
     """
@@ -70,8 +70,15 @@ def rank_of_process(
     local_rank = _count(environment, "LOCAL_RANK", 0) if "LOCAL_RANK" in environment else None
     if "LOCAL_WORLD_SIZE" not in environment and (tasks := tasks_here(environment)) is not None:
         return Rank(rank, world_size, local_rank, tasks, cores_here(environment), stated)
-    here = max(1, _count(environment, "LOCAL_WORLD_SIZE", 1))
-    return Rank(rank, world_size, local_rank, here, stated=stated)
+    here = _count(environment, "LOCAL_WORLD_SIZE", min(world_size, _gpus()))
+    return Rank(rank, world_size, local_rank, max(1, here), stated=stated)
+
+
+def _gpus() -> int:
+    """The GPUs that this process sees: launchers that do not say how many processes they start on a host, such as
+    Lightning's, start one for each."""
+    torch = sys.modules.get("torch")
+    return 0 if torch is None else int(torch.cuda.device_count())
 
 
 def refuse_a_later_group(owner: str, process: Rank) -> None:

@@ -19,17 +19,18 @@ class EpochIterator(Iterator[tuple[Any, ...]]):
 
     def __init__(self, progress: Progress):
         self._progress = progress
-        # A ragged layout may give a rank no batch at all.
-        self._over = progress.spec.layout.steps_of(progress.spec.rank.rank) == 0
+        self._over = False
         self._taken = 0
         self._users: dict[str, int] = {}
 
     def __next__(self) -> tuple[Any, ...]:
         if self._over:
             raise StopIteration
-        if self._run is None and self._progress.passed_over():
-            self._over = True
-            raise StopIteration
+        if self._run is None:
+            self._progress.compare()
+            if self._progress.passed_over():
+                self._over = True
+                raise StopIteration
         thread = threading.get_ident()
         if (
             self._users.setdefault("thread", thread) != thread

@@ -38,21 +38,42 @@ class MixLoader:
     a policy, else (N,) int64; of images with masks (N, H, W) int64 class ids or (N, C, H, W) float32. With `views=`
     images are a tuple, one for each view, and so are targets if a view is mixed or the images have masks. With
     `handover=` a `MixRecord` is the third item. Batches own their memory: keep as many as you like.
-
-    Attributes:
-        dataset: the source, sized, with torchvision's `classes`, `class_to_idx`, `targets` and `samples`.
-        batch_size, drop_last: as given.
-        num_classes: columns of dense targets.
-        last_batch: the `LastBatch` (address, sample indices, labels, plan) of the last batch; None before the first.
     """
 
     def __init__(self, spec: LoaderSpec):
         self.spec = spec
-        self.dataset: Source = spec.source
-        self.batch_size = spec.layout.batch_size
-        self.drop_last = spec.layout.drop_last
-        self.num_classes = spec.num_classes
         self._progress = Progress(spec)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        known = getattr(type(self), name, None)
+        if isinstance(known, property) and known.fset is None:
+            instead = (
+                "call set_epoch" if name == "epoch" else "make another loader with train_loader or val_loader"
+            )
+            raise AttributeError(
+                f"{name}={value!r} cannot be set, because it would change no batch; {instead}"
+            )
+        super().__setattr__(name, value)
+
+    @property
+    def dataset(self) -> Source:
+        """The source: sized, with torchvision's `classes`, `class_to_idx`, `targets` and `samples`."""
+        return self.spec.source
+
+    @property
+    def batch_size(self) -> int:
+        """Rows of a batch, as given."""
+        return self.spec.layout.batch_size
+
+    @property
+    def drop_last(self) -> bool:
+        """Whether an incomplete last batch is left out, as given."""
+        return self.spec.layout.drop_last
+
+    @property
+    def num_classes(self) -> int:
+        """Columns of dense targets."""
+        return self.spec.num_classes
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -92,7 +113,7 @@ class MixLoader:
 
     @property
     def last_batch(self) -> LastBatch | None:
-        """The address and decisions of the last batch handed out."""
+        """The address, sample indices, labels and plan of the last batch handed out; None before the first."""
         return self._progress.last_batch
 
     @property

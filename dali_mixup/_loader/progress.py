@@ -81,9 +81,16 @@ class Progress:
             self.bad_unlabelled.know(bad_unlabelled)
         self.move(Position(cursor, cursor, loaded=True))
 
+    def compare(self) -> None:
+        """Once, compare this loader with those of the other ranks, also if it has no batch for this one."""
+        if not self._compared:
+            refuse_ranks_that_differ(self.spec, self.position.next)
+            self._compared = True
+
     def passed_over(self) -> bool:
-        """Whether this rank has nothing left of the epoch that comes next, as at another rank's position, or where the
-        rest of an epoch has fewer samples than ranks; then the position is the start of the following epoch."""
+        """Whether this rank has nothing left of the epoch that comes next: it has no batch at all, or the rest of an
+        epoch has fewer samples than ranks, or the position is another rank's. Then the position is the start of the
+        following epoch."""
         start = self.position.next
         if start.step < self.spec.walk(start).steps(start.epoch):
             return False
@@ -92,9 +99,6 @@ class Progress:
 
     def begin(self, iterator: Any) -> PipelineRun:
         """A pipeline at the start of the next epoch; from here on the position is that iterator's."""
-        if not self._compared:
-            refuse_ranks_that_differ(self.spec, "validation" if self.spec.layout.ragged else "training")
-            self._compared = True
         start = self.position.next
         standing, self._standing = self._standing, None
         if standing is not None and standing.cursor == start:

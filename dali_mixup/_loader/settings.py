@@ -105,11 +105,12 @@ def _threads(owner: str, given: int | None, rank: Rank) -> int:
     usable = usable_cores()
     threads = usual_threads(rank.cores(usable))
     log.info(
-        "%s: num_threads=%d (%d usable cores, %d processes here)",
+        "%s: num_threads=%d (%d usable cores, %d of %d processes here)",
         owner,
         threads,
         usable,
         rank.local_world_size,
+        rank.world_size,
     )
     return threads
 

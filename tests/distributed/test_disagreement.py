@@ -40,6 +40,19 @@ def outcomes(data: Path, *differences: str) -> list[tuple[list[str], int]]:
     return [json.loads(line) for line in said.splitlines()]
 
 
+def test_a_rank_without_a_batch_of_one_validation_takes_part_in_the_next(image_folder: Path) -> None:
+    [[said, samples]] = outcomes(image_folder, "validation without a batch")
+    assert said == ["agreed", "agreed"] and samples == 24
+
+
+def test_ranks_that_begin_in_other_epochs_are_told(image_folder: Path) -> None:
+    [[said, samples]] = outcomes(image_folder, "epoch")
+    warnings = [line for line in said if line != "agreed"]
+    assert warnings and samples < 24
+    places = {f"rank {rank} beg" for rank in (0, 1)} | {"epoch 0, step 0", "epoch 3, step 0", "peek()"}
+    assert all(place in line for line in warnings for place in places), said
+
+
 def test_ranks_that_disagree_are_told_what_differs(image_folder: Path) -> None:
     """Case 35: they trained on 19 or 14 of 24 samples, with exit code 0."""
     nothing, threads, *others = outcomes(image_folder, "nothing", "threads", *REFUSED)

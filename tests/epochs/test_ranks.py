@@ -44,6 +44,18 @@ def test_a_process_group_that_is_not_initialised_says_nothing() -> None:
     assert rank_of_process("loader", None, None, {}) == Rank(0, 1, None, 1)
 
 
+@pytest.mark.parametrize(
+    ("environment", "gpus", "processes"),
+    [({}, 8, 4), ({}, 2, 2), ({}, 0, 1), ({"LOCAL_WORLD_SIZE": "3"}, 8, 3), ({"LOCAL_WORLD_SIZE": "0"}, 8, 1)],
+)
+def test_launchers_that_do_not_say_how_many_processes_share_a_host_start_one_for_each_gpu(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], gpus: int, processes: int
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    environment = {"RANK": "1", "WORLD_SIZE": "4"} | environment
+    assert rank_of_process("loader", None, None, environment).local_world_size == processes
+
+
 @pytest.fixture
 def later_group() -> Iterator[Callable[[], None]]:
     """Starts a process group of two, of which this is rank 0 and the other does nothing."""

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from dali_mixup import (
     CutMix,
+    MixLoader,
     MixPolicy,
     MixUp,
     Output,
@@ -179,6 +180,20 @@ class TestMixupEnabled:
         ):
             loader.mixup_enabled = False
         assert loader.mixup_enabled
+
+
+@pytest.mark.parametrize("make", BOTH)
+def test_attributes_that_would_change_no_batch_cannot_be_set(image_folder: Path, make: Any) -> None:
+    with make(image_folder, **COMMON) as loader:
+        for name in vars(MixLoader):
+            if isinstance(getattr(MixLoader, name), property) and name != "mixup_enabled":
+                before = repr(getattr(loader, name))
+                instead = "set_epoch" if name == "epoch" else "make another loader"
+                with pytest.raises(AttributeError, match=f"{name}=7 cannot be set.*{instead}"):
+                    setattr(loader, name, 7)
+                assert name.endswith("sampler") or repr(getattr(loader, name)) == before
+        loader.remark = "my own"
+        assert loader.remark == "my own"
 
 
 def test_the_last_batch_is_told_in_tensors(image_folder: Path) -> None:

@@ -28,7 +28,7 @@ def test_a_process_has_one_thread_more_than_its_share_of_the_cores(
     with caplog.at_level("INFO", "dali_mixup"):
         loader = val_loader(image_folder, **SMALL)
     assert loader.spec.pipeline.num_threads == threads
-    assert f"num_threads={threads} ({cores} usable cores, {processes} processes here)" in caplog.text
+    assert f"num_threads={threads} ({cores} usable cores, {processes} of 1 processes here)" in caplog.text
 
 
 def test_a_given_number_of_threads_stays(image_folder: Any) -> None:
