@@ -46,7 +46,13 @@ def test_a_process_group_that_is_not_initialised_says_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("environment", "gpus", "processes"),
-    [({}, 8, 4), ({}, 2, 2), ({}, 0, 1), ({"LOCAL_WORLD_SIZE": "3"}, 8, 3), ({"LOCAL_WORLD_SIZE": "0"}, 8, 1)],
+    [
+        ({}, 8, 4),
+        ({}, 2, 2),
+        ({}, 0, 1),
+        ({"LOCAL_WORLD_SIZE": "3"}, 8, 3),
+        ({"LOCAL_WORLD_SIZE": "0"}, 8, 1),
+    ],
 )
 def test_launchers_that_do_not_say_how_many_processes_share_a_host_start_one_for_each_gpu(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], gpus: int, processes: int
