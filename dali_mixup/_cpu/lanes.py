@@ -1,45 +1,28 @@
 """Vectors of 16 float32 as values that compiled loops can hold.
 
-LLVM vectorises loops over pixels, but neither sums over a few pixels nor transpositions, so these are written down as
-vectors. It splits them where a processor's are shorter. The results are those of plain float32 arithmetic: no operation
-here is fused with another or changes the order of a sum.
+The results are those of plain float32 arithmetic: no operation is fused with another or changes the order of a sum.
 """
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core.datamodel import models
-from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, register_model
+from numba.extending import intrinsic
 
-LANES = 16
+from dali_mixup._cpu.vectors import BYTES, INDEX, LANES, at, shuffled, splatted, transposing, vector_type
 
-_INDEX = ir.IntType(32)
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
-BYTES = ir.VectorType(ir.IntType(8), LANES)
 _PIXELS = ir.VectorType(ir.IntType(8), 3 * LANES)
 _INTEGERS = ir.VectorType(ir.IntType(32), LANES)
 
-
-class _Lanes(types.Type):  # type: ignore[misc]  # Numba has no types
-    """Numba's name for `_FLOATS`."""
-
-    def __init__(self) -> None:
-        super().__init__(name="lanes of float32")
-
-
-_lanes = _Lanes()
-
-
-@register_model(_Lanes)
-class _Model(models.PrimitiveModel):  # type: ignore[misc]  # Numba has no types
-    def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _FLOATS)
+_lanes = vector_type(
+    "lanes of float32",
+    _FLOATS,
+    add=lambda builder, one, other: builder.fadd(one, other),
+    multiply=lambda builder, one, other: builder.fmul(one, other),
+)
 
 
 @intrinsic
@@ -47,7 +30,7 @@ def splat(_: Any, number: Any) -> Any:
     """A float32 in every lane."""
 
     def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return _splat(builder, args[0])
+        return splatted(builder, _FLOATS, args[0])
 
     return _lanes(types.float32), generated
 
@@ -129,10 +112,10 @@ def load_four(_: Any, first: Any, second: Any, third: Any, fourth: Any) -> Any:
     """The four bytes at each of four addresses as numbers."""
 
     def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        words = ir.Constant(ir.VectorType(_INDEX, 4), ir.Undefined)
+        words = ir.Constant(ir.VectorType(INDEX, 4), ir.Undefined)
         for i, address in enumerate(args):
-            word = builder.load(at(builder, address, _INDEX), align=1)
-            words = builder.insert_element(words, word, ir.Constant(_INDEX, i))
+            word = builder.load(at(builder, address, INDEX), align=1)
+            words = builder.insert_element(words, word, ir.Constant(INDEX, i))
         numbers = builder.zext(builder.bitcast(words, BYTES), _INTEGERS)
         return builder.sitofp(numbers, _FLOATS)
 
@@ -146,7 +129,7 @@ def splat_four(_: Any, first: Any, second: Any, third: Any, fourth: Any) -> Any:
     def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         numbers = ir.Constant(ir.VectorType(ir.FloatType(), 4), ir.Undefined)
         for i, number in enumerate(args):
-            numbers = builder.insert_element(numbers, number, ir.Constant(_INDEX, i))
+            numbers = builder.insert_element(numbers, number, ir.Constant(INDEX, i))
         return shuffled(builder, numbers, numbers, [i // 4 for i in range(LANES)])
 
     return _lanes(*[types.float32] * 4), generated
@@ -171,34 +154,13 @@ def prefetch(_: Any, address: Any) -> Any:
 
     def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         pointer = ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [pointer, _INDEX, _INDEX, _INDEX])
+        kind = ir.FunctionType(ir.VoidType(), [pointer, INDEX, INDEX, INDEX])
         called = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
-        read, near, data = (ir.Constant(_INDEX, value) for value in (0, 3, 1))
+        read, near, data = (ir.Constant(INDEX, value) for value in (0, 3, 1))
         builder.call(called, [at(builder, args[0], ir.IntType(8)), read, near, data])
         return context.get_dummy_value()
 
     return types.none(types.int64), generated
-
-
-def transposing(number: Any, network: Callable[[Any, list[Any]], list[Any]]) -> Any:
-    """The function that transposes 16 x 16 numbers: from and to addresses whose lines are so many bytes apart."""
-    kind = ir.VectorType(number, LANES)
-
-    @intrinsic
-    def transpose(_: Any, source: Any, step: Any, target: Any, target_step: Any) -> Any:
-        def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            def line(address: Any, apart: Any, i: int) -> Any:
-                offset = builder.mul(apart, ir.Constant(ir.IntType(64), i))
-                return at(builder, builder.add(address, offset), kind)
-
-            lines = [builder.load(line(args[0], args[1], i), align=1) for i in range(LANES)]
-            for i, made in enumerate(network(builder, lines)):
-                builder.store(made, line(args[2], args[3], i), align=1)
-            return context.get_dummy_value()
-
-        return types.none(*[types.int64] * 4), generated
-
-    return transpose
 
 
 def _zipped(builder: Any, lines: list[Any]) -> list[Any]:
@@ -240,44 +202,8 @@ transpose_floats = transposing(ir.FloatType(), _quartered)
 transpose_bytes = transposing(ir.IntType(8), _zipped)
 
 
-@infer_global(operator.add)
-class _Sum(ConcreteTemplate):  # type: ignore[misc]  # Numba has no types
-    cases: ClassVar[list[Any]] = [signature(_lanes, _lanes, _lanes)]
-
-
-@infer_global(operator.mul)
-class _Product(ConcreteTemplate):  # type: ignore[misc]  # Numba has no types
-    cases: ClassVar[list[Any]] = [signature(_lanes, _lanes, _lanes)]
-
-
-@lower_builtin(operator.add, _Lanes, _Lanes)
-def _add(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    return builder.fadd(*args)
-
-
-@lower_builtin(operator.mul, _Lanes, _Lanes)
-def _multiply(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    return builder.fmul(*args)
-
-
-def _splat(builder: Any, number: Any) -> Any:
-    nothing = ir.Constant(_FLOATS, ir.Undefined)
-    one = builder.insert_element(nothing, number, ir.Constant(_INDEX, 0))
-    return shuffled(builder, one, nothing, [0] * LANES)
-
-
 def _as_bytes(builder: Any, values: Any) -> Any:
-    low, high = (_splat(builder, ir.Constant(ir.FloatType(), bound)) for bound in (0.0, 255.0))
+    low, high = (splatted(builder, _FLOATS, ir.Constant(ir.FloatType(), bound)) for bound in (0.0, 255.0))
     clipped = builder.select(builder.fcmp_ordered(">", values, low), values, low)
     clipped = builder.select(builder.fcmp_ordered("<", clipped, high), clipped, high)
     return builder.trunc(builder.fptosi(clipped, _INTEGERS), BYTES)
-
-
-def shuffled(builder: Any, first: Any, second: Any, order: Sequence[int]) -> Any:
-    """The lanes of both vectors, one behind the other, at these places."""
-    places = ir.VectorType(_INDEX, len(order))
-    return builder.shuffle_vector(first, second, ir.Constant(places, list(order)))
-
-
-def at(builder: Any, address: Any, kind: Any) -> Any:
-    return builder.inttoptr(address, kind.as_pointer())

@@ -6,8 +6,9 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from dali_mixup._cpu.lanes import LANES, load, load_bytes, splat, store, store_bytes
+from dali_mixup._cpu.lanes import load, load_bytes, splat, store, store_bytes
 from dali_mixup._cpu.shorts import load_high, load_shorts, splat_short, store_high, store_shorts
+from dali_mixup._cpu.vectors import LANES
 
 compiled = numba.njit(error_model="numpy")
 

@@ -11,10 +11,11 @@ import numba
 import numpy as np
 
 from dali_mixup._cpu.abi import address_in, address_of, array_at
-from dali_mixup._cpu.lanes import LANES, load_pixels, prefetch, splat, store, store_pixels
+from dali_mixup._cpu.lanes import load_pixels, prefetch, splat, store, store_pixels
 from dali_mixup._cpu.lines import inlined, put
 from dali_mixup._cpu.resizing import resize
 from dali_mixup._cpu.taps import BILINEAR
+from dali_mixup._cpu.vectors import LANES
 
 compiled = numba.njit(error_model="numpy")
 

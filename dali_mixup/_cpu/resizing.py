@@ -14,10 +14,11 @@ import numba
 import numpy as np
 
 from dali_mixup._cpu.abi import RUN, SETUP, address_of, entry_point, pointer_to, shape_of
-from dali_mixup._cpu.lanes import LANES, prefetch, transpose_bytes, transpose_floats
+from dali_mixup._cpu.lanes import prefetch, transpose_bytes, transpose_floats
 from dali_mixup._cpu.passes import fixed_line, fixed_pixel, weighted_line, weighted_pixel
 from dali_mixup._cpu.shorts import transpose_shorts
 from dali_mixup._cpu.taps import BILINEAR, RADIUS, fixed_point, taps
+from dali_mixup._cpu.vectors import LANES
 
 compiled = numba.njit(error_model="numpy")
 

@@ -6,37 +6,33 @@ numbers, so all machines give the same.
 
 from __future__ import annotations
 
-import operator
-from typing import Any, ClassVar
+from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core.datamodel import models
-from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, register_model
+from numba.extending import intrinsic
 
-from dali_mixup._cpu.lanes import BYTES, LANES, at, shuffled, transposing
+from dali_mixup._cpu.vectors import BYTES, INDEX, LANES, at, shuffled, splatted, transposing, vector_type
 
 _SHORT = ir.IntType(16)
-_INDEX = ir.IntType(32)
 _SHORTS = ir.VectorType(_SHORT, LANES)
 _EIGHT = ir.Constant(_SHORTS, [8] * LANES)
 
 
-class _Shorts(types.Type):  # type: ignore[misc]  # Numba has no types
-    """Numba's name for `_SHORTS`."""
-
-    def __init__(self) -> None:
-        super().__init__(name="lanes of uint16")
-
-
-_shorts = _Shorts()
+def _high_product(builder: Any, one: Any, other: Any) -> Any:
+    """The product divided by 65536, rounded down."""
+    # LLVM's name for it. Written as a product of 32 bits it is taken apart when a factor is the same in a whole loop.
+    kind = ir.FunctionType(_SHORTS, [_SHORTS, _SHORTS, INDEX])
+    product = builder.module.declare_intrinsic(f"llvm.umul.fix.v{LANES}i16", (), kind)
+    return builder.call(product, [one, other, ir.Constant(INDEX, 16)])
 
 
-@register_model(_Shorts)
-class _Model(models.PrimitiveModel):  # type: ignore[misc]  # Numba has no types
-    def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _SHORTS)
+_shorts = vector_type(
+    "lanes of uint16",
+    _SHORTS,
+    add=lambda builder, one, other: builder.add(one, other),  # modulo 65536
+    multiply=_high_product,
+)
 
 
 @intrinsic
@@ -44,9 +40,7 @@ def splat_short(_: Any, number: Any) -> Any:
     """A uint16 in every lane."""
 
     def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        nothing = ir.Constant(_SHORTS, ir.Undefined)
-        one = builder.insert_element(nothing, args[0], ir.Constant(_INDEX, 0))
-        return shuffled(builder, one, nothing, [0] * LANES)
+        return splatted(builder, _SHORTS, args[0])
 
     return _shorts(types.uint16), generated
 
@@ -93,33 +87,6 @@ def store_high(_: Any, address: Any, values: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(types.int64, _shorts), generated
-
-
-@infer_global(operator.add)
-class _Sum(ConcreteTemplate):  # type: ignore[misc]  # Numba has no types
-    """Modulo 65536."""
-
-    cases: ClassVar[list[Any]] = [signature(_shorts, _shorts, _shorts)]
-
-
-@infer_global(operator.mul)
-class _Product(ConcreteTemplate):  # type: ignore[misc]  # Numba has no types
-    """Divided by 65536, rounded down."""
-
-    cases: ClassVar[list[Any]] = [signature(_shorts, _shorts, _shorts)]
-
-
-@lower_builtin(operator.add, _Shorts, _Shorts)
-def _add(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    return builder.add(*args)
-
-
-@lower_builtin(operator.mul, _Shorts, _Shorts)
-def _multiply(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    # LLVM's name for it. Written as a product of 32 bits it is taken apart when a factor is the same in a whole loop.
-    kind = ir.FunctionType(_SHORTS, [_SHORTS, _SHORTS, _INDEX])
-    product = builder.module.declare_intrinsic(f"llvm.umul.fix.v{LANES}i16", (), kind)
-    return builder.call(product, [*args, ir.Constant(_INDEX, 16)])
 
 
 def _dealt(builder: Any, lines: list[Any]) -> list[Any]:
