@@ -16,6 +16,7 @@ from tests.raw_images import HEIGHT, WIDTH, raw_bmp, raw_png, raw_tiff
 DIFFERENT = frozenset(
     {
         "jpeg_cmyk_unmarked",
+        "png_animated_beside",
         "tiff_turned_3",
         "tiff_turned_6",
         "tiff_turned_8",
@@ -30,6 +31,7 @@ DIFFERENT = frozenset(
 
 REFUSED = frozenset(
     {
+        "jpeg_12",
         "bmp_16",
         "tiff_bilevel",
         "tiff_lzma",
@@ -123,6 +125,11 @@ def _jpeg() -> Iterator[tuple[str, bytes]]:
     yield "jpeg_without_jfif", plain[:2] + plain[4 + struct.unpack(">H", plain[4:6])[0] :]
     yield "jpeg_cmyk", cmyk
     yield "jpeg_cmyk_progressive", encoded(rgb.convert("CMYK"), "JPEG", progressive=True)
+    frame = plain.index(b"\xff\xc0")
+    yield (
+        "jpeg_12",
+        plain[: frame + 1] + b"\xc1" + plain[frame + 2 : frame + 4] + b"\x0c" + plain[frame + 5 :],
+    )
     marker = cmyk.index(b"\xff\xee\0\x0eAdobe")
     yield "jpeg_cmyk_unmarked", cmyk[:marker] + cmyk[marker + 16 :]
     for transform in (0, 1, 2):
@@ -144,6 +151,11 @@ def _png() -> Iterator[tuple[str, bytes]]:
     yield "png_profile", encoded(rgb, "PNG", icc_profile=_srgb())
     yield "png_trailing_bytes", encoded(rgb, "PNG") + bytes(99)
     yield "png_animated", encoded(rgb, "PNG", save_all=True, append_images=[picture(WIDTH, HEIGHT, 1)])
+    others = [picture(WIDTH, HEIGHT, seed) for seed in (1, 2)]
+    yield (
+        "png_animated_beside",
+        encoded(rgb, "PNG", save_all=True, append_images=others, default_image=True),
+    )
     yield "png_grey_16", encoded(_grey_16(), "PNG")
     yield "png_rgb_16", raw_png(pixels.astype(">u2") * 257, WIDTH, 16, 2)
     yield "png_rgba_16", raw_png(np.asarray(_with_alpha("RGBA")).astype(">u2") * 257, WIDTH, 16, 6)

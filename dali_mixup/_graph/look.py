@@ -16,7 +16,9 @@ import numpy as np
 from nvidia import nvimgcodec
 from PIL import Image, UnidentifiedImageError
 
+from dali_mixup._graph.pillow_pixels import message
 from dali_mixup._graph.pixel_kind import USUAL, PixelKind
+from dali_mixup._graph.png_frames import is_animated
 from dali_mixup._graph.tiff_planes import has_planes
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.feeding import fed
@@ -36,6 +38,9 @@ FORMATS = {
 
 _MOST_CONVERTED = 4
 """Channels of an image that is converted to grey or RGB."""
+
+_JPEG_BITS = 8
+"""Of a sample in the JPEGs that DALI and Pillow decode. The parser takes those of 12 bits as well."""
 
 _SAMPLES = (np.dtype(np.uint8), np.dtype(np.uint16))
 
@@ -69,6 +74,7 @@ class Look:
         bits: of a stored sample.
         colours: nvImageCodec's name of their meaning, such as "SRGB" or "PALETTE".
         planes: whether the channels are stored one after the other.
+        animated: whether it is a PNG of several frames, the first of which need not be the image itself.
     """
 
     format: str
@@ -79,6 +85,7 @@ class Look:
     bits: int = 8
     colours: str = "SRGB"
     planes: bool = False
+    animated: bool = False
 
 
 class UnfitError(ValueError):
@@ -100,6 +107,8 @@ def look(encoded: bytes | np.ndarray, max_pixels: int, kind: PixelKind = USUAL) 
         raise UnfitError(Problem.EMPTY, "0 bytes")
     try:
         found, samples = parsed(encoded)
+    except MemoryError:
+        raise
     except Exception as error:  # a parser may raise anything for arbitrary bytes
         raise explained(encoded, max_pixels, f"DALI's parser: {_first_line(error)}") from None
     return checked(found, samples, max_pixels, kind)
@@ -126,6 +135,7 @@ def parsed(encoded: bytes | np.ndarray, size: int | None = None) -> tuple[Look, 
         bits=stream.precision or 8 * samples.itemsize,
         colours=stream.color_spec.name,
         planes=stream.codec_name == "tiff" and has_planes(encoded),
+        animated=stream.codec_name == "png" and is_animated(encoded),
     )
     return found, samples
 
@@ -139,6 +149,8 @@ def checked(found: Look, samples: np.dtype, max_pixels: int, kind: PixelKind = U
         )
     if not found.width or not found.height:
         raise UnfitError(Problem.UNDECODABLE, f"{found.width} x {found.height} pixels")
+    if found.format == "JPEG" and found.bits != _JPEG_BITS:
+        raise UnfitError(Problem.UNSUPPORTED, f"JPEG of {found.bits} bits; expected {_JPEG_BITS}")
     # Integers of 32 bits crash the decoder, and the scale of floating-point samples is unknown.
     if samples not in _SAMPLES or (kind.converted and not 1 <= found.channels <= _MOST_CONVERTED):
         raise UnfitError(
@@ -196,7 +208,7 @@ def explained(encoded: bytes | np.ndarray, max_pixels: int, reason: str) -> Unfi
     except UnidentifiedImageError:
         return UnfitError(Problem.NOT_AN_IMAGE, f"begins with {content[:16]!r}; {reason}")
     except Exception as error:  # Pillow's parsers raise all kinds of errors on damaged headers
-        return UnfitError(decoding_problem(error), f"{type(error).__name__}: {error}; {reason}")
+        return UnfitError(decoding_problem(error), f"{type(error).__name__}: {message(error)}; {reason}")
     with image:
         if image.format not in (*FORMATS.values(), "MPO"):
             return UnfitError(Problem.UNSUPPORTED, f"DALI does not decode {image.format}")
@@ -205,7 +217,7 @@ def explained(encoded: bytes | np.ndarray, max_pixels: int, reason: str) -> Unfi
         try:
             image.load()
         except Exception as error:  # as above
-            return UnfitError(decoding_problem(error), f"{error}; {reason}")
+            return UnfitError(decoding_problem(error), f"{message(error)}; {reason}")
         return UnfitError(Problem.UNDECODABLE, f"{image.format} of mode {image.mode}; {reason}")
 
 

@@ -1,6 +1,8 @@
-"""Pillow's pixels of an image, as DALI decodes them."""
+"""Pillow's pixels of an image, as DALI decodes them, and its messages about those that it does not decode."""
 
 from __future__ import annotations
+
+import re
 
 import numpy as np
 from PIL import Image
@@ -22,3 +24,8 @@ def of_pillow(image: Image.Image, kind: PixelKind) -> np.ndarray:
     """(H, W, C) uint8 pixels, grey or RGB; Pillow has no more bits of colours."""
     converted = eight_bits(image).convert("L" if kind.channels == 1 else "RGB")
     return np.asarray(converted).reshape(image.height, image.width, kind.channels)
+
+
+def message(error: Exception) -> str:
+    """The text of an error, equal for equal images: without the address of the object that Pillow reads."""
+    return re.sub(r" <\S+ object at 0x[0-9a-f]+>", "", str(error)) or type(error).__name__

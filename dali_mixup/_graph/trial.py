@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from dali_mixup._graph.child import ChildProcess, LostError
-from dali_mixup._graph.look import good_image
+from dali_mixup._graph.alike import alike
+from dali_mixup._graph.child import ChildError, ChildProcess, LostError
 from dali_mixup._graph.pixel_kind import USUAL, PixelKind
 
 MOST_FILES = 31
@@ -21,6 +21,13 @@ MOST_FILES = 31
 
 TIMEOUT = 120.0
 """Seconds after which an unresponsive child is given up."""
+
+NO_MEMORY = "std::bad_alloc"
+"""In DALI's message, whatever a good image says: memory that was short a moment ago may be there again."""
+
+_ADVICE = (
+    "its own messages are on stderr. If the memory is short, use fewer processes or set a lower max_pixels"
+)
 
 Care = Literal["whole", "window", "compare"]
 """The care of a trial: decoded whole, also as a window, also compared with Pillow's pixels."""
@@ -63,12 +70,18 @@ class Trial:
             named: these are paths, which the child reads.
 
         Raises:
-            RuntimeError: the child also dies of a good image.
+            ChildError: the child fails to decode a good image, too.
         """
-        if care == "whole" and len(samples) > 1:
-            together = self._ask(samples, named, care)
-            if isinstance(together, list):
-                return together
+        outcomes: list[Outcome] | LostError
+        if (
+            care == "whole"
+            and len(samples) > 1
+            and isinstance(outcomes := self._ask(samples, named, care), list)
+        ):
+            return [
+                outcome if outcome.error is None else self._blamed(sample, named, care, outcome.error)
+                for sample, outcome in zip(samples, outcomes, strict=True)
+            ]
         return [self._alone(sample, named, care) for sample in samples]
 
     def close(self) -> None:
@@ -79,23 +92,37 @@ class Trial:
 
     def _alone(self, sample: np.ndarray, named: bool, care: Care) -> Outcome:
         answer = self._ask([sample], named, care)
-        if not isinstance(answer, str):
-            return answer[0]
-        innocent = self._ask([good_image(kind=self.kind)], False, "whole")
-        if isinstance(innocent, str):
-            raise RuntimeError(
-                f"the process that tries images does not work, not even with a good image ({innocent}); its own "
-                "messages are on stderr"
+        if isinstance(answer, LostError) and answer.killed:  # perhaps before it was asked
+            answer = self._ask([sample], named, care)
+        if isinstance(answer, LostError):
+            if answer.killed:
+                raise ChildError(f"the process that tries images {answer}; {_ADVICE}")
+            return self._blamed(sample, named, care, f"the process that decodes it {answer}")
+        return answer[0] if answer[0].error is None else self._blamed(sample, named, care, answer[0].error)
+
+    def _blamed(self, sample: np.ndarray, named: bool, care: Care, error: str) -> Outcome:
+        """The outcome of a sample that failed, once a good image like it has shown that the sample is to blame."""
+        answer = self._ask([alike(sample, named, self.kind)], False, care)
+        reason = str(answer) if isinstance(answer, LostError) else answer[0].error
+        if reason is not None or NO_MEMORY in error:
+            raise ChildError(
+                f"the process that tries images does not work, not even with a good image ({reason or error}); "
+                f"{_ADVICE}"
             )
-        return Outcome(error=answer)
+        return Outcome(error=error)
 
     def _started(self) -> ChildProcess:
         arguments = (self.threads, self.kind.channels, self.kind.bits)
         return ChildProcess("dali_mixup._graph.trial_child", *arguments)
 
-    def _ask(self, samples: Sequence[np.ndarray], named: bool, care: Care) -> list[Outcome] | str:
-        """The outcomes, or the reason why the child was lost."""
-        child = self._child = self._child or self._started()
+    def _ask(self, samples: Sequence[np.ndarray], named: bool, care: Care) -> list[Outcome] | LostError:
+        """The outcomes, or how the child was lost."""
+        try:
+            child = self._child = self._child or self._started()
+        except OSError as error:
+            raise ChildError(
+                f"the process that tries images does not start: {error.strerror or error}"
+            ) from error
         try:
             outcomes: list[Outcome] = child.ask(
                 ([sample.tobytes() for sample in samples], named, care), self.timeout
@@ -103,7 +130,7 @@ class Trial:
             return outcomes
         except LostError as error:
             self.close()
-            return f"the process that decodes it {error}"
+            return error
         except BaseException:  # Ctrl-C: an answer that comes later must not be taken for the next one's
             self.close()
             raise

@@ -16,9 +16,9 @@ from nvidia.dali import Pipeline, fn
 from PIL import Image
 
 from dali_mixup._graph.decode import Backend, file_content, middle, whole_image, words
-from dali_mixup._graph.pillow_pixels import of_pillow
+from dali_mixup._graph.pillow_pixels import message, of_pillow
 from dali_mixup._graph.pixel_kind import PixelKind
-from dali_mixup._graph.trial import MOST_FILES, Care, Outcome
+from dali_mixup._graph.trial import MOST_FILES, NO_MEMORY, Care, Outcome
 
 _MEAN, _MOST = 1.0, 16
 """Differences from Pillow's pixels that count as rounding: the mean and the largest, of 255."""
@@ -61,7 +61,7 @@ class Decoder:
                     pixels = np.array(outputs[0].at(0))
             except Exception as failure:
                 self._pipes.pop(care, None)  # DALI guarantees nothing for a pipeline after an error
-                error = words(str(failure))
+                error = NO_MEMORY if isinstance(failure, MemoryError) else words(str(failure))
         remark = re.search(r"Corrupt JPEG data.*", "".join(captured))
         return error, remark and remark.group(), pixels
 
@@ -84,8 +84,10 @@ class Decoder:
         try:
             with Image.open(os.fsdecode(content) if self._named else io.BytesIO(content)) as image:
                 theirs = of_pillow(image, self._kind)
+        except MemoryError:
+            raise
         except Exception as error:  # Pillow's decoders raise all kinds of errors
-            return f"Pillow does not decode it: {error}"
+            return f"Pillow does not decode it: {message(error)}"
         return difference(np.rint(ours / (self._kind.most // 255)), theirs)
 
 

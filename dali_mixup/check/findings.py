@@ -17,6 +17,7 @@ class Header:
         channels: as stored.
         bytes: the size of the file.
         rotated: whether an EXIF tag asks viewers to turn or mirror the image.
+        animated: whether it is a PNG of several frames.
     """
 
     format: str
@@ -25,6 +26,7 @@ class Header:
     channels: int
     bytes: int
     rotated: bool
+    animated: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from dali_mixup.check.findings import Finding, Header
 from dali_mixup.sources.base import Source
 
 _ORIENTATION = 0x0112
-_UPRIGHT = 1
+_UPRIGHT, _TURNED = 1, range(2, 9)
+"""Values of the tag. Others mean nothing, and viewers ignore them."""
 
 
 def read_header(source: Source, index: int, max_pixels: int, kind: PixelKind = USUAL) -> Header | Finding:
@@ -26,7 +27,9 @@ def read_header(source: Source, index: int, max_pixels: int, kind: PixelKind = U
     except UnfitError as error:
         return Finding(index, source.key(index), error.problem, error.detail)
     rotated = _is_rotated(encoded)
-    return Header(found.format, found.width, found.height, found.channels, found.bytes, rotated)
+    return Header(
+        found.format, found.width, found.height, found.channels, found.bytes, rotated, found.animated
+    )
 
 
 def undecodable(source: Source, index: int, max_pixels: int, reason: str, kind: PixelKind = USUAL) -> Finding:
@@ -45,7 +48,7 @@ def _is_rotated(encoded: bytes | np.ndarray) -> bool:
             with Image.open(io.BytesIO(bytes(encoded))) as image:
                 if image.format == "PNG" and "exif" not in image.info:
                     return False  # Pillow would decode the whole image to look for a block at its end
-                return int(image.getexif().get(_ORIENTATION, _UPRIGHT)) != _UPRIGHT
+                return int(image.getexif().get(_ORIENTATION, _UPRIGHT)) in _TURNED
     except (
         Exception
     ):  # a damaged EXIF block, or an image that Pillow does not accept, says nothing about the pixels

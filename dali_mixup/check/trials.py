@@ -18,11 +18,16 @@ _LIKE_PILLOW = _PLAIN | {"WEBP"}
 
 def care_for(header: Header | Look, kind: PixelKind = USUAL) -> Care:
     """The care for a sample that is decoded to pixels of that kind. Of JPEG, PNG and WebP all kinds were compared with
-    Pillow except JPEGs of four channels, which come with many markings; of the other formats too many kinds exist.
+    Pillow except JPEGs of four channels, which come with many markings; of the other formats too many kinds exist. Of
+    an animated PNG, DALI decodes the first frame and Pillow the image, which need not be the same.
     Pillow cannot tell about pixels that are neither grey nor RGB."""
     if not kind.converted:
         return "window"
-    if header.format not in _LIKE_PILLOW or (header.format == "JPEG" and header.channels == 4):
+    if (
+        header.animated
+        or header.format not in _LIKE_PILLOW
+        or (header.format == "JPEG" and header.channels == 4)
+    ):
         return "compare"
     return "whole" if header.format in _PLAIN else "window"
 

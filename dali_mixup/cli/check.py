@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from dali_mixup.check import Report, Scan
     from dali_mixup.sources import Source
 
+EXCLUDE_SUFFIX = ".jsonl"
+
 
 def check(
     data: Annotated[
@@ -115,7 +117,15 @@ def _check_targets(source: Source, data: str, manifest: Path | None, exclude: Pa
     for option, target in (("--manifest", manifest), ("--exclude", exclude)):
         if target is not None:
             refuse_inputs(option, target, data, source)
-            check_writable(target)
+    if exclude is not None and exclude.suffix != EXCLUDE_SUFFIX and not _is_stream(exclude):
+        raise ValueError(f"--exclude {str(exclude)!r}: expected a name that ends in {EXCLUDE_SUFFIX}")
+    for target in filter(None, (manifest, exclude)):
+        check_writable(target)
+
+
+def _is_stream(path: Path) -> bool:
+    """True for a pipe or a device, whose name its reader does not choose."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _scan(source: Source, threads: int | None, max_pixels: int | None, kind: PixelKind) -> Scan:

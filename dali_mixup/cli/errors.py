@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -23,10 +23,10 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Commands(TyperGroup):
-    """The subcommands. Any of them that cannot write its result, cannot read the data or lacks a package ends with one
-    line and exit code 2: neither a full disk nor a damaged image is a bug, so neither needs a traceback. One that is
-    told to end does so by itself, so that nothing is left behind: exit code 130 after Ctrl-C, 143 after SIGTERM, 141 if
-    nobody reads its output any more."""
+    """The subcommands. Any of them that cannot write its result, cannot read the data or lacks a package or memory ends
+    with one line and exit code 2: neither a full disk nor a damaged image is a bug, so neither needs a traceback. One
+    that is told to end does so by itself, so that nothing is left behind: exit code 130 after Ctrl-C, 143 after
+    SIGTERM, 141 if nobody reads its output any more."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         # --quiet and --verbose belong to every command, so they may stand anywhere; after -- there are only names.
@@ -34,6 +34,15 @@ class Commands(TyperGroup):
         everywhere = [each for each in args[:end] if each in EVERYWHERE]
         others = [each for each in args[:end] if each not in EVERYWHERE]
         return super().parse_args(ctx, [*everywhere, *others, *args[end:]])
+
+    def main(self, *arguments: Any, **named: Any) -> Any:
+        try:
+            return super().main(*arguments, **named)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            _discard(sys.stderr)  # which has no room for what is wrong with the arguments
+            sys.exit(2)
 
     def make_context(self, *arguments: Any, **named: Any) -> Any:
         with _one_line():  # --version and --help write already
@@ -46,14 +55,19 @@ class Commands(TyperGroup):
 
 @contextmanager
 def _one_line() -> Iterator[None]:
+    from dali_mixup._graph.child import ChildError
     from dali_mixup.sources.bad_files import BadFileError
     from dali_mixup.sources.reading import StorageError
 
     try:
         with _sigterm_as_exception():
             yield
-    except (NotWritten, BadFileError, StorageError) as error:
+    except (NotWritten, BadFileError, StorageError, ChildError) as error:
         raise ended(error) from error
+    except MemoryError as error:
+        raise ended(
+            f"the memory is too short: {error}" if str(error) else "the memory is too short"
+        ) from error
     except ImportError as error:
         _end_without(error)
     except EOFError as error:
@@ -79,8 +93,13 @@ def _one_line() -> Iterator[None]:
 
 def _unread() -> typer.Exit:
     """Nobody reads the output any more; to raise."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to be flushed
+    _discard(sys.stdout)
     return typer.Exit(CLOSED_PIPE)
+
+
+def _discard(stream: TextIO) -> None:
+    """Let nobody have what is still to be flushed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _end_without(error: ImportError) -> NoReturn:
@@ -133,6 +152,9 @@ def usage_errors() -> Iterator[None]:
 
 
 def ended(error: Exception | str, code: int = 2) -> typer.Exit:
-    """Report an error in one line; to raise."""
-    typer.secho(f"error: {escaped(str(error))}", fg="red", err=True)
+    """Report an error in one line, if there is still room for it; to raise."""
+    try:
+        typer.secho(f"error: {escaped(str(error))}", fg="red", err=True)
+    except OSError:
+        _discard(sys.stderr)
     return typer.Exit(code)

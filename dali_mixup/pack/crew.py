@@ -19,6 +19,16 @@ class PackingError(RuntimeError):
     """Packing or verifying cannot go on, for a reason that is not in the data. Finished shards are kept."""
 
 
+def untried(key: str, error: Exception) -> PackingError:
+    """The error to raise where an image could not be tried, for a reason that is not in the image."""
+    if isinstance(error, MemoryError):
+        return PackingError(
+            f"{key!r}: the memory is too short to decode it; use fewer --workers, or leave such images out with "
+            "--max-pixels. Finished shards are kept"
+        )
+    return PackingError(f"{key!r} could not be decoded: {error}. Finished shards are kept")
+
+
 def shared_out(tasks: Iterable[T], size: int, do: Callable[[ChildProcess, T, threading.Event], None]) -> None:
     """Do all tasks, each with one of `size` processes. The first error is raised, and the tasks under way given up.
 

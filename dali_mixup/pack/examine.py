@@ -8,8 +8,10 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dali_mixup._graph.child import ChildError
 from dali_mixup._graph.look import UnfitError
 from dali_mixup._graph.trial import Trial
+from dali_mixup.pack.crew import untried
 from dali_mixup.pack.images import packed_image
 from dali_mixup.pack.options import Options
 from dali_mixup.sources.archives.pack_lines import Shard
@@ -37,7 +39,7 @@ class Examination:
 
 def problems(request: Examination, trial: Trial) -> list[str]:
     """One line for everything that is wrong with a shard; none if it is as it was written. For `trial` see
-    `packed_image`."""
+    `packed_image`. Raises PackingError where an image cannot be tried."""
     try:
         return list(_of_tar(request, trial) if request.shard.file else _of_files(request, trial))
     except OSError as error:
@@ -110,6 +112,8 @@ def _of_image(content: bytes, shard: Shard, row: int, options: Options, trial: T
         image = packed_image(content, options, trial)
     except UnfitError as error:
         return str(error)
+    except (ChildError, MemoryError, OSError) as error:
+        raise untried(shard.keys[row], error) from error
     if (image.width, image.height) != (shard.widths[row], shard.heights[row]):
         return f"{image.width} x {image.height} pixels, expected {shard.widths[row]} x {shard.heights[row]}"
     return None

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from dali_mixup._graph.look import Look, Problem, UnfitError, decoding_problem, look
-from dali_mixup._graph.pillow_pixels import eight_bits
+from dali_mixup._graph.alike import alike
+from dali_mixup._graph.look import Look, Problem, UnfitError, decoding_problem, explained, look
+from dali_mixup._graph.pillow_pixels import eight_bits, message
+from dali_mixup._graph.pixel_kind import USUAL
 from dali_mixup._graph.trial import Trial
 from dali_mixup.check.trials import care_for
 from dali_mixup.pack.options import Options
@@ -27,6 +29,9 @@ ENDINGS = {
 """Extensions by Pillow's names of the formats, which need not be those of the original files."""
 
 _GREY = ("1", "L", "LA")
+_IN_SHORT = "out of memory"
+"""In Pillow's message for a decoder that got no memory, which is no MemoryError."""
+
 _MOST_SIDE = 65_500
 """Pixels of a JPEG's side in libjpeg."""
 
@@ -57,40 +62,73 @@ def packed_image(encoded: bytes, options: Options, trial: Trial) -> PackedImage:
     would be faster, but differed by 26 to 57 dB PSNR on ten photographs.
 
     Args:
-        trial: decodes originals of the formats that DALI does not always decode as Pillow does, if they are kept.
+        trial: decodes the originals that are kept as the loaders do, except the JPEGs that Pillow decodes.
 
     Raises:
-        UnfitError: it cannot be decoded, or is kept and DALI decodes it to other pixels than Pillow.
+        UnfitError: it is kept, and DALI does not decode it or decodes it to other pixels than Pillow; or it is resized,
+            and Pillow does not decode it.
+        ChildError: the trial fails, whatever the image.
+        MemoryError, OSError: the memory, or the like, is too short for the image.
     """
     found = look(encoded, options.max_pixels)
-    small = options.shorter_side is None or min(found.width, found.height) <= options.shorter_side
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's remarks on large images and odd EXIF
-        try:
-            with Image.open(io.BytesIO(encoded)) as image:
-                image.load()
-                if options.shorter_side is None or small:
-                    _check_kept(encoded, found, trial)
-                    return PackedImage(encoded, ENDINGS[found.format], found.width, found.height, kept=True)
-                size = target_size(image.width, image.height, options.shorter_side)
-                resized = plain(image).resize(size, Image.Resampling.LANCZOS)
-        except UnfitError:
-            raise
-        except Exception as error:  # Pillow's decoders raise all kinds of errors
-            raise UnfitError(decoding_problem(error), str(error) or type(error).__name__) from None
+    if options.shorter_side is None or min(found.width, found.height) <= options.shorter_side:
+        _check_kept(encoded, found, options.max_pixels, trial)
+        return PackedImage(encoded, ENDINGS[found.format], found.width, found.height, kept=True)
+    image = _to_resize(encoded)
+    size = target_size(image.width, image.height, options.shorter_side)
+    resized = image.resize(size, Image.Resampling.LANCZOS)
     memory = io.BytesIO()
     resized.save(memory, "JPEG", quality=options.quality, subsampling=options.subsampling)
     return PackedImage(memory.getvalue(), "jpg", *size, kept=False)
 
 
-def _check_kept(encoded: bytes, found: Look, trial: Trial) -> None:
-    if care_for(found) != "compare":
+def _check_kept(encoded: bytes, found: Look, max_pixels: int, trial: Trial) -> None:
+    care = care_for(found)
+    if found.format == "JPEG" and care == "whole" and _pillow_decodes(encoded):
         return
-    (outcome,) = trial.decode([np.frombuffer(encoded, np.uint8)], False, "compare")
+    (outcome,) = trial.decode([np.frombuffer(encoded, np.uint8)], False, care)
     if outcome.error is not None:
-        raise UnfitError(Problem.UNDECODABLE, outcome.error)
+        raise explained(encoded, max_pixels, outcome.error)
     if outcome.difference is not None:
         raise UnfitError(Problem.OTHER_PIXELS, outcome.difference)
+
+
+def _pillow_decodes(encoded: bytes) -> bool:
+    """Whether Pillow decodes an image. It decodes a JPEG in this process with the library that DALI uses, and refuses
+    some damage on which DALI only remarks. Of PNGs it takes some that DALI does not, such as those without their
+    end."""
+    try:
+        _decoded(encoded)
+    except UnfitError:
+        return False
+    return True
+
+
+def _to_resize(encoded: bytes) -> Image.Image:
+    try:
+        return _decoded(encoded)
+    except UnfitError:
+        # Some decoders have no other word for a lack of memory.
+        if not _pillow_decodes(alike(np.frombuffer(encoded, np.uint8), False, USUAL).tobytes()):
+            raise MemoryError("not even a good image of this size can be decoded") from None
+        raise
+
+
+def _decoded(encoded: bytes) -> Image.Image:
+    """Pillow's 8-bit RGB or grey pixels."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's remarks on large images and odd EXIF
+        try:
+            with Image.open(io.BytesIO(encoded)) as image:
+                return plain(image)
+        except MemoryError:
+            raise
+        except Exception as error:  # Pillow's decoders raise all kinds of errors
+            if _IN_SHORT in str(error):
+                raise MemoryError(str(error)) from None
+            if isinstance(error, OSError) and error.errno is not None:  # of the system, not of the image
+                raise
+            raise UnfitError(decoding_problem(error), f"Pillow, which resizes it: {message(error)}") from None
 
 
 def target_size(width: int, height: int, shorter_side: int) -> tuple[int, int]:

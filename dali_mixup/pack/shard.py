@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from dali_mixup._graph.child import ChildError
 from dali_mixup._graph.look import UnfitError
 from dali_mixup._graph.trial import Trial
+from dali_mixup.pack.crew import untried
 from dali_mixup.pack.images import PackedImage, packed_image
 from dali_mixup.pack.options import Options
 from dali_mixup.pack.writers import Job, writer
@@ -63,6 +65,7 @@ def packed_shard(task: PackJob, samples: Iterable[Sample], trial: Trial) -> Shar
     Raises:
         BadImagesError: some samples cannot be packed, all of them named, and `skip_bad` is false.
         NotWritten: the disk is full, or the like.
+        PackingError: an image cannot be tried, as where the memory is short.
     """
     bad: list[list[str]] = []
     with writer(task.job) as out:
@@ -85,3 +88,5 @@ def _image(sample: Sample, options: Options, trial: Trial) -> PackedImage | str:
         return packed_image(sample.content, options, trial)
     except UnfitError as error:
         return str(error)
+    except (ChildError, MemoryError, OSError) as error:
+        raise untried(sample.key, error) from error

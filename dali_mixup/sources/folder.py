@@ -58,9 +58,7 @@ def image_folder(
         classes = sorted(folders)
         images = [_images_below(folder, folders[name], endings, blocking) for name in classes]
     if not classes:
-        raise ValueError(
-            f"{folder!r} holds no class folders: images are expected at {folder}/<class>/<image>"
-        )
+        raise ValueError(f"{folder!r} holds no class folders: images are expected at <class>/<image> in it")
     paths: list[str] = []
     labels: list[int] = []
     for label, found in enumerate(images):

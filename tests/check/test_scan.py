@@ -16,6 +16,8 @@ from PIL import Image
 from dali_mixup._graph.look import Problem
 from dali_mixup._graph.trial import MOST_FILES
 from dali_mixup.check import Report, Scan, scan
+from dali_mixup.check.findings import Header
+from dali_mixup.check.headers import read_header
 from dali_mixup.sources import FileList, TarShards
 from tests.odd_images import (
     COMPLAINED,
@@ -130,6 +132,15 @@ def test_exif_rotation_is_noticed_in_every_format_that_has_it(tmp_path: Path) ->
     assert [(finding.key, finding.problem) for finding in result.findings] == [
         ("a.tif", Problem.OTHER_PIXELS)
     ]
+
+
+@pytest.mark.parametrize(("value", "turned"), [(0, False), (1, False), (2, True), (8, True), (9, False)])
+def test_only_orientations_that_exist_rotate(tmp_path: Path, value: int, turned: bool) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = value
+    picture().save(tmp_path / "a.jpg", exif=exif)
+    header = read_header(FileList(["a.jpg"], [0], ["c"], root=tmp_path), 0, 2**28)
+    assert isinstance(header, Header) and header.rotated == turned
 
 
 def test_a_file_without_the_right_to_read_it_is_unreadable(

@@ -16,6 +16,8 @@ import typer
 from typer.testing import CliRunner
 
 from dali_mixup import __version__, cli
+from dali_mixup.__main__ import main
+from dali_mixup._graph.child import ChildError
 from dali_mixup.cli import app
 from dali_mixup.cli.errors import Commands, usage_errors
 
@@ -64,6 +66,47 @@ def test_a_usage_error_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture
         raise ValueError("alpha=-1, expected > 0")
     assert caught.value.exit_code == 2
     assert capsys.readouterr().err == "error: alpha=-1, expected > 0\n"
+
+
+@pytest.mark.parametrize("arguments", [["check", "/no/such/folder"], ["check", "--no-such-option"]])
+def test_the_exit_code_is_2_also_where_no_message_fits(arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "dali_mixup", *arguments], stderr=full)
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize("error", [ChildError("the child does not work"), MemoryError()])
+def test_what_the_data_are_not_to_blame_for_is_one_line_and_exit_code_2(error: Exception) -> None:
+    toy = typer.Typer(cls=Commands)
+
+    @toy.command()
+    def fails() -> None:
+        raise error
+
+    toy.command("other")(lambda: None)
+    result = CliRunner().invoke(toy, ["fails"])
+    assert result.exit_code == 2 and result.stderr == f"error: {str(error) or 'the memory is too short'}\n"
+
+
+def test_no_file_gets_the_number_of_a_closed_standard_stream() -> None:
+    code = (
+        "from dali_mixup.__main__ import _open_standard_streams as fill; import os; fill(); "
+        "raise SystemExit(os.open(os.devnull, os.O_RDONLY) < 3 or not os.get_inheritable(2))"
+    )
+    command = ["sh", "-c", 'exec "$0" -c "$1" 0<&- 1>&- 2>&-', sys.executable, code]
+    assert subprocess.run(command).returncode == 0
+
+
+def test_interrupted_before_the_command_begins(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dali_mixup.__main__._run", interrupt)
+    with pytest.raises(SystemExit) as raised:
+        main()
+    assert raised.value.code == 130 and capsys.readouterr().err == "error: interrupted\n"
 
 
 def test_a_missing_package_is_one_line_and_a_missing_module_of_ours_a_bug() -> None:

@@ -120,6 +120,7 @@ def test_no_manifest_is_written_where_nothing_is_fit(tmp_path: Path) -> None:
         (["/no/such/folder"], "/no/such/folder"),
         (["{folder}", "--manifest", "m.csv"], "m.csv"),
         (["{folder}", "--exclude", "/no/such/folder/e.jsonl"], "/no/such/folder"),
+        (["{folder}", "--exclude", "m.parquet"], "m.parquet': expected a name that ends in .jsonl"),
     ],
 )
 def test_a_check_that_cannot_be_made_is_one_line(

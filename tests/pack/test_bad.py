@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from dali_mixup import open_source
-from dali_mixup.pack import verify
+from dali_mixup._graph.child import ChildError
+from dali_mixup._graph.trial import Trial
+from dali_mixup.pack import Options, PackingError, shard, verify
+from dali_mixup.pack.shard import Sample
 from tests.bad_images import contents
 from tests.pack.conftest import bytes_of, run
 
@@ -63,6 +66,20 @@ def test_the_names_in_the_shards_do_not_depend_on_bad_files(
     run(image_folder, tmp_path / "all")
     some, every = (open_source(tmp_path / name) for name in ("some", "all"))
     assert some.filenames() == [key for key in every.filenames() if key not in BAD]
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), ChildError("no process"), OSError(12, "Cannot allocate memory")]
+)
+def test_a_file_that_could_not_be_tried_is_not_left_out(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(shard, "packed_image", fail)
+    with pytest.raises(PackingError, match=r"'a/b\.jpg'.*Finished shards are kept"):
+        shard._image(Sample("a/b.jpg", 0, "a", b"?"), Options(), Trial(threads=1))
 
 
 def test_nothing_but_bad_files(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from dali_mixup._graph.look import UnfitError
 from dali_mixup._graph.trial import Trial
 from dali_mixup.pack import Options
 from dali_mixup.pack.images import packed_image, plain, target_size
-from tests.bad_images import contents, encoded
+from tests.bad_images import contents, encoded, png_chunk
 from tests.image_kinds import DIFFERENT, HEIGHT, REFUSED, kinds
 from tests.odd_images import picture
 
@@ -107,6 +107,64 @@ def test_every_damaged_file_is_bad(kind: str, side: int | None, trial: Trial) ->
         return  # decodes whole; its window fails in DALI only
     with pytest.raises(UnfitError):
         packed_image(contents()[kind], Options(shorter_side=side), trial)
+
+
+def wrong_text(png: bytes) -> bytes:
+    """The PNG with a text whose checksum is wrong."""
+    return png[:33] + png_chunk(b"tEXt", b"a\0b")[:-1] + b"\0" + png[33:]
+
+
+def test_a_png_that_keeps_its_bytes_is_bad_exactly_where_dali_does_not_decode_it(trial: Trial) -> None:
+    png = encoded(picture(80, 60), "PNG")
+    for missing in (1, 4, 12, 16):
+        opened(png[:-missing]).load()
+        with pytest.raises(UnfitError, match=r"undecodable \(PNG of mode RGB; DALI"):
+            packed_image(png[:-missing], Options(), trial)
+    assert packed_image(wrong_text(png), Options(), trial).content == wrong_text(png)
+
+
+def test_what_is_resized_is_bad_where_pillow_does_not_decode_it(trial: Trial) -> None:
+    png = encoded(picture(80, 60), "PNG")
+    assert packed_image(png[:-4], Options(shorter_side=20), trial).width == 26
+    with pytest.raises(UnfitError) as raised:
+        packed_image(wrong_text(png), Options(shorter_side=20), trial)
+    assert str(raised.value) == "undecodable (Pillow, which resizes it: cannot identify image file)"
+
+
+def test_a_jpeg_with_damage_that_only_pillow_minds_is_kept(trial: Trial) -> None:
+    jpeg = encoded(picture(80, 60), "JPEG")
+    jpeg = jpeg[:-1] + b"\xd8"
+    with pytest.raises(OSError, match="broken data"):
+        opened(jpeg).load()
+    assert packed_image(jpeg, Options(), trial).kept
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), OSError(24, "Too many open files"), OSError("out of memory error when reading")]
+)
+def test_a_lack_of_memory_or_files_is_no_verdict(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Image, "open", fail)
+    for name in ("jpeg_quality_95", "png_RGB"):
+        with pytest.raises(MemoryError if "memory" in str(error) else type(error)):
+            packed_image(kinds()[name], Options(shorter_side=20), trial)
+
+
+def test_a_decoder_that_fails_on_every_image_of_a_size_is_no_verdict(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some libraries say of a lack of memory only that the data are broken."""
+
+    def fail(_: object) -> None:
+        raise OSError("broken data stream when reading image file")
+
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(MemoryError, match="not even a good image"):
+        packed_image(kinds()["jpeg_progressive"], Options(shorter_side=20), trial)
 
 
 def test_a_panorama_that_no_jpeg_can_hold_is_bad(trial: Trial) -> None:

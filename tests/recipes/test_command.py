@@ -33,7 +33,10 @@ def test_the_command(tmp_path: Path) -> None:
     code, shown = call("show", "mixup-cifar10")
     assert code == 0 and "source.top1: 95.8    (from memory)" in shown and "transform.crop: padded" in shown
     code, text = call("diff", "deit-s", "deit-b")
-    assert (code, text) == (0, "no difference\n")
+    assert code == 0 and text.splitlines()[1:] == [
+        "source.model  deit_small_patch16_224  deit_base_patch16_224"
+    ]
+    assert call("diff", "deit-s", "deit-s") == (0, "no difference\n")
     code, text = call("diff", "rsb-a1", "rsb-a2")
     assert code == 0 and "training.epochs" in text and "600" in text and "300" in text
     good = written(tmp_path, "extends: deit-s\n", "good.yaml")

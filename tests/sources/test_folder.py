@@ -107,6 +107,13 @@ def test_a_folder_without_images_in_class_folders_is_refused(
         image_folder(touch(tmp_path, *names))
 
 
+def test_a_folders_name_is_quoted_wherever_it_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a\nb").mkdir()
+    with pytest.raises(ValueError, match="no class folders") as raised:
+        image_folder(tmp_path / "a\nb")
+    assert "\n" not in str(raised.value)
+
+
 def test_no_folder_at_all_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "file")
     with pytest.raises(FileNotFoundError, match="does not exist"):
