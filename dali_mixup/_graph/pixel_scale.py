@@ -37,7 +37,10 @@ def for_unit_scale(mean: Sequence[float], std: Sequence[float], most: int) -> st
     dark or so uniform; "" if neither is."""
     if min(std) >= 1 and not 0 < max(mean) <= 1:
         return ""
-    # Beside a small mean, a std of 1 is one of images in 0..1 too.
+    # Of numbers in 0..most with that mean no std is larger (Bhatia and Davis 2000). Beside a small mean, a std of 1 is
+    # one of images in 0..1 too.
+    if all(s > 1 and s * s <= m * (most - m) for m, s in zip(mean, std, strict=True)):
+        return ""
     of_mean, of_std = max(mean) <= 1, min(std) <= 1
     which = "which are" if of_mean and of_std else f"of which {'mean' if of_mean else 'std'} is"
     wanted = [

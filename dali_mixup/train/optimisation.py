@@ -19,6 +19,9 @@ def network(
     """A timm model without pretrained weights, for images of so many channels; models with a fixed image size are built
     for this (height, width).
 
+    Args:
+        drop_path: rate of stochastic depth, in place of the model's own; 0 switches it off.
+
     Raises:
         ValueError: timm has no model of that name, or none for such images, or `drop_path` is of no use to it.
     """
@@ -30,21 +33,27 @@ def network(
     height, width = image_size
     side = height if height == width else image_size
     size: dict[str, Any] = {"img_size": side} if config is not None and config.fixed_input_size else {}
-    stochastic: dict[str, Any] = {"drop_path_rate": drop_path} if drop_path else {}
-    try:
+
+    def built(**stochastic: Any) -> torch.nn.Module:
         return timm.create_model(name, num_classes=num_classes, in_chans=channels, **size, **stochastic)
+
+    try:
+        try:
+            return built(drop_path_rate=drop_path)
+        except TypeError as error:
+            if "drop_path_rate" not in str(error):
+                raise
+        if not drop_path:
+            return built()
     except (AssertionError, RuntimeError, ValueError) as error:
         raise ValueError(
             f"train: timm's model {name!r} cannot be built for {num_classes} classes and images of {height} x {width} "
             f"pixels with {channels} channels ({error}); choose another image_size, or another model"
         ) from error
-    except TypeError as error:
-        if "drop_path_rate" not in str(error):
-            raise
-        raise ValueError(
-            f"train: model {name!r} has no stochastic depth, but the recipe has training.drop_path={drop_path:g}; set "
-            "training.drop_path: 0.0 in a recipe that extends this one, or choose another model"
-        ) from error
+    raise ValueError(
+        f"train: model {name!r} has no stochastic depth, but the recipe has training.drop_path={drop_path:g}; set "
+        "training.drop_path: 0.0 in a recipe that extends this one, or choose another model"
+    )
 
 
 def optimizer(model: torch.nn.Module, training: Training) -> torch.optim.Optimizer:

@@ -34,7 +34,8 @@ def denormalise(
         bits: of the pixels, 8 or 16, as in `Output`.
 
     Returns:
-        (N, H, W, C) or (H, W, C) uint8, as Pillow and matplotlib expect it for 3 channels; of 16 bits the upper 8.
+        (N, H, W, C) or (H, W, C) uint8, as Pillow and matplotlib expect it for 3 channels; 16 bits are
+        divided by 257 and rounded.
 
     Raises:
         TypeError, ValueError: images of another shape, such as several views; a mean and std of another number than the

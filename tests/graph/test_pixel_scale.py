@@ -32,6 +32,8 @@ PAIRS = [
         {"mean": UNIT_MEAN, "std": UNIT_STD},
         r"which are for images in 0\.\.1; .*mean=\(123\.675, .*std=\(58\.395",
     ),
+    ({"mean": 0.5, "std": 1.0}, "which are for images in 0..1"),
+    ({"mean": 0.5, "std": 12.0}, "of which mean is for images in 0..1"),  # at most 11.3 is possible
     ({"mean": SIXTEEN}, r"too large a mean: pixels here are 0\.\.255.*bits=16 too, or divide them by 257"),
     ({"mean": 32000.0, "std": 12000.0}, "too large a mean and std: .*bits=16"),
     ({"mean": 0.0, "std": 65535.0}, "too large a std: .*bits=16"),
@@ -70,6 +72,8 @@ def test_pictures_refuse_it_too(given: dict[str, Any], message: str) -> None:
         (0.0, 65535.0, 16),
         (32000.0, 12000.0, 16),
         (MEAN, (1.0, 1.0, 1.0), 8),
+        (1.0, 10.0, 8),  # dark, as of stars
+        (0.9, 2.0, 16),
         (MEAN, STD, 8),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import timm
 import torch
 from timm.scheduler import CosineLRScheduler
 
@@ -126,6 +127,13 @@ def test_every_recipes_optimiser_can_be_made(name: str) -> None:
 def test_a_network_without_stochastic_depth_is_told_what_to_do() -> None:
     with pytest.raises(ValueError, match=r"'vgg11' has no stochastic depth.*set training\.drop_path: 0"):
         network("vgg11", 5, (64, 64), 0.1)
+
+
+def test_no_stochastic_depth_is_none_also_where_timm_has_it_by_default() -> None:
+    assert "drop_prob=0.1" in str(timm.create_model("swin_tiny_patch4_window7_224"))
+    assert "drop_prob" not in str(network("swin_tiny_patch4_window7_224", 2, (224, 224), 0.0))
+    assert "drop_prob=0.3" in str(network("swin_tiny_patch4_window7_224", 2, (224, 224), 0.3))
+    network("vgg11", 2, (64, 64), 0.0)
 
 
 def test_networks_are_made_for_the_classes_and_the_size() -> None:
