@@ -144,7 +144,8 @@ class BadFiles:
                 "or use bad_files=Skip() to train without them",
                 found,
             )
-        bad = self._bad | {file.index for file in found}
+        met = set(self._bad)
+        bad = met | {file.index for file in found}
         if len(bad) > self.rule.at_most:
             raise BadFileError(
                 f"{len(bad)} files cannot be read or decoded, more than bad_files={self.rule!r} allows; the last: "
@@ -155,12 +156,13 @@ class BadFiles:
             raise BadFileError(f"no sample is left: none can be read or decoded; the last: {named}", found)
         self.know(bad)
         for file in found:
+            met.add(file.index)
             log.warning(
                 "leaving out %s: %s (replaced by sample %d; %d of at most %d)",
                 printable(file.name),
                 printable(file.reason),
                 self._stand_in(file.index),
-                len(bad),
+                len(met),
                 self.rule.at_most,
             )
 

@@ -98,6 +98,17 @@ def test_skipping_is_logged_with_the_name_and_the_count(
     assert name in said and "1 of at most 7" in said
 
 
+def test_bad_files_of_one_batch_are_counted_one_by_one(
+    pictures: list[tuple[str, int]], caplog: pytest.LogCaptureFixture
+) -> None:
+    for row in (0, 1, 2):
+        ruin(pictures, in_step(1, row))
+    with caplog.at_level(logging.WARNING, logger="dali_mixup"):
+        run(new(pictures, bad_files=Skip(at_most=7)))
+    said = [record.getMessage() for record in caplog.records if "leaving out" in record.getMessage()]
+    assert [line.rpartition("; ")[2] for line in said] == [f"{count} of at most 7)" for count in (1, 2, 3)]
+
+
 def test_too_many_bad_files_end_the_run(pictures: list[tuple[str, int]]) -> None:
     names = [ruin(pictures, in_step(step, 0)) for step in (0, 2, 4)]
     loader, seen = new(pictures, bad_files=Skip(at_most=2)), 0
