@@ -11,7 +11,19 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from dali_mixup._cpu.vectors import BYTES, INDEX, LANES, at, shuffled, splatted, transposing, vector_type
+from dali_mixup._cpu.vectors import (
+    BYTES,
+    INDEX,
+    LANES,
+    at,
+    loading,
+    shuffled,
+    splatted,
+    splatting,
+    storing,
+    transposing,
+    vector_type,
+)
 
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _PIXELS = ir.VectorType(ir.IntType(8), 3 * LANES)
@@ -24,15 +36,9 @@ _lanes = vector_type(
     multiply=lambda builder, one, other: builder.fmul(one, other),
 )
 
-
-@intrinsic
-def splat(_: Any, number: Any) -> Any:
-    """A float32 in every lane."""
-
-    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return splatted(builder, _FLOATS, args[0])
-
-    return _lanes(types.float32), generated
+splat = splatting(_lanes, _FLOATS, types.float32)
+load = loading(_lanes, _FLOATS, align=4)
+store = storing(_lanes, _FLOATS, align=4)
 
 
 @intrinsic
@@ -42,16 +48,6 @@ def load_bytes(_: Any, address: Any) -> Any:
     def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         loaded = builder.load(at(builder, args[0], BYTES), align=1)
         return builder.sitofp(builder.zext(loaded, _INTEGERS), _FLOATS)
-
-    return _lanes(types.int64), generated
-
-
-@intrinsic
-def load(_: Any, address: Any) -> Any:
-    """The 16 float32 at an address."""
-
-    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.load(at(builder, args[0], _FLOATS), align=4)
 
     return _lanes(types.int64), generated
 
@@ -83,17 +79,6 @@ def store_pixels(_: Any, address: Any, red: Any, green: Any, blue: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(types.int64, _lanes, _lanes, _lanes), generated
-
-
-@intrinsic
-def store(_: Any, address: Any, values: Any) -> Any:
-    """Write 16 float32 to an address."""
-
-    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        builder.store(args[1], at(builder, args[0], _FLOATS), align=4)
-        return context.get_dummy_value()
-
-    return types.none(types.int64, _lanes), generated
 
 
 @intrinsic

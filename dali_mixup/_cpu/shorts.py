@@ -12,7 +12,18 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from dali_mixup._cpu.vectors import BYTES, INDEX, LANES, at, shuffled, splatted, transposing, vector_type
+from dali_mixup._cpu.vectors import (
+    BYTES,
+    INDEX,
+    LANES,
+    at,
+    loading,
+    shuffled,
+    splatting,
+    storing,
+    transposing,
+    vector_type,
+)
 
 _SHORT = ir.IntType(16)
 _SHORTS = ir.VectorType(_SHORT, LANES)
@@ -34,25 +45,9 @@ _shorts = vector_type(
     multiply=_high_product,
 )
 
-
-@intrinsic
-def splat_short(_: Any, number: Any) -> Any:
-    """A uint16 in every lane."""
-
-    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return splatted(builder, _SHORTS, args[0])
-
-    return _shorts(types.uint16), generated
-
-
-@intrinsic
-def load_shorts(_: Any, address: Any) -> Any:
-    """The 16 uint16 at an address."""
-
-    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.load(at(builder, args[0], _SHORTS), align=2)
-
-    return _shorts(types.int64), generated
+splat_short = splatting(_shorts, _SHORTS, types.uint16)
+load_shorts = loading(_shorts, _SHORTS, align=2)
+store_shorts = storing(_shorts, _SHORTS, align=2)
 
 
 @intrinsic
@@ -64,17 +59,6 @@ def load_high(_: Any, address: Any) -> Any:
         return builder.shl(builder.zext(loaded, _SHORTS), _EIGHT)
 
     return _shorts(types.int64), generated
-
-
-@intrinsic
-def store_shorts(_: Any, address: Any, values: Any) -> Any:
-    """Write 16 uint16 to an address."""
-
-    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        builder.store(args[1], at(builder, args[0], _SHORTS), align=2)
-        return context.get_dummy_value()
-
-    return types.none(types.int64, _shorts), generated
 
 
 @intrinsic

@@ -47,6 +47,46 @@ def _lowered(function: Callable[..., Any]) -> Any:
     return lowered
 
 
+def splatting(vector: Any, kind: Any, number: Any) -> Any:
+    """The function that gives a vector with a number of Numba's type `number` in every lane."""
+
+    @intrinsic
+    def splat(_: Any, value: Any) -> Any:
+        def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return splatted(builder, kind, args[0])
+
+        return vector(number), generated
+
+    return splat
+
+
+def loading(vector: Any, kind: Any, align: int) -> Any:
+    """The function that reads a vector at an address, a multiple of `align`."""
+
+    @intrinsic
+    def load(_: Any, address: Any) -> Any:
+        def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.load(at(builder, args[0], kind), align=align)
+
+        return vector(types.int64), generated
+
+    return load
+
+
+def storing(vector: Any, kind: Any, align: int) -> Any:
+    """The function that writes a vector to an address, a multiple of `align`."""
+
+    @intrinsic
+    def store(_: Any, address: Any, values: Any) -> Any:
+        def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            builder.store(args[1], at(builder, args[0], kind), align=align)
+            return context.get_dummy_value()
+
+        return types.none(types.int64, vector), generated
+
+    return store
+
+
 def splatted(builder: Any, kind: Any, number: Any) -> Any:
     """A number in every lane of a vector of that kind."""
     nothing = ir.Constant(kind, ir.Undefined)
