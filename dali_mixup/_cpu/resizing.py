@@ -64,7 +64,8 @@ def resize(
     first_y, count_y, weight_y = taps(height, size[0], start[0], high, radius)
     first_x, count_x, weight_x = taps(width, size[1], start[1], wide, radius)
     fixed = radius == BILINEAR and max(weight_y.shape[1], weight_x.shape[1]) <= MOST_IN_FIXED_POINT
-    fixed_y, fixed_x = fixed_point(weight_y, count_y), fixed_point(weight_x, count_x)
+    fixed_y = fixed_point(weight_y, count_y) if fixed else np.empty((0, 0), np.uint16)
+    fixed_x = fixed_point(weight_x, count_x) if fixed else np.empty((0, 0), np.uint16)
     left = first_x.min()
     values = 3 * ((first_x + count_x).max() - left)
     padded = np.empty((height * width * 3 + LANES) if values < LANES else 0, np.uint8)

@@ -70,7 +70,9 @@ def rank_of_process(
     local_rank = _count(environment, "LOCAL_RANK", 0) if "LOCAL_RANK" in environment else None
     if "LOCAL_WORLD_SIZE" not in environment and (tasks := tasks_here(environment)) is not None:
         return Rank(rank, world_size, local_rank, tasks, cores_here(environment), stated)
-    here = _count(environment, "LOCAL_WORLD_SIZE", min(world_size, _gpus()))
+    here = _count(environment, "LOCAL_WORLD_SIZE", 1)
+    if world_size > 1 and "LOCAL_WORLD_SIZE" not in environment:
+        here = min(world_size, _gpus())
     return Rank(rank, world_size, local_rank, max(1, here), stated=stated)
 
 

@@ -72,16 +72,13 @@ class Trial:
         Raises:
             ChildError: the child fails to decode a good image, too.
         """
-        outcomes: list[Outcome] | LostError
-        if (
-            care == "whole"
-            and len(samples) > 1
-            and isinstance(outcomes := self._ask(samples, named, care), list)
-        ):
-            return [
-                outcome if outcome.error is None else self._blamed(sample, named, care, outcome.error)
-                for sample, outcome in zip(samples, outcomes, strict=True)
-            ]
+        if care == "whole" and len(samples) > 1:
+            together = self._ask(samples, named, care)
+            if isinstance(together, list):
+                return [
+                    outcome if outcome.error is None else self._blamed(sample, named, care, outcome.error)
+                    for sample, outcome in zip(samples, together, strict=True)
+                ]
         return [self._alone(sample, named, care) for sample in samples]
 
     def close(self) -> None:

@@ -48,7 +48,9 @@ class MixLoader:
         known = getattr(type(self), name, None)
         if isinstance(known, property) and known.fset is None:
             instead = (
-                "call set_epoch" if name == "epoch" else "make another loader with train_loader or val_loader"
+                f"call set_epoch({value!r})"
+                if name == "epoch"
+                else "make another loader with train_loader or val_loader"
             )
             raise AttributeError(
                 f"{name}={value!r} cannot be set, because it would change no batch; {instead}"

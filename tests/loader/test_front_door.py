@@ -188,7 +188,7 @@ def test_attributes_that_would_change_no_batch_cannot_be_set(image_folder: Path,
         for name in vars(MixLoader):
             if isinstance(getattr(MixLoader, name), property) and name != "mixup_enabled":
                 before = repr(getattr(loader, name))
-                instead = "set_epoch" if name == "epoch" else "make another loader"
+                instead = r"call set_epoch\(7\)" if name == "epoch" else "make another loader"
                 with pytest.raises(AttributeError, match=f"{name}=7 cannot be set.*{instead}"):
                     setattr(loader, name, 7)
                 assert name.endswith("sampler") or repr(getattr(loader, name)) == before
