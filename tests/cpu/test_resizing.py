@@ -159,7 +159,7 @@ def summed(lines: np.ndarray, taps: tuple[np.ndarray, ...], first: np.float32) -
 
 
 def summed_in_fixed_point(lines: np.ndarray, taps: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Weighted sums of lines of uint16, of products rounded down: half a unit is added for each, and for the weights."""
+    """Weighted sums of lines of uint16, of products rounded down: half a unit is added for each and the weights."""
     made = []
     for low, count, weights in zip(*taps[:2], fixed_point(taps[2], taps[1]), strict=True):
         products = [weights[t] * lines[low + t].astype(np.uint32) >> 16 for t in range(count)]
