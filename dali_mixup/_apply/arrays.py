@@ -92,12 +92,13 @@ class Batch:
 
     def mix(self, start: int, end: int) -> None:
         """Fill the rows [start, end) of the result."""
-        form = self.plan.form
-        self._blend(start + np.flatnonzero(form[start:end] == Form.BLEND))
-        for i in (start + np.flatnonzero(form[start:end] != Form.BLEND)).tolist():
+        forms = self.plan.form[start:end]
+        blended = Form.BLEND.rows(forms)
+        self._blend(start + np.flatnonzero(blended))
+        for i in (start + np.flatnonzero(~blended)).tolist():
             self.out[i] = self.x[i]
-            if form[i] != Form.NONE:
-                self.mixing[form[i]](i)
+            if mix := self.mixing.get(int(self.plan.form[i])):
+                mix(i)
 
     def _blend(self, rows: np.ndarray) -> None:
         """sum_j w_j x_j, of the columns with a share: 0 times infinity would be NaN."""

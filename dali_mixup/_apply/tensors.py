@@ -101,7 +101,7 @@ def _partner(plan: MixPlan, x: Tensor, source: Tensor, j: int) -> Tensor:
 
 def _where(plan: MixPlan, form: Form, made: Tensor, of_form: Tensor) -> Tensor:
     """`made`, with the rows of one form replaced."""
-    return torch.where(_column(made, plan.form == form), of_form.to(made.dtype), made)
+    return torch.where(_column(made, form.rows(plan.form)), of_form.to(made.dtype), made)
 
 
 def _compute(x: Tensor) -> torch.dtype:

@@ -38,7 +38,7 @@ def _refuse_out_of_range(plan: MixPlan, height: int, width: int, rows: int) -> N
     y0, x0, y1, x1 = plan.boxes.T
     outside = (y0 < 0) | (x0 < 0) | (y0 > y1) | (x0 > x1) | (y1 > height) | (x1 > width)
     _refuse(outside, plan, f"a box outside the image of {height} x {width} pixels")
-    resized = plan.form == Form.RESIZE
+    resized = Form.RESIZE.rows(plan.form)
     if plan.insets is None:
         _refuse(resized, plan, "rows of form RESIZE, but no insets")
     else:
@@ -48,7 +48,7 @@ def _refuse_out_of_range(plan: MixPlan, height: int, width: int, rows: int) -> N
         _refuse(outside, plan, f"an inset outside the image of {height} x {width} pixels")
         _refuse_columns(column, plan, "an inset")
     if plan.regions is None:
-        _refuse(plan.form == Form.PASTE, plan, "rows of form PASTE, but no regions")
+        _refuse(Form.PASTE.rows(plan.form), plan, "rows of form PASTE, but no regions")
     else:
         column, sy, sx, ty, tx, h, w = np.moveaxis(plan.regions, 2, 0)
         room_y, room_x = height - np.maximum(sy, ty), width - np.maximum(sx, tx)
@@ -58,7 +58,7 @@ def _refuse_out_of_range(plan: MixPlan, height: int, width: int, rows: int) -> N
     for form, masks in ((Form.MASK, plan.masks), (Form.SEPARABLE, plan.curves)):
         known = 0 if masks is None else len(masks)
         outside = (plan.mask_of < 0) | (plan.mask_of >= known)
-        _refuse((plan.form == form) & outside, plan, f"masks outside [0, {known})")
+        _refuse(form.rows(plan.form) & outside, plan, f"masks outside [0, {known})")
         if masks is not None and masks.shape[1:] != (height, width):
             raise ValueError(
                 f"a mixing plan has masks of shape {masks.shape[1:]} for images of {height} x {width} pixels; "
@@ -71,13 +71,13 @@ def _refuse_inconsistent(plan: MixPlan, height: int, width: int) -> None:
     for name, weights in (("weights", plan.weights), ("pixel_weights", plan.pixel_weights)):
         negative = (weights < 0).any(1)
         if name in plan.extrapolates:
-            negative &= plan.form != Form.BLEND
+            negative &= ~Form.BLEND.rows(plan.form)
         wrong = ~np.isfinite(weights).all(1) | negative | (abs(weights.sum(1) - 1) > TOLERANCE)
         _refuse(wrong, plan, f"{name} that are negative or do not sum to 1")
     _refuse(plan.partners[:, 0] != np.arange(len(plan)), plan, "a first partner that is not the row itself")
-    _refuse((plan.method < 0) & (plan.form != Form.NONE), plan, "pixels to mix, but no method")
+    _refuse((plan.method < 0) & (~Form.NONE.rows(plan.form)), plan, "pixels to mix, but no method")
     for form, known in ((Form.MASK, plan.masks), (Form.SEPARABLE, plan.curves)):
-        used = np.flatnonzero(plan.form == form)
+        used = np.flatnonzero(form.rows(plan.form))
         if known is None or not len(used):
             continue
         masks = known[plan.mask_of[used]]
@@ -91,7 +91,7 @@ def _refuse_inconsistent(plan: MixPlan, height: int, width: int) -> None:
     regions = None if plan.regions is None else plan.regions[..., [0, 3, 4, 5, 6]]
     for form, rectangles, name in ((Form.RESIZE, plan.insets, "insets"), (Form.PASTE, regions, "regions")):
         wrong = np.zeros(len(plan), bool)
-        for row in np.flatnonzero(plan.form == form).tolist():
+        for row in np.flatnonzero(form.rows(plan.form)).tolist():
             assert rectangles is not None
             shown = np.zeros((height, width), np.int64)
             for column, y, x, h, w in rectangles[row].tolist():

@@ -96,7 +96,7 @@ class MixPlan(EqualByContent):
         Raises:
             ValueError: the row has no mask; its form is another one.
         """
-        known = self.curves if self.form[row] == Form.SEPARABLE else self.masks
+        known = self.curves if Form(self.form[row]) == Form.SEPARABLE else self.masks
         if known is None or self.mask_of[row] < 0:
             raise ValueError(f"MixPlan.mask: row {row} has no mask, its form is {Form(self.form[row]).name}")
         return known[self.mask_of[row]]

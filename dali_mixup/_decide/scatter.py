@@ -38,7 +38,7 @@ def alone(rows: int, k: int, regime: str, **common: Any) -> MixPlan:
         pixel_weights=weights.copy(),
         boxes=np.zeros((rows, 4), dtype=np.int32),
         method=np.full(rows, -1, dtype=np.int32),
-        form=np.full(rows, Form.NONE, dtype=np.int32),
+        form=np.full(rows, int(Form.NONE), dtype=np.int32),
         mask_of=np.full(rows, -1, dtype=np.int32),
         regime=regime,
         **common,
@@ -66,7 +66,7 @@ def with_draws(
     if draws.boxes is not None:
         plan.boxes[rows] = draws.boxes[source]
     plan.method[rows] = index
-    plan.form[rows] = method.form
+    plan.form[rows] = int(method.form)
     fields = dict(plan.__dict__)
     for name, drawn in (("regions", draws.regions), ("insets", draws.insets)):
         if drawn is not None:
@@ -132,7 +132,7 @@ def settle(plan: MixPlan) -> MixPlan:
         )
         plan.boxes[by_itself] = 0
         plan.method[by_itself] = -1
-        plan.form[by_itself] = Form.NONE
+        plan.form[by_itself] = int(Form.NONE)
         plan.mask_of[by_itself] = -1
     return plan
 

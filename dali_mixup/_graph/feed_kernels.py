@@ -23,9 +23,9 @@ def of_kernels(
     and masks, (bytes,) uint8 each."""
     at, masks = _masks(plan)
     head = np.zeros((len(plan), 1, 7), np.int32)
-    head[:, 0, 0], head[:, 0, 1] = plan.form, _kind(plan)
+    head[:, 0, 0], head[:, 0, 1] = plan.form, int(_kind(plan))
     if isinstance(plan.masks, Contours):
-        mine = plan.form == Form.MASK
+        mine = Form.MASK.rows(plan.form)
         head[mine, 0, 2], head[mine, 0, 3] = plan.masks.counts[plan.mask_of[mine]], plan.masks.stride
     return {
         "rows": np.concatenate([plan.partners[:, 1:], at[:, None]], axis=1),
@@ -40,7 +40,7 @@ def _kind(plan: MixPlan) -> MaskKind:
     that many rows share is better worked out once, here."""
     if isinstance(plan.masks, Levels):
         return MaskKind.LEVELS
-    rows = np.count_nonzero(plan.form == Form.MASK)
+    rows = np.count_nonzero(Form.MASK.rows(plan.form))
     several = isinstance(plan.masks, Contours) and rows > OFTEN * len(plan.masks)
     return MaskKind.GRID if isinstance(plan.masks, Contours) and not several else MaskKind.BITS
 
@@ -48,12 +48,12 @@ def _kind(plan: MixPlan) -> MaskKind:
 def _regions(plan: MixPlan) -> np.ndarray:
     """(N, r, 7) int32, r >= 1: the regions of PASTE rows, and the insets of RESIZE rows, whose sources are 0."""
     regions = regions_of(plan)
-    mine = plan.form == Form.RESIZE
+    mine = Form.RESIZE.rows(plan.form)
     if plan.insets is None or not mine.any():
         return regions
     table = np.zeros((len(plan), max(regions.shape[1], plan.insets.shape[1]), 7), np.int32)
     table[:, : regions.shape[1]] = regions
-    table[np.ix_(mine, range(plan.insets.shape[1]), (0, 3, 4, 5, 6))] = plan.insets[mine]
+    table[np.ix_(mine, np.arange(plan.insets.shape[1]), np.array([0, 3, 4, 5, 6]))] = plan.insets[mine]
     return table
 
 
@@ -66,7 +66,7 @@ def _coefficients(plan: MixPlan, mean: Sequence[float], std: Sequence[float]) ->
     """(N, k + 1, 3) of (sum_j w_j x_j - mean) / std: the factor of each image, and the summand. Rows of other forms
     than BLEND have the first factor alone, that of one image."""
     weights = np.eye(1, plan.partners.shape[1]).repeat(len(plan), axis=0)
-    mine = plan.form == Form.BLEND
+    mine = Form.BLEND.rows(plan.form)
     weights[mine] = plan.pixel_weights[mine]
     made = np.empty((len(plan), weights.shape[1] + 1, len(std)), np.float32)
     made[:, :-1] = weights[:, :, None] / np.asarray(std)
@@ -80,7 +80,7 @@ def _masks(plan: MixPlan) -> tuple[np.ndarray, np.ndarray | list[np.ndarray]]:
     too large for that."""
     at, found = np.zeros(len(plan), np.int32), []
     for form in (Form.MASK, Form.SEPARABLE):
-        rows = np.flatnonzero(plan.form == form)
+        rows = np.flatnonzero(form.rows(plan.form))
         if len(rows):
             used, first, which = np.unique(plan.mask_of[rows], return_index=True, return_inverse=True)
             at[rows] = rows[first][which]

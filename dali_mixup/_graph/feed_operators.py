@@ -23,7 +23,7 @@ def of_blends(
     own = plan.pixel_weights[:, :1]
     own = np.where(abs(own) < TINY, TINY, own)
     made = {
-        "is_blend": plan.form == Form.BLEND,
+        "is_blend": Form.BLEND.rows(plan.form),
         "mean": np.asarray(mean, np.float32) / own,
         "std": np.asarray(std, np.float32) / own,
     }
@@ -36,7 +36,7 @@ def regions_of(plan: MixPlan) -> np.ndarray:
     """(N, r, 7) int32, r >= 1: the regions of PASTE rows. Those of others are empty: RICAP's would move the pixels of
     rows left alone."""
     regions = plan.regions if plan.regions is not None else np.zeros((len(plan), 1, 7), np.int32)
-    return np.where((plan.form == Form.PASTE)[:, None, None], regions, np.int32(0))
+    return np.where(Form.PASTE.rows(plan.form)[:, None, None], regions, np.int32(0))
 
 
 def of_pastes(plan: MixPlan, height: int, width: int, frames: int = 1) -> dict[str, np.ndarray]:
@@ -46,7 +46,7 @@ def of_pastes(plan: MixPlan, height: int, width: int, frames: int = 1) -> dict[s
     rows = np.arange(len(plan), dtype=np.int32)[:, None]
     ids = np.concatenate([rows, np.take_along_axis(plan.partners, regions[:, :, 0], 1)], axis=1)
     whole = np.zeros((len(plan), 1, 6), np.int32)
-    whole[np.isin(plan.form, (Form.PASTE, Form.NONE)), 0, 4:] = height * frames, width
+    whole[Form.PASTE.rows(plan.form) | Form.NONE.rows(plan.form), 0, 4:] = height * frames, width
     geometry = np.concatenate([whole, regions[:, :, 1:]], axis=1)
     # Empty rectangles come first, under the whole image: DALI 2.4's GPU kernel never closes one, and would copy its
     # image over everything below it or to its right.
@@ -74,7 +74,7 @@ def _in_frames(regions: np.ndarray, height: int, frames: int) -> np.ndarray:
 def insets_of(plan: MixPlan, count: int) -> np.ndarray:
     """(N, count, 5) int32: the insets of RESIZE rows. One that a row does not have is the one before once more, which
     changes nothing; rows of other forms have one pixel."""
-    mine = plan.form == Form.RESIZE
+    mine = Form.RESIZE.rows(plan.form)
     insets = np.zeros((len(plan), count, 5), np.int32)
     insets[:, :, 3:] = 1
     if plan.insets is not None:
@@ -91,7 +91,7 @@ def of_gathers(plan: MixPlan, count: int, insets: int) -> dict[str, np.ndarray]:
     rows = np.repeat(np.arange(len(plan), dtype=np.int32)[:, None], count, axis=1)
     partners = plan.partners[:, 1 : count + 1]
     rows[:, : partners.shape[1]] = partners
-    mine = plan.form == Form.RESIZE
+    mine = Form.RESIZE.rows(plan.form)
     if mine.any():
         columns = insets_of(plan, insets)[mine, :, 0]
         rows[mine, :insets] = np.take_along_axis(plan.partners[mine], columns, axis=1)
@@ -105,7 +105,7 @@ def of_resizes(plan: MixPlan, height: int, width: int, count: int) -> dict[str, 
     whole = np.broadcast_to(np.array([0, 0, height, width], np.int32), (len(plan), 1, 4))
     placed = np.concatenate([whole, insets[:, :, 1:]], axis=1)
     made = {
-        "is_resize": plan.form == Form.RESIZE,
+        "is_resize": Form.RESIZE.rows(plan.form),
         "resize_to": np.ascontiguousarray(placed[:, :, :2]),
         "resize_shape": np.ascontiguousarray(placed[:, :, 2:]),
     }
@@ -120,7 +120,7 @@ def of_masks(plan: MixPlan, hard: bool, width: int) -> dict[str, np.ndarray | li
     bits of masks that are all hard, else (H, W, 1) steps of 1 / 255, both uint8. `mask_at` is the place of a row's
     mask, counted among MASK rows, because only these reach the branch that reads it; `mask_width` the width of what is
     fed, in pixels."""
-    mine = plan.form == Form.MASK
+    mine = Form.MASK.rows(plan.form)
     rows = np.flatnonzero(mine)
     used, first, which = np.unique(plan.mask_of[rows], return_index=True, return_inverse=True)
     fed = [np.zeros((1, 1, 1), np.uint8)] * len(plan)
@@ -144,7 +144,7 @@ def hard_bits(plan: MixPlan) -> Bits:
 
 def of_curves(plan: MixPlan, height: int, width: int) -> dict[str, np.ndarray]:
     """The curves of `methods.Separable`, (H, 1, 1) and (1, W, 1) float32; zeros for rows of other forms."""
-    mine = plan.form == Form.SEPARABLE
+    mine = Form.SEPARABLE.rows(plan.form)
     down, across = (np.zeros((len(plan), 2, extent), np.float32) for extent in (height, width))
     if plan.curves is not None:
         down[mine] = plan.curves.down[plan.mask_of[mine]]

@@ -23,11 +23,11 @@ def mixed_ids(plan: MixPlan, ids: np.ndarray) -> np.ndarray:
     Args:
         ids: (R, H, W), R >= N, before mixing.
     """
-    n, resized = len(plan), plan.form == Form.RESIZE
+    n, resized = len(plan), Form.RESIZE.rows(plan.form)
     apart = resized.copy()
-    apart[plan.form == Form.BLEND] = True
+    apart[Form.BLEND.rows(plan.form)] = True
     apart[list(_soft_masks(plan))] = True
-    form = np.where(apart, np.int32(Form.NONE), plan.form)
+    form = np.where(apart, np.int32(int(Form.NONE)), plan.form)
     copying = replace(plan, form=form, averages=False)
     mixed: np.ndarray = copying.apply(ids[:n], axes=(1, 2), others=ids[n:] if len(ids) > n else None)
     for row in np.flatnonzero(resized).tolist():
@@ -47,7 +47,7 @@ def weighted_ids(plan: MixPlan, ids: np.ndarray) -> list[tuple[np.ndarray, np.nd
         ids: as of `mixed_ids`.
     """
     n, k = plan.partners.shape
-    shares, blended = np.zeros((n, k), np.float32), plan.form == Form.BLEND
+    shares, blended = np.zeros((n, k), np.float32), Form.BLEND.rows(plan.form)
     shares[:, 0] = 1
     shares[blended] = plan.weights[blended]
     weights = [shares[:, j, None, None].copy() for j in range(k)]
@@ -62,7 +62,7 @@ def weighted_ids(plan: MixPlan, ids: np.ndarray) -> list[tuple[np.ndarray, np.nd
 
 def _soft_masks(plan: MixPlan) -> dict[int, np.ndarray]:
     """The masks that average pixels, by row."""
-    rows = np.flatnonzero(np.isin(plan.form, (Form.MASK, Form.SEPARABLE))).tolist()
+    rows = np.flatnonzero(Form.MASK.rows(plan.form) | Form.SEPARABLE.rows(plan.form)).tolist()
     masks = {row: plan.mask(row) for row in rows}
     return {
         row: mask for row, mask in masks.items() if mask.dtype != np.uint8 and ((mask > 0) & (mask < 1)).any()

@@ -214,9 +214,18 @@ class PipelineRun:
             yield int(rng.randint(0, 2**31 - 1))
 
 
+def _capsule(tensor: Any) -> Any:
+    """DALI's tensor as torch takes it, ordered on torch's current stream. torch's `from_dlpack` would ask for the same,
+    but it compares DALI's enum with its own, in which Ctrl-C is lost before Python 3.12 (see `Form.rows`)."""
+    if not isinstance(tensor, backend.TensorGPU):
+        return tensor.__dlpack__()
+    # By the array API's standard 1 is the default stream, which has the handle 0.
+    return tensor.__dlpack__(stream=torch.cuda.current_stream(tensor.device_id()).cuda_stream or 1)
+
+
 def as_torch(images: Any, view: ViewSpec) -> torch.Tensor:
     """(rows, C, H, W) of the view's dtype, in DALI's memory."""
-    tensor = from_dlpack(images.as_tensor())
+    tensor = from_dlpack(_capsule(images.as_tensor()))
     if view.channels_last:
         tensor = tensor.permute(0, 3, 1, 2)
     dtype = getattr(torch, view.dtype)

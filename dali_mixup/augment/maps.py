@@ -46,7 +46,7 @@ def moved(
     arrays = dict(zip(draws.names, draws.arrays(len(maps), seed, rank, epoch, step), strict=True))
     for number, kernels in enumerate(draws.layers):
         if Kernel.AFFINE in kernels:
-            for row in np.flatnonzero(arrays[f"{number}.kernel"] == Kernel.AFFINE):
+            for row in np.flatnonzero(arrays[f"{number}.kernel"] == int(Kernel.AFFINE)):
                 maps[row] = _affine(maps[row], arrays[f"{number}.affine"][row], outside)
     return maps
 

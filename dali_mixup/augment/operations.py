@@ -112,7 +112,7 @@ class Actions:
                 f"Actions.put: where of {where.dtype}, shape {where.shape}, and values of shape {np.shape(values)}; "
                 f"expected bool and numbers, {self.kernel.shape}, one of each for an image"
             )
-        self.kernel[where] = kernel
+        self.kernel[where] = int(kernel)
         if parameter is not None:
             target = {Kernel.AFFINE: self.affine, Kernel.COLOUR: self.colour}.get(kernel, self.amount)
             each = np.broadcast_to(np.asarray(values, np.float64), where.shape)

@@ -73,7 +73,7 @@ class PixMix(Composition):
         for number_of_layer in range(1 + self.k):
             actions = random_operations(rng, rows, height, width, self.severity, self.all_ops)
             if number_of_layer == 0:
-                actions.kernel[rng.random_sample(rows) >= 0.5] = Kernel.NONE
+                actions.kernel[rng.random_sample(rows) >= 0.5] = int(Kernel.NONE)
             layers.append(actions)
         return layers
 
@@ -88,9 +88,9 @@ class PixMix(Composition):
         arrays = []
         for i in range(self.k):
             picture = rng.random_sample(rows) >= 0.5
-            mixing = np.where(rng.random_sample(rows) < 0.5, Mixing.ADD, Mixing.MULTIPLY)
+            mixing = np.where(rng.random_sample(rows) < 0.5, int(Mixing.ADD), int(Mixing.MULTIPLY))
             a, b = powers(rng, rows, self.beta)
-            mixing = np.where(i < rounds, mixing, Mixing.NONE).astype(np.int32)
+            mixing = np.where(i < rounds, mixing, int(Mixing.NONE)).astype(np.int32)
             arrays += [mixing, picture, a.astype(np.float32), b.astype(np.float32)]
         return arrays
 

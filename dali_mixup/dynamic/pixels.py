@@ -31,8 +31,8 @@ def mixed_and_normalised(
 ) -> Batch:
     """Mixed, normalised images (dtype, output_layout), from images (H, W, C) of one size, uint8 or float32, HWC."""
     parts = []
-    for form in np.unique(plan.form).tolist():
-        rows = np.flatnonzero(plan.form == form)
+    for form in map(Form, np.unique(plan.form).tolist()):
+        rows = np.flatnonzero(form.rows(plan.form))
         norm: dict[str, Any] = {"mean": list(mean), "std": list(std)}
         if form == Form.BLEND:
             arrays = of_blends(plan, mean, std, plan.partners.shape[1] - 1)
@@ -102,7 +102,7 @@ def _resized(images: Batch, plan: MixPlan, rows: np.ndarray) -> Batch:
 def _masked(images: Batch, plan: MixPlan, rows: np.ndarray) -> Batch:
     """mask * x_0 + (1 - mask) * x_1, where each distinct mask is taken to the images' device once."""
     used, which = np.unique(plan.mask_of[rows], return_inverse=True)
-    if plan.form[rows[0]] == Form.SEPARABLE:
+    if Form(plan.form[rows[0]]) == Form.SEPARABLE:
         assert plan.curves is not None
         down, across = plan.curves.down[used][..., None, None], plan.curves.across[used][..., None, :, None]
         curves = down[:, 0], down[:, 1], across[:, 0], across[:, 1]

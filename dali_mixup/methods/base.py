@@ -28,6 +28,13 @@ class Form(IntEnum):
     MASK = 4  # mask * x_0 + (1 - mask) * x_1, one weight per pixel
     SEPARABLE = 5  # as MASK, where curves down and across the image make up the mask
 
+    def rows(self, forms: np.ndarray) -> np.ndarray:
+        """(N,) bool: which of `forms`, (N,) int32, are this one."""
+        # Not `forms == self`: NumPy and torch look for attributes of what is no plain number and drop every error of
+        # that, and before Python 3.12 an enum answers in Python, where Ctrl-C may arrive.
+        found: np.ndarray = forms == int(self)
+        return found
+
 
 @dataclass(frozen=True, eq=False)
 class Draws(EqualByContent):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from collections.abc import Callable
@@ -14,7 +15,20 @@ import pytest
 import torch
 
 import dali_mixup
-from dali_mixup import CutMix, MixPolicy, MixUp, Runtime, train_loader
+from dali_mixup import (
+    CutMix,
+    HandOver,
+    MixPolicy,
+    MixUp,
+    OtherClass,
+    Runtime,
+    TrainTransform,
+    Unlabelled,
+    train_loader,
+)
+from dali_mixup.augment import PixMix
+from dali_mixup.methods import RICAP, ClassMix, FMix, GridMix, HMix, ResizeMix
+from tests.masks import paired_loader
 
 STEPS = 6
 PACKAGE = str(Path(dali_mixup.__file__).parent)
@@ -151,3 +165,104 @@ def test_ctrl_c_loses_no_batch_but_at_the_return_itself(
             lost.append(at.place)
     assert reached >= MOST_OF * (total / every)
     assert set(lost) <= {"epoch_iterator:__next__:return"} and len(lost) <= 1, lost
+
+
+class Calls:
+    """Raises KeyboardInterrupt at the n-th call of a Python function while this is open, in whatever package.
+
+    Attributes:
+        lookups: of attributes by name that enum answers in Python, before Python 3.12. All names are those of
+            protocols: NumPy and torch look for them in what is no plain number, and take any error for "no such".
+    """
+
+    def __init__(self, n: int | None = None) -> None:
+        self.n, self.count, self.raised = n, 0, False
+        self.lookups: list[str] = []
+
+    def __enter__(self) -> Calls:
+        sys.setprofile(self._event)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+    def _event(self, frame: FrameType, event: str, argument: Any) -> None:
+        # What happens while a generator is closed is "ignored" by Python itself, wherever it is.
+        if event != "call" or frame.f_code.co_flags & inspect.CO_GENERATOR:
+            return
+        name = str(frame.f_locals.get("name", ""))
+        if frame.f_code.co_name == "__getattr__" and name.startswith("__") and frame.f_back is not None:
+            self.lookups.append(f"{name} at {frame.f_back.f_code.co_filename}:{frame.f_back.f_lineno}")
+        self.count += 1
+        if self.count - 1 == self.n:
+            self.raised = True
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("every", EVERY)
+def test_ctrl_c_arrives_wherever_it_comes(new: Callable[[], Any], every: int) -> None:
+    """Not only in lines of this package: a C function that drops errors loses it, and training would go on."""
+    with new() as loader:
+        iterator = standing_at(loader, 1)
+        with Calls() as counted:
+            next(iterator)
+    reached = 0
+    for place in range(0, counted.count, max(1, every // 3)):
+        with new() as loader:
+            iterator = standing_at(loader, 1)
+            calls = Calls(place)
+            with suppress(KeyboardInterrupt), calls:
+                next(iterator)
+                assert not calls.raised, f"lost at call {place} of {counted.count}"
+            del iterator
+        reached += calls.raised
+    assert reached >= MOST_OF * (counted.count / max(1, every // 3))
+
+
+POLICIES = {
+    "blends": MixPolicy([MixUp(0.8), CutMix(1.0)], prob=0.5),
+    "masks": MixPolicy([FMix(), GridMix(), ResizeMix(), HMix(), RICAP()]),
+    "partners by label": MixPolicy([MixUp(0.8)], partners=OtherClass()),
+}
+
+
+@pytest.mark.parametrize("kernels", ["numba", "dali"])
+@pytest.mark.parametrize(
+    ("policy", "augment"),
+    [
+        ("blends", None),
+        ("masks", "rand-m9-inc1"),
+        ("partners by label", "augmix-m5-w4-d2"),
+        ("blends", "pixmix"),
+    ],
+)
+def test_no_enum_is_compared_or_stored_by_numpy_or_torch(
+    image_folder: Path, policy: str, augment: str | None, kernels: Any
+) -> None:
+    """Of a whole step, see `Form.rows`."""
+    given: dict[str, Any] = {"pixmix": PixMix()} if augment == "pixmix" else {"auto_augment": augment}
+    arguments: dict[str, Any] = {
+        "policy": POLICIES[policy],
+        "transform": TrainTransform(8, **given),
+        "device": "cpu",
+        "runtime": Runtime(num_threads=1, cpu_kernels=kernels),
+        "handover": HandOver(unlabelled=Unlabelled(image_folder)) if augment == "pixmix" else None,
+    }
+    with train_loader(image_folder, batch_size=4, **arguments) as loader:
+        iterator = standing_at(loader, 1)
+        with Calls() as calls:
+            next(iterator)
+            next(iterator)
+    assert not calls.lookups
+
+
+def test_no_enum_is_compared_or_stored_by_numpy_or_torch_of_masks(folders: tuple[Path, Path]) -> None:
+    policy = MixPolicy([ClassMix(), CutMix(1.0), MixUp(0.8)])
+    with paired_loader(
+        folders, policy=policy, transform=TrainTransform(8, auto_augment="rand-m9-inc1")
+    ) as loader:
+        iterator = standing_at(loader, 1)
+        with Calls() as calls:
+            next(iterator)
+    assert not calls.lookups

@@ -188,11 +188,14 @@ def test_threads_that_share_an_iterator_get_every_batch_once_or_an_error(image_f
 LOOP = textwrap.dedent(
     """
     import sys
+    from pathlib import Path
     from dali_mixup import MixPolicy, MixUp, Runtime, train_loader, val_loader
     size = {"image_size": 8, "device": "cpu", "runtime": Runtime(num_threads=2)}
     val = val_loader(sys.argv[1], batch_size=4, **size)
     next(iter(val))
-    loader = train_loader(sys.argv[1], policy=MixPolicy(MixUp(0.2)), batch_size=4, **size)
+    # Long epochs: between two, Python itself ignores Ctrl-C where it comes in a destructor.
+    samples = [(str(file), 0) for file in Path(sys.argv[1]).rglob("*.*")] * 100
+    loader = train_loader(samples, policy=MixPolicy(MixUp(0.2)), batch_size=4, **size)
 
     def train():
         while True:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from enum import IntEnum
 from typing import TypeAlias
 from urllib.parse import quote_from_bytes
 
@@ -57,8 +56,8 @@ _PICKLE_PROTOCOLS = (b"\2", b"\3", b"\4", b"\5")
 """Second bytes of pickles; the first is 0x80."""
 
 
-class Content(IntEnum):
-    """What a value is."""
+class Content:
+    """What a value is: numbers of the index, so no enum (see `Form.rows`)."""
 
     IMAGE = 0
     DATUM = 1
