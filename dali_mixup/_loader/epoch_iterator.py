@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
+from dali_mixup._loader.one_thread import OneThread
 from dali_mixup._loader.progress import Progress
 from dali_mixup._loader.record import item_of
 from dali_mixup._loader.run import PipelineRun
@@ -21,7 +21,10 @@ class EpochIterator(Iterator[tuple[Any, ...]]):
         self._progress = progress
         self._over = False
         self._taken = 0
-        self._users: dict[str, int] = {}
+        self._in_next = OneThread(
+            "another thread is inside next() of this iterator; a DALI pipeline serves one thread at a time. Take batches in "
+            "one thread and hand them to the others, for example through a queue.Queue"
+        )
 
     def __next__(self) -> tuple[Any, ...]:
         if self._over:
@@ -31,18 +34,12 @@ class EpochIterator(Iterator[tuple[Any, ...]]):
             if self._progress.passed_over():
                 self._over = True
                 raise StopIteration
-        thread = threading.get_ident()
-        if (
-            self._users.setdefault("thread", thread) != thread
-        ):  # one operation, so two threads cannot both pass
-            raise RuntimeError(
-                "another thread is inside next() of this iterator; a DALI pipeline serves one thread at a time. Take "
-                "batches in one thread and hand them to the others, for example through a queue.Queue"
-            )
         progress, run = self._progress, self._run
+        self._in_next.enter()
+        first = run is None
         try:
-            first = run is None
             if run is None:
+                progress.beginning.enter()
                 run = self._run = progress.begin(self)
             batch, images = run.next()
             item = item_of(batch, progress.spec, images)
@@ -53,15 +50,20 @@ class EpochIterator(Iterator[tuple[Any, ...]]):
                 # Not at the next call, which a loop that counts its steps never makes.
                 self._over, self._run = True, None
                 progress.keep(self, run)
-            self._users.clear()
+            self._leave(first)
         except BaseException:
             # The batch counts as not handed out, so nothing may continue after it, not even this iterator.
             self._over, self._run = False, run
             self.close()
             progress.failed(self)
-            self._users.clear()
+            self._leave(first)
             raise
         return progress.box.append(handed_out) or item  # type: ignore[func-returns-value]  # see Progress
+
+    def _leave(self, first: bool) -> None:
+        self._in_next.leave()
+        if first:
+            self._progress.beginning.leave()
 
     def close(self) -> None:
         """End the pipeline."""

@@ -11,6 +11,7 @@ from typing import Any
 from dali_mixup._loader.agreement import refuse_ranks_that_differ
 from dali_mixup._loader.batch import Batch
 from dali_mixup._loader.cursor import Cursor, Position
+from dali_mixup._loader.one_thread import OneThread
 from dali_mixup._loader.record import LastBatch
 from dali_mixup._loader.run import PipelineRun
 from dali_mixup._loader.spec import LoaderSpec
@@ -35,6 +36,11 @@ class Progress:
         self._running: weakref.ref[Any] | None = None
         # A finished epoch's pipeline, at the next epoch's start.
         self._standing: PipelineRun | None = None
+        # From the first next() of an iterator until the position is that of its first batch.
+        self.beginning = OneThread(
+            "another thread is beginning an epoch of this loader, and both would get the same batches. Begin an iterator in "
+            "one thread at a time, or give each thread a loader of its own"
+        )
         self._abandoned = 0
         self._compared = self._tried = False
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -183,6 +184,31 @@ def test_threads_that_share_an_iterator_get_every_batch_once_or_an_error(image_f
         """
     )
     subprocess.run([sys.executable, "-c", script, str(image_folder)], check=True, timeout=300)
+
+
+def test_threads_that_begin_epochs_at_once_get_different_ones_or_an_error(image_folder: Path) -> None:
+    start, taken, errors = threading.Barrier(4), [], []
+
+    def take(loader: Any) -> None:
+        start.wait()
+        try:
+            next(iter(loader))
+            taken.append(loader)
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    with train_loader(image_folder, batch_size=8, **SMALL) as loader:
+        threads = [threading.Thread(target=take, args=(loader,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(taken) + len(errors) == 4 and taken
+        assert all("is beginning an epoch of this loader" in said for said in errors), errors
+        assert loader.state_dict()["epoch"] == len(taken) - 1
+        assert [len(images) for images, _ in loader] == [8, 8, 8], (
+            "and nothing stands in the way of a later epoch"
+        )
 
 
 LOOP = textwrap.dedent(
