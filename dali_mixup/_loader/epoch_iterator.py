@@ -22,8 +22,8 @@ class EpochIterator(Iterator[tuple[Any, ...]]):
         self._over = False
         self._taken = 0
         self._in_next = OneThread(
-            "another thread is inside next() of this iterator; a DALI pipeline serves one thread at a time. Take batches in "
-            "one thread and hand them to the others, for example through a queue.Queue"
+            "another thread is inside next() of this iterator; a DALI pipeline serves one thread at a time. Take "
+            "batches in one thread and hand them to the others, for example through a queue.Queue"
         )
 
     def __next__(self) -> tuple[Any, ...]:

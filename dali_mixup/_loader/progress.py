@@ -38,8 +38,8 @@ class Progress:
         self._standing: PipelineRun | None = None
         # From the first next() of an iterator until the position is that of its first batch.
         self.beginning = OneThread(
-            "another thread is beginning an epoch of this loader, and both would get the same batches. Begin an iterator in "
-            "one thread at a time, or give each thread a loader of its own"
+            "another thread is beginning an epoch of this loader, and both would get the same batches. Begin an "
+            "iterator in one thread at a time, or give each thread a loader of its own"
         )
         self._abandoned = 0
         self._compared = self._tried = False
