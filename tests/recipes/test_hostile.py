@@ -32,7 +32,7 @@ def refused(file: Path) -> str:
         ("a: " + "{b: " * 20_000, "nested more than 32 deep"),
         ("- " * 5_000, "nested more than 32 deep"),
         ("extends: deit-s\nrecalled: 5\n", "recalled: 5; expected a list"),
-        ("extends: deit-s\nrecalled: [{b: 1}]\n", "recalled[1]: {'b': 1}; input should be a valid string"),
+        ("extends: deit-s\nrecalled: [{b: 1}]\n", "recalled[0]: {'b': 1}; input should be a valid string"),
         ("? [a]\n: 3\n", "line 1, column 3: the key ['a'] is not text"),
         ("1: 2\n", "line 1, column 1: the key 1 is not text"),
         ("on: 2\n", "line 1, column 1: the key True is not text"),

@@ -73,9 +73,7 @@ def test_makes_loaders_and_a_loss(name: str, imagenet_root: Path) -> None:
 def test_says_where_it_is_from(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe.source.paper or recipe.source.code
-    assert (
-        recipe.source.top1 is not None or "gives" in recipe.source.notes or name == "nvidia-efficientnet-b0"
-    )
+    assert recipe.source.top1 is not None or "gives" in recipe.source.notes
     assert not (set(recipe.recalled) & set(recipe.unstated))
 
 

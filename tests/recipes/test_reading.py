@@ -126,7 +126,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
             ["training.learning_rate: gamma: 0.2 does nothing with decay: cosine", "write gamma: 0.1"],
         ),
         ("training: {learning_rate: {decay: step}}", ["training.learning_rate: milestones and decay: step belong"]),
-        ("recalled: [transform.crp]", ["recalled[1]: no key 'transform.crp'", "did you mean 'transform.crop'?"]),
+        ("recalled: [transform.crp]", ["recalled[0]: no key 'transform.crp'", "did you mean 'transform.crop'?"]),
     ],
 )  # fmt: skip
 def test_a_fault_is_told_with_its_key_what_is_allowed_and_the_nearest_spelling(
@@ -189,10 +189,12 @@ def test_extends_overrides_keys_and_keeps_the_rest(tmp_path: Path) -> None:
 
 
 def test_a_section_of_another_kind_replaces_the_base_s_and_its_marks(tmp_path: Path) -> None:
-    assert load_recipe("deit-s").order == Repeated(3) and load_recipe("deit-s").recalled == ["order.times"]
-    recipe = load_recipe(written(tmp_path, "extends: deit-s\norder: {kind: class_groups, size: 4}\n"))
+    (tmp_path / "base.yaml").write_text("extends: deit-s\nrecalled: [order.times]\n")
+    base = load_recipe(tmp_path / "base.yaml")
+    assert base.order == Repeated(3) and base.recalled == ["order.times"]
+    recipe = load_recipe(written(tmp_path, "extends: base.yaml\norder: {kind: class_groups, size: 4}\n"))
     assert recipe.order == ClassGroups(4) and recipe.recalled == []
-    recipe = load_recipe(written(tmp_path, "extends: deit-s\norder: {kind: repeated}\n"))
+    recipe = load_recipe(written(tmp_path, "extends: base.yaml\norder: {kind: repeated}\n"))
     assert recipe.order == Repeated(3) and recipe.recalled == ["order.times"]
 
 
