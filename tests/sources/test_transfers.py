@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from types import FrameType
 
 import pytest
 
@@ -136,7 +138,7 @@ def test_requests_ahead_of_need_grow_in_number_while_somebody_waits(server: Serv
     waiting = threading.Thread(target=lambda: [pool.fetch(places(i)) for i in range(100)])
     waiting.start()
     for number in range(100):
-        until(lambda: pool._transfers[places(number)[0]].awaited)  # noqa: B023
+        until(lambda: pool._transfers[places(number)[0]].waiting)  # noqa: B023
         server.held[f"s3://b/{number}"].set()
     waiting.join(20)
     until(lambda: server.now == 8)
@@ -179,3 +181,45 @@ def test_the_end_does_not_wait_for_a_server_that_hangs(server: Server, pool: Tra
     until(lambda: server.asked["s3://b/1"] == 1)
     pool.end(patience=0.05)
     until(lambda: not threads())
+
+
+@pytest.mark.parametrize("event", ["call", "return"])
+def test_wherever_ctrl_c_comes_the_pool_can_be_used_afterwards(event: str) -> None:
+    """At every call of a Python function and every return from one. At some it never got its own lock again, and the
+    process did not end."""
+    wanted, place, count = places(1, 2, 3), 0, 1
+
+    def interrupt(frame: FrameType, happened: str, argument: object) -> None:
+        nonlocal count
+        count += happened == event
+        if count > place:
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    while count > place:
+        place, count = place + 1, 0
+        pool = Transfers(Server())
+        sys.setprofile(interrupt)
+        try:
+            pool.open()
+            pool.want(wanted, soon=False)
+            pool.fetch(wanted)
+            pool.release(wanted)
+            pool.close()
+        except (
+            KeyboardInterrupt,
+            RuntimeError,
+        ):  # in the start of a thread a condition makes the one the other
+            pass
+        finally:
+            sys.setprofile(None)
+        used = threading.Event()
+
+        def use(pool: Transfers = pool, used: threading.Event = used) -> None:
+            assert len(pool.fetch(wanted)) == len(wanted)
+            pool.end()
+            used.set()
+
+        threading.Thread(target=use, daemon=True).start()
+        assert used.wait(20), f"hangs after Ctrl-C at {event} {place}"
+    assert place > 50

@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -33,10 +34,11 @@ _IDLE = 1.0
 class _Transfer:
     """One place: waiting, under way, or done."""
 
-    __slots__ = ("awaited", "error", "part", "place", "reserved", "started", "users")
+    __slots__ = ("error", "part", "place", "reserved", "started", "users", "waiting")
 
     def __init__(self, place: Place) -> None:
-        self.place, self.users, self.reserved, self.started, self.awaited = place, 0, 0, False, False
+        self.place, self.users, self.reserved, self.started = place, 0, 0, False
+        self.waiting: list[threading.Lock] = []  # each locked until the transfer is done
         self.part: Part | None = None
         self.error: BaseException | None = None
 
@@ -64,25 +66,26 @@ class Transfers:
     ) -> None:
         self._request, self._connections, self._most = request, connections, most_bytes
         self._limit, self._answered, self._grown = min(fewest, connections), 0, 0
-        lock = threading.Lock()
-        self._changed, self._finished = threading.Condition(lock), threading.Condition(lock)
+        # Entered and left as it is: a condition does both in Python, where Ctrl-C would leave it locked for good. For
+        # the same reason nobody but the threads of this pool waits for one.
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._transfers: dict[Place, _Transfer] = {}
         self._soon: deque[_Transfer] = deque()
         self._later: deque[_Transfer] = deque()
         self._held = 0  # bytes here, and those expected of the requests under way
         self._mean = 0.0
-        self._ending = False
         self._given_up: deque[list[Place]] = deque()
         self._threads = self._idle = self._busy = self._openings = 0
 
     def open(self) -> None:
         """Announce wants: threads wait for them until `close`."""
-        with self._changed:
+        with self._lock:
             self._openings += 1
 
     def close(self) -> None:
         """Take an `open` back. Without any, threads end when there is nothing to do."""
-        with self._changed:
+        with self._lock:
             self._openings -= 1
             self._changed.notify_all()
 
@@ -90,11 +93,11 @@ class Transfers:
         """`release` and `close` for a finalizer, which may run in the middle of another method of this object and in
         the same thread: it is done at once if the lock is free, else by whoever takes it next."""
         self._given_up.append(places)
-        if self._changed.acquire(blocking=False):
+        if self._lock.acquire(blocking=False):
             try:
                 self._settle()
             finally:
-                self._changed.release()
+                self._lock.release()
 
     def want(self, places: Sequence[Place], *, soon: bool) -> None:
         """Fetch these places and hold them until `release`, which must follow for each.
@@ -102,12 +105,12 @@ class Transfers:
         Args:
             soon: they are waited for: before others, and beyond the limit of bytes.
         """
-        with self._changed:
+        with self._lock:
             self._want(places, soon)
 
     def release(self, places: Sequence[Place]) -> None:
         """The places are no longer needed; their bytes are freed, and requests that did not begin never do."""
-        with self._changed:
+        with self._lock:
             self._settle()
             self._release(places)
             self._wake()
@@ -115,18 +118,20 @@ class Transfers:
     def end(self, patience: float = 0.5) -> None:
         """Begin no more requests, and wait some seconds for those under way. At the interpreter's exit: a thread that
         comes back from a request while the interpreter is taken down would end the process badly."""
-        with self._changed:
-            self._openings, self._ending = 0, True
+        with self._lock:
+            self._openings = 0
             self._soon.clear()
             self._later.clear()
             for transfer in self._transfers.values():
                 transfer.users = 0
             self._changed.notify_all()
-            self._finished.wait_for(lambda: not self._busy, patience)
+        end = time.monotonic() + patience
+        while self._busy and time.monotonic() < end:
+            time.sleep(0.01)
 
     def fetch(self, places: Sequence[Place]) -> list[Part]:
         """The bytes of the places, in their order. Raises the error of the first one that cannot be read."""
-        with self._changed:
+        with self._lock:
             if len(places) == 1 and places[0] not in self._transfers:
                 alone = places[0]
             else:
@@ -137,21 +142,22 @@ class Transfers:
             path, start, size = alone
             return [self._request(os.fsdecode(path), start, size, lambda: False)]
         try:
-            parts = []
-            with self._changed:
-                for transfer in transfers:
-                    if not transfer.done:
-                        self._grow()
-                    while not transfer.done:
-                        transfer.awaited = True
-                        self._finished.wait()
-                    if transfer.error is not None:
-                        raise transfer.error.with_traceback(None)
-                    assert transfer.part is not None
-                    parts.append(transfer.part)
-            return parts
+            return [self._awaited(transfer) for transfer in transfers]
         finally:
             self.release(places)
+
+    def _awaited(self, transfer: _Transfer) -> Part:
+        done = threading.Lock()
+        with self._lock:
+            if not transfer.done:
+                self._grow()
+                done.acquire()
+                transfer.waiting.append(done)
+        done.acquire()
+        if transfer.error is not None:
+            raise transfer.error.with_traceback(None)
+        assert transfer.part is not None
+        return transfer.part
 
     def _settle(self) -> None:
         while self._given_up:
@@ -184,8 +190,8 @@ class Transfers:
         """Have as many threads at work as there is work for."""
         work = len(self._soon) + min(len(self._later), max(0, self._limit - self._busy))
         for _ in range(min(work - self._idle, self._connections - self._threads)):
-            threading.Thread(target=self._work, name="dali-mixup-fetch", daemon=True).start()
             self._threads += 1
+            threading.Thread(target=self._work, name="dali-mixup-fetch", daemon=True).start()
         self._changed.notify(work)
 
     def _grow(self) -> None:
@@ -195,9 +201,9 @@ class Transfers:
             self._wake()
 
     def _work(self) -> None:
-        with self._changed:
+        with self._lock:
             while (transfer := self._next()) is not None:
-                self._changed.release()
+                self._lock.release()
                 part: Part | None = None
                 error: BaseException | None = None
                 try:
@@ -206,7 +212,7 @@ class Transfers:
                 except BaseException as raised:  # belongs to whoever waits for the bytes
                     error = raised
                 finally:
-                    self._changed.acquire()
+                    self._lock.acquire()
                 self._done(transfer, part, error)
             self._threads -= 1
 
@@ -248,8 +254,8 @@ class Transfers:
         transfer.part, transfer.error = part, error
         if not transfer.users:
             self._free(transfer)
-        if transfer.awaited or self._ending:
-            self._finished.notify_all()
+        for waiting in transfer.waiting:
+            waiting.release()
 
     def _free(self, transfer: _Transfer) -> None:
         self._held -= transfer.reserved
