@@ -88,7 +88,7 @@ class Gate:
             except UnfitError as error:
                 return error
 
-        if source.remote:
+        if source.remote and not source.read_in_dali:  # else only the masks are remote
             return self._of_remote(source, indices) or [one(index) for index in indices]
         looks, slow, head = [], 0, Head()
         now = time.perf_counter()

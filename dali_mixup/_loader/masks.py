@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from dali_mixup._graph.pixel_kind import USUAL, PixelKind
 from dali_mixup.sources.bad_files import BadFile
 from dali_mixup.sources.base import Source
 from dali_mixup.sources.masks.pairs import ImagesWithMasks
+from dali_mixup.sources.remote.daemons import DaemonThreads
 
 
 class MaskReader:
@@ -32,7 +33,7 @@ class MaskReader:
     ):
         self._source, self._classes, self._max_pixels, self._kind = source, classes, max_pixels, kind
         self._count = threads
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads: DaemonThreads | None = None
         self._under_way: dict[int, Future[np.ndarray | BadFile]] = {}
 
     def ahead(self, indices: np.ndarray) -> None:
@@ -74,7 +75,7 @@ class MaskReader:
         if known is not None:
             return known
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(self._count, "dali-mixup-masks")
+            self._threads = DaemonThreads(self._count, "dali-mixup-masks")
         return self._threads.submit(_read, self._source, index, self._classes, self._max_pixels, self._kind)
 
 

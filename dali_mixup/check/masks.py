@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from dali_mixup.sources.masks.pairs import ImagesWithMasks
 
 
 def scan_masks(
-    source: ImagesWithMasks, headers: Mapping[int, Header], max_pixels: int, pool: ThreadPoolExecutor
+    source: ImagesWithMasks, headers: Mapping[int, Header], max_pixels: int, pool: Executor
 ) -> tuple[list[Finding], np.ndarray]:
     """The samples whose mask is missing, damaged, of another size or of other classes; and (256,) int64, the number of
     masks that have each class id.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +22,7 @@ from dali_mixup.sources.feeding import fed
 from dali_mixup.sources.masks.pairs import ImagesWithMasks
 from dali_mixup.sources.opening import refuse_no_source
 from dali_mixup.sources.read_ahead import ReadAhead
+from dali_mixup.sources.remote.daemons import DaemonThreads
 
 _CHUNK = 512
 
@@ -85,7 +85,7 @@ def scan(
     # Two passes over every image, of which an object is fetched only in the first, and before it is asked for.
     ahead = ReadAhead(1, source.remote)
     chunks = -(-len(source) // _CHUNK)
-    with ThreadPoolExecutor(threads) as pool:
+    with DaemonThreads(threads, "dali-mixup-check") as pool:
         try:
             for number in range(chunks):
                 if source.remote:

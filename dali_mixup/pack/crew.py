@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -52,7 +52,7 @@ def shared_out(tasks: Iterable[T], size: int, do: Callable[[ChildProcess, T, thr
         try:
             futures = [threads.submit(work, child) for child in children]
             # In short waits, because Ctrl-C and other signals are noticed between them only.
-            while not _over(futures):
+            while not over(futures):
                 pass
         finally:
             stop.set()
@@ -87,7 +87,8 @@ def answer(child: ChildProcess, doing: str, stop: threading.Event) -> Any:
     return reply
 
 
-def _over(futures: list[Future[Any]]) -> bool:
+def over(futures: Sequence[Future[Any]]) -> bool:
+    """Whether all have a result, or one an error; after at most a fifth of a second."""
     done, others = wait(futures, timeout=0.2, return_when=FIRST_EXCEPTION)
     return not others or any(future.exception() for future in done)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -14,7 +13,7 @@ from dali_mixup._checks import boolean, instance, integer
 from dali_mixup._epochs.ranks import usable_cores
 from dali_mixup._graph.child import ChildProcess
 from dali_mixup._graph.look import UnfitError, encoded_sample
-from dali_mixup.pack.crew import answer, shared_out
+from dali_mixup.pack.crew import answer, over, shared_out
 from dali_mixup.pack.journal import Journal, remove_work
 from dali_mixup.pack.merging import merge
 from dali_mixup.pack.names import check_file_names, warn_of_image_folder
@@ -28,6 +27,7 @@ from dali_mixup.sources.archives.packed import packed_list
 from dali_mixup.sources.opening import refuse_no_source
 from dali_mixup.sources.part import Part
 from dali_mixup.sources.paths import folder_to_write
+from dali_mixup.sources.remote.daemons import DaemonThreads
 
 _PIECE = 16
 """Samples handed to a process at once: some megabytes, and work for a tenth of a second."""
@@ -133,7 +133,7 @@ class Packing:
     def _pack(self) -> None:
         self._order = self._plan.order()
         workers = min(self._workers, len(self._todo))
-        with ThreadPoolExecutor(min(_READERS * workers, _MOST_READERS)) as self._readers:
+        with DaemonThreads(min(_READERS * workers, _MOST_READERS), "dali-mixup-read") as self._readers:
             shared_out(self._todo, workers, self._pack_shard)
 
     @contextmanager
@@ -154,14 +154,14 @@ class Packing:
         pieces = [rows[start : start + _PIECE] for start in range(0, len(rows), _PIECE)]
         job = Job(str(self._journal.folder), number, options.layout)
         child.send(PackJob(job, first, options, self._skip_bad))
-        coming = self._read(pieces[0])
+        coming = self._read(pieces[0], stop)
         for place, piece in enumerate(pieces, start=1):
             if stop.is_set():
                 return
             child.send(coming)
             names = ", ".join(repr(sample.key) for sample in coming)
             # Read while the process works on the piece before.
-            coming = self._read(pieces[place]) if place < len(pieces) else []
+            coming = self._read(pieces[place], stop) if place < len(pieces) else []
             answer(child, f"packs {names}", stop)
             self._advance(len(piece))
         child.send([])
@@ -176,8 +176,13 @@ class Packing:
             with self._lock:
                 self.tally.add(shard)
 
-    def _read(self, rows: np.ndarray) -> list[Sample]:
-        return list(self._readers.map(self._sample, rows.tolist()))
+    def _read(self, rows: np.ndarray, stop: threading.Event) -> list[Sample]:
+        """The samples; none if it is to stop meanwhile."""
+        coming = [self._readers.submit(self._sample, row) for row in rows.tolist()]
+        while not over(coming):
+            if stop.is_set():
+                return []
+        return [sample.result() for sample in coming]
 
     def _sample(self, row: int) -> Sample:
         label = int(self._source.labels[row])

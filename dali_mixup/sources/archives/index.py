@@ -8,7 +8,6 @@ import logging
 import os
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, TypeVar
@@ -20,6 +19,7 @@ from dali_mixup._repr import printable
 from dali_mixup.sources.archives.notes import Notes
 from dali_mixup.sources.inputs import Input, opened
 from dali_mixup.sources.paths import regular_file
+from dali_mixup.sources.remote.daemons import DaemonThreads
 from dali_mixup.sources.remote.urls import is_url, parent
 
 T = TypeVar("T")
@@ -142,13 +142,8 @@ def each_index(paths: Sequence[str], index: Callable[[str], T]) -> list[T]:
     """`index(path)`, or whatever else is read, of every archive; of remote ones many at a time."""
     if not is_url(paths[0]):
         return [index(path) for path in paths]
-    with ThreadPoolExecutor(min(_THREADS, len(paths)), "dali-mixup-index") as threads:
-        waiting = [threads.submit(index, path) for path in paths]
-        try:
-            return [one.result() for one in waiting]
-        except BaseException:
-            threads.shutdown(wait=False, cancel_futures=True)
-            raise
+    with DaemonThreads(min(_THREADS, len(paths)), "dali-mixup-index") as threads:
+        return list(threads.map(index, paths))
 
 
 def _origin(file: Input, layout: Layout) -> str | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from dali_mixup.sources.remote.client import Store
+from dali_mixup.sources.remote.daemons import DaemonThreads
 from dali_mixup.sources.remote.failures import stopped
 from dali_mixup.sources.remote.requests import attempted
 from dali_mixup.sources.remote.urls import WEB, check_address, joined, scheme_of
@@ -43,13 +43,8 @@ def images_below(root: str, classes: Sequence[str], endings: tuple[str, ...]) ->
         # torchvision sorts folders by their paths, and then the files in each.
         return [f"{name}/{each}" for each in sorted(found, key=_place)]
 
-    with ThreadPoolExecutor(min(_THREADS, max(1, len(classes))), "dali-mixup-list") as threads:
-        waiting = [threads.submit(images, name) for name in classes]
-        try:
-            return [each.result() for each in waiting]
-        except BaseException:
-            threads.shutdown(wait=False, cancel_futures=True)
-            raise
+    with DaemonThreads(min(_THREADS, max(1, len(classes))), "dali-mixup-list") as threads:
+        return list(threads.map(images, classes))
 
 
 def objects_below(root: str, endings: tuple[str, ...]) -> list[str]:
