@@ -80,6 +80,14 @@ def pointer_to(table: int, i: int) -> Any:
 
 
 @numba.njit
+def copy_numbers(source: np.ndarray, target: np.ndarray) -> None:
+    """Copies (count,) numbers into an array of that size or a larger one. With an assignment of arrays Numba would also
+    compile what it says of shapes that differ, for seconds."""
+    for i in range(len(source)):
+        target[i] = source[i]
+
+
+@numba.njit
 def shape_of(shapes: int, i: int, dimensions: int) -> np.ndarray:
     """The i-th shape of a table of shapes, (dimensions,) int64; writing to it sets it. In SETUP the table goes through
     all samples of the first array, then of the second."""
@@ -101,10 +109,19 @@ def entry_point(signature: Any, function: Callable[..., None]) -> Any:
     """A compiled C function. It must be kept as long as a pipeline uses its `address`."""
     function.__qualname__ += f".{_SOURCES}"  # of which Numba makes the name of the file
     try:
-        return numba.cfunc(signature, cache=True)(function)
+        made = numba.cfunc(signature, cache=True)(function)
     except RuntimeError:  # no writable folder
         _say_not_kept()
         return numba.cfunc(signature)(function)
+    if not made.cache_hits:
+        _say_compiled()
+    return made
+
+
+@cache
+def _say_compiled() -> None:
+    """After the first, which is a small one."""
+    log.info("the kernels are compiled for this machine, once: up to a minute until the first batch")
 
 
 @cache

@@ -88,8 +88,6 @@ def surveyed(
     # Constants, for which LLVM finds vector instructions.
     if stride == 4:
         above, count = surveyed_by(4, grid, height, width, low, high, values)
-    elif stride == 2:
-        above, count = surveyed_by(2, grid, height, width, low, high, values)
     else:
         above, count = surveyed_by(stride, grid, height, width, low, high, values)
     for i in range(count):

@@ -62,14 +62,7 @@ def finish(
     form, kind = steps[0, 0], steps[0, 1]
     shift = coefficients[len(coefficients) - 1]
     scale = coefficients[0]
-    if form == BLEND:
-        for y in range(height):
-            scaled_line(planes, planar, mixed, y, own[y], scale, shift)
-            for j in range(1, len(coefficients) - 1):
-                if coefficients[j, 0] != 0.0:
-                    line = array_at(addresses[j - 1] + 3 * width * y, 3 * width)
-                    added_line(planes, planar, mixed, y, line, coefficients[j])
-    elif form in (PASTE, RESIZE):
+    if form in (PASTE, RESIZE):
         regions = steps[1:]
         patches = resized(own, addresses, height, width, regions) if form == RESIZE else np.empty(0, np.uint8)
         places = placed(own, addresses, width, regions, patches, form == RESIZE)
@@ -107,8 +100,13 @@ def finish(
                 other = array_at(addresses[0] + 3 * width * y, 3 * width)
                 weighted_line(planes, planar, mixed, y, own[y], other, made, scale, shift)
     else:
+        images = len(coefficients) - 1 if form == BLEND else 1
         for y in range(height):
             scaled_line(planes, planar, mixed, y, own[y], scale, shift)
+            for j in range(1, images):
+                if coefficients[j, 0] != 0.0:
+                    line = array_at(addresses[j - 1] + 3 * width * y, 3 * width)
+                    added_line(planes, planar, mixed, y, line, coefficients[j])
 
 
 @inlined

@@ -12,7 +12,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from dali_mixup._cpu.abi import RUN, entry_point, pointer_to, shape_of
+from dali_mixup._cpu.abi import RUN, copy_numbers, entry_point, pointer_to, shape_of
 
 compiled = numba.njit(error_model="numpy")
 
@@ -114,7 +114,7 @@ def noise_entry() -> Any:
         size = shape_of(in_shapes, 0, 3)
         flat = (size[0], 3 * size[1])
         out = numba.carray(pointer_to(outs, 0), flat, np.uint8)
-        out[:] = numba.carray(pointer_to(ins, 0), flat, np.uint8)
+        copy_numbers(numba.carray(pointer_to(ins, 0), flat, np.uint8).reshape(-1), out.reshape(-1))
         start = numba.carray(pointer_to(ins, 1), (2,), np.int32)
         shape = numba.carray(pointer_to(ins, 2), (2,), np.int32)
         key = numba.carray(pointer_to(ins, 3), (2,), np.int32)

@@ -7,7 +7,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from dali_mixup._cpu.abi import RUN, entry_point, pointer_to, shape_of
+from dali_mixup._cpu.abi import RUN, copy_numbers, entry_point, pointer_to, shape_of
 from dali_mixup._cpu.blurring import blurred
 from dali_mixup._cpu.colours import (
     TRUNCATE,
@@ -108,7 +108,7 @@ def operate_entry() -> Any:
         affines = numba.carray(pointer_to(ins, 4), (layers, 2, 3), np.float32)
         colours = numba.carray(pointer_to(ins, 5), (layers, 3, 4), np.float32)
         out = numba.carray(pointer_to(outs, 0), flat, np.uint8)
-        out[:] = image
+        copy_numbers(image.reshape(-1), out.reshape(-1))
         operated(out, kernels, canvas, amounts, affines, colours)
 
     return entry_point(RUN, run)

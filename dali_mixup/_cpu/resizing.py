@@ -13,7 +13,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from dali_mixup._cpu.abi import RUN, SETUP, address_of, entry_point, pointer_to, shape_of
+from dali_mixup._cpu.abi import RUN, SETUP, address_of, copy_numbers, entry_point, pointer_to, shape_of
 from dali_mixup._cpu.lanes import prefetch, transpose_bytes, transpose_floats
 from dali_mixup._cpu.passes import fixed_line, fixed_pixel, weighted_line, weighted_pixel
 from dali_mixup._cpu.shorts import transpose_shorts
@@ -70,7 +70,7 @@ def resize(
     values = 3 * ((first_x + count_x).max() - left)
     padded = np.empty((height * width * 3 + LANES) if values < LANES else 0, np.uint8)
     if values < LANES:  # vectors would read past the image's end
-        padded[: height * width * 3] = image.reshape(-1)
+        copy_numbers(image.reshape(-1), padded)
     enlarged = np.empty((high, wide, 3) if (high, wide) != (rows, columns) else (0, 0, 3), np.uint8)
     room = max(values, LANES)
     number = 2 if fixed else 4  # the bytes of one
@@ -113,7 +113,9 @@ def resize(
             transpose_bytes(address_of(sums) + LANES * v, LANES, target + line_step * top + v, line_step)
     if enlarged.size:
         for y in range(rows):
-            out[rows - 1 - y if flipped & UPSIDE_DOWN else y] = enlarged[y, :columns]
+            line = out[rows - 1 - y if flipped & UPSIDE_DOWN else y]
+            for x in range(columns):
+                copy_numbers(enlarged[y, x], line[x])
 
 
 def resize_entry(interpolation: str) -> Any:

@@ -78,3 +78,17 @@ def test_without_a_folder_to_write_to_it_says_so_once(
     with caplog.at_level("INFO", "dali_mixup"):
         assert [result(tmp_path, helper) for helper in ("3", "3 + 1")] == [3, 4]
     assert len(caplog.messages) == 1 and "set NUMBA_CACHE_DIR to one" in caplog.messages[0]
+
+
+def test_what_is_compiled_is_said_once_and_what_is_loaded_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(abi, "_SOURCES", "00000003")
+    abi._say_compiled.cache_clear()
+    with caplog.at_level("INFO", "dali_mixup"):
+        assert result(tmp_path, "5") == 5
+        assert result(tmp_path, "5 + 0 + 0 + 0") == 5  # another file of the same name: loaded
+        assert len(caplog.messages) == 1 and "compiled for this machine" in caplog.messages[0]
+        abi._say_compiled.cache_clear()
+        result(tmp_path, "5 + 0 + 0 + 0")
+    assert len(caplog.messages) == 1
