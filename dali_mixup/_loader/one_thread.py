@@ -23,9 +23,8 @@ class OneThread:
             RuntimeError: another thread is inside.
         """
         thread = threading.get_ident()
-        if (
-            self._inside.setdefault("thread", thread) != thread
-        ):  # one operation, so two threads cannot both pass
+        # One operation, so two threads cannot both pass.
+        if self._inside.setdefault("thread", thread) != thread:
             raise RuntimeError(self._refusal)
 
     def leave(self) -> None:
