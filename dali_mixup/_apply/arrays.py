@@ -83,7 +83,7 @@ class Batch:
             found = spatial_axes(x.shape, plan.size, axes)
             x, source, out = (_height_and_width_first(array, found) for array in (x, source, out))
         self.x, self.source, self.out = x, source, out
-        self.mixing: dict[int, Callable[[int], None]] = {
+        self.mixing: dict[Form, Callable[[int], None]] = {
             Form.PASTE: self._paste,
             Form.RESIZE: self._resize,
             Form.MASK: self._mask,
@@ -97,8 +97,8 @@ class Batch:
         self._blend(start + np.flatnonzero(blended))
         for i in (start + np.flatnonzero(~blended)).tolist():
             self.out[i] = self.x[i]
-            if mix := self.mixing.get(int(self.plan.form[i])):
-                mix(i)
+            if (form := Form(self.plan.form[i])) != Form.NONE:
+                self.mixing[form](i)
 
     def _blend(self, rows: np.ndarray) -> None:
         """sum_j w_j x_j, of the columns with a share: 0 times infinity would be NaN."""

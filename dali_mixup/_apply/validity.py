@@ -75,7 +75,7 @@ def _refuse_inconsistent(plan: MixPlan, height: int, width: int) -> None:
         wrong = ~np.isfinite(weights).all(1) | negative | (abs(weights.sum(1) - 1) > TOLERANCE)
         _refuse(wrong, plan, f"{name} that are negative or do not sum to 1")
     _refuse(plan.partners[:, 0] != np.arange(len(plan)), plan, "a first partner that is not the row itself")
-    _refuse((plan.method < 0) & (~Form.NONE.rows(plan.form)), plan, "pixels to mix, but no method")
+    _refuse((plan.method < 0) & ~Form.NONE.rows(plan.form), plan, "pixels to mix, but no method")
     for form, known in ((Form.MASK, plan.masks), (Form.SEPARABLE, plan.curves)):
         used = np.flatnonzero(form.rows(plan.form))
         if known is None or not len(used):

@@ -120,8 +120,11 @@ def entry_point(signature: Any, function: Callable[..., None]) -> Any:
 
 @cache
 def _say_compiled() -> None:
-    """After the first, which is a small one."""
-    log.info("the kernels are compiled for this machine, once: up to a minute until the first batch")
+    # Known only when the first is compiled, which is a small one.
+    log.info(
+        "compiling the kernels for this machine: the first batch may take up to a minute; later runs load them from "
+        "disk"
+    )
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from dali_mixup._apply.validity import SWITCH, refuse_invalid
 from dali_mixup._decide.plan import MixPlan
@@ -158,3 +159,10 @@ def test_the_switch_finds_labels_that_the_pixels_do_not_have(
 
 def test_the_cases_reach_every_form() -> None:
     assert {case[0].form for case in DANGEROUS.values()} == set(Form) - {Form.NONE}
+
+
+@pytest.mark.parametrize("x", [np.ones((4, 3)), torch.ones(4, 3)], ids=["NumPy", "torch"])
+def test_a_form_that_does_not_exist_is_refused(x: Any) -> None:
+    plan = MixPolicy(MixUp(1.0)).plan(4, seed=0, epoch=0, step=0)
+    with pytest.raises(ValueError, match=r"9.* is not a valid Form"):
+        replace(plan, form=np.full(4, 9, np.int32)).apply(x)

@@ -52,6 +52,18 @@ def test_a_block_waits_for_its_tasks_but_not_after_an_error() -> None:
     assert under_way.result(20)
 
 
+def test_what_waits_can_be_cancelled_after_the_end_was_asked_for() -> None:
+    free = threading.Event()
+    pool = DaemonThreads(1, "some")
+    under_way, waiting = pool.submit(free.wait), pool.submit(int)
+    pool.shutdown(wait=False)
+    pool.shutdown(wait=False, cancel_futures=True)
+    assert waiting.cancelled()
+    free.set()
+    pool.shutdown()
+    assert under_way.result(0)
+
+
 def test_a_pool_that_is_dropped_takes_its_threads_along() -> None:
     pool = DaemonThreads(3, "dropped")
     assert list(pool.map(int, range(9))) == list(range(9))

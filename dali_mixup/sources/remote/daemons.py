@@ -7,6 +7,7 @@ import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -61,11 +62,10 @@ class DaemonThreads(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """As of `Executor`."""
-        if not self._over:
-            self._over = True
-            if cancel_futures:
-                _cancel(self._tasks)
-            _dismiss(self._tasks, self._threads)
+        self._over = True
+        if cancel_futures:
+            _cancel(self._tasks)
+        _dismiss(self._tasks, self._threads)
         if wait:
             self.join(None)
 
@@ -89,11 +89,10 @@ def _work(tasks: _Tasks) -> None:
 
 
 def _cancel(tasks: _Tasks) -> None:
-    try:
-        while (task := tasks.get_nowait()) is not None:
-            task.future.cancel()
-    except Empty:
-        pass
+    with suppress(Empty):
+        while True:
+            if (task := tasks.get_nowait()) is not None:
+                task.future.cancel()
 
 
 def _dismiss(tasks: _Tasks, threads: list[Thread]) -> None:
