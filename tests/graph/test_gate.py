@@ -113,7 +113,7 @@ def test_objects_that_are_under_way_need_no_threads(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(gates, "look_at", look)
     source = FileList(["a", "b", "c", "d", "e"], [0] * 5, ["c"], root=tmp_path)
-    source.remote = True
+    source.remote, source.read_in_dali = True, False  # as those of every URL
     assert refused(Gate(MAX_PIXELS), source) == [] and seen == {threading.main_thread()}
 
 
