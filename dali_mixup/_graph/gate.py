@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import time
 import weakref
 from collections.abc import Sequence
@@ -27,8 +28,14 @@ TRIED = frozenset({"JPEG2000"})
 other formats, decoded beside good ones, none did, nor did any of 19,500 of which windows were decoded."""
 
 _SLOW, _MOST_SLOW, _THREADS = 1e-3, 2, 32
-"""Seconds from which a look waited for the storage, or for a processor, which is rarer; such looks of a batch after
-which many threads wait; and those threads: a network file system takes several round trips for a file."""
+"""Seconds from which a look that waited did so for slow storage; such looks of a batch after which many threads wait;
+and those threads: a network file system takes several round trips for a file."""
+
+
+def _waits() -> int:
+    """How often this thread has waited so far, but for a processor: beside the decoder's threads that is the usual
+    reason why a look takes long, and many threads would make it worse."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
 
 
 class Gate:
@@ -91,11 +98,12 @@ class Gate:
         if source.remote and not source.read_in_dali:  # else only the masks are remote
             return self._of_remote(source, indices) or [one(index) for index in indices]
         looks, slow, head = [], 0, Head()
-        now = time.perf_counter()
+        now, waits = time.perf_counter(), _waits()
         for index in indices:
             looks.append(one(index, head))
             before, now = now, time.perf_counter()
-            slow += now - before > _SLOW
+            waited_before, waits = waits, _waits()
+            slow += now - before > _SLOW and waits > waited_before
             if slow == _MOST_SLOW:
                 break
         rest = indices[len(looks) :]

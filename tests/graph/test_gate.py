@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -99,8 +100,32 @@ def test_late_storage_is_waited_for_by_many_at_once(
 
     monkeypatch.setattr(gates, "look_at", late)
     monkeypatch.setattr(gates.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(gates, "_waits", lambda: len(alone))
     assert refused(Gate(MAX_PIXELS), source) == []
     assert alone == list(range(34 - rest))
+
+
+@pytest.mark.parametrize("waiting", [True, False])
+def test_only_what_waits_is_late_storage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waiting: bool
+) -> None:
+    """A look that takes long because others have the processor is no reason for more threads."""
+    source = FileList([f"{i:02d}" for i in range(8)], [0] * 8, ["c"], root=tmp_path)
+    threads = set()
+
+    def late(*_: object) -> Look:
+        threads.add(threading.current_thread())
+        if waiting:
+            time.sleep(0.003)
+        else:
+            end = time.thread_time() + 0.003
+            while time.thread_time() < end:
+                pass
+        return Look("JPEG", 9, 9, 3, 100)
+
+    monkeypatch.setattr(gates, "look_at", late)
+    assert refused(Gate(MAX_PIXELS), source) == []
+    assert (threads == {threading.main_thread()}) is not waiting
 
 
 def test_objects_that_are_under_way_need_no_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from dali_mixup._graph import head as heads
@@ -50,8 +52,8 @@ def test_sound_images(odd: Path, name: str, short: None) -> None:
 @pytest.mark.parametrize("name", [*SOUND, ROTATED, SILENT])
 def test_sound_images_in_memory(odd: Path, name: str, short: None) -> None:
     content = (odd / name).read_bytes()
-    for given in (content, np.frombuffer(content, np.uint8)):
-        assert look_in(given, LIMIT) == whole(content)
+    for held in (content, np.frombuffer(content, np.uint8)):
+        assert look_in(held, LIMIT) == whole(content)
 
 
 @pytest.mark.parametrize("kind", contents())
@@ -65,7 +67,7 @@ def test_bad_images_in_memory(kind: str, short: None) -> None:
 
 
 def test_only_the_beginning_in_memory_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    content = encoded(picture(900, 900, 0), "JPEG")
+    content = encoded(picture(900, 900, 0).convert("CMYK"), "JPEG")
     given = []
     parsed = heads.parsed
     monkeypatch.setattr(heads, "parsed", lambda part, size: given.append(len(part)) or parsed(part, size))
@@ -147,6 +149,55 @@ def test_a_frame_that_reaches_beyond_its_segment(tmp_path: Path, monkeypatch: py
     for length in range(4, 40):
         monkeypatch.setattr(heads, "LENGTH", length)
         assert from_head(tmp_path / "a.jpg") in (None, whole(content))
+
+
+frames = st.tuples(
+    st.sampled_from([0xC0, 0xC1, 0xC2, 0xC3, 0xC4, 0xC5, 0xC9, 0xCF]),
+    st.sampled_from([8, 8, 8, 12, 0]),
+    st.tuples(st.sampled_from([0, 1, 30, 65535]), st.sampled_from([0, 1, 40, 65535])),
+    st.lists(
+        st.sampled_from([0x11, 0x11, 0x12, 0x21, 0x22, 0x41, 0x42, 0x44, 0x14, 0x00]), min_size=0, max_size=5
+    ),
+    st.sampled_from([0, 0, 0, 1, -3]),
+)
+segments = st.sampled_from(
+    [b"\xff\xfe\x00\x04ab", b"\xff\xdd\x00\x04\x00\x01", b"\xff\xee\x00\x0eAdobe" + bytes(7)]
+)
+
+
+@given(st.lists(st.one_of(frames, segments), min_size=1, max_size=4))
+@settings(max_examples=1000)
+def test_a_frame_that_is_not_parsed_is_what_the_parser_says(parts: list[object]) -> None:
+    """Frames of every kind, alone, doubled, and among other segments."""
+    content = b"\xff\xd8"
+    for part in parts:
+        if isinstance(part, bytes):
+            content += part
+        else:
+            marker, bits, size, samplings, lie = part
+            components = b"".join(bytes([1 + i, sampling, 0]) for i, sampling in enumerate(samplings))
+            length = max(2, 8 + len(components) + lie)
+            content += struct.pack(">BBHBHHB", 0xFF, marker, length, bits, *size, len(samplings)) + components
+    content += b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + bytes(300) + b"\xff\xd9"
+    try:
+        found: Look | str = look_in(content, MAX_PIXELS)
+    except UnfitError as error:
+        found = str(error)
+    assert found == whole(content, MAX_PIXELS)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize(
+    "saved", [{}, {"progressive": True}, {"subsampling": 0}, {"subsampling": 1}, {"quality": 100}]
+)
+def test_the_usual_images_need_no_parser(
+    monkeypatch: pytest.MonkeyPatch, mode: str, saved: dict[str, int]
+) -> None:
+    content = encoded(picture(50, 40).convert(mode), "JPEG", **saved)
+    expected = whole(content)
+    monkeypatch.setattr(heads, "parsed", None)
+    monkeypatch.setattr(heads, "look", None)
+    assert look_in(content, LIMIT) == expected
 
 
 def orientation() -> bytes:
