@@ -74,9 +74,27 @@ def address_of(array: np.ndarray) -> int:
 
 
 @numba.njit
-def pointer_to(table: int, i: int) -> Any:
+def uncounted(array: np.ndarray) -> np.ndarray:
+    """The same numbers as an array whose users Numba does not count, for loops: to count, a processor waits until all
+    that was written before is in memory. The array itself must stay `in_use`."""
+    return numba.carray(address_in(address_of(array)), array.shape, array.dtype)
+
+
+@numba.njit
+def in_use(*arrays: np.ndarray) -> None:
+    """Numba frees an array after the last line that names it: who works with its address names it here afterwards."""
+
+
+@numba.njit
+def address_at(table: int, i: int) -> int:
     """The i-th address of a table."""
-    return address_as_void_pointer(numba.carray(address_as_void_pointer(table), i + 1, np.int64)[i])
+    return numba.carray(address_as_void_pointer(table), i + 1, np.int64)[i]
+
+
+@numba.njit
+def pointer_to(table: int, i: int) -> Any:
+    """The i-th address of a table, as the pointer that it is."""
+    return address_as_void_pointer(address_at(table, i))
 
 
 @numba.njit

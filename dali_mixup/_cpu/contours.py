@@ -11,7 +11,10 @@ from typing import Any
 import numba
 import numpy as np
 
+from dali_mixup._cpu.abi import address_of, in_use, uncounted
 from dali_mixup._cpu.lines import chosen_line, inlined
+from dali_mixup._cpu.rows import row_of, written
+from dali_mixup._cpu.vectors import LANES
 from dali_mixup.methods.contours import HIGHEST
 
 compiled = numba.njit(error_model="numpy")
@@ -165,30 +168,32 @@ def chosen_of_line(near: Any, far: Any, stride: int, r: int, level: int, ties: i
 @inlined
 def contoured(
     planes: bool,
-    planar: Any,
-    mixed: Any,
-    own: Any,
-    others: Any,
+    floats: int,
+    target: int,
+    height: int,
+    width: int,
+    images: Any,
     grid: Any,
     steps: Any,
     scale: Any,
     shift: Any,
 ) -> None:
-    """Fill the result with `own` at the highest pixels, with `others` elsewhere; arguments as in `finishing.finish`.
+    """Writes the first image at the highest pixels, the second one elsewhere; arguments as in `finishing.finish`.
 
     Args:
-        others: (H, 3 W) uint8.
+        images: as of `finishing.images_of`.
         grid: (h, w) int16 of `methods.Contours`.
         steps: the number of highest pixels and the stride are the third and the fourth number.
     """
-    height, width = planar.shape[1], planar.shape[2]
     count, stride = steps[0, 2], steps[0, 3]
     level, ties = outline(grid, stride, count, height, width)
-    near, far = (
-        np.empty((grid.shape[1] - 1) * stride, np.float32),
-        np.empty((grid.shape[1] - 1) * stride, np.float32),
-    )
-    chosen = np.empty(width, np.uint8)
+    memory = np.empty((2, (grid.shape[1] - 1) * stride), np.float32)
+    near, far = uncounted(memory[0]), uncounted(memory[1])
+    wide = max(width, LANES)
+    row, halves = row_of(width)
+    row_at, halves_at = address_of(row), address_of(halves)
+    mask = np.zeros(wide, np.uint8)
+    chosen, chosen_at = uncounted(mask[:width]), address_of(mask)
     spread(grid[0], stride, far)
     for y in range(height):
         r = y % stride
@@ -196,4 +201,7 @@ def contoured(
             near, far = far, near
             spread(grid[y // stride + 1], stride, far)
         ties = chosen_of_line(near, far, stride, r, level, ties, chosen)
-        chosen_line(planes, planar, mixed, y, own[y], others[y], chosen, scale, shift)
+        own, other = images[0] + 3 * wide * y, images[1] + 3 * wide * y
+        chosen_line(planes, row_at, wide, own, other, chosen_at, scale, shift)
+        written(planes, floats, row_at, halves_at, target, y, height, width)
+    in_use(row, halves, memory, mask)

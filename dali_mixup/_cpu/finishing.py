@@ -19,23 +19,31 @@ import numpy as np
 from dali_mixup._cpu.abi import (
     RUN,
     RUN_BATCH,
+    address_at,
     address_in,
+    address_of,
     array_at,
+    copy_numbers,
     entry_point,
+    in_use,
     pointer_to,
     shape_of,
+    uncounted,
 )
 from dali_mixup._cpu.contours import contoured
-from dali_mixup._cpu.halves import BFLOAT16, FLOAT16, FLOAT32, to_bfloat16, to_float16
 from dali_mixup._cpu.kinds import MaskKind
-from dali_mixup._cpu.lines import added_line, chosen_line, inlined, scaled_line, weighted_line
+from dali_mixup._cpu.lines import blended_line, chosen_line, inlined, scaled_line, weighted_line
 from dali_mixup._cpu.pasting import pasted, placed, resized
+from dali_mixup._cpu.rows import row_of, sent, written
+from dali_mixup._cpu.vectors import LANES
 from dali_mixup.methods import Form
 from dali_mixup.methods.masks import STEP
 
 BLEND, PASTE, RESIZE = int(Form.BLEND), int(Form.PASTE), int(Form.RESIZE)
 MASK, SEPARABLE = int(Form.MASK), int(Form.SEPARABLE)
 BITS, GRID = int(MaskKind.BITS), int(MaskKind.GRID)
+
+compiled = numba.njit(error_model="numpy")
 
 SPREAD = np.ascontiguousarray(
     np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1) * np.uint8(255)
@@ -45,12 +53,22 @@ SPREAD = np.ascontiguousarray(
 
 @inlined
 def finish(
-    planes: bool, planar: Any, mixed: Any, own: Any, addresses: Any, coefficients: Any, steps: Any
+    planes: bool,
+    floats: int,
+    target: int,
+    height: int,
+    width: int,
+    own: Any,
+    addresses: Any,
+    coefficients: Any,
+    steps: Any,
 ) -> None:
-    """Fills the result, of which `planar` and `mixed` are views.
+    """Writes a result of (3, height, width) or (height, width, 3) numbers.
 
     Args:
-        planes: the result is (3, H, W), else (H, W, 3).
+        planes: the result is (3, height, width).
+        floats: its numbers, a value of `Floats`.
+        target: its address.
         own: (H, 3 W) uint8.
         addresses: (k,) of the k - 1 partners' images, and of the mask.
         coefficients: (k + 1, 3), the factor of each image and the summand.
@@ -58,7 +76,6 @@ def finish(
             stride; then its regions, see `methods.Draws`. Those of RESIZE are where a column's whole image, made so
             small, is pasted.
     """
-    height, width = planar.shape[1], planar.shape[2]
     form, kind = steps[0, 0], steps[0, 1]
     shift = coefficients[len(coefficients) - 1]
     scale = coefficients[0]
@@ -66,64 +83,100 @@ def finish(
         regions = steps[1:]
         patches = resized(own, addresses, height, width, regions) if form == RESIZE else np.empty(0, np.uint8)
         places = placed(own, addresses, width, regions, patches, form == RESIZE)
-        pasted(planes, planar, mixed, own, regions, patches, places, scale, shift)
-    elif form in (MASK, SEPARABLE):
+        pasted(planes, floats, target, height, width, own, regions, patches, places, scale, shift)
+    else:
+        found, copies = images_of(own, addresses, height, width)
+        images = uncounted(found)
         mask = addresses[len(addresses) - 1]
         if form == MASK and kind == GRID:
             stride = steps[0, 3]
             points = ((height - 1) // stride + 2, (width - 1) // stride + 2)
             grid = numba.carray(address_in(mask), points, np.int16)
-            others = numba.carray(address_in(addresses[0]), (height, 3 * width), np.uint8)
-            contoured(planes, planar, mixed, own, others, grid, steps, scale, shift)
-        elif form == MASK and kind == BITS:
-            stride = (width + 7) // 8
-            packed = numba.carray(address_in(mask), (height, stride), np.uint8)
-            eights = np.empty(stride, np.uint64)
-            chosen = eights.view(np.uint8)
-            for y in range(height):
-                for j in range(stride):
-                    eights[j] = SPREAD[packed[y, j]]
-                other = array_at(addresses[0] + 3 * width * y, 3 * width)
-                chosen_line(planes, planar, mixed, y, own[y], other, chosen, scale, shift)
+            contoured(planes, floats, target, height, width, images, grid, steps, scale, shift)
+        elif form in (MASK, SEPARABLE):
+            masked(planes, floats, target, height, width, images, mask, form, kind, scale, shift)
         else:
-            values = numba.carray(address_in(mask), (2 * (height + width),), np.float32)
-            levels = numba.carray(address_in(mask), (height, width), np.uint8)
-            made = np.empty(width, np.float32)
+            count = len(images) if form == BLEND else 1
+            wide = max(width, LANES)
+            row, halves = row_of(width)
+            row_at, halves_at = address_of(row), address_of(halves)
             for y in range(height):
-                if form == SEPARABLE:
-                    u, d = values[y], values[height + y]
-                    for x in range(width):
-                        made[x] = d * values[2 * height + width + x] + u + values[2 * height + x]
-                else:
-                    for x in range(width):
-                        made[x] = STEP * levels[y, x]
-                other = array_at(addresses[0] + 3 * width * y, 3 * width)
-                weighted_line(planes, planar, mixed, y, own[y], other, made, scale, shift)
-    else:
-        images = len(coefficients) - 1 if form == BLEND else 1
+                blended_line(planes, row_at, wide, images, 3 * wide * y, count, coefficients)
+                written(planes, floats, row_at, halves_at, target, y, height, width)
+            in_use(row, halves)
+        in_use(found, copies)
+    sent()
+
+
+@compiled
+def images_of(own: Any, addresses: Any, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """The addresses of the images, (k,) int64, whose lines have at least 16 pixels: narrow ones are copied, and the
+    second array is the memory of these copies."""
+    images = np.empty(len(addresses), np.int64)
+    wide = max(width, LANES)
+    copies = np.zeros((len(images), height, 3 * wide) if wide > width else (0, 0, 0), np.uint8)
+    for i in range(len(images)):
+        images[i] = address_of(own) if i == 0 else addresses[i - 1]
+        if wide > width:
+            for y in range(height):
+                copy_numbers(array_at(images[i] + 3 * width * y, 3 * width), copies[i, y])
+            images[i] = address_of(copies) + 3 * wide * height * i
+    return images, copies
+
+
+@inlined
+def masked(
+    planes: bool,
+    floats: int,
+    target: int,
+    height: int,
+    width: int,
+    images: Any,
+    mask: int,
+    form: int,
+    kind: int,
+    scale: Any,
+    shift: Any,
+) -> None:
+    """Writes two images by a mask of bits, of levels, or of two factors of each number; arguments as in `finish`.
+
+    Args:
+        images: as of `images_of`.
+        mask: its address.
+    """
+    wide = max(width, LANES)
+    row, halves = row_of(width)
+    row_at, halves_at = address_of(row), address_of(halves)
+    if form == MASK and kind == BITS:
+        stride = (width + 7) // 8
+        packed = numba.carray(address_in(mask), (height, stride), np.uint8)
+        eights = np.zeros(max(stride, wide // 8), np.uint64)
+        eights_at = address_of(eights)
         for y in range(height):
-            scaled_line(planes, planar, mixed, y, own[y], scale, shift)
-            for j in range(1, images):
-                if coefficients[j, 0] != 0.0:
-                    line = array_at(addresses[j - 1] + 3 * width * y, 3 * width)
-                    added_line(planes, planar, mixed, y, line, coefficients[j])
-
-
-@inlined
-def begun(floats: int, outs: int, count: int) -> np.ndarray:
-    """(count,) float32 to be filled: the result itself, or what `ended` rounds."""
-    if floats == FLOAT32:
-        return numba.carray(pointer_to(outs, 0), (count,), np.float32)
-    return np.empty(count, np.float32)
-
-
-@inlined
-def ended(floats: int, outs: int, made: Any) -> None:
-    """The numbers as `floats`, a value of `Floats`. One image of float32 stays in the cache until it is rounded."""
-    if floats == FLOAT16:
-        to_float16(made, numba.carray(pointer_to(outs, 0), (len(made),), np.uint16))
-    elif floats == BFLOAT16:
-        to_bfloat16(made, numba.carray(pointer_to(outs, 0), (len(made),), np.uint16))
+            for j in range(stride):
+                eights[j] = SPREAD[packed[y, j]]
+            own, other = images[0] + 3 * wide * y, images[1] + 3 * wide * y
+            chosen_line(planes, row_at, wide, own, other, eights_at, scale, shift)
+            written(planes, floats, row_at, halves_at, target, y, height, width)
+        in_use(eights)
+    else:
+        values = numba.carray(address_in(mask), (2 * (height + width),), np.float32)
+        levels = numba.carray(address_in(mask), (height, width), np.uint8)
+        made = np.zeros(wide, np.float32)
+        made_at = address_of(made)
+        for y in range(height):
+            if form == SEPARABLE:
+                u, d = values[y], values[height + y]
+                for x in range(width):
+                    made[x] = d * values[2 * height + width + x] + u + values[2 * height + x]
+            else:
+                for x in range(width):
+                    made[x] = STEP * levels[y, x]
+            own, other = images[0] + 3 * wide * y, images[1] + 3 * wide * y
+            weighted_line(planes, row_at, wide, own, other, made_at, scale, shift)
+            written(planes, floats, row_at, halves_at, target, y, height, width)
+        in_use(made)
+    in_use(row, halves)
 
 
 def normalise_entry(planes: bool, floats: int) -> Any:
@@ -144,11 +197,18 @@ def normalise_entry(planes: bool, floats: int) -> Any:
         height, width = shape[0], shape[1]
         coefficients = numba.carray(pointer_to(ins, 0), (2, 3), np.float32)
         own = numba.carray(pointer_to(ins, 1), (height, 3 * width), np.uint8)
-        made = begun(floats, outs, 3 * height * width)
-        planar, mixed = made.reshape((3, height, width)), made.reshape((height, 3 * width))
+        target = address_at(outs, 0)
+        nobody = np.zeros(1, np.int64)
+        found, copies = images_of(own, nobody, height, width)
+        wide = max(width, LANES)
+        row, halves = row_of(width)
+        row_at, halves_at = address_of(row), address_of(halves)
         for y in range(height):
-            scaled_line(planes, planar, mixed, y, own[y], coefficients[0], coefficients[1])
-        ended(floats, outs, made)
+            line = found[0] + 3 * wide * y
+            scaled_line(planes, row_at, wide, 0, wide, line, coefficients[0], coefficients[1])
+            written(planes, floats, row_at, halves_at, target, y, height, width)
+        sent()
+        in_use(row, halves, copies)
 
     return entry_point(RUN, run)
 
@@ -173,10 +233,7 @@ def finish_entry(planes: bool, floats: int) -> Any:
         own = numba.carray(pointer_to(ins, 1), (height, 3 * width), np.uint8)
         addresses = numba.carray(pointer_to(ins, 2), (shape_of(in_shapes, 2, 1)[0],), np.int64)
         steps = numba.carray(pointer_to(ins, 3), (shape_of(in_shapes, 3, 2)[0], 7), np.int32)
-        made = begun(floats, outs, 3 * height * width)
-        planar, mixed = made.reshape((3, height, width)), made.reshape((height, 3 * width))
-        finish(planes, planar, mixed, own, addresses, coefficients, steps)
-        ended(floats, outs, made)
+        finish(planes, floats, address_at(outs, 0), height, width, own, addresses, coefficients, steps)
 
     return entry_point(RUN, run)
 

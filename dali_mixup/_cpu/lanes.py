@@ -20,6 +20,7 @@ from dali_mixup._cpu.vectors import (
     shuffled,
     splatted,
     splatting,
+    splatting_at,
     storing,
     transposing,
     vector_type,
@@ -37,6 +38,7 @@ _lanes = vector_type(
 )
 
 splat = splatting(_lanes, _FLOATS, types.float32)
+splat_at = splatting_at(_lanes, _FLOATS, align=4)
 load = loading(_lanes, _FLOATS, align=4)
 store = storing(_lanes, _FLOATS, align=4)
 
@@ -79,6 +81,18 @@ def store_pixels(_: Any, address: Any, red: Any, green: Any, blue: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(types.int64, _lanes, _lanes, _lanes), generated
+
+
+@intrinsic
+def chosen(_: Any, address: Any, one: Any, other: Any) -> Any:
+    """The numbers of `one` where the 16 bytes at an address are not 0, those of `other` where they are."""
+
+    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        loaded = builder.load(at(builder, args[0], BYTES), align=1)
+        where = builder.icmp_unsigned("!=", loaded, ir.Constant(BYTES, [0] * LANES))
+        return builder.select(where, args[1], args[2])
+
+    return _lanes(types.int64, _lanes, _lanes), generated
 
 
 @intrinsic
@@ -133,19 +147,24 @@ def store_four_pixels(_: Any, address: Any, values: Any) -> Any:
     return types.none(types.int64, _lanes), generated
 
 
-@intrinsic
-def prefetch(_: Any, address: Any) -> Any:
-    """Ask for the cache line at an address, which need not be valid."""
+def _prefetching(to_write: bool) -> Any:
+    @intrinsic
+    def prefetch(_: Any, address: Any) -> Any:
+        def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            pointer = ir.IntType(8).as_pointer()
+            kind = ir.FunctionType(ir.VoidType(), [pointer, INDEX, INDEX, INDEX])
+            called = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+            write, near, data = (ir.Constant(INDEX, value) for value in (int(to_write), 3, 1))
+            builder.call(called, [at(builder, args[0], ir.IntType(8)), write, near, data])
+            return context.get_dummy_value()
 
-    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [pointer, INDEX, INDEX, INDEX])
-        called = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
-        read, near, data = (ir.Constant(INDEX, value) for value in (0, 3, 1))
-        builder.call(called, [at(builder, args[0], ir.IntType(8)), read, near, data])
-        return context.get_dummy_value()
+        return types.none(types.int64), generated
 
-    return types.none(types.int64), generated
+    return prefetch
+
+
+prefetch = _prefetching(to_write=False)
+prefetch_to_write = _prefetching(to_write=True)
 
 
 def _zipped(builder: Any, lines: list[Any]) -> list[Any]:

@@ -1,7 +1,11 @@
-"""One row of a mixed and normalised image: loops that Numba compiles into `finishing`.
+"""One row of a mixed and normalised image, 16 pixels at a time: loops that Numba compiles into `finishing`.
 
-Images are lines of 3 W interleaved bytes. Loops run over x alone, and every index is 3 x plus a constant, because that
-is what LLVM turns into vector instructions: with (H, W, 3) arrays, or slices of lines, they take twice as long.
+Written down as vectors: LLVM makes slower loops of bytes in three colours, finds out again for every line whether
+arrays overlap, and does what does not fill a vector number by number. Here the last vector begins earlier, so a row has
+at least 16 pixels; narrow images are made that wide.
+
+A row is (3, width) or (width, 3) float32, as `planes` says; lines of images are (width, 3) uint8. Both are given by the
+address of their first number. `scale` and `shift` have a number for each colour.
 """
 
 from __future__ import annotations
@@ -11,93 +15,117 @@ from typing import Any
 import numba
 import numpy as np
 
+from dali_mixup._cpu.lanes import chosen, load, load_pixels, prefetch, splat, store, store_pixels
+from dali_mixup._cpu.vectors import LANES
+
 inlined = numba.njit(error_model="numpy", inline="always")  # so that `planes` is a constant in the loops
 
 
+AHEAD = 6
+"""Lines that are asked for ahead of those that are read: from memory they take longer to come than to mix."""
+CACHE_LINE = 64
+
+
 @inlined
-def put(planes: bool, planar: Any, mixed: Any, y: int, x: int, red: Any, green: Any, blue: Any) -> None:
-    """Write a pixel of the result, of which `planar` (3, H, W) and `mixed` (H, 3 W) are two views."""
+def ask_for(line: int, width: int) -> None:
+    """Ask for a later line of an image, which need not exist. Processors fetch what follows by themselves, but not
+    beyond a page of memory."""
+    for at in range(0, 3 * width, CACHE_LINE):
+        prefetch(line + 3 * width * AHEAD + at)
+
+
+@inlined
+def put(planes: bool, row: int, width: int, x: int, red: Any, green: Any, blue: Any) -> None:
+    """Write 16 pixels from x on."""
     if planes:
-        planar[0, y, x] = red
-        planar[1, y, x] = green
-        planar[2, y, x] = blue
+        store(row + 4 * x, red)
+        store(row + 4 * (width + x), green)
+        store(row + 4 * (2 * width + x), blue)
     else:
-        mixed[y, 3 * x] = red
-        mixed[y, 3 * x + 1] = green
-        mixed[y, 3 * x + 2] = blue
+        store_pixels(row + 12 * x, red, green, blue)
 
 
 @inlined
-def scaled_line(planes: bool, planar: Any, mixed: Any, y: int, line: Any, scale: Any, shift: Any) -> None:
-    """Row y of the result: scale * line + shift."""
-    s0, s1, s2 = scale[0], scale[1], scale[2]
-    t0, t1, t2 = shift[0], shift[1], shift[2]
-    for x in range(planar.shape[2]):
-        put(
-            planes,
-            planar,
-            mixed,
-            y,
-            x,
-            s0 * line[3 * x] + t0,
-            s1 * line[3 * x + 1] + t1,
-            s2 * line[3 * x + 2] + t2,
-        )
+def splats(numbers: Any) -> tuple[Any, Any, Any]:
+    """A vector of each of three numbers."""
+    return splat(numbers[0]), splat(numbers[1]), splat(numbers[2])
 
 
 @inlined
-def added_line(planes: bool, planar: Any, mixed: Any, y: int, line: Any, scale: Any) -> None:
-    """Row y of the result, plus scale * line."""
-    s0, s1, s2 = scale[0], scale[1], scale[2]
-    for x in range(planar.shape[2]):
-        if planes:
-            planar[0, y, x] += s0 * line[3 * x]
-            planar[1, y, x] += s1 * line[3 * x + 1]
-            planar[2, y, x] += s2 * line[3 * x + 2]
-        else:
-            mixed[y, 3 * x] += s0 * line[3 * x]
-            mixed[y, 3 * x + 1] += s1 * line[3 * x + 1]
-            mixed[y, 3 * x + 2] += s2 * line[3 * x + 2]
+def scaled_line(
+    planes: bool, row: int, width: int, first: int, end: int, line: int, scale: Any, shift: Any
+) -> None:
+    """Pixels `first` to `end`, exclusive, at least 16, of the row: scale * line + shift. No others of the line are
+    read."""
+    s, t = splats(scale), splats(shift)
+    for begun in range(first, end, LANES):
+        x = min(begun, end - LANES)
+        red, green, blue = load_pixels(line + 3 * x)
+        put(planes, row, width, x, red * s[0] + t[0], green * s[1] + t[1], blue * s[2] + t[2])
+
+
+@inlined
+def blended_line(
+    planes: bool, row: int, width: int, images: Any, start: int, count: int, coefficients: Any
+) -> None:
+    """The row: the sum of `count` lines, each times its coefficients, and of the last coefficients.
+
+    Args:
+        images: the addresses of images, whose lines begin `start` bytes after.
+        coefficients: (at least count + 1, 3). An image but for the first is not read if its first one is 0.
+    """
+    s, t = splats(coefficients[0]), splats(coefficients[len(coefficients) - 1])
+    ask_for(images[0] + start, width)
+    for j in range(1, count):
+        if coefficients[j, 0] != 0.0:
+            ask_for(images[j] + start, width)
+    for begun in range(0, width, LANES):
+        x = min(begun, width - LANES)
+        red, green, blue = load_pixels(images[0] + start + 3 * x)
+        red, green, blue = red * s[0] + t[0], green * s[1] + t[1], blue * s[2] + t[2]
+        for j in range(1, count):
+            if coefficients[j, 0] != 0.0:
+                r, g, b = load_pixels(images[j] + start + 3 * x)
+                red = red + r * splat(coefficients[j, 0])
+                green = green + g * splat(coefficients[j, 1])
+                blue = blue + b * splat(coefficients[j, 2])
+        put(planes, row, width, x, red, green, blue)
 
 
 @inlined
 def chosen_line(
-    planes: bool, planar: Any, mixed: Any, y: int, own: Any, other: Any, mask: Any, scale: Any, shift: Any
+    planes: bool, row: int, width: int, own: int, other: int, mask: int, scale: Any, shift: Any
 ) -> None:
-    """Row y of the result from `own` where mask is 255, from `other` where it is 0."""
-    s0, s1, s2 = scale[0], scale[1], scale[2]
-    t0, t1, t2 = shift[0], shift[1], shift[2]
-    for x in range(planar.shape[2]):
-        m = mask[x]
-        put(
-            planes,
-            planar,
-            mixed,
-            y,
-            x,
-            s0 * np.uint8(other[3 * x] ^ ((own[3 * x] ^ other[3 * x]) & m)) + t0,
-            s1 * np.uint8(other[3 * x + 1] ^ ((own[3 * x + 1] ^ other[3 * x + 1]) & m)) + t1,
-            s2 * np.uint8(other[3 * x + 2] ^ ((own[3 * x + 2] ^ other[3 * x + 2]) & m)) + t2,
+    """The row from `own` where the bytes at `mask` are not 0, from `other` where they are."""
+    s, t = splats(scale), splats(shift)
+    ask_for(own, width)
+    ask_for(other, width)
+    for begun in range(0, width, LANES):
+        x = min(begun, width - LANES)
+        red, green, blue = load_pixels(own + 3 * x)
+        r, g, b = load_pixels(other + 3 * x)
+        red, green, blue = (
+            chosen(mask + x, red, r),
+            chosen(mask + x, green, g),
+            chosen(mask + x, blue, b),
         )
+        put(planes, row, width, x, red * s[0] + t[0], green * s[1] + t[1], blue * s[2] + t[2])
 
 
 @inlined
 def weighted_line(
-    planes: bool, planar: Any, mixed: Any, y: int, own: Any, other: Any, mask: Any, scale: Any, shift: Any
+    planes: bool, row: int, width: int, own: int, other: int, mask: int, scale: Any, shift: Any
 ) -> None:
-    """Row y of the result: mask * own + (1 - mask) * other, normalised. Exact where the mask is 0 or 1."""
-    s0, s1, s2 = scale[0], scale[1], scale[2]
-    t0, t1, t2 = shift[0], shift[1], shift[2]
-    for x in range(planar.shape[2]):
-        m = mask[x]
-        rest = np.float32(1) - m
-        put(
-            planes,
-            planar,
-            mixed,
-            y,
-            x,
-            s0 * (m * own[3 * x] + rest * other[3 * x]) + t0,
-            s1 * (m * own[3 * x + 1] + rest * other[3 * x + 1]) + t1,
-            s2 * (m * own[3 * x + 2] + rest * other[3 * x + 2]) + t2,
-        )
+    """The row: m * own + (1 - m) * other, normalised, with the float32 at `mask` as m. Exact where these are 0 or 1."""
+    s, t = splats(scale), splats(shift)
+    ask_for(own, width)
+    ask_for(other, width)
+    one, less = splat(np.float32(1)), splat(np.float32(-1))
+    for begun in range(0, width, LANES):
+        x = min(begun, width - LANES)
+        m = load(mask + 4 * x)
+        rest = one + m * less
+        red, green, blue = load_pixels(own + 3 * x)
+        r, g, b = load_pixels(other + 3 * x)
+        red, green, blue = m * red + rest * r, m * green + rest * g, m * blue + rest * b
+        put(planes, row, width, x, red * s[0] + t[0], green * s[1] + t[1], blue * s[2] + t[2])

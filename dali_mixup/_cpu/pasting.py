@@ -10,10 +10,11 @@ from typing import Any
 import numba
 import numpy as np
 
-from dali_mixup._cpu.abi import address_in, address_of, array_at
-from dali_mixup._cpu.lanes import load_pixels, prefetch, splat, store, store_pixels
-from dali_mixup._cpu.lines import inlined, put
+from dali_mixup._cpu.abi import address_in, address_of, array_at, in_use
+from dali_mixup._cpu.lanes import prefetch
+from dali_mixup._cpu.lines import inlined, scaled_line
 from dali_mixup._cpu.resizing import resize
+from dali_mixup._cpu.rows import row_of, written
 from dali_mixup._cpu.taps import BILINEAR
 from dali_mixup._cpu.vectors import LANES
 
@@ -121,49 +122,24 @@ def placed(own: Any, addresses: Any, width: int, regions: Any, patches: Any, who
 
 
 @inlined
-def scaled_piece(
-    planes: bool, planar: Any, mixed: Any, y: int, first: int, end: int, line: int, scale: Any, shift: Any
+def short_piece(
+    planes: bool, row: Any, width: int, first: int, end: int, line: int, scale: Any, shift: Any
 ) -> None:
-    """Pixels `first` to `end`, exclusive, of row y of the result: scale * line + shift.
-
-    Written down as vectors: for a piece of a line LLVM's loops would find out again and again that arrays do not
-    overlap, and do what does not fill a vector number by number. Here the last vector begins earlier.
-
-    Args:
-        line: the address of pixel 0, of which the piece alone is read.
-    """
-    s0, s1, s2 = scale[0], scale[1], scale[2]
-    t0, t1, t2 = shift[0], shift[1], shift[2]
-    if end - first < LANES:
-        for x in range(first, end):
-            pixel = array_at(line + 3 * x, 3)
-            put(planes, planar, mixed, y, x, s0 * pixel[0] + t0, s1 * pixel[1] + t1, s2 * pixel[2] + t2)
-    else:
-        scales, shifts = (splat(s0), splat(s1), splat(s2)), (splat(t0), splat(t1), splat(t2))
-        width = planar.shape[2]
-        plane, start = 4 * planar.shape[1] * width, address_of(planar) + 4 * width * y
-        interleaved = address_of(mixed) + 12 * width * y
-        for begun in range(first, end, LANES):
-            x = min(begun, end - LANES)
-            red, green, blue = load_pixels(line + 3 * x)
-            red, green, blue = (
-                red * scales[0] + shifts[0],
-                green * scales[1] + shifts[1],
-                blue * scales[2] + shifts[2],
-            )
-            if planes:
-                store(start + 4 * x, red)
-                store(start + plane + 4 * x, green)
-                store(start + 2 * plane + 4 * x, blue)
-            else:
-                store_pixels(interleaved + 12 * x, red, green, blue)
+    """As `scaled_line`, of fewer than 16 pixels, with `row` as an array."""
+    across, colour = (1, width) if planes else (3, 1)
+    for x in range(first, end):
+        pixel = array_at(line + 3 * x, 3)
+        for c in range(3):
+            row[across * x + colour * c] = scale[c] * pixel[c] + shift[c]
 
 
 @inlined
 def pasted(
     planes: bool,
-    planar: Any,
-    mixed: Any,
+    floats: int,
+    target: int,
+    height: int,
+    width: int,
     own: Any,
     regions: Any,
     patches: Any,
@@ -171,9 +147,12 @@ def pasted(
     scale: Any,
     shift: Any,
 ) -> None:
-    """Fill the result with `own` and the regions over it; arguments as in `finishing.finish` and `placed`."""
-    height, width = planar.shape[1], planar.shape[2]
+    """Write `own` and the regions over it; arguments as in `finishing.finish` and `placed`."""
+    wide = max(width, LANES)
+    row, halves = row_of(width)
+    row_at, halves_at = address_of(row), address_of(halves)
     edges, shown = np.empty(2 * len(regions) + 2, np.int64), np.empty(2 * len(regions) + 2, np.int64)
+    own_at, patches_at = address_of(own), address_of(patches)
     pieces, end = 0, 0
     for y in range(height):
         if y == end:
@@ -181,11 +160,16 @@ def pasted(
         for i in range(pieces):
             r = shown[i]
             stride = 3 * width
-            at = address_of(own) + stride * y
-            if r != OWN:  # asking for the address here keeps the patches in memory
+            at = own_at + stride * y
+            if r != OWN:
                 stride = places[r, 1]
-                at = address_of(patches) + places[r, 0] + stride * (y - regions[r, 3]) - 3 * regions[r, 4]
+                at = patches_at + places[r, 0] + stride * (y - regions[r, 3]) - 3 * regions[r, 4]
             # Processors fetch whole lines ahead by themselves, but not parts of lines.
             for ahead in range(at + 3 * edges[i], at + 3 * edges[i + 1], 64):
                 prefetch(ahead + AHEAD * stride)
-            scaled_piece(planes, planar, mixed, y, edges[i], edges[i + 1], at, scale, shift)
+            if edges[i + 1] - edges[i] < LANES:
+                short_piece(planes, row, wide, edges[i], edges[i + 1], at, scale, shift)
+            else:
+                scaled_line(planes, row_at, wide, edges[i], edges[i + 1], at, scale, shift)
+        written(planes, floats, row_at, halves_at, target, y, height, width)
+    in_use(row, halves, patches)

@@ -13,8 +13,17 @@ from typing import Any
 import numba
 import numpy as np
 
-from dali_mixup._cpu.abi import RUN, SETUP, address_of, copy_numbers, entry_point, pointer_to, shape_of
-from dali_mixup._cpu.lanes import prefetch, transpose_bytes, transpose_floats
+from dali_mixup._cpu.abi import (
+    RUN,
+    SETUP,
+    address_of,
+    copy_numbers,
+    entry_point,
+    in_use,
+    pointer_to,
+    shape_of,
+)
+from dali_mixup._cpu.lanes import prefetch, prefetch_to_write, transpose_bytes, transpose_floats
 from dali_mixup._cpu.passes import fixed_line, fixed_pixel, weighted_line, weighted_pixel
 from dali_mixup._cpu.shorts import transpose_shorts
 from dali_mixup._cpu.taps import BILINEAR, RADIUS, fixed_point, taps
@@ -77,6 +86,10 @@ def resize(
     lines = np.empty(LANES * room * number, np.uint8)
     turned = np.empty(room * LANES * number, np.uint8)
     sums = np.empty((3 * wide, LANES), np.uint8)
+    # Addresses, asked for once: every part of an array that a loop takes is counted, by all threads.
+    lines_at, turned_at, sums_at = address_of(lines), address_of(turned), address_of(sums)
+    down, down_step = address_of(fixed_y) if fixed else address_of(weight_y), number * weight_y.shape[1]
+    along, along_step = address_of(fixed_x) if fixed else address_of(weight_x), number * weight_x.shape[1]
     source = (address_of(padded) if values < LANES else address_of(image)) + 3 * left
     target = address_of(enlarged) if enlarged.size else address_of(out)
     line_step = 3 * wide
@@ -86,36 +99,39 @@ def resize(
         top = min(block, high - LANES)  # the last block overlaps the one before
         for r in range(LANES):
             y = top + r
-            line, above = address_of(lines) + number * room * r, source + 3 * width * first_y[y]
+            line, above = lines_at + number * room * r, source + 3 * width * first_y[y]
             z = min(y + 1, high - 1)
             for below in range(first_y[y] + count_y[y] + AHEAD, first_y[z] + count_y[z] + AHEAD):
                 for at in range(0, values, CACHE_LINE):
                     prefetch(source + 3 * width * below + at)
+            for at in range(0, 3 * wide, CACHE_LINE):
+                prefetch_to_write(target + line_step * y + at)
             if fixed:
-                fixed_line(line, above, 3 * width, fixed_y[y], count_y[y], values)
+                fixed_line(line, above, 3 * width, down + down_step * y, count_y[y], values)
             else:
-                weighted_line(line, above, 3 * width, weight_y[y], count_y[y], values)
+                weighted_line(line, above, 3 * width, down + down_step * y, count_y[y], values)
         for i in range(0, room, LANES):
             v = number * min(i, room - LANES)
             if fixed:
-                transpose_shorts(address_of(lines) + v, 2 * room, address_of(turned) + LANES * v, 2 * LANES)
+                transpose_shorts(lines_at + v, 2 * room, turned_at + LANES * v, 2 * LANES)
             else:
-                transpose_floats(address_of(lines) + v, 4 * room, address_of(turned) + LANES * v, 4 * LANES)
+                transpose_floats(lines_at + v, 4 * room, turned_at + LANES * v, 4 * LANES)
         for x in range(wide):
             o = columns - 1 - x if flipped & LEFT_TO_RIGHT and x < columns else x
-            pixel = address_of(turned) + 3 * LANES * number * (first_x[x] - left)
+            pixel = turned_at + 3 * LANES * number * (first_x[x] - left)
             if fixed:
-                fixed_pixel(address_of(sums) + 3 * LANES * o, pixel, fixed_x[x], count_x[x])
+                fixed_pixel(sums_at + 3 * LANES * o, pixel, along + along_step * x, count_x[x])
             else:
-                weighted_pixel(address_of(sums) + 3 * LANES * o, pixel, weight_x[x], count_x[x])
+                weighted_pixel(sums_at + 3 * LANES * o, pixel, along + along_step * x, count_x[x])
         for i in range(0, 3 * wide, LANES):
             v = min(i, 3 * wide - LANES)
-            transpose_bytes(address_of(sums) + LANES * v, LANES, target + line_step * top + v, line_step)
+            transpose_bytes(sums_at + LANES * v, LANES, target + line_step * top + v, line_step)
     if enlarged.size:
         for y in range(rows):
             line = out[rows - 1 - y if flipped & UPSIDE_DOWN else y]
             for x in range(columns):
                 copy_numbers(enlarged[y, x], line[x])
+    in_use(padded, enlarged, lines, turned, sums, weight_y, weight_x, fixed_y, fixed_x)
 
 
 def resize_entry(interpolation: str) -> Any:

@@ -20,6 +20,7 @@ from dali_mixup._cpu.vectors import (
     loading,
     shuffled,
     splatting,
+    splatting_at,
     storing,
     transposing,
     vector_type,
@@ -46,6 +47,7 @@ _shorts = vector_type(
 )
 
 splat_short = splatting(_shorts, _SHORTS, types.uint16)
+splat_short_at = splatting_at(_shorts, _SHORTS, align=2)
 load_shorts = loading(_shorts, _SHORTS, align=2)
 store_shorts = storing(_shorts, _SHORTS, align=2)
 

@@ -60,6 +60,20 @@ def splatting(vector: Any, kind: Any, number: Any) -> Any:
     return splat
 
 
+def splatting_at(vector: Any, kind: Any, align: int) -> Any:
+    """The function that gives a vector with the number at an address, a multiple of `align`, in every lane."""
+
+    @intrinsic
+    def splat_at(_: Any, address: Any) -> Any:
+        def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            number = builder.load(at(builder, args[0], kind.element), align=align)
+            return splatted(builder, kind, number)
+
+        return vector(types.int64), generated
+
+    return splat_at
+
+
 def loading(vector: Any, kind: Any, align: int) -> Any:
     """The function that reads a vector at an address, a multiple of `align`."""
 

@@ -33,11 +33,6 @@ from dali_mixup.methods import (
 pytest.importorskip("dali_mixup._cpu.operators")
 
 MEAN, STD = (120.0, 115.0, 100.0), (60.0, 58.0, 57.0)
-SIZES = [
-    (8, 70, 66),
-    (5, 31, 23),
-    (3, 9, 8),
-]  # rows, height, width: bits that fill their bytes, and that do not
 EVERY = [kind() for kind in REGISTRY.values()]
 
 
@@ -113,21 +108,34 @@ def granularities(method: Method) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize(
-    ("rows", "layout"), [(16, "CHW"), (16, "HWC"), (11, "CHW")], ids=["CHW", "HWC", "companions"]
+    ("rows", "layout", "size"),
+    [
+        (16, "CHW", (70, 66)),
+        (16, "HWC", (70, 66)),
+        (11, "CHW", (70, 66)),
+        *[
+            (16, layout, size)
+            for size in [(9, 8), (20, 15), (18, 16), (140, 160)]
+            for layout in ("CHW", "HWC")
+        ],
+    ],
+    ids=lambda given: "companions" if given == 11 else str(given),
 )
-def test_all_methods_together(rows: int, layout: str) -> None:
+def test_all_methods_together(rows: int, layout: str, size: tuple[int, int]) -> None:
+    """Images narrower than a vector, and so large that they are written past the cache, too."""
     policy = MixPolicy([*EVERY, Dense()], granularity="sample", prob=0.9)
-    images = noise(16, 70, 66)
+    images = noise(16, *size)
     ours, theirs = (
         ran(images, policy, compiled, layout=layout, rows=rows, steps=6) for compiled in (True, False)
     )
-    assert {int(f) for step in range(6) for f in plan_of(policy, rows, 70, 66, step).form} == set(Form)
+    assert {int(f) for step in range(6) for f in plan_of(policy, rows, *size, step).form} == set(Form)
     for step, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
         resized = np.zeros(16, bool)
-        resized[:rows] = plan_of(policy, rows, 70, 66, step).form == Form.RESIZE
+        resized[:rows] = plan_of(policy, rows, *size, step).form == Form.RESIZE
         np.testing.assert_allclose(mine[~resized], other[~resized], atol=2e-5)
-        apart = np.abs(mine[resized] - other[resized]) * 57
-        assert apart.sum() <= 0.5 * apart.size  # grey levels
+        if size == (70, 66):  # of a few pixels DALI's resize differs more; the next test has these
+            apart = np.abs(mine[resized] - other[resized]) * 57
+            assert apart.sum() <= 0.5 * apart.size  # grey levels
 
 
 @pytest.mark.parametrize(
