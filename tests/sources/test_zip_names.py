@@ -100,7 +100,9 @@ def test_parts_of_a_path_that_lead_nowhere_make_no_class(tmp_path: Path) -> None
         tmp_path / "t.zip", ["./", "./cat/", *SPELT, "emu/1.jpg", "./__MACOSX/cat/._1.jpg"], UNIX
     )
     with zipfile.ZipFile(path) as archive:
-        archive.extractall(tmp_path / "train", [name for name in archive.namelist() if "MACOSX" not in name])
+        # Python 3.12 cannot extract "./" itself.
+        names = [name for name in archive.namelist() if name != "./" and "MACOSX" not in name]
+        archive.extractall(tmp_path / "train", names)
     oracle, source = ImageFolder(str(tmp_path / "train")), open_source(path)
     assert list(source.classes) == oracle.classes == ["cat", "dog", "emu"]
     assert list(source.targets) == oracle.targets
