@@ -86,7 +86,7 @@ def resize(
     lines = np.empty(LANES * room * number, np.uint8)
     turned = np.empty(room * LANES * number, np.uint8)
     sums = np.empty((3 * wide, LANES), np.uint8)
-    # Addresses, asked for once: every part of an array that a loop takes is counted, by all threads.
+    # Addresses, taken once: Numba counts the users of every part of an array that a loop takes, see `uncounted`.
     lines_at, turned_at, sums_at = address_of(lines), address_of(turned), address_of(sums)
     down, down_step = address_of(fixed_y) if fixed else address_of(weight_y), number * weight_y.shape[1]
     along, along_step = address_of(fixed_x) if fixed else address_of(weight_x), number * weight_x.shape[1]

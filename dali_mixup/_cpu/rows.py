@@ -112,6 +112,6 @@ def written(
 @inlined
 def row_of(width: int) -> tuple[np.ndarray, np.ndarray]:
     """The memory for a row of an image so wide, at least 16 pixels: (3 w,) float32; and for its halves, (3 w,)
-    uint16. The caller takes their addresses once: every time counts in all threads."""
+    uint16."""
     wide = max(width, LANES)
     return np.empty(3 * wide, np.float32), np.empty(3 * wide, np.uint16)

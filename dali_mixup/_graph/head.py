@@ -16,17 +16,7 @@ LENGTH = 1 << 14
 whole, as are files of other formats, whose parsers want their ends."""
 
 _START, _SCAN = 0xFFD8, 0xFFDA
-_FRAMES = frozenset({0xFFC0, 0xFFC2})
-"""Baseline and progressive. The others (ITU-T T.81, table B.1), which the parser is asked about:"""
-_OTHER_FRAMES = frozenset(range(0xFFC0, 0xFFD0)) - _FRAMES - {0xFFC4, 0xFFC8, 0xFFCC}
 _segment = struct.Struct(">HH").unpack_from
-_frame = struct.Struct(">HBHHB").unpack_from
-_COLOURS = {
-    **dict.fromkeys([b"\x11", b"\x12", b"\x21", b"\x22"], "GRAY"),
-    **dict.fromkeys([bytes([first, 0x11, 0x11]) for first in (0x11, 0x12, 0x21, 0x22, 0x41)], "SYCC"),
-}
-"""By the sampling factors of the components."""
-_BYTES = np.dtype(np.uint8)
 
 
 class Head:
@@ -85,48 +75,27 @@ def look_at(
 
 def _told_by(beginning: np.ndarray, size: int, max_pixels: int, kind: PixelKind = USUAL) -> Look | None:
     """The header of an image of `size` bytes from its beginning; None if that does not tell."""
-    whole, frame = _header(beginning)
-    if not whole:
+    if not _has_whole_header(beginning):
         return None
-    found, samples = _usual(beginning, frame, size), _BYTES
-    if found is None:
-        try:
-            found, samples = parsed(beginning, size)
-        except Exception:  # the whole image tells why
-            return None
+    try:
+        found, samples = parsed(beginning, size)
+    except Exception:  # the whole image tells why
+        return None
     return checked(found, samples, max_pixels, kind)
 
 
-def _header(content: np.ndarray) -> tuple[bool, int]:
-    """Whether the segments of a JPEG follow one another up to the compressed data (ITU-T T.81, B.1.1.4): the parser
-    reads nothing after these, so it gives the same answer as for the whole file. And where its frame is; 0 if it is
-    of an unusual kind, or not the only one."""
+def _has_whole_header(content: np.ndarray) -> bool:
+    """True if the segments of a JPEG follow one another up to the compressed data (ITU-T T.81, B.1.1.4): the parser
+    reads nothing after these, so it gives the same answer as for the whole file."""
     data, last = content.data, len(content) - 4
     if last < 2 or _segment(data)[0] != _START:
-        return False, 0
-    at, frame, frames = 2, 0, 0
+        return False
+    at = 2
     while at <= last:
         marker, length = _segment(data, at)
         if marker == _SCAN:
-            return True, frame if frames == 1 else 0
+            return True
         if not 0xFF00 < marker < 0xFFFF or length < 2:
-            return False, 0
-        if marker in _FRAMES:
-            frame, frames = at, frames + 1
-        elif marker in _OTHER_FRAMES:
-            frames += 2
+            return False
         at += 2 + length
-    return False, 0
-
-
-def _usual(content: np.ndarray, frame: int, size: int) -> Look | None:
-    """What the parser says of the frame at that place if it is one of 8 bits, of grey or the usual three components;
-    else None. In a third of the parser's time, and almost all files are of this kind."""
-    if not frame:
-        return None
-    length, bits, height, width, components = _frame(content.data, frame + 2)
-    first = frame + 11  # the sampling factors of the first component
-    colours = _COLOURS.get(content[first : first + 3 * components : 3].tobytes())
-    if bits != 8 or length != 8 + 3 * components or not (height and width and colours):
-        return None
-    return Look("JPEG", width, height, components, size, 8, colours)
+    return False
