@@ -135,7 +135,7 @@ class WebServer:
         return sum(n for (asked, _), n in self.requests.items() if asked == path)
 
     def _answer(self, handler: http.server.BaseHTTPRequestHandler, body: bool) -> None:
-        path = urllib.parse.unquote(handler.path)
+        path = urllib.parse.unquote(handler.path.partition("?")[0])  # after it comes a signature
         asked = handler.headers.get("Range")
         with self._lock:
             if body:

@@ -16,7 +16,7 @@ from dali_mixup._graph.pipeline import PipelineSpec
 from dali_mixup._graph.selftest import window_decoding_works
 from dali_mixup._graph.views import ViewSpec
 from dali_mixup.sources.base import Source
-from dali_mixup.sources.remote.transfers import CONNECTIONS, MOST_BYTES
+from dali_mixup.sources.remote.admission import CONNECTIONS, MOST_BYTES
 
 log = logging.getLogger("dali_mixup")
 

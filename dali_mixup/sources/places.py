@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dali_mixup.sources.base import Place
-from dali_mixup.sources.remote.transfers import transfers
+from dali_mixup.sources.remote.shared import transfers
 from dali_mixup.sources.remote.urls import is_url
 
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from dali_mixup.sources.base import Place
 from dali_mixup.sources.places import is_remote
-from dali_mixup.sources.remote.transfers import Transfers, transfers
+from dali_mixup.sources.remote.shared import transfers
+from dali_mixup.sources.remote.transfers import Transfers
 
 THREADS = 8
 """They open files, which takes a network file system a while, and compute nothing, so their number is independent of

@@ -30,7 +30,7 @@ from dali_mixup import (
 )
 from dali_mixup.sources import StorageError, open_source
 from dali_mixup.sources.remote import obstore_client, requests
-from dali_mixup.sources.remote.transfers import transfers
+from dali_mixup.sources.remote.shared import transfers
 from tests.object_store import KEYS, WebServer, environment
 
 
@@ -85,7 +85,7 @@ def test_batches_are_those_of_local_files_and_nothing_is_fetched_twice(
     runtime = Runtime(num_threads=1, read_ahead=ahead, prefetch=1)
     with loader(urls, runtime=runtime) as one:
         assert same(list(one), expected)
-    until(lambda: not transfers()._busy)
+    until(lambda: not transfers()._admission.busy)
     if ahead == 0:  # what belongs to the next epoch alone is the batch that DALI prepares
         assert len(urls) <= sum(web.requests.values()) <= len(urls) + 4
     assert set(web.requests.values()) <= {1, 2} and not transfers()._transfers
@@ -198,7 +198,7 @@ def test_threads_and_bytes_go_with_the_loader(urls: list[tuple[str, int]]) -> No
     kept = iter(one)
     next(kept)
     one.close()
-    until(lambda: not threads() and not transfers()._transfers and transfers()._held == 0)
+    until(lambda: not threads() and not transfers()._transfers and transfers()._admission.held == 0)
 
 
 def test_objects_of_the_next_epoch_go_with_a_loader_that_is_dropped_after_one(
@@ -208,7 +208,7 @@ def test_objects_of_the_next_epoch_go_with_a_loader_that_is_dropped_after_one(
     assert len(list(one)) and transfers()._transfers
     del one
     gc.collect()
-    until(lambda: not threads() and not transfers()._transfers and transfers()._held == 0)
+    until(lambda: not threads() and not transfers()._transfers and transfers()._admission.held == 0)
 
 
 def test_a_server_that_stops_answering_is_given_up(

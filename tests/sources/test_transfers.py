@@ -13,6 +13,7 @@ import pytest
 
 from dali_mixup.sources.base import Place
 from dali_mixup.sources.remote.client import Part
+from dali_mixup.sources.remote.quick import Quick
 from dali_mixup.sources.remote.requests import AbandonedError
 from dali_mixup.sources.remote.transfers import Transfers
 
@@ -111,7 +112,7 @@ def test_bytes_that_nobody_waits_for_are_limited(server: Server, pool: Transfers
     until(lambda: sum(server.asked.values()) >= 14)
     pool.release(places(*range(5, 100), size=100))
     until(lambda: not server.now)
-    assert pool._held == 0 and not pool._transfers
+    assert pool._admission.held == 0 and not pool._transfers
     pool.close()
     until(lambda: not threads())
 
@@ -154,7 +155,7 @@ def test_a_released_request_ends_and_the_others_never_begin(server: Server, pool
     until(lambda: server.now == 4)
     pool.release(places(*range(8)))
     until(lambda: not threads())
-    assert sum(server.asked.values()) == 4 and pool._held == 0
+    assert sum(server.asked.values()) == 4 and pool._admission.held == 0
 
 
 def test_an_error_is_raised_to_everyone_who_asks(server: Server, pool: Transfers) -> None:
@@ -166,7 +167,7 @@ def test_an_error_is_raised_to_everyone_who_asks(server: Server, pool: Transfers
         assert names(pool.fetch(places(0, 2))) == ["0", "2"]
     assert server.asked["s3://b/1"] == 1
     pool.release(places(0, 1, 2))
-    assert not pool._transfers and pool._held == 0
+    assert not pool._transfers and pool._admission.held == 0
 
 
 def test_one_place_alone_needs_no_thread(server: Server, pool: Transfers) -> None:
@@ -183,10 +184,14 @@ def test_the_end_does_not_wait_for_a_server_that_hangs(server: Server, pool: Tra
     until(lambda: not threads())
 
 
+@pytest.mark.parametrize("many", [False, True], ids=["each", "many"])
 @pytest.mark.parametrize("event", ["call", "return"])
-def test_wherever_ctrl_c_comes_the_pool_can_be_used_afterwards(event: str) -> None:
+def test_wherever_ctrl_c_comes_the_pool_can_be_used_afterwards(
+    event: str, many: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """At every call of a Python function and every return from one. At some it never got its own lock again, and the
     process did not end."""
+    monkeypatch.setattr(Quick, "address", lambda *_: None)  # all are in vain
     wanted, place, count = places(1, 2, 3), 0, 1
 
     def interrupt(frame: FrameType, happened: str, argument: object) -> None:
@@ -201,7 +206,7 @@ def test_wherever_ctrl_c_comes_the_pool_can_be_used_afterwards(event: str) -> No
 
     while count > place:
         place, count = place + 1, 0
-        pool = Transfers(Server())
+        pool = Transfers(Server(), quick=Quick() if many else None)
         sys.setprofile(interrupt)
         try:
             pool.open()

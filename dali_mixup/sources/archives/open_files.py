@@ -16,7 +16,7 @@ import numpy as np
 from dali_mixup.sources.base import Place
 from dali_mixup.sources.inputs import ends_digest, local_state
 from dali_mixup.sources.reading import StorageError
-from dali_mixup.sources.remote.transfers import transfers
+from dali_mixup.sources.remote.shared import transfers
 from dali_mixup.sources.remote.urls import is_url
 
 

@@ -9,6 +9,9 @@ from typing import Any, NamedTuple, Protocol
 INSTALL = 'pip install "dali-mixup[remote]"'
 
 
+CONNECT, ANSWER, WHOLE = 10, 20, 60
+"""Seconds that a connection, the next bytes of an answer and a whole answer may take."""
+
 UNVERSIONED = -1
 """The version of an object whose service states none: of the same size, it may be another one."""
 
@@ -30,6 +33,9 @@ class Store(Protocol):
 
     def read(self, key: str, start: int, size: int | None, most: int) -> Part:
         """`size` bytes from `start` on, None: all of the object, which has at most `most` bytes (else TooLongError)."""
+
+    def address(self, key: str) -> str | None:
+        """Where any client gets the object, all of it, with no more than a GET; None: nowhere."""
 
     def state(self, key: str) -> tuple[int, int]:
         """The state of an object, as in `Part`."""

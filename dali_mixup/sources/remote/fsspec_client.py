@@ -60,6 +60,9 @@ class FileSystem:
         content = self._system.cat_file(key, start=start, end=start + size)
         return Part(content, self._state(key, FRESH))
 
+    def address(self, key: str) -> None:
+        return None
+
     def state(self, key: str) -> tuple[int, int]:
         return self._state(key, 0.0)
 

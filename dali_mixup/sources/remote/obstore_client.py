@@ -13,14 +13,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import obstore
 from obstore.store import AzureStore, GCSStore, HTTPStore, S3Store
 
-from dali_mixup.sources.remote.client import Part, version_number
+from dali_mixup.sources.remote.client import ANSWER, CONNECT, WHOLE, Part, version_number
 from dali_mixup.sources.remote.failures import too_long
 from dali_mixup.sources.remote.urls import AZURE, GCS, S3, has_host, scheme_of
 
-CONNECT, ANSWER, WHOLE = 10, 20, 60
-"""Seconds that a connection, the next bytes of an answer and a whole answer may take."""
+_VALID = timedelta(hours=1)
+"""How long a signed address can be used: from the clock of this machine, which may differ from the service's."""
 
 _ENDPOINTS = {
     S3: ("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"),
@@ -36,10 +37,11 @@ class Bucket:
     Args:
         store: obstore's object for it.
         listed: whether its objects can be listed.
+        signed: whether addresses can be signed without asking the service.
     """
 
-    def __init__(self, store: Any, listed: bool) -> None:
-        self._store, self._listed = store, listed
+    def __init__(self, store: Any, listed: bool, signed: bool = False) -> None:
+        self._store, self._listed, self._signed = store, listed, signed
 
     @classmethod
     def of(cls, root: str) -> Bucket:
@@ -62,7 +64,15 @@ class Bucket:
             "retry_config": {"max_retries": 0},
         }
         if scheme in S3:
-            return cls(S3Store(name, **_aws(), **common), True)
+            public = os.environ.get("AWS_SKIP_SIGNATURE", "false").lower() not in (
+                "false",
+                "0",
+                "no",
+                "off",
+                "f",
+                "n",
+            )
+            return cls(S3Store(name, **_aws(), **common), True, signed=not public)
         if scheme in GCS:
             return cls(GCSStore(name, **common), True)
         if scheme in AZURE:
@@ -81,6 +91,9 @@ class Bucket:
             raise too_long(total, most, key)
         state = (total, 0) if size is None else _state(found.meta)
         return Part(found.bytes(), state)
+
+    def address(self, key: str) -> str | None:
+        return obstore.sign(self._store, "GET", key, _VALID) if self._signed else None
 
     def state(self, key: str) -> tuple[int, int]:
         return _state(self._store.head(key))

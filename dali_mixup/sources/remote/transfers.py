@@ -8,50 +8,30 @@ The gate, the pipeline and the search for a bad file ask for the same bytes one 
 
 from __future__ import annotations
 
-import atexit
 import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from dali_mixup.sources.base import Place
+from dali_mixup.sources.remote.admission import CONNECTIONS, FEWEST, MOST_BYTES, Admission, Queue, Transfer
 from dali_mixup.sources.remote.client import Part
+from dali_mixup.sources.remote.many import fetch_many
+from dali_mixup.sources.remote.quick import Quick
 from dali_mixup.sources.remote.requests import AbandonedError, read
-
-FEWEST, CONNECTIONS = 16, 128
-"""Requests at a time, ahead of need: the fewest, and the most, to which they grow as long as batches are waited for.
-More than needed take turns on the cores with the decoder: 128 instead of 16 cost 30 us of CPU time per image of 110 kB.
-At 50 ms each, 128 answer 2560 times a second."""
-
-MOST_BYTES = 2**29
-"""Bytes held and under way beyond those that are waited for."""
 
 _IDLE = 1.0
 """Seconds after which a thread without work ends."""
 
 
-class _Transfer:
-    """One place: waiting, under way, or done."""
-
-    __slots__ = ("error", "part", "place", "reserved", "started", "users", "waiting")
-
-    def __init__(self, place: Place) -> None:
-        self.place, self.users, self.reserved, self.started = place, 0, 0, False
-        self.waiting: list[threading.Lock] = []  # each locked until the transfer is done
-        self.part: Part | None = None
-        self.error: BaseException | None = None
-
-    @property
-    def done(self) -> bool:
-        return self.part is not None or self.error is not None
-
-
 class Transfers:
-    """A pool of threads that fetch places.
+    """A pool of threads that fetch places, and a thread that fetches many at a time.
 
     Args:
         request: reads (url, start, size); `read` of `remote.requests`.
+        quick: which places the one thread tries first, and where it gets them; None: none.
         connections: the largest number of requests at a time.
         fewest: the number of requests ahead of need to begin with.
         most_bytes: limit for bytes that nobody waits for yet.
@@ -63,20 +43,19 @@ class Transfers:
         connections: int = CONNECTIONS,
         fewest: int = FEWEST,
         most_bytes: int = MOST_BYTES,
+        quick: Quick | None = None,
     ) -> None:
-        self._request, self._connections, self._most = request, connections, most_bytes
-        self._limit, self._answered, self._grown = min(fewest, connections), 0, 0
+        self._request, self._connections = request, connections
+        self._admission = Admission(fewest, connections, most_bytes)
         # Entered and left as it is: a condition does both in Python, where Ctrl-C would leave it locked for good. For
         # the same reason nobody but the threads of this pool waits for one.
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._transfers: dict[Place, _Transfer] = {}
-        self._soon: deque[_Transfer] = deque()
-        self._later: deque[_Transfer] = deque()
-        self._held = 0  # bytes here, and those expected of the requests under way
-        self._mean = 0.0
+        self._transfers: dict[Place, Transfer] = {}
+        self._each, self._many, self._quick = Queue(), Queue(), quick
+        self._wakeup: tuple[int, int] | None = None  # both ends of a pipe, of the thread for many
         self._given_up: deque[list[Place]] = deque()
-        self._threads = self._idle = self._busy = self._openings = 0
+        self._threads = self._idle = self._openings = 0
 
     def open(self) -> None:
         """Announce wants: threads wait for them until `close`."""
@@ -88,6 +67,7 @@ class Transfers:
         with self._lock:
             self._openings -= 1
             self._changed.notify_all()
+            self._wake_up()
 
     def give_up(self, places: list[Place]) -> None:
         """`release` and `close` for a finalizer, which may run in the middle of another method of this object and in
@@ -120,13 +100,14 @@ class Transfers:
         comes back from a request while the interpreter is taken down would end the process badly."""
         with self._lock:
             self._openings = 0
-            self._soon.clear()
-            self._later.clear()
+            self._each.clear()
+            self._many.clear()
             for transfer in self._transfers.values():
                 transfer.users = 0
             self._changed.notify_all()
+            self._wake_up()
         end = time.monotonic() + patience
-        while self._busy and time.monotonic() < end:
+        while self._admission.busy and time.monotonic() < end:
             time.sleep(0.01)
 
     def fetch(self, places: Sequence[Place]) -> list[Part]:
@@ -146,11 +127,12 @@ class Transfers:
         finally:
             self.release(places)
 
-    def _awaited(self, transfer: _Transfer) -> Part:
+    def _awaited(self, transfer: Transfer) -> Part:
         done = threading.Lock()
         with self._lock:
             if not transfer.done:
-                self._grow()
+                if self._admission.grow():
+                    self._wake()
                 done.acquire()
                 transfer.waiting.append(done)
         done.acquire()
@@ -179,26 +161,25 @@ class Transfers:
         for place in places:
             transfer = self._transfers.get(place)
             if transfer is None:
-                transfer = self._transfers[place] = _Transfer(place)
-                (self._soon if soon else self._later).append(transfer)
+                transfer = self._transfers[place] = Transfer(place)
+                queue = self._queue_of(transfer)
+                (queue.soon if soon else queue.later).append(transfer)
             elif soon and not transfer.started:
-                self._soon.append(transfer)  # also in the other queue, where it will be passed over
+                self._queue_of(transfer).soon.append(
+                    transfer
+                )  # also in the other one, where it will be passed over
             transfer.users += 1
         self._wake()
 
     def _wake(self) -> None:
         """Have as many threads at work as there is work for."""
-        work = len(self._soon) + min(len(self._later), max(0, self._limit - self._busy))
+        if self._many:
+            self._wake_up(start=True)
+        work = self._admission.work(self._each)
         for _ in range(min(work - self._idle, self._connections - self._threads)):
             self._threads += 1
             threading.Thread(target=self._work, name="dali-mixup-fetch", daemon=True).start()
         self._changed.notify(work)
-
-    def _grow(self) -> None:
-        """Somebody waits: allow more requests, unless the last increase is too recent to tell."""
-        if self._answered - self._grown >= 4 * self._limit < 4 * self._connections:
-            self._limit, self._grown = min(2 * self._limit, self._connections), self._answered
-            self._wake()
 
     def _work(self) -> None:
         with self._lock:
@@ -214,70 +195,95 @@ class Transfers:
                 finally:
                     self._lock.acquire()
                 self._done(transfer, part, error)
+                if self._many:  # which may have waited for this one to end
+                    self._wake_up()
             self._threads -= 1
 
-    def _next(self) -> _Transfer | None:
+    def _next(self) -> Transfer | None:
         """The next transfer to begin; None: the thread ends."""
         while True:
             self._settle()
-            while self._soon or self._later:
-                soon = bool(self._soon)
-                queue = self._soon if soon else self._later
-                transfer = queue[0]
-                if transfer.started or not transfer.users:
-                    queue.popleft()
-                    continue
-                expected = transfer.place[2] if transfer.place[2] is not None else int(self._mean)
-                full = self._held and self._held + expected > self._most
-                if not soon and (full or self._busy >= self._limit):
-                    break
-                queue.popleft()
-                transfer.started, transfer.reserved = True, expected
-                self._held += expected
-                self._busy += 1
+            if (transfer := self._admission.first(self._each)) is not None:
                 return transfer
-            if not (self._soon or self._later) and not self._openings:
+            if not self._each and not self._openings:
                 return None
             self._idle += 1
             notified = self._changed.wait(_IDLE)
             self._idle -= 1
-            if not notified and not (self._soon or self._later):
+            if not notified and not self._each:
                 return None
 
-    def _done(self, transfer: _Transfer, part: Part | None, error: BaseException | None) -> None:
-        self._busy -= 1
-        self._answered += 1
-        size = 0 if part is None else len(part.content)
-        self._mean = size if not self._mean else self._mean + (size - self._mean) / 64
-        self._held += size - transfer.reserved
-        transfer.reserved = size
+    def _queue_of(self, transfer: Transfer) -> Queue:
+        quick = self._quick is not None and not transfer.in_vain and self._quick.gets(transfer.place)
+        return self._many if quick else self._each
+
+    def _wake_up(self, start: bool = False) -> None:
+        """Have the thread for many look for work, if it is there or to be started."""
+        if self._wakeup is None and start:
+            wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+            arguments = (self, self._quick, wakeup, self._connections)
+            threading.Thread(target=fetch_many, args=arguments, name="dali-mixup-fetch", daemon=True).start()
+            self._wakeup = wakeup  # last: after Ctrl-C before it the next one starts another thread
+        if self._wakeup is not None:
+            with suppress(BlockingIOError):  # it is full, so the thread will wake up
+                os.write(self._wakeup[1], b"\0")
+
+    def next_of_many(self, wakeup: tuple[int, int], most: int, idle: bool) -> list[Transfer] | None:
+        """For the thread for many: what it is to begin, at most so many; None: it ends.
+
+        Args:
+            wakeup: its pipe.
+            idle: it had nothing to do for a while.
+        """
+        begun: list[Transfer] = []
+        with self._lock:
+            self._settle()
+            while len(begun) < most and (transfer := self._admission.first(self._many)) is not None:
+                begun.append(transfer)
+            if idle and not begun and not self._many and not self._openings:
+                self._wakeup = None if self._wakeup is wakeup else self._wakeup
+                return None
+        return begun
+
+    def ended_of_many(self, transfer: Transfer, content: bytes | None) -> None:
+        """For the thread for many: the bytes of an object; None: it could not be had, and gets a thread of its own."""
+        with self._lock:
+            if content is None:
+                self._in_vain([transfer])
+            else:
+                if self._quick is not None:
+                    self._quick.had(transfer.place, quickly=True)
+                self._done(transfer, Part(content, (len(content), 0)), None)
+
+    def without_many(self, transfers: list[Transfer]) -> None:
+        """For the thread for many, which fails: these that it had begun, and all others, get threads of their own."""
+        with self._lock:
+            self._quick = self._wakeup = None
+            for mine, others in ((self._many.soon, self._each.soon), (self._many.later, self._each.later)):
+                others.extend(mine)
+                mine.clear()
+            self._in_vain(transfers)
+
+    def _in_vain(self, transfers: list[Transfer]) -> None:
+        for transfer in transfers:
+            self._admission.back(transfer)
+            transfer.in_vain = True
+            if transfer.users:
+                self._each.soon.append(transfer)
+            else:
+                transfer.error = AbandonedError()
+        self._wake()
+
+    def _done(self, transfer: Transfer, part: Part | None, error: BaseException | None) -> None:
+        if transfer.in_vain and part is not None and self._quick is not None:
+            self._quick.had(transfer.place, quickly=False)
+        self._admission.answered(transfer, 0 if part is None else len(part.content))
         transfer.part, transfer.error = part, error
         if not transfer.users:
             self._free(transfer)
         for waiting in transfer.waiting:
             waiting.release()
 
-    def _free(self, transfer: _Transfer) -> None:
-        self._held -= transfer.reserved
-        transfer.reserved, transfer.part = 0, None
-        transfer.error = transfer.error or AbandonedError()
-
-
-class _Process:
-    """The transfers of this process: its own after a fork, since threads do not survive one."""
-
-    def __init__(self) -> None:
-        self.renew()
-
-    def renew(self) -> None:
-        self.transfers = Transfers()
-
-
-_process = _Process()
-os.register_at_fork(after_in_child=_process.renew)
-atexit.register(lambda: _process.transfers.end())
-
-
-def transfers() -> Transfers:
-    """The transfers that all loaders of this process share."""
-    return _process.transfers
+    def _free(self, transfer: Transfer) -> None:
+        self._admission.freed(transfer)
+        transfer.part, transfer.error = None, transfer.error or AbandonedError()
