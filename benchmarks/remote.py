@@ -6,8 +6,8 @@
 One core runs the loader and another one the server (`slow_objects.py`), so that neither takes the other's time. The
 local files are in the page cache. Loaders take turns, each in a process of its own. "DALI's reader" is the same loader
 with the objects read inside DALI (`fn.io.file.read` of s3://) and without the check of headers before it, which needs
-the bytes here; its threads wait for one object each. "request_us" is the CPU time of requests without a loader: this
-package's client beside the one of Python's standard library, from as many threads.
+the bytes here; its threads wait for one object each. "request_us" is the CPU time of requests without a loader: of this
+package's thread for many beside obstore and Python's standard library from a thread for each.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def run(folder: str, endpoint: str | None, dali_threads: int | None, core: int) 
     return timed(loader, WARM_UP, BATCHES, BATCH_SIZE)
 
 
-def by_this_package(url: str) -> int:
+def by_obstore(url: str) -> int:
     from dali_mixup.sources.remote.requests import read
 
     return len(read(url).content)
@@ -96,8 +96,9 @@ def by_the_standard_library(url: str) -> int:
 
 
 _of_thread = local()
-CLIENTS: dict[str, Callable[[str], int]] = {
-    "this package": by_this_package,
+CLIENTS: dict[str, Callable[[str], int] | None] = {
+    "this package": None,
+    "obstore": by_obstore,
     "http.client": by_the_standard_library,
 }
 
@@ -106,17 +107,27 @@ def request_cost(folder: str, endpoint: str, client: str, core: int) -> float:
     """Microseconds of CPU time per object read, in a fresh process."""
     enter(core, endpoint)
     from dali_mixup import open_source
+    from dali_mixup.sources.remote.shared import transfers
 
     files = open_source(folder)
     urls = [f"s3://bucket/{files.key(i % len(files))}" for i in range(REQUESTS)]
 
+    each = CLIENTS[client]
+
     def read(some: list[str]) -> None:
+        assert each is not None
         for url in some:
-            CLIENTS[client](url)
+            each(url)
 
     def read_all(
         all_of_them: list[str],
     ) -> None:  # without an executor, which costs as much as a part of a request
+        if each is None:
+            for first in range(0, len(all_of_them), BATCH_SIZE):
+                transfers().fetch(
+                    [(url.encode(), 0, None) for url in all_of_them[first : first + BATCH_SIZE]]
+                )
+            return
         threads = [Thread(target=read, args=[all_of_them[i::CONNECTIONS]]) for i in range(CONNECTIONS)]
         for thread in threads:
             thread.start()

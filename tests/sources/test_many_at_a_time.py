@@ -92,6 +92,30 @@ def test_one_thread_gets_them_all_once(web: WebServer) -> None:
     assert got(pool, "5.jpg") == [web.files["/box/5.jpg"]]
 
 
+def test_no_more_requests_at_a_time_than_connections(web: WebServer) -> None:
+    web.latency = 0.02
+    pool = Transfers(connections=4, quick=Quick())
+    most, done = 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal most
+        while not done.is_set():
+            most = max(most, pool._admission.busy)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    assert got(pool, *NAMES) == [web.files[f"/box/{name}"] for name in NAMES]
+    done.set()
+    watching.join()
+    assert most == 4
+
+
+def test_without_libcurl_every_object_has_a_thread(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pycurl", None)
+    assert got(Transfers(quick=Quick()), *NAMES) == [web.files[f"/box/{name}"] for name in NAMES]
+    assert threads() > 1
+
+
 @pytest.mark.parametrize("fault", ["reset", "truncated", "wrong length", 301, 403, 404, 500, 503])
 def test_what_is_not_usual_is_asked_for_again(web: WebServer, fault: str | int) -> None:
     for name in NAMES[::10]:

@@ -23,7 +23,7 @@ _IDLE = 1.0
 class Pool(Protocol):
     """Where the transfers come from and go to; see `Transfers`."""
 
-    def next_of_many(self, wakeup: tuple[int, int], most: int, idle: bool) -> list[Transfer] | None: ...
+    def next_of_many(self, wakeup: tuple[int, int], idle: bool) -> list[Transfer] | None: ...
 
     def ended_of_many(self, transfer: Transfer, content: bytes | None) -> None: ...
 
@@ -31,10 +31,11 @@ class Pool(Protocol):
 
 
 def fetch_many(pool: Pool, quick: Quick, wakeup: tuple[int, int], connections: int) -> None:
-    """Fetch what the pool has, at most so many at a time, until it has nothing any more.
+    """Fetch what the pool has until it has nothing any more.
 
     Args:
         wakeup: both ends of a pipe: what comes through it says that there is something to do. It is closed at the end.
+        connections: the largest number that are kept open.
     """
     downloads: Downloads[Transfer] | None = None
     begun: deque[Transfer] = deque()
@@ -44,7 +45,7 @@ def fetch_many(pool: Pool, quick: Quick, wakeup: tuple[int, int], connections: i
 
         downloads = Downloads(wakeup[0], connections, MOST)
         idle = False
-        while (found := pool.next_of_many(wakeup, connections - downloads.under_way, idle)) is not None:
+        while (found := pool.next_of_many(wakeup, idle)) is not None:
             begun.extend(found)
             while begun:
                 address = quick.address(begun[0].place)

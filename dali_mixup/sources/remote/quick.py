@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 from collections import Counter
 
+from dali_mixup._packages import importable
 from dali_mixup.sources.base import Place
 from dali_mixup.sources.remote.stores import store_of
 from dali_mixup.sources.remote.urls import S3, scheme_of, split
@@ -21,7 +21,7 @@ class Quick:
     """Objects of S3, as long as they can be had like that."""
 
     def __init__(self) -> None:
-        self.installed = importlib.util.find_spec("pycurl") is not None
+        self.installed = importable("pycurl")
         self._in_vain: Counter[str] = Counter()
 
     def gets(self, place: Place) -> bool:

@@ -228,8 +228,8 @@ class Transfers:
             with suppress(BlockingIOError):  # it is full, so the thread will wake up
                 os.write(self._wakeup[1], b"\0")
 
-    def next_of_many(self, wakeup: tuple[int, int], most: int, idle: bool) -> list[Transfer] | None:
-        """For the thread for many: what it is to begin, at most so many; None: it ends.
+    def next_of_many(self, wakeup: tuple[int, int], idle: bool) -> list[Transfer] | None:
+        """For the thread for many: what it is to begin; None: it ends.
 
         Args:
             wakeup: its pipe.
@@ -238,7 +238,9 @@ class Transfers:
         begun: list[Transfer] = []
         with self._lock:
             self._settle()
-            while len(begun) < most and (transfer := self._admission.first(self._many)) is not None:
+            while self._admission.busy < self._connections:
+                if (transfer := self._admission.first(self._many)) is None:
+                    break
                 begun.append(transfer)
             if idle and not begun and not self._many and not self._openings:
                 self._wakeup = None if self._wakeup is wakeup else self._wakeup
