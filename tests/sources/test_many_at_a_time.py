@@ -112,8 +112,9 @@ def test_no_more_requests_at_a_time_than_connections(web: WebServer) -> None:
 
 def test_without_libcurl_every_object_has_a_thread(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pycurl", None)
-    assert got(Transfers(quick=Quick()), *NAMES) == [web.files[f"/box/{name}"] for name in NAMES]
-    assert threads() > 1
+    pool = Transfers(quick=Quick())
+    assert got(pool, *NAMES) == [web.files[f"/box/{name}"] for name in NAMES]
+    assert pool._wakeup is None
 
 
 @pytest.mark.parametrize("fault", ["reset", "truncated", "wrong length", 301, 403, 404, 500, 503])
@@ -150,6 +151,7 @@ def test_a_bucket_where_it_is_in_vain_is_left_to_the_client(
 ) -> None:
     """As one whose policy refuses signed addresses."""
     pool = Transfers(quick=Quick())
+    pool.open()
     for name in NAMES[: MOST_IN_VAIN - 1]:
         web.faults[f"/box/{name}"] = [403]
         got(pool, name)
@@ -160,6 +162,7 @@ def test_a_bucket_where_it_is_in_vain_is_left_to_the_client(
             assert not caplog.records
             got(pool, name)
             until(lambda: not pool._admission.busy)
+        until(lambda: caplog.records)
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["s3"]
     assert "a thread of its own" in caplog.text
     web.requests.clear()
@@ -167,6 +170,7 @@ def test_a_bucket_where_it_is_in_vain_is_left_to_the_client(
     with pytest.raises(OSError, match="access is denied"):
         got(pool, "20.jpg")
     assert web.count("/box/20.jpg") == 1
+    pool.close()
 
 
 def test_a_public_bucket_has_no_signed_addresses(web: WebServer) -> None:
@@ -176,7 +180,57 @@ def test_a_public_bucket_has_no_signed_addresses(web: WebServer) -> None:
     assert set(web.requests.values()) == {1}
 
 
-@pytest.mark.parametrize("method", ["__init__", "begin", "wait"])
+def test_many_failures_at_once_do_not_last(web: WebServer) -> None:
+    """As of a service that throttles."""
+    quick = Quick()
+    for name in NAMES[:16]:
+        web.faults[f"/box/{name}"] = [503]
+    assert got(Transfers(quick=quick), *NAMES) == [web.files[f"/box/{name}"] for name in NAMES]
+    assert quick.gets(places("1.jpg")[0])
+
+
+def test_a_name_that_cannot_be_addressed_is_its_clients_affair(web: WebServer) -> None:
+    pool = Transfers(quick=Quick())
+    for bad in (b"s3://b*d/5.jpg", b"s3:///x.jpg"):
+        wanted: list[Place] = [*places("1.jpg"), (bad, 0, None), *places("2.jpg")]
+        pool.want(wanted, soon=False)
+        with pytest.raises((ValueError, OSError)):
+            pool.fetch(wanted)
+        pool.release(wanted)
+        assert not pool._transfers
+        until(lambda: not pool._admission.busy)
+
+
+def test_others_are_fetched_beside_them(web: WebServer) -> None:
+    """Those ahead of need begin when a request of either kind has ended, and no kind waits for all of the other."""
+    web.latency = 0.02
+    pool = Transfers(quick=Quick(), fewest=16)
+    pool.open()
+    addresses = [f"{root}/{i}.jpg" for i in range(40) for root in ("s3://box", f"{web.url}/box")]
+    wanted: list[Place] = [(address.encode(), 0, None) for address in addresses]
+    pool.want(wanted, soon=False)
+
+    def done(scheme: bytes) -> int:
+        return sum(pool._transfers[place].done for place in wanted if place[0].startswith(scheme))
+
+    until(lambda: done(b"s3") >= 30)
+    assert done(b"http") >= 5
+    until(lambda: done(b"s3") == done(b"http") == 40)
+    pool.release(wanted)
+    pool.close()
+
+
+def test_without_descriptors_every_object_has_a_thread(
+    web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(flags: int) -> tuple[int, int]:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "pipe2", none)
+    assert got(Transfers(quick=Quick()), *NAMES) == [web.files[f"/box/{name}"] for name in NAMES]
+
+
+@pytest.mark.parametrize("method", ["__init__", "begin", "wait", "_answer", "_collect_one"])
 def test_nobody_waits_for_a_thread_that_failed(
     web: WebServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, method: str
 ) -> None:

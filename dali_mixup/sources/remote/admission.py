@@ -20,11 +20,11 @@ MOST_BYTES = 2**29
 class Transfer:
     """One place: waiting, under way, or done."""
 
-    __slots__ = ("error", "in_vain", "part", "place", "reserved", "started", "users", "waiting")
+    __slots__ = ("error", "in_vain", "lasting", "part", "place", "reserved", "started", "users", "waiting")
 
     def __init__(self, place: Place) -> None:
         self.place, self.users, self.reserved, self.started = place, 0, 0, False
-        self.in_vain = False  # it could not be had quickly
+        self.in_vain = self.lasting = False  # it could not be had quickly, and others will not be either
         self.waiting: list[threading.Lock] = []  # each locked until the transfer is done
         self.part: Part | None = None
         self.error: BaseException | None = None
@@ -43,6 +43,12 @@ class Queue:
 
     def __len__(self) -> int:
         return len(self.soon) + len(self.later)
+
+    def move_to(self, other: Queue) -> None:
+        """Have all of them in another queue."""
+        other.soon.extend(self.soon)
+        other.later.extend(self.later)
+        self.clear()
 
     def clear(self) -> None:
         self.soon.clear()
@@ -101,11 +107,27 @@ class Admission:
             return transfer
         return None
 
+    def several(self, queue: Queue, under_way: int, others: int) -> list[Transfer]:
+        """As `first`, as many as there may be.
+
+        Args:
+            under_way: the transfers of this queue that have begun.
+            others: the number of transfers in other queues: if there are any, at most half of the requests ahead of
+                need are of this one.
+        """
+        begun: list[Transfer] = []
+        share = self._limit // 2 if others else self._connections
+        while self.busy < self._connections and (queue.soon or under_way + len(begun) < share):
+            if (transfer := self.first(queue)) is None:
+                break
+            begun.append(transfer)
+        return begun
+
     def back(self, transfer: Transfer) -> None:
-        """It has not begun after all."""
+        """It has begun in vain."""
         self.busy -= 1
         self._held -= transfer.reserved
-        transfer.reserved, transfer.started = 0, False
+        transfer.reserved, transfer.started, transfer.in_vain = 0, False, True
 
     def answered(self, transfer: Transfer, size: int) -> None:
         """It has ended, with so many bytes."""

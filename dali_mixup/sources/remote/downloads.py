@@ -10,6 +10,7 @@ import os
 import select
 import ssl
 import time
+from collections import deque
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
@@ -24,6 +25,11 @@ _EVENTS = {
     pycurl.POLL_INOUT: select.EPOLLIN | select.EPOLLOUT,
 }
 _TURNED_OFF = -1  # libcurl's timer
+_LASTING = frozenset({301, 302, 303, 307, 308, 400, 401, 403})
+_LASTING_ERRORS = frozenset(
+    {pycurl.E_SSL_CONNECT_ERROR, pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT_BADFILE}
+)
+"""Answers, and errors, that are those of a service which does not want to be asked like that."""
 
 T = TypeVar("T")
 
@@ -35,6 +41,10 @@ class Downloads(Generic[T]):
         wakeup: a descriptor that ends `wait` when there is something to be read from it, which is.
         connections: the largest number that are kept open.
         most: bytes of the largest object.
+
+    Attributes:
+        ended: the requests that have ended, for the caller to take away: their tickets, the object's bytes, or None if
+            it could not be had, and whether it will be so the next time.
     """
 
     def __init__(self, wakeup: int, connections: int, most: int) -> None:
@@ -46,6 +56,7 @@ class Downloads(Generic[T]):
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
         self._tickets: dict[Any, tuple[T, list[bytes]]] = {}
+        self.ended: deque[tuple[T, bytes | None, bool]] = deque()
 
     @property
     def under_way(self) -> int:
@@ -58,7 +69,7 @@ class Downloads(Generic[T]):
         return [ticket for ticket, _ in self._tickets.values()]
 
     def begin(self, ticket: T, address: str) -> None:
-        """Ask for the object at an http(s) address; `wait` gives the ticket back."""
+        """Ask for the object at an http(s) address."""
         handle = self._free.pop() if self._free else self._handle()
         pieces: list[bytes] = []
         handle.setopt(pycurl.URL, address)
@@ -66,9 +77,9 @@ class Downloads(Generic[T]):
         self._multi.add_handle(handle)
         self._tickets[handle] = ticket, pieces
 
-    def wait(self, seconds: float | None) -> list[tuple[T, bytes | None]]:
-        """The requests that have ended, with the object's bytes, or None if it could not be had; at the latest after so
-        many seconds (None: any number), or when woken up."""
+    def wait(self, seconds: float | None) -> None:
+        """Until requests have ended, and are in `ended`; at the latest for so many seconds (None: any number), or until
+        woken up."""
         until_due = max(0.0, self._due - time.monotonic())
         seconds = until_due if seconds is None else min(seconds, until_due)
         for descriptor, happened in self._epoll.poll(None if seconds == float("inf") else seconds):
@@ -79,7 +90,7 @@ class Downloads(Generic[T]):
         if time.monotonic() >= self._due:
             self._due = float("inf")
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-        return self._ended()
+        self._collect()
 
     def close(self) -> None:
         """End all requests and connections."""
@@ -90,21 +101,29 @@ class Downloads(Generic[T]):
         self._multi.close()
         self._epoll.close()
 
-    def _ended(self) -> list[tuple[T, bytes | None]]:
-        ended: list[tuple[T, bytes | None]] = []
+    def _collect(self) -> None:
         left = 1
         while left:
             left, good, bad = self._multi.info_read()
-            for handle, answered in [*((h, True) for h in good), *((h, False) for h, *_ in bad)]:
-                ticket, pieces = self._tickets.pop(handle)
-                self._multi.remove_handle(handle)
-                handle.unsetopt(pycurl.WRITEFUNCTION)
-                self._free.append(handle)
-                content = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-                stated = handle.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T)
-                usual = answered and handle.getinfo(pycurl.RESPONSE_CODE) == 200 and stated == len(content)
-                ended.append((ticket, content if usual else None))
-        return ended
+            for handle in good:
+                self._collect_one(handle, *self._answer(handle))
+            for handle, error, _ in bad:
+                self._collect_one(handle, None, error in _LASTING_ERRORS)
+
+    def _answer(self, handle: Any) -> tuple[bytes | None, bool]:
+        status, pieces = handle.getinfo(pycurl.RESPONSE_CODE), self._tickets[handle][1]
+        try:
+            content = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        except MemoryError:  # belongs to whoever waits for this object: its client will raise it
+            return None, False
+        usual = status == 200 and handle.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T) == len(content)
+        return (content if usual else None), status in _LASTING
+
+    def _collect_one(self, handle: Any, content: bytes | None, lasting: bool) -> None:
+        self._multi.remove_handle(handle)
+        self.ended.append((self._tickets[handle][0], content, lasting))
+        del self._tickets[handle]
+        self._free.append(handle)
 
     def _handle(self) -> Any:
         handle = pycurl.Curl()

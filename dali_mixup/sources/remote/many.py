@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,9 +24,9 @@ _IDLE = 1.0
 class Pool(Protocol):
     """Where the transfers come from and go to; see `Transfers`."""
 
-    def next_of_many(self, wakeup: tuple[int, int], idle: bool) -> list[Transfer] | None: ...
+    def next_of_many(self, wakeup: tuple[int, int], under_way: int, idle: bool) -> list[Transfer] | None: ...
 
-    def ended_of_many(self, transfer: Transfer, content: bytes | None) -> None: ...
+    def ended_of_many(self, transfer: Transfer, content: bytes | None, lasting: bool) -> None: ...
 
     def without_many(self, transfers: list[Transfer]) -> None: ...
 
@@ -39,34 +40,51 @@ def fetch_many(pool: Pool, quick: Quick, wakeup: tuple[int, int], connections: i
     """
     downloads: Downloads[Transfer] | None = None
     begun: deque[Transfer] = deque()
-    ended: deque[tuple[Transfer, bytes | None]] = deque()
     try:
         from dali_mixup.sources.remote.downloads import Downloads
 
         downloads = Downloads(wakeup[0], connections, MOST)
-        idle = False
-        while (found := pool.next_of_many(wakeup, idle)) is not None:
+        ended, idle = downloads.ended, False
+        while (found := pool.next_of_many(wakeup, downloads.under_way, idle)) is not None:
             begun.extend(found)
             while begun:
                 address = quick.address(begun[0].place)
                 if address is None:
-                    ended.append((begun[0], None))
+                    ended.append((begun[0], None, True))
                 else:
                     downloads.begin(begun[0], address)
                 begun.popleft()
             unused = not downloads.under_way and not ended
-            ended.extend(downloads.wait(_IDLE if unused else 0 if ended else None))
+            downloads.wait(0 if ended else _IDLE if unused else None)
             idle = unused and not ended
             while ended:
                 pool.ended_of_many(*ended[0])
                 ended.popleft()
+            quick.say()
     except Exception as error:  # whatever happens, nobody may wait for ever
-        log.info("remote objects cannot be fetched many at a time: %r", error)
-        pool.without_many(
-            [*begun, *(transfer for transfer, _ in ended), *(downloads.tickets if downloads else ())]
+        left = (
+            [*begun, *(ended[0] for ended in downloads.ended), *downloads.tickets] if downloads else [*begun]
         )
+        pool.without_many(left)
+        log.info("remote objects cannot be fetched many at a time: %r", error)
     finally:
         if downloads is not None:
             downloads.close()
         for descriptor in wakeup:
             os.close(descriptor)
+
+
+def started(pool: Pool, quick: Quick, connections: int) -> tuple[int, int] | None:
+    """The pipe of a new thread; None if there are no descriptors or threads any more."""
+    try:
+        wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    arguments = (pool, quick, wakeup, connections)
+    try:
+        threading.Thread(target=fetch_many, args=arguments, name="dali-mixup-fetch", daemon=True).start()
+    except RuntimeError:
+        for descriptor in wakeup:
+            os.close(descriptor)
+        return None
+    return wakeup

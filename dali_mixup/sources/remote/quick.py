@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import Counter
+from collections import Counter, deque
 
 from dali_mixup._packages import importable
 from dali_mixup.sources.base import Place
@@ -23,6 +23,7 @@ class Quick:
     def __init__(self) -> None:
         self.installed = importable("pycurl")
         self._in_vain: Counter[str] = Counter()
+        self._unsaid: deque[str] = deque()
 
     def gets(self, place: Place) -> bool:
         """Whether to try."""
@@ -30,7 +31,10 @@ class Quick:
         if not self.installed or start or size is not None:
             return False
         url = os.fsdecode(path)
-        return scheme_of(url) in S3 and self._in_vain[split(url)[0]] < MOST_IN_VAIN
+        try:
+            return scheme_of(url) in S3 and self._in_vain[split(url)[0]] < MOST_IN_VAIN
+        except ValueError:  # its client says why not
+            return False
 
     def address(self, place: Place) -> str | None:
         """The address that gives the object; None: there is none, or the client will say why not."""
@@ -41,11 +45,17 @@ class Quick:
             return None
 
     def had(self, place: Place, quickly: bool) -> None:
-        """An object has been had, as tried first or after that had been in vain."""
+        """An object has been had: as tried first, or only by its client, which will be so with others."""
         root = split(os.fsdecode(place[0]))[0]
         if quickly:
             self._in_vain[root] = 0
             return
         self._in_vain[root] += 1
         if self._in_vain[root] == MOST_IN_VAIN:
+            self._unsaid.append(root)
+
+    def say(self) -> None:
+        """Log what has happened meanwhile: without the pool's lock, since handlers of logs may do anything."""
+        while self._unsaid:
+            root = self._unsaid.popleft()
             log.info("%s: every object is requested by a thread of its own, which costs more CPU time", root)

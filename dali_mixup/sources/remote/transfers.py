@@ -18,7 +18,7 @@ from contextlib import suppress
 from dali_mixup.sources.base import Place
 from dali_mixup.sources.remote.admission import CONNECTIONS, FEWEST, MOST_BYTES, Admission, Queue, Transfer
 from dali_mixup.sources.remote.client import Part
-from dali_mixup.sources.remote.many import fetch_many
+from dali_mixup.sources.remote.many import started
 from dali_mixup.sources.remote.quick import Quick
 from dali_mixup.sources.remote.requests import AbandonedError, read
 
@@ -161,13 +161,12 @@ class Transfers:
         for place in places:
             transfer = self._transfers.get(place)
             if transfer is None:
-                transfer = self._transfers[place] = Transfer(place)
+                transfer = Transfer(place)
                 queue = self._queue_of(transfer)
+                self._transfers[place] = transfer
                 (queue.soon if soon else queue.later).append(transfer)
             elif soon and not transfer.started:
-                self._queue_of(transfer).soon.append(
-                    transfer
-                )  # also in the other one, where it will be passed over
+                self._queue_of(transfer).soon.append(transfer)  # and in `later`, where it will be passed over
             transfer.users += 1
         self._wake()
 
@@ -220,64 +219,67 @@ class Transfers:
     def _wake_up(self, start: bool = False) -> None:
         """Have the thread for many look for work, if it is there or to be started."""
         if self._wakeup is None and start:
-            wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-            arguments = (self, self._quick, wakeup, self._connections)
-            threading.Thread(target=fetch_many, args=arguments, name="dali-mixup-fetch", daemon=True).start()
-            self._wakeup = wakeup  # last: after Ctrl-C before it the next one starts another thread
+            assert self._quick is not None
+            self._wakeup = started(self, self._quick, self._connections)
+            if self._wakeup is None:
+                self._each_alone()
         if self._wakeup is not None:
             with suppress(BlockingIOError):  # it is full, so the thread will wake up
                 os.write(self._wakeup[1], b"\0")
 
-    def next_of_many(self, wakeup: tuple[int, int], idle: bool) -> list[Transfer] | None:
+    def next_of_many(self, wakeup: tuple[int, int], under_way: int, idle: bool) -> list[Transfer] | None:
         """For the thread for many: what it is to begin; None: it ends.
 
         Args:
             wakeup: its pipe.
+            under_way: requests of it.
             idle: it had nothing to do for a while.
         """
-        begun: list[Transfer] = []
         with self._lock:
             self._settle()
-            while self._admission.busy < self._connections:
-                if (transfer := self._admission.first(self._many)) is None:
-                    break
-                begun.append(transfer)
+            begun = self._admission.several(self._many, under_way, others=len(self._each))
             if idle and not begun and not self._many and not self._openings:
                 self._wakeup = None if self._wakeup is wakeup else self._wakeup
                 return None
         return begun
 
-    def ended_of_many(self, transfer: Transfer, content: bytes | None) -> None:
-        """For the thread for many: the bytes of an object; None: it could not be had, and gets a thread of its own."""
+    def ended_of_many(self, transfer: Transfer, content: bytes | None, lasting: bool) -> None:
+        """For the thread for many: the bytes of an object; None: it could not be had, and gets a thread of its own.
+
+        Args:
+            lasting: the next one will not be had either.
+        """
         with self._lock:
             if content is None:
+                transfer.lasting = lasting
                 self._in_vain([transfer])
             else:
                 if self._quick is not None:
                     self._quick.had(transfer.place, quickly=True)
                 self._done(transfer, Part(content, (len(content), 0)), None)
+                if self._each:  # which may have waited for this one to end
+                    self._wake()
 
     def without_many(self, transfers: list[Transfer]) -> None:
         """For the thread for many, which fails: these that it had begun, and all others, get threads of their own."""
         with self._lock:
-            self._quick = self._wakeup = None
-            for mine, others in ((self._many.soon, self._each.soon), (self._many.later, self._each.later)):
-                others.extend(mine)
-                mine.clear()
+            self._wakeup = None
+            self._each_alone()
             self._in_vain(transfers)
+
+    def _each_alone(self) -> None:
+        self._quick = None
+        self._many.move_to(self._each)
 
     def _in_vain(self, transfers: list[Transfer]) -> None:
         for transfer in transfers:
-            self._admission.back(transfer)
-            transfer.in_vain = True
-            if transfer.users:
+            if transfer.started and not transfer.done:  # else it has been here already
+                self._admission.back(transfer)
                 self._each.soon.append(transfer)
-            else:
-                transfer.error = AbandonedError()
         self._wake()
 
     def _done(self, transfer: Transfer, part: Part | None, error: BaseException | None) -> None:
-        if transfer.in_vain and part is not None and self._quick is not None:
+        if transfer.lasting and part is not None and self._quick is not None:
             self._quick.had(transfer.place, quickly=False)
         self._admission.answered(transfer, 0 if part is None else len(part.content))
         transfer.part, transfer.error = part, error
