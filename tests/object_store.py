@@ -19,6 +19,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+ODD_NAMES = [
+    f"{name}.jpg" for name in ("x y", "ü", "50%", "a+b", "a#b", "a&b=c", "x%20y", "[x]", "q?x=1", "~t", "*")
+]
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
 
 

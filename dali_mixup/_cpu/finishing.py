@@ -33,8 +33,9 @@ from dali_mixup._cpu.abi import (
 from dali_mixup._cpu.contours import contoured
 from dali_mixup._cpu.kinds import MaskKind
 from dali_mixup._cpu.lines import blended_line, chosen_line, inlined, scaled_line, weighted_line
+from dali_mixup._cpu.memory import sent
 from dali_mixup._cpu.pasting import pasted, placed, resized
-from dali_mixup._cpu.rows import row_of, sent, written
+from dali_mixup._cpu.rows import row_of, written
 from dali_mixup._cpu.vectors import LANES
 from dali_mixup.methods import Form
 from dali_mixup.methods.masks import STEP

@@ -147,26 +147,6 @@ def store_four_pixels(_: Any, address: Any, values: Any) -> Any:
     return types.none(types.int64, _lanes), generated
 
 
-def _prefetching(to_write: bool) -> Any:
-    @intrinsic
-    def prefetch(_: Any, address: Any) -> Any:
-        def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            pointer = ir.IntType(8).as_pointer()
-            kind = ir.FunctionType(ir.VoidType(), [pointer, INDEX, INDEX, INDEX])
-            called = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
-            write, near, data = (ir.Constant(INDEX, value) for value in (int(to_write), 3, 1))
-            builder.call(called, [at(builder, args[0], ir.IntType(8)), write, near, data])
-            return context.get_dummy_value()
-
-        return types.none(types.int64), generated
-
-    return prefetch
-
-
-prefetch = _prefetching(to_write=False)
-prefetch_to_write = _prefetching(to_write=True)
-
-
 def _zipped(builder: Any, lines: list[Any]) -> list[Any]:
     """The lines transposed: half of them dealt between the other half, four times over. Good for lines as short as the
     shortest vectors."""

@@ -15,7 +15,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from dali_mixup._cpu.lanes import chosen, load, load_pixels, prefetch, splat, store, store_pixels
+from dali_mixup._cpu.lanes import chosen, load, load_pixels, splat, store, store_pixels
+from dali_mixup._cpu.memory import ask_for
 from dali_mixup._cpu.vectors import LANES
 
 inlined = numba.njit(error_model="numpy", inline="always")  # so that `planes` is a constant in the loops
@@ -23,15 +24,6 @@ inlined = numba.njit(error_model="numpy", inline="always")  # so that `planes` i
 
 AHEAD = 6
 """Lines that are asked for ahead of those that are read: from memory they take longer to come than to mix."""
-CACHE_LINE = 64
-
-
-@inlined
-def ask_for(line: int, width: int) -> None:
-    """Ask for a later line of an image, which need not exist. Processors fetch what follows by themselves, but not
-    beyond a page of memory."""
-    for at in range(0, 3 * width, CACHE_LINE):
-        prefetch(line + 3 * width * AHEAD + at)
 
 
 @inlined
@@ -75,10 +67,9 @@ def blended_line(
         coefficients: (at least count + 1, 3). An image but for the first is not read if its first one is 0.
     """
     s, t = splats(coefficients[0]), splats(coefficients[len(coefficients) - 1])
-    ask_for(images[0] + start, width)
-    for j in range(1, count):
-        if coefficients[j, 0] != 0.0:
-            ask_for(images[j] + start, width)
+    for j in range(count):
+        if j == 0 or coefficients[j, 0] != 0.0:
+            ask_for(images[j] + start + 3 * width * AHEAD, 3 * width)
     for begun in range(0, width, LANES):
         x = min(begun, width - LANES)
         red, green, blue = load_pixels(images[0] + start + 3 * x)
@@ -98,8 +89,8 @@ def chosen_line(
 ) -> None:
     """The row from `own` where the bytes at `mask` are not 0, from `other` where they are."""
     s, t = splats(scale), splats(shift)
-    ask_for(own, width)
-    ask_for(other, width)
+    ask_for(own + 3 * width * AHEAD, 3 * width)
+    ask_for(other + 3 * width * AHEAD, 3 * width)
     for begun in range(0, width, LANES):
         x = min(begun, width - LANES)
         red, green, blue = load_pixels(own + 3 * x)
@@ -118,8 +109,8 @@ def weighted_line(
 ) -> None:
     """The row: m * own + (1 - m) * other, normalised, with the float32 at `mask` as m. Exact where these are 0 or 1."""
     s, t = splats(scale), splats(shift)
-    ask_for(own, width)
-    ask_for(other, width)
+    ask_for(own + 3 * width * AHEAD, 3 * width)
+    ask_for(other + 3 * width * AHEAD, 3 * width)
     one, less = splat(np.float32(1)), splat(np.float32(-1))
     for begun in range(0, width, LANES):
         x = min(begun, width - LANES)

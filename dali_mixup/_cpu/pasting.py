@@ -11,8 +11,8 @@ import numba
 import numpy as np
 
 from dali_mixup._cpu.abi import address_in, address_of, array_at, in_use
-from dali_mixup._cpu.lanes import prefetch
-from dali_mixup._cpu.lines import inlined, scaled_line
+from dali_mixup._cpu.lines import AHEAD, inlined, scaled_line
+from dali_mixup._cpu.memory import ask_for
 from dali_mixup._cpu.resizing import resize
 from dali_mixup._cpu.rows import row_of, written
 from dali_mixup._cpu.taps import BILINEAR
@@ -20,7 +20,6 @@ from dali_mixup._cpu.vectors import LANES
 
 compiled = numba.njit(error_model="numpy")
 
-AHEAD = 6  # lines that are asked for before they are read
 OWN = -1  # the place of the row's own image among the regions
 
 
@@ -164,9 +163,7 @@ def pasted(
             if r != OWN:
                 stride = places[r, 1]
                 at = patches_at + places[r, 0] + stride * (y - regions[r, 3]) - 3 * regions[r, 4]
-            # Processors fetch whole lines ahead by themselves, but not parts of lines.
-            for ahead in range(at + 3 * edges[i], at + 3 * edges[i + 1], 64):
-                prefetch(ahead + AHEAD * stride)
+            ask_for(at + AHEAD * stride + 3 * edges[i], 3 * (edges[i + 1] - edges[i]))
             if edges[i + 1] - edges[i] < LANES:
                 short_piece(planes, row, wide, edges[i], edges[i + 1], at, scale, shift)
             else:

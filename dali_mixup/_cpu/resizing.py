@@ -23,7 +23,8 @@ from dali_mixup._cpu.abi import (
     pointer_to,
     shape_of,
 )
-from dali_mixup._cpu.lanes import prefetch, prefetch_to_write, transpose_bytes, transpose_floats
+from dali_mixup._cpu.lanes import transpose_bytes, transpose_floats
+from dali_mixup._cpu.memory import ask_for, ask_for_room
 from dali_mixup._cpu.passes import fixed_line, fixed_pixel, weighted_line, weighted_pixel
 from dali_mixup._cpu.shorts import transpose_shorts
 from dali_mixup._cpu.taps import BILINEAR, RADIUS, fixed_point, taps
@@ -36,7 +37,6 @@ FEWEST = -(-LANES // 3)
 AHEAD = 8
 """Lines of the image that are asked for ahead of those that are read: from memory they take longer to come than to add
 up."""
-CACHE_LINE = 64
 MOST_IN_FIXED_POINT = 17
 """Pixels that are summed in fixed point, those of images made up to 8 times smaller: the more there are, the larger the
 sum of their products' errors."""
@@ -102,10 +102,8 @@ def resize(
             line, above = lines_at + number * room * r, source + 3 * width * first_y[y]
             z = min(y + 1, high - 1)
             for below in range(first_y[y] + count_y[y] + AHEAD, first_y[z] + count_y[z] + AHEAD):
-                for at in range(0, values, CACHE_LINE):
-                    prefetch(source + 3 * width * below + at)
-            for at in range(0, 3 * wide, CACHE_LINE):
-                prefetch_to_write(target + line_step * y + at)
+                ask_for(source + 3 * width * below, values)
+            ask_for_room(target + line_step * y, 3 * wide)
             if fixed:
                 fixed_line(line, above, 3 * width, down + down_step * y, count_y[y], values)
             else:

@@ -7,77 +7,20 @@ Lines that are written whole, past the cache, are not read first.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numba
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from dali_mixup._cpu.abi import address_in, array_at, copy_numbers
+from dali_mixup._cpu.abi import address_in
 from dali_mixup._cpu.halves import BFLOAT16, FLOAT16, FLOAT32, to_bfloat16, to_float16
 from dali_mixup._cpu.lines import inlined
-from dali_mixup._cpu.vectors import INDEX, LANES, at
+from dali_mixup._cpu.memory import copied
+from dali_mixup._cpu.vectors import LANES
 
 compiled = numba.njit(error_model="numpy")
 
-CACHE_LINE = 64
 PAST_CACHE = 1 << 18
 """Bytes of an image from which on it is written past the cache: a batch of smaller ones may still be there when it is
 used."""
-
-_LINE = ir.VectorType(ir.IntType(8), CACHE_LINE)
-
-
-@intrinsic
-def copy_cache_line(_: Any, target: Any, source: Any) -> Any:
-    """Copy the 64 bytes at an address."""
-
-    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        line = builder.load(at(builder, args[1], _LINE), align=1)
-        builder.store(line, at(builder, args[0], _LINE), align=1)
-        return context.get_dummy_value()
-
-    return types.none(types.int64, types.int64), generated
-
-
-@intrinsic
-def send_cache_line(_: Any, target: Any, source: Any) -> Any:
-    """Copy the 64 bytes at an address to another one, a multiple of 64, past the cache."""
-
-    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        line = builder.load(at(builder, args[1], _LINE), align=1)
-        stored = builder.store(line, at(builder, args[0], _LINE), align=CACHE_LINE)
-        stored.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(INDEX, 1)]))
-        return context.get_dummy_value()
-
-    return types.none(types.int64, types.int64), generated
-
-
-@intrinsic
-def sent(_: Any) -> Any:
-    """What was sent past the cache is there for other threads before what follows."""
-
-    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        builder.fence("seq_cst")
-        return context.get_dummy_value()
-
-    return types.none(), generated
-
-
-@compiled
-def copied(target: int, source: int, count: int, past_cache: bool) -> None:
-    """Copies `count` bytes from one address to another, past the cache if they are whole lines of it."""
-    if past_cache and target % CACHE_LINE == 0 and count % CACHE_LINE == 0:
-        for i in range(0, count, CACHE_LINE):
-            send_cache_line(target + i, source + i)
-    elif count >= CACHE_LINE:
-        for i in range(0, count, CACHE_LINE):
-            v = min(i, count - CACHE_LINE)  # the last one overlaps the one before
-            copy_cache_line(target + v, source + v)
-    else:
-        copy_numbers(array_at(source, count), array_at(target, count))
 
 
 @compiled

@@ -11,7 +11,8 @@ from nvidia.dali import Pipeline, fn, types
 
 rows = pytest.importorskip("dali_mixup._cpu.rows")
 
-from dali_mixup._cpu.operators import normalised  # noqa: E402  # needs Numba
+from dali_mixup._cpu.memory import copied  # noqa: E402  # needs Numba
+from dali_mixup._cpu.operators import normalised  # noqa: E402
 
 WIDTHS = [1, 2, 15, 16, 17, 31, 48, 63, 224, 225, 320]
 """Narrower than a vector, of whole cache lines, and neither."""
@@ -27,7 +28,7 @@ def test_bytes_are_copied_and_no_others(count: int, at: int, start: int, past_ca
     source = np.random.RandomState(count).randint(0, 256, start + count + 1).astype(np.uint8)
     memory = np.full(count + 512, 77, np.uint8)
     first = -memory.ctypes.data % 64 + 64 + at
-    rows.copied(memory.ctypes.data + first, source.ctypes.data + start, count, past_cache)
+    copied(memory.ctypes.data + first, source.ctypes.data + start, count, past_cache)
     expected = np.full(count + 512, 77, np.uint8)
     expected[first : first + count] = source[start : start + count]
     np.testing.assert_array_equal(memory, expected)

@@ -22,28 +22,15 @@ from dali_mixup.sources.remote.client import Part
 from dali_mixup.sources.remote.failures import NotOfferedError
 from dali_mixup.sources.remote.quick import MOST_IN_VAIN, Quick
 from dali_mixup.sources.remote.transfers import Transfers
-from tests.object_store import KEYS, WebServer, environment
+from tests.object_store import KEYS, ODD_NAMES, WebServer, environment
 
 NAMES = [f"{i}.jpg" for i in range(40)]
-ODD = [
-    "x y.jpg",
-    "ü.jpg",
-    "50%.jpg",
-    "a+b.jpg",
-    "a#b.jpg",
-    "x%20y.jpg",
-    "[x].jpg",
-    "q?x=1.jpg",
-    "~t.jpg",
-    "a&b=c.jpg",
-]
 
 
 @pytest.fixture
 def web() -> Iterator[WebServer]:
     server = WebServer()
-    random = os.urandom
-    server.files = {f"/box/{name}": random(1 + 997 * i) for i, name in enumerate([*NAMES, *ODD])}
+    server.files = {f"/box/{name}": os.urandom(1 + 997 * i) for i, name in enumerate([*NAMES, *ODD_NAMES])}
     server.files["/box/empty.jpg"] = b""
     with environment(**KEYS, AWS_ENDPOINT_URL=server.url):
         yield server
@@ -51,7 +38,7 @@ def web() -> Iterator[WebServer]:
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requests, "FIRST", 0.01)
 
 
@@ -83,7 +70,7 @@ def test_one_thread_gets_them_all_once(web: WebServer) -> None:
     pool.open()
     for _ in range(2):
         web.requests.clear()
-        assert got(pool, *NAMES, *ODD, "empty.jpg") == list(web.files.values())
+        assert got(pool, *NAMES, *ODD_NAMES, "empty.jpg") == list(web.files.values())
         assert set(web.requests.values()) == {1} and threads() == 1
         assert {part.state for part in pool.fetch(places("3.jpg", "3.jpg"))} == {(1 + 997 * 3, 0)}
     pool.close()

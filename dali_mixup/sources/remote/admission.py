@@ -24,7 +24,7 @@ class Transfer:
 
     def __init__(self, place: Place) -> None:
         self.place, self.users, self.reserved, self.started = place, 0, 0, False
-        self.in_vain = self.lasting = False  # it could not be had quickly, and others will not be either
+        self.in_vain = self.lasting = False  # it could not be had many at a time; nor will others be
         self.waiting: list[threading.Lock] = []  # each locked until the transfer is done
         self.part: Part | None = None
         self.error: BaseException | None = None
@@ -87,13 +87,17 @@ class Admission:
         self._limit, self._grown = min(2 * self._limit, self._connections), self._answered
         return True
 
-    def first(self, queue: Queue) -> Transfer | None:
-        """The first transfer of a queue that may begin, and counts as begun now; None: none."""
+    def first(self, queue: Queue, again: bool = True) -> Transfer | None:
+        """The first transfer of a queue that may begin, and counts as begun now; None: none.
+
+        Args:
+            again: also one that has begun in vain before.
+        """
         while queue:
             soon = bool(queue.soon)
             transfers = queue.soon if soon else queue.later
             transfer = transfers[0]
-            if transfer.started or not transfer.users:
+            if transfer.started or not transfer.users or (transfer.in_vain and not again):
                 transfers.popleft()
                 continue
             expected = transfer.place[2] if transfer.place[2] is not None else int(self._mean)
@@ -108,7 +112,7 @@ class Admission:
         return None
 
     def several(self, queue: Queue, under_way: int, others: int) -> list[Transfer]:
-        """As `first`, as many as there may be.
+        """As `first`, as many as there may be, without those that have begun in vain.
 
         Args:
             under_way: the transfers of this queue that have begun.
@@ -118,7 +122,7 @@ class Admission:
         begun: list[Transfer] = []
         share = self._limit // 2 if others else self._connections
         while self.busy < self._connections and (queue.soon or under_way + len(begun) < share):
-            if (transfer := self.first(queue)) is None:
+            if (transfer := self.first(queue, again=False)) is None:
                 break
             begun.append(transfer)
         return begun

@@ -74,7 +74,7 @@ def fetch_many(pool: Pool, quick: Quick, wakeup: tuple[int, int], connections: i
             os.close(descriptor)
 
 
-def started(pool: Pool, quick: Quick, connections: int) -> tuple[int, int] | None:
+def new_thread(pool: Pool, quick: Quick, connections: int) -> tuple[int, int] | None:
     """The pipe of a new thread; None if there are no descriptors or threads any more."""
     try:
         wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)

@@ -64,15 +64,7 @@ class Bucket:
             "retry_config": {"max_retries": 0},
         }
         if scheme in S3:
-            public = os.environ.get("AWS_SKIP_SIGNATURE", "false").lower() not in (
-                "false",
-                "0",
-                "no",
-                "off",
-                "f",
-                "n",
-            )
-            return cls(S3Store(name, **_aws(), **common), True, signed=not public)
+            return cls(S3Store(name, **_aws(), **common), True, signed=not _is_public())
         if scheme in GCS:
             return cls(GCSStore(name, **common), True)
         if scheme in AZURE:
@@ -135,9 +127,14 @@ def _check_endpoint(variable: str) -> None:
         )
 
 
+def _is_public() -> bool:
+    """Whether requests to S3 are not signed; by the words that obstore knows."""
+    return os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in ("1", "true", "on", "yes", "y")
+
+
 def _aws() -> dict[str, Any]:
     """What obstore does not take from the environment itself: profiles, and endpoints without TLS."""
-    if os.environ.get("AWS_ACCESS_KEY_ID") or os.environ.get("AWS_SKIP_SIGNATURE"):
+    if os.environ.get("AWS_ACCESS_KEY_ID") or _is_public():
         return {}
     if importlib.util.find_spec("boto3") is not None:
         from boto3 import Session

@@ -14,7 +14,7 @@ from dali_mixup.sources.remote.urls import S3, scheme_of, split
 log = logging.getLogger("dali_mixup")
 
 MOST_IN_VAIN = 8
-"""Objects of a bucket in a row that could not be had, but were had by its client, after which only that is asked."""
+"""Objects of a bucket in a row that were refused, but given to its client, after which only that is asked."""
 
 
 class Quick:
@@ -45,7 +45,7 @@ class Quick:
             return None
 
     def had(self, place: Place, quickly: bool) -> None:
-        """An object has been had: as tried first, or only by its client, which will be so with others."""
+        """An object has been had: as tried first, or only by its client, because it was refused."""
         root = split(os.fsdecode(place[0]))[0]
         if quickly:
             self._in_vain[root] = 0

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dali_mixup.sources.base import Place
 from dali_mixup.sources.remote.admission import CONNECTIONS, FEWEST, MOST_BYTES, Admission, Queue, Transfer
 from dali_mixup.sources.remote.client import Part
-from dali_mixup.sources.remote.many import started
+from dali_mixup.sources.remote.many import new_thread
 from dali_mixup.sources.remote.quick import Quick
 from dali_mixup.sources.remote.requests import AbandonedError, read
 
@@ -220,7 +220,7 @@ class Transfers:
         """Have the thread for many look for work, if it is there or to be started."""
         if self._wakeup is None and start:
             assert self._quick is not None
-            self._wakeup = started(self, self._quick, self._connections)
+            self._wakeup = new_thread(self, self._quick, self._connections)
             if self._wakeup is None:
                 self._each_alone()
         if self._wakeup is not None:
