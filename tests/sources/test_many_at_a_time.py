@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import os
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 pytest.importorskip("pycurl")
 
 from dali_mixup.sources.base import Place
-from dali_mixup.sources.reading import TooLongError
+from dali_mixup.sources.reading import StorageError, TooLongError
 from dali_mixup.sources.remote import downloads, many, requests
 from dali_mixup.sources.remote.client import Part
 from dali_mixup.sources.remote.failures import NotOfferedError
@@ -261,6 +268,38 @@ print(len(pool.fetch([(b"s3://box/0.jpg", 0, None), (b"s3://box/1.jpg", 0, None)
         assert (done.returncode, done.stdout, done.stderr) == (0, "2\n", "")
 
 
-def test_the_environment_names_the_authorities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ours.pem"))
-    assert downloads._authorities() == str(tmp_path / "ours.pem")
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """Of a server on this machine, signed by itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([]), datetime.now(timezone.utc)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
+    here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    made = made.add_extension(here, critical=True).add_extension(
+        x509.BasicConstraints(True, None), critical=True
+    )
+    (folder / "public.pem").write_bytes(made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "secret.pem").write_bytes(secret)
+    return folder / "public.pem", folder / "secret.pem"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_certificates_are_checked(
+    web: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    public, secret = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(public, secret)
+    web._server.socket = context.wrap_socket(web._server.socket, server_side=True)
+    monkeypatch.setattr(requests, "ATTEMPTS", 2)
+    if known:
+        monkeypatch.setenv("SSL_CERT_FILE", str(public))
+    with environment(**KEYS, AWS_ENDPOINT_URL=web.url.replace("http:", "https:")):
+        if known:
+            assert got(Transfers(never, quick=Quick()), *NAMES) == [
+                web.files[f"/box/{name}"] for name in NAMES
+            ]
+        else:
+            with pytest.raises(StorageError, match="attempts failed"):
+                got(Transfers(quick=Quick()), *NAMES)
+            assert not web.requests
