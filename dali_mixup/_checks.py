@@ -110,6 +110,8 @@ def concentration(owner: str, name: str, value: Any) -> float:
 
 def integer(owner: str, name: str, value: Any, *, at_least: int, at_most: int | None = None) -> int:
     """`value` as an int, if it is one (a bool is not) within the bounds and 64 bits; errors as in `number`."""
+    if type(value) is int and at_least <= value <= (_LARGEST_INTEGER if at_most is None else at_most):
+        return value  # before any words are put together, for what is checked in every batch
     allowed = _interval(None, at_least, None, at_most)
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(

@@ -89,9 +89,19 @@ def _of_arrays(plan: MixPlan, labels: np.ndarray, num_classes: int | None, beyon
             return np.where(has_share, found, dtype(-np.inf)).max(1)
         return np.einsum("nk,nk...->n...", weights.astype(dtype), found)
     check_array(OWNER, labels, num_classes, may_be_partners=beyond)
-    # In the same steps as `MixedTargets.dense`, for the same bits.
+    return dense(plan, labels, num_classes)
+
+
+def dense(plan: MixPlan, labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """(N, num_classes) float32, as `MixPlan.targets`, of labels that are ids in [0, num_classes): in the same steps as
+    `MixedTargets.dense`, for the same bits.
+
+    Args:
+        labels: (M,) class ids, of the rows beyond the batch too.
+    """
+    union = plan.label_mixing == "union"
+    weights = (plan.weights > 0 if union else plan.weights) * np.float32(1.0 - plan.label_smoothing)
     made = np.full((len(plan), num_classes), plan.label_smoothing / num_classes, np.float32)
-    weights = weights * np.float32(1.0 - plan.label_smoothing)
     rows = np.arange(len(plan))
     for j in range(plan.partners.shape[1]):
         made[rows, labels[plan.partners[:, j]]] += weights[:, j]

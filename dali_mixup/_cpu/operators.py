@@ -195,7 +195,7 @@ def random_window(chances: DataNode, shape: DataNode, numbers: np.ndarray) -> tu
 
     Args:
         chances: (2 attempts + 2,) float64, see `windowing.random_window`.
-        shape: (2,) int64, height and width of the image.
+        shape: (2,) int64, height and width of the image, or more numbers.
         numbers: (6,) float64, the bounds that `windowing.random_window` takes.
     """
     bits = types.Constant(numbers.view(np.int32), device="cpu")  # DALI makes float32 of float64

@@ -42,8 +42,8 @@ def random_window(
 
 
 def window_entry() -> Any:
-    """(chances (2 n + 2,) float64, stored (2,) int64, bounds (6,) float64 as (12,) int32) -> start, size: (2,) int32;
-    see `random_window`."""
+    """(chances (2 n + 2,) float64, stored (2 or more,) int64, bounds (6,) float64 as (12,) int32) -> start, size: (2,)
+    int32; see `random_window`."""
 
     def run(
         outs: int,

@@ -98,12 +98,15 @@ class Stored:
         shape: (2,) int64 on the CPU, height and width.
         encoded: (bytes,) uint8; None if the images are decoded.
         decoded: (H, W, C) HWC, as `whole_image`; None: each window is decoded by itself.
+        extents: (3,) int64 on the CPU, `shape` and the number of channels of the whole batch's images: to take a part
+            of it costs an operator.
     """
 
     backend: Backend
     shape: DataNode
     encoded: DataNode | None = None
     decoded: DataNode | None = None
+    extents: DataNode | None = None
 
     @classmethod
     def of(cls, encoded: DataNode, backend: Backend, decoded: bool) -> Stored:
@@ -112,11 +115,11 @@ class Stored:
         Args:
             decoded: decode them whole, once; else when a window is cut.
         """
-        shape = fn.peek_image_shape(encoded, adjust_orientation=False, dtype=types.DALIDataType.INT64)
-        size = fn.slice(shape, start=[0], shape=[2], axes=[0])
+        extents = fn.peek_image_shape(encoded, adjust_orientation=False, dtype=types.DALIDataType.INT64)
+        size = fn.slice(extents, start=[0], shape=[2], axes=[0])
         if decoded:
-            return cls(backend, size, decoded=whole_image(_parsed(encoded, size), backend))
-        return cls(backend, size, encoded)
+            return cls(backend, size, decoded=whole_image(_parsed(encoded, size), backend), extents=extents)
+        return cls(backend, size, encoded, extents=extents)
 
     @property
     def nodes(self) -> dict[str, DataNode]:

@@ -93,7 +93,8 @@ def build(spec: PipelineSpec, batches: Batches, seeds: Iterator[int], checkpoint
             content = batches(info)
             if not on_gpu:
                 files, *arrays = content
-                content = ([_unchanging(file) for file in files], *arrays)
+                if not batches.read_in_dali:
+                    content = ([_unchanging(file) for file in files], *arrays)
                 in_use.append(content)
             return content
 

@@ -19,7 +19,7 @@ from dali_mixup._loader.maps import Maps, made_of
 from dali_mixup._loader.view_arrays import arrays_of_view, feed_at, names_of_view
 from dali_mixup.sources.bad_files import BadFiles
 from dali_mixup.sources.base import Place
-from dali_mixup.sources.feeding import fed
+from dali_mixup.sources.feeding import as_one, fed
 from dali_mixup.sources.read_ahead import ReadAhead
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class BatchSource:
     def arrays(self, batch: Batch) -> tuple[Any, ...]:
         """The encoded images of a batch (or their paths), and the arrays of `names`."""
         files = [file for source, indices, _ in batch.reads for file in fed(source, indices)]
-        made: tuple[Any, ...] = (files,)
+        made: tuple[Any, ...] = (as_one(files) if self.read_in_dali else files,)
         for view in range(len(self.spec.pipeline.views)):
             made += arrays_of_view(self.spec, view, batch, self.walk.rank, len(files))
         return made

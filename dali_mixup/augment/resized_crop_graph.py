@@ -38,7 +38,8 @@ def random_window(
     if stored.backend.compiled:
         from dali_mixup._cpu.operators import random_window as compiled_window
 
-        return compiled_window(chances, stored.shape, bounds(scale, ratio))
+        shape = stored.shape if stored.extents is None else stored.extents
+        return compiled_window(chances, shape, bounds(scale, ratio))
     return window_of(chances, stored.shape, bounds(scale, ratio))
 
 
