@@ -29,7 +29,7 @@ from dali_mixup import (
     val_loader,
 )
 from dali_mixup.sources import StorageError, open_source
-from dali_mixup.sources.remote import obstore_client, requests
+from dali_mixup.sources.remote import downloads, obstore_client, requests
 from dali_mixup.sources.remote.shared import transfers
 from tests.object_store import KEYS, WebServer, environment
 
@@ -214,7 +214,8 @@ def test_objects_of_the_next_epoch_go_with_a_loader_that_is_dropped_after_one(
 def test_a_server_that_stops_answering_is_given_up(
     web: WebServer, urls: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(obstore_client, "ANSWER", 1)
+    for module in (obstore_client, downloads):
+        monkeypatch.setattr(module, "ANSWER", 1)
     monkeypatch.setattr(requests, "ATTEMPTS", 2)
     for path in web.files:
         web.faults[path] = ["hang"] * 100
