@@ -127,6 +127,26 @@ def test_a_server_that_does_not_answer(web: WebServer, monkeypatch: pytest.Monke
     assert got(Transfers(quick=Quick()), *NAMES) == [web.files[f"/box/{name}"] for name in NAMES]
 
 
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+def test_a_proxy_is_asked_whatever_the_letters_of_its_variable(web: WebServer, variable: str) -> None:
+    web.files = {f"http://storage.invalid{path}": content for path, content in web.files.items()}
+    with environment(**KEYS, AWS_ENDPOINT_URL="http://storage.invalid", **{variable: web.url}):
+        content = got(Transfers(never, quick=Quick()), *NAMES)
+    assert content == [web.files[f"http://storage.invalid/box/{name}"] for name in NAMES]
+
+
+@pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])
+def test_no_proxy_is_asked_for_what_needs_none(web: WebServer, variable: str) -> None:
+    dead = {"HTTP_PROXY": "http://127.0.0.1:9", variable: "127.0.0.1"}
+    with environment(**KEYS, AWS_ENDPOINT_URL=web.url, **dead):
+        assert got(Transfers(never, quick=Quick()), *NAMES) == [web.files[f"/box/{name}"] for name in NAMES]
+
+
+def test_a_proxy_of_another_scheme_is_not_asked(web: WebServer) -> None:
+    with environment(**KEYS, AWS_ENDPOINT_URL=web.url, HTTPS_PROXY="http://127.0.0.1:9"):
+        assert got(Transfers(never, quick=Quick()), *NAMES) == [web.files[f"/box/{name}"] for name in NAMES]
+
+
 def test_errors_are_those_of_the_client(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
     pool = Transfers(quick=Quick())
     with pytest.raises(FileNotFoundError, match="does not exist"):

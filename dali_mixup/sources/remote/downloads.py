@@ -13,6 +13,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
+from urllib.request import getproxies_environment
 
 import pycurl
 
@@ -55,6 +56,8 @@ class Downloads(Generic[T]):
         self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+        # libcurl alone leaves HTTP_PROXY out, which the clients of `stores` know; NO_PROXY it asks for itself.
+        self._proxies = getproxies_environment()
         self._tickets: dict[Any, tuple[T, list[bytes]]] = {}
         self.ended: deque[tuple[T, bytes | None, bool]] = deque()
 
@@ -73,6 +76,9 @@ class Downloads(Generic[T]):
         handle = self._free.pop() if self._free else self._handle()
         pieces: list[bytes] = []
         handle.setopt(pycurl.URL, address)
+        if self._proxies:
+            scheme = address.partition(":")[0]
+            handle.setopt(pycurl.PROXY, self._proxies.get(scheme, self._proxies.get("all", "")))
         handle.setopt(pycurl.WRITEFUNCTION, pieces.append)
         self._multi.add_handle(handle)
         self._tickets[handle] = ticket, pieces
