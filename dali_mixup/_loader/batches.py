@@ -118,7 +118,7 @@ class BatchSource:
         return [place for source, indices, _ in self._rows(number).reads for place in source.places(indices)]
 
     def arrays(self, batch: Batch) -> tuple[Any, ...]:
-        """The encoded images of a batch (or their paths), and the arrays of `names`."""
+        """The encoded images of a batch, or in one array their paths, and the arrays of `names`."""
         files = [file for source, indices, _ in batch.reads for file in fed(source, indices)]
         made: tuple[Any, ...] = (as_one(files) if self.read_in_dali else files,)
         for view in range(len(self.spec.pipeline.views)):
