@@ -1,11 +1,12 @@
-"""`train_loader` and `val_loader` against DALI's decoder alone, by the size of the batch: how near they are to the limit
-of every loader of JPEGs.
+"""`train_loader` and `val_loader` against DALI's decoder alone, by the size of the batch: how near they are to the limit of
+every loader of JPEGs.
 
     python benchmarks/decoder_share.py --out benchmarks/results/decoder_share.json
 
-Loader and decoder take turns, an epoch each, and the loader has checked every file before, as in every epoch but the
-first; the contest of loaders, `dali-mixup bench`, has the first one. Images per second with the interval of their medians,
-and the ratio turn by turn. CPU time of the process is reported too, because other load on the machine disturbs it less.
+Loader and decoder take turns, an epoch each. The loader has checked every file before, as in every epoch but the first,
+which is the one that the contest of loaders measures (`dali-mixup bench`). Images per second with the interval of their
+medians, and the ratio turn by turn. CPU time of the process is reported too, because other load on the machine disturbs
+it less.
 """
 
 from __future__ import annotations
