@@ -1,5 +1,5 @@
-"""`train_loader` and `val_loader` against DALI's decoder alone, by the size of the batch: how near they are to the limit
-of every loader of JPEGs.
+"""`train_loader` and `val_loader` against DALI's decoder alone, by the size of the batch: how near they are to the
+limit of every loader of JPEGs.
 
     python benchmarks/decoder_share.py --out benchmarks/results/decoder_share.json
 
