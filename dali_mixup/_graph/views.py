@@ -128,7 +128,7 @@ def _of_part(
     own = {"size": size, **nodes}
     del own[HERE]
     part, _ = deal(own, nodes[HERE], own, ())
-    return replace(stored, **images), part
+    return replace(stored, extents=None, **images), part
 
 
 def _normalised(
