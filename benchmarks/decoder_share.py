@@ -34,21 +34,21 @@ from dali_mixup.bench.work import Samples, Work
 SIZES = (64, 128, 256)
 KINDS = ("train", "val")
 
-Turn = Callable[[], object]
-"""Makes one batch, and looks at it."""
+Turn = Callable[[], int]
+"""Makes one batch, looks at it, and gives the number of its images."""
 
 
 def decoding(kind: str, samples: Samples, work: Work) -> Turn:
     """Reads and decodes a batch, of windows as `train_loader` cuts them or of whole images, and nothing else."""
     if kind == "train":
         windows = without_end(DecodeOnly().build(samples, work).epoch)
-        return lambda: next(windows)[0].sum().item()
+        return lambda: looked_at(next(windows)[0])
     pipe = Pipeline(work.batch_size, work.dali_threads, device_id=None, prefetch_queue_depth=work.prefetch)
     with pipe:
         encoded, _ = fn.readers.file(files=[path for path, _ in samples])
         pipe.set_outputs(whole_image(encoded, Backend(gpu=False)))
     pipe.build()
-    return pipe.run
+    return lambda: len(pipe.run()[0])
 
 
 def loading(kind: str, folder: Path, work: Work) -> Turn:
@@ -65,13 +65,12 @@ def loading(kind: str, folder: Path, work: Work) -> Turn:
         else val_loader(folder, **common)
     )
     batches = without_end(lambda: iter(loader))
+    return lambda: looked_at(next(batches)[0])
 
-    def turn() -> object:
-        images: torch.Tensor = next(batches)[0]
-        # The last batch of validation is smaller, and a batch more is as long as the decoder's.
-        return images[:, 0, 0, 0].sum().item() if len(images) == work.batch_size else turn()
 
-    return turn
+def looked_at(images: torch.Tensor) -> int:
+    float(images[:, 0, 0, 0].sum())
+    return len(images)
 
 
 def without_end(epoch: Callable[[], Iterator[Any]]) -> Iterator[Any]:
@@ -79,25 +78,25 @@ def without_end(epoch: Callable[[], Iterator[Any]]) -> Iterator[Any]:
         yield from epoch()
 
 
-def rates(turn: Turn, batches: int, rows: int) -> tuple[float, float]:
-    """Images per second, and per second of CPU time."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    for _ in range(batches):
-        turn()
-    images = rows * batches
-    return images / (time.perf_counter() - wall), images / (time.process_time() - cpu)
+def rates(turn: Turn, images: int) -> tuple[float, float]:
+    """Images per second, and per second of CPU time, of so many images, to the end of their last batch."""
+    wall, cpu, made = time.perf_counter(), time.process_time(), 0
+    while made < images:
+        made += turn()
+    return made / (time.perf_counter() - wall), made / (time.process_time() - cpu)
 
 
 def measured(kind: str, folder: Path, work: Work, repeats: int) -> dict[str, Any]:
     samples = [(str(path), 0) for path in sorted(folder.glob("*/*.JPEG"))]
-    epoch = len(samples) // work.batch_size
     turns = {"decoder": decoding(kind, samples, work), "loader": loading(kind, folder, work)}
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in turns}
     for turn in turns.values():
-        rates(turn, epoch + 1, work.batch_size)  # checks every file, and fills the queues
+        rates(turn, 2 * len(samples))  # checks every file
     for _ in range(repeats):
         for name, turn in turns.items():
-            found[name].append(rates(turn, epoch, work.batch_size))
+            for _ in range(work.prefetch + 2):
+                turn()  # those that are ready, and those that the other one was still at
+            found[name].append(rates(turn, len(samples)))
     made: dict[str, Any] = {"kind": kind, "batch_size": work.batch_size}
     for clock, unit in enumerate(("images_a_second", "images_a_cpu_second")):
         series = {name: [pair[clock] for pair in pairs] for name, pairs in found.items()}

@@ -34,7 +34,7 @@ def _of_view(batch: Batch, spec: LoaderSpec, view: int) -> torch.Tensor | MixedT
         mixed = mixed.pin_memory() if spec.device.type == "cuda" else mixed
         return mixed.to(spec.device, non_blocking=True)
     if spec.targets == "dense" and plan is not None and spec.device.type == "cpu":
-        # In fewer calls than those of `MixedTargets`, a quarter of the time beside DALI's threads; the same bits.
+        # In fewer calls than those of `MixedTargets`, half of the time beside DALI's threads; the same bits.
         return torch.from_numpy(dense(plan, batch.row_labels, spec.num_classes))
     labels = torch.from_numpy(batch.labels.copy())  # the record and `last_batch` have them too
     if spec.targets == "labels":
