@@ -7,7 +7,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing import forkserver, get_context, get_start_method, set_start_method
+from multiprocessing import forkserver, get_context, get_start_method, resource_tracker, set_start_method
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
@@ -71,15 +71,15 @@ def _kill(pid: int | None) -> None:
 
 
 def _start_server() -> None:
-    """Start the server, unless it runs, with SIGINT ignored: so do all that it starts, and their workers."""
-    if threading.current_thread() is not threading.main_thread():
-        forkserver.ensure_running()
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Start the server, unless it runs, with SIGINT blocked: so do all that it starts, and their workers. Here a Ctrl-C
+    waits for the end; if it were ignored meanwhile, it would be lost."""
+    with _interrupt_held():
+        resource_tracker.ensure_running()  # which unblocks signals once it has started its process
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -99,6 +99,25 @@ HALF_STARTED = STARTED.replace(
 )
 
 
+# Ctrl-C when the server has just been started.
+STARTING = STARTED.replace(
+    "    isolated(",
+    """
+    import os, signal
+    from multiprocessing import util
+    spawned = util.spawnv_passfds
+    def interrupted(path, arguments, *others):
+        pid = spawned(path, arguments, *others)
+        if "forkserver" in str(arguments):
+            os.killpg(0, signal.SIGINT)
+        return pid
+    util.spawnv_passfds = interrupted
+    isolated(""",
+)
+SCRIPTS = {"half started": HALF_STARTED, "while the server starts": STARTING}
+"""Those that interrupt themselves."""
+
+
 def members(group: int) -> int:
     """The number of processes of a group."""
     found = subprocess.run(["ps", "-e", "-o", "pgid="], capture_output=True, text=True, check=True).stdout
@@ -112,18 +131,18 @@ def until(reached: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("when", ["in the work", "while the server imports", "half started"])
+@pytest.mark.parametrize("when", ["in the work", "while the server imports", *SCRIPTS])
 def test_ctrl_c_ends_all_processes_with_one_traceback(tmp_path: Path, when: str) -> None:
     """A terminal sends it to the whole group; only the process that called has something to say."""
     script, begun = tmp_path / "script.py", tmp_path / "begun"
-    script.write_text(HALF_STARTED if when == "half started" else STARTED)
+    script.write_text(SCRIPTS.get(when, STARTED))
     process = subprocess.Popen(
         [sys.executable, str(script), str(tmp_path)],
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    if when != "half started":  # that one interrupts itself
+    if when not in SCRIPTS:
         # The server and multiprocessing's tracker.
         until(begun.exists if when == "in the work" else lambda: members(process.pid) > 2)
         os.killpg(process.pid, signal.SIGINT)
