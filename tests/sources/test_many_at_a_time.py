@@ -3,62 +3,36 @@
 from __future__ import annotations
 
 import os
-import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
-from ipaddress import ip_address
-from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 pytest.importorskip("pycurl")
 
 from dali_mixup.sources.base import Place
-from dali_mixup.sources.reading import StorageError, TooLongError
+from dali_mixup.sources.reading import TooLongError
 from dali_mixup.sources.remote import downloads, many, requests
-from dali_mixup.sources.remote.client import Part
 from dali_mixup.sources.remote.failures import NotOfferedError
 from dali_mixup.sources.remote.quick import MOST_IN_VAIN, Quick
 from dali_mixup.sources.remote.transfers import Transfers
-from tests.object_store import KEYS, ODD_NAMES, WebServer, environment
-
-NAMES = [f"{i}.jpg" for i in range(40)]
+from tests.object_store import ODD_NAMES, WebServer, environment
+from tests.sources.boxes import NAMES, box, got, never, places
 
 
 @pytest.fixture
 def web() -> Iterator[WebServer]:
-    server = WebServer()
-    server.files = {f"/box/{name}": os.urandom(1 + 997 * i) for i, name in enumerate([*NAMES, *ODD_NAMES])}
-    server.files["/box/empty.jpg"] = b""
-    with environment(**KEYS, AWS_ENDPOINT_URL=server.url):
+    with box() as server:
         yield server
-    server.close()
 
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requests, "FIRST", 0.01)
-
-
-def never(*_: object) -> Part:
-    raise AssertionError("asked for again")
-
-
-def places(*names: str) -> list[Place]:
-    return [(f"s3://box/{name}".encode(), 0, None) for name in names]
-
-
-def got(pool: Transfers, *names: str) -> list[bytes]:
-    return [bytes(part.content) for part in pool.fetch([*places(*names), *places(names[0])])][:-1]
 
 
 def threads() -> int:
@@ -125,26 +99,6 @@ def test_a_server_that_does_not_answer(web: WebServer, monkeypatch: pytest.Monke
     monkeypatch.setattr(downloads, "ANSWER", 1)
     web.faults["/box/1.jpg"] = ["hang"]
     assert got(Transfers(quick=Quick()), *NAMES) == [web.files[f"/box/{name}"] for name in NAMES]
-
-
-@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
-def test_a_proxy_is_asked_whatever_the_letters_of_its_variable(web: WebServer, variable: str) -> None:
-    web.files = {f"http://storage.invalid{path}": content for path, content in web.files.items()}
-    with environment(**KEYS, AWS_ENDPOINT_URL="http://storage.invalid", **{variable: web.url}):
-        content = got(Transfers(never, quick=Quick()), *NAMES)
-    assert content == [web.files[f"http://storage.invalid/box/{name}"] for name in NAMES]
-
-
-@pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])
-def test_no_proxy_is_asked_for_what_needs_none(web: WebServer, variable: str) -> None:
-    dead = {"HTTP_PROXY": "http://127.0.0.1:9", variable: "127.0.0.1"}
-    with environment(**KEYS, AWS_ENDPOINT_URL=web.url, **dead):
-        assert got(Transfers(never, quick=Quick()), *NAMES) == [web.files[f"/box/{name}"] for name in NAMES]
-
-
-def test_a_proxy_of_another_scheme_is_not_asked(web: WebServer) -> None:
-    with environment(**KEYS, AWS_ENDPOINT_URL=web.url, HTTPS_PROXY="http://127.0.0.1:9"):
-        assert got(Transfers(never, quick=Quick()), *NAMES) == [web.files[f"/box/{name}"] for name in NAMES]
 
 
 def test_errors_are_those_of_the_client(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,40 +240,3 @@ print(len(pool.fetch([(b"s3://box/0.jpg", 0, None), (b"s3://box/1.jpg", 0, None)
     for _ in range(5):
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
         assert (done.returncode, done.stdout, done.stderr) == (0, "2\n", "")
-
-
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """Of a server on this machine, signed by itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name, now = x509.Name([]), datetime.now(timezone.utc)
-    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
-    here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    made = made.add_extension(here, critical=True).add_extension(
-        x509.BasicConstraints(True, None), critical=True
-    )
-    (folder / "public.pem").write_bytes(made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
-    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (folder / "secret.pem").write_bytes(secret)
-    return folder / "public.pem", folder / "secret.pem"
-
-
-@pytest.mark.parametrize("known", [True, False])
-def test_certificates_are_checked(
-    web: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
-) -> None:
-    public, secret = certificate(tmp_path)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(public, secret)
-    web._server.socket = context.wrap_socket(web._server.socket, server_side=True)
-    monkeypatch.setattr(requests, "ATTEMPTS", 2)
-    if known:
-        monkeypatch.setenv("SSL_CERT_FILE", str(public))
-    with environment(**KEYS, AWS_ENDPOINT_URL=web.url.replace("http:", "https:")):
-        if known:
-            assert got(Transfers(never, quick=Quick()), *NAMES) == [
-                web.files[f"/box/{name}"] for name in NAMES
-            ]
-        else:
-            with pytest.raises(StorageError, match="attempts failed"):
-                got(Transfers(quick=Quick()), *NAMES)
-            assert not web.requests

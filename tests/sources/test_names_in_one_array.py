@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,16 +17,16 @@ NAMES = st.lists(st.binary(min_size=1, max_size=300).map(lambda name: name.repla
 
 
 @given(NAMES)
-def test_every_row_is_its_name_and_zeros(names):
+def test_every_row_is_its_name_and_zeros(names: list[bytes]) -> None:
     table = as_one([np.frombuffer(name, np.uint8) for name in names])
     assert table.dtype == np.uint8 and table.shape == (len(names), max(map(len, names)))
     for row, name in zip(table, names, strict=True):
         assert row.tobytes()[: len(name)] == name and not row[len(name) :].any()
 
 
-def test_files_of_very_different_names_are_their_own(tmp_path):
-    # A name of one letter, one that is the beginning of another, blanks at an end, other alphabets, and a long one.
-    names = ["a", "a.png", "a.png.png", "b ", " b", "ä.png", "图像", "c" * 250]
+def test_files_of_very_different_names_are_their_own(tmp_path: Path) -> None:
+    # A name of one letter, ones that begin like others, blanks, other alphabets, no UTF-8 at all, and a long one.
+    names = ["a", "a.png", "a.png.png", "b ", " b", "ä.png", "图像", os.fsdecode(b"\xff"), "c" * 250]
     deep = tmp_path / ("d" * 200) / ("e" * 200)
     deep.mkdir(parents=True)
     paths = [tmp_path / name for name in names] + [deep / name for name in names]
