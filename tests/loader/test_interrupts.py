@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import json
 import sys
@@ -48,11 +49,13 @@ class At:
         self.place: str | None = None
 
     def __enter__(self) -> At:
+        gc.disable()  # what is raised while garbage is collected is dropped
         sys.settrace(self._called)
         return self
 
     def __exit__(self, *_: object) -> None:
         sys.settrace(None)
+        gc.enable()
 
     def _called(self, frame: FrameType, event: str, argument: Any) -> Any:
         return self._inside if frame.f_code.co_filename.startswith(PACKAGE) else None
@@ -180,11 +183,13 @@ class Calls:
         self.lookups: list[str] = []
 
     def __enter__(self) -> Calls:
+        gc.disable()  # what its callbacks raise is dropped, and hypothesis has one
         sys.setprofile(self._event)
         return self
 
     def __exit__(self, *_: object) -> None:
         sys.setprofile(None)
+        gc.enable()
 
     def _event(self, frame: FrameType, event: str, argument: Any) -> None:
         # What happens while a generator is closed is "ignored" by Python itself, wherever it is.
