@@ -60,11 +60,58 @@ def load_pixels(_: Any, address: Any) -> Any:
 
     def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         loaded = builder.load(at(builder, args[0], _PIXELS), align=1)
-        colours = [shuffled(builder, loaded, loaded, range(c, 3 * LANES, 3)) for c in range(3)]
-        made = [builder.sitofp(builder.zext(colour, _INTEGERS), _FLOATS) for colour in colours]
-        return context.make_tuple(builder, signature.return_type, made)
+        return context.make_tuple(builder, signature.return_type, _colours(builder, loaded))
 
     return types.UniTuple(_lanes, 3)(types.int64), generated
+
+
+@intrinsic
+def load_chosen(_: Any, mask: Any, one: Any, other: Any) -> Any:
+    """As `load_pixels`: those at the second address where the 16 bytes at the first one are not 0, else those at the
+    third one. Chosen as bytes, so colours are told apart and converted once."""
+
+    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        loaded = builder.load(at(builder, args[0], BYTES), align=1)
+        spread = shuffled(builder, loaded, loaded, [i // 3 for i in range(3 * LANES)])
+        where = builder.icmp_unsigned("!=", spread, ir.Constant(_PIXELS, [0] * (3 * LANES)))
+        both = [builder.load(at(builder, address, _PIXELS), align=1) for address in args[1:]]
+        return context.make_tuple(
+            builder, signature.return_type, _colours(builder, builder.select(where, *both))
+        )
+
+    return types.UniTuple(_lanes, 3)(*[types.int64] * 3), generated
+
+
+@intrinsic
+def extremes(_: Any, address: Any) -> Any:
+    """(whether one of the 16 bytes at an address is not 0, whether all are 255)."""
+
+    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        whole = ir.IntType(8 * LANES)
+        loaded = builder.load(at(builder, args[0], whole), align=1)
+        some = builder.icmp_unsigned("!=", loaded, ir.Constant(whole, 0))
+        every = builder.icmp_unsigned("==", loaded, ir.Constant(whole, 2 ** (8 * LANES) - 1))
+        return context.make_tuple(builder, signature.return_type, [some, every])
+
+    return types.UniTuple(types.boolean, 2)(types.int64), generated
+
+
+@intrinsic
+def all_are(_: Any, address: Any, value: Any) -> Any:
+    """Whether the 16 float32 at an address are all this one."""
+
+    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        loaded = builder.load(at(builder, args[0], _FLOATS), align=4)
+        same = builder.fcmp_ordered("==", loaded, splatted(builder, _FLOATS, args[1]))
+        bits = ir.IntType(LANES)
+        return builder.icmp_unsigned("==", builder.bitcast(same, bits), ir.Constant(bits, 2**LANES - 1))
+
+    return types.boolean(types.int64, types.float32), generated
+
+
+def _colours(builder: Any, pixels: Any) -> list[Any]:
+    colours = [shuffled(builder, pixels, pixels, range(c, 3 * LANES, 3)) for c in range(3)]
+    return [builder.sitofp(builder.zext(colour, _INTEGERS), _FLOATS) for colour in colours]
 
 
 @intrinsic
@@ -81,18 +128,6 @@ def store_pixels(_: Any, address: Any, red: Any, green: Any, blue: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(types.int64, _lanes, _lanes, _lanes), generated
-
-
-@intrinsic
-def chosen(_: Any, address: Any, one: Any, other: Any) -> Any:
-    """The numbers of `one` where the 16 bytes at an address are not 0, those of `other` where they are."""
-
-    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        loaded = builder.load(at(builder, args[0], BYTES), align=1)
-        where = builder.icmp_unsigned("!=", loaded, ir.Constant(BYTES, [0] * LANES))
-        return builder.select(where, args[1], args[2])
-
-    return _lanes(types.int64, _lanes, _lanes), generated
 
 
 @intrinsic

@@ -15,7 +15,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from dali_mixup._cpu.lanes import chosen, load, load_pixels, splat, store, store_pixels
+from dali_mixup._cpu.lanes import all_are, extremes, load, load_chosen, load_pixels, splat, store, store_pixels
 from dali_mixup._cpu.memory import ask_for
 from dali_mixup._cpu.vectors import LANES
 
@@ -87,19 +87,24 @@ def blended_line(
 def chosen_line(
     planes: bool, row: int, width: int, own: int, other: int, mask: int, scale: Any, shift: Any
 ) -> None:
-    """The row from `own` where the bytes at `mask` are not 0, from `other` where they are."""
+    """The row from `own` where the bytes at `mask` are 255, from `other` where they are 0. Of each, mostly what is
+    chosen is read alone: where nothing of 16 pixels is, and, ahead, where nothing of this line is."""
     s, t = splats(scale), splats(shift)
-    ask_for(own + 3 * width * AHEAD, 3 * width)
-    ask_for(other + 3 * width * AHEAD, 3 * width)
+    ahead = 3 * width * AHEAD
     for begun in range(0, width, LANES):
         x = min(begun, width - LANES)
-        red, green, blue = load_pixels(own + 3 * x)
-        r, g, b = load_pixels(other + 3 * x)
-        red, green, blue = (
-            chosen(mask + x, red, r),
-            chosen(mask + x, green, g),
-            chosen(mask + x, blue, b),
-        )
+        most, least = extremes(mask + x)
+        mine, partners = own + 3 * x, other + 3 * x
+        if most:
+            ask_for(mine + ahead, 1)
+        if not least:
+            ask_for(partners + ahead, 1)
+        if least:
+            red, green, blue = load_pixels(mine)
+        elif most:
+            red, green, blue = load_chosen(mask + x, mine, partners)
+        else:
+            red, green, blue = load_pixels(partners)
         put(planes, row, width, x, red * s[0] + t[0], green * s[1] + t[1], blue * s[2] + t[2])
 
 
@@ -107,16 +112,27 @@ def chosen_line(
 def weighted_line(
     planes: bool, row: int, width: int, own: int, other: int, mask: int, scale: Any, shift: Any
 ) -> None:
-    """The row: m * own + (1 - m) * other, normalised, with the float32 at `mask` as m. Exact where these are 0 or 1."""
+    """The row: m * own + (1 - m) * other, normalised, with the float32 at `mask` as m. Exact where these are 0 or 1;
+    of each line, what has no part in it is mostly not read, as in `chosen_line`."""
     s, t = splats(scale), splats(shift)
-    ask_for(own + 3 * width * AHEAD, 3 * width)
-    ask_for(other + 3 * width * AHEAD, 3 * width)
+    ahead = 3 * width * AHEAD
     one, less = splat(np.float32(1)), splat(np.float32(-1))
     for begun in range(0, width, LANES):
         x = min(begun, width - LANES)
-        m = load(mask + 4 * x)
-        rest = one + m * less
-        red, green, blue = load_pixels(own + 3 * x)
-        r, g, b = load_pixels(other + 3 * x)
-        red, green, blue = m * red + rest * r, m * green + rest * g, m * blue + rest * b
+        mine, partners = own + 3 * x, other + 3 * x
+        alone, nothing = all_are(mask + 4 * x, np.float32(1)), all_are(mask + 4 * x, np.float32(0))
+        if not nothing:
+            ask_for(mine + ahead, 1)
+        if not alone:
+            ask_for(partners + ahead, 1)
+        if alone:
+            red, green, blue = load_pixels(mine)
+        elif nothing:
+            red, green, blue = load_pixels(partners)
+        else:
+            m = load(mask + 4 * x)
+            rest = one + m * less
+            red, green, blue = load_pixels(mine)
+            r, g, b = load_pixels(partners)
+            red, green, blue = m * red + rest * r, m * green + rest * g, m * blue + rest * b
         put(planes, row, width, x, red * s[0] + t[0], green * s[1] + t[1], blue * s[2] + t[2])

@@ -54,6 +54,37 @@ def test_sums_products_and_bytes() -> None:
     assert made[16] == 0 and written[16] == 9
 
 
+def test_pixels_of_two_images_by_a_mask() -> None:
+    @numba.njit
+    def done(mask: np.ndarray, one: np.ndarray, other: np.ndarray, made: np.ndarray) -> None:
+        found = lanes.load_chosen(address_of(mask), address_of(one), address_of(other))
+        for c in range(3):
+            lanes.store(address_of(made) + 64 * c, found[c])
+
+    rng = np.random.RandomState(2)
+    one, other = (rng.randint(0, 256, (16, 3)).astype(np.uint8) for _ in range(2))
+    mask = rng.choice([0, 1, 255], 16).astype(np.uint8)
+    made = np.zeros((3, 16), np.float32)
+    done(mask, one, other, made)
+    np.testing.assert_array_equal(made, np.where(mask[:, None] != 0, one, other).T)
+
+
+@pytest.mark.parametrize("place", [None, 0, 7, 15])
+@pytest.mark.parametrize("others", [0, 255])
+def test_whether_all_of_a_mask_is_the_same(others: int, place: int | None) -> None:
+    @numba.njit
+    def asked(mask: np.ndarray, levels: np.ndarray) -> tuple[bool, bool, bool, bool]:
+        most, least = lanes.extremes(address_of(mask))
+        at = address_of(levels)
+        return most, least, lanes.all_are(at, np.float32(1)), lanes.all_are(at, np.float32(0))
+
+    mask = np.full(16, others, np.uint8)
+    if place is not None:
+        mask[place] = 255 - others
+    found = asked(mask, (mask / 255).astype(np.float32))
+    assert found == (mask.any(), (mask == 255).all(), (mask == 255).all(), not mask.any())
+
+
 def test_sums_and_products_in_fixed_point() -> None:
     @numba.njit
     def done(numbers: np.ndarray, read: np.ndarray, made: np.ndarray, written: np.ndarray) -> None:
