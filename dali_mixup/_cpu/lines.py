@@ -15,7 +15,16 @@ from typing import Any
 import numba
 import numpy as np
 
-from dali_mixup._cpu.lanes import all_are, extremes, load, load_chosen, load_pixels, splat, store, store_pixels
+from dali_mixup._cpu.lanes import (
+    all_are,
+    extremes,
+    load,
+    load_chosen,
+    load_pixels,
+    splat,
+    store,
+    store_pixels,
+)
 from dali_mixup._cpu.memory import ask_for
 from dali_mixup._cpu.vectors import LANES
 
