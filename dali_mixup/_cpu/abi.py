@@ -123,7 +123,7 @@ def digest_of(folder: Path) -> str:
 _SOURCES = digest_of(Path(__file__).parent)
 
 
-def entry_point(signature: Any, function: Callable[..., None]) -> Any:
+def entry_point(signature: Any, function: Callable[..., Any]) -> Any:
     """A compiled C function. It must be kept as long as a pipeline uses its `address`."""
     function.__qualname__ += f".{_SOURCES}"  # of which Numba makes the name of the file
     try:

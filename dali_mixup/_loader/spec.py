@@ -148,7 +148,8 @@ class LoaderSpec:
     @cached_property
     def gate(self) -> Gate:
         """The gate that samples pass before the decoder; it remembers the result as long as the loader lives."""
-        return Gate(self.pipeline.max_pixels, self.pipeline.backend.kind)
+        backend = self.pipeline.backend
+        return Gate(self.pipeline.max_pixels, backend.kind, backend.compiled)
 
     @cached_property
     def feeds(self) -> tuple[PlanFeed | None, ...]:

@@ -31,14 +31,21 @@ def bad(tmp_path: Path) -> FileList:
     return FileList([f"{kind}.jpg" for kind in KINDS], [0] * len(KINDS), ["c"], root=tmp_path)
 
 
+@pytest.fixture(params=[False, True], ids=["parser", "compiled"])
+def compiled(request: pytest.FixtureRequest) -> bool:
+    if request.param:
+        pytest.importorskip("dali_mixup._cpu.beginnings")
+    return bool(request.param)
+
+
 def refused(gate: Gate, source: FileList, **how: bool) -> list[str]:
     return [
         Path(file.name).stem for file in gate.refused(source, np.arange(len(source)), **how) if file.reason
     ]
 
 
-def test_nothing_passes_that_could_kill_the_process(bad: FileList) -> None:
-    assert set(refused(Gate(MAX_PIXELS), bad)) == set(KINDS) - FAIL_LATER
+def test_nothing_passes_that_could_kill_the_process(bad: FileList, compiled: bool) -> None:
+    assert set(refused(Gate(MAX_PIXELS, compiled=compiled), bad)) == set(KINDS) - FAIL_LATER
 
 
 @pytest.mark.parametrize("size", [10, 100, 300, 500])
@@ -49,7 +56,13 @@ def test_a_jpeg_cut_inside_its_header_is_truncated(size: int) -> None:
     assert caught.value.problem is Problem.TRUNCATED
 
 
-def test_sound_images_pass_and_are_not_looked_at_again(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sound_images_pass(odd: Path, compiled: bool) -> None:
+    names = [*SOUND, ROTATED, SILENT]
+    source = FileList(names, [0] * len(names), ["c"], root=odd)
+    assert refused(Gate(MAX_PIXELS, compiled=compiled), source) == []
+
+
+def test_what_passed_is_not_looked_at_again(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [*SOUND, ROTATED, SILENT]
     source = FileList(names, [0] * len(names), ["c"], root=odd)
     gate = Gate(MAX_PIXELS)
@@ -67,9 +80,9 @@ def test_sound_images_pass_and_are_not_looked_at_again(odd: Path, monkeypatch: p
     assert len(refused(gate, source, anew=True)) == len(names)
 
 
-def test_a_sample_that_comes_twice_in_a_batch_is_looked_at_once(bad: FileList) -> None:
+def test_a_sample_that_comes_twice_in_a_batch_is_looked_at_once(bad: FileList, compiled: bool) -> None:
     index = KINDS.index("gif")
-    (found,) = Gate(MAX_PIXELS).refused(bad, np.array([index, index, index]))
+    (found,) = Gate(MAX_PIXELS, compiled=compiled).refused(bad, np.array([index, index, index]))
     assert found.index == index and "GIF" in found.reason
 
 

@@ -17,6 +17,7 @@ from dali_mixup._graph.look import Look, UnfitError, look
 from dali_mixup._graph.options import MAX_PIXELS
 from dali_mixup.sources import FileList
 from tests.bad_images import contents, encoded, make
+from tests.jpeg_headers import frames, jpeg, segments
 from tests.odd_images import ROTATED, SILENT, SOUND, picture
 
 LIMIT = 10**6
@@ -151,33 +152,10 @@ def test_a_frame_that_reaches_beyond_its_segment(tmp_path: Path, monkeypatch: py
         assert from_head(tmp_path / "a.jpg") in (None, whole(content))
 
 
-frames = st.tuples(
-    st.sampled_from([0xC0, 0xC1, 0xC2, 0xC3, 0xC4, 0xC5, 0xC9, 0xCF]),
-    st.sampled_from([8, 8, 8, 12, 0]),
-    st.tuples(st.sampled_from([0, 1, 30, 65535]), st.sampled_from([0, 1, 40, 65535])),
-    st.lists(
-        st.sampled_from([0x11, 0x11, 0x12, 0x21, 0x22, 0x41, 0x42, 0x44, 0x14, 0x00]), min_size=0, max_size=5
-    ),
-    st.sampled_from([0, 0, 0, 1, -3]),
-)
-segments = st.sampled_from(
-    [b"\xff\xfe\x00\x04ab", b"\xff\xdd\x00\x04\x00\x01", b"\xff\xee\x00\x0eAdobe" + bytes(7)]
-)
-
-
 @given(st.lists(st.one_of(frames, segments), min_size=1, max_size=4))
 @settings(max_examples=1000)
 def test_frames_of_every_kind_alone_doubled_and_among_other_segments(parts: list[object]) -> None:
-    content = b"\xff\xd8"
-    for part in parts:
-        if isinstance(part, bytes):
-            content += part
-        else:
-            marker, bits, size, samplings, lie = part
-            components = b"".join(bytes([1 + i, sampling, 0]) for i, sampling in enumerate(samplings))
-            length = max(2, 8 + len(components) + lie)
-            content += struct.pack(">BBHBHHB", 0xFF, marker, length, bits, *size, len(samplings)) + components
-    content += b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + bytes(300) + b"\xff\xd9"
+    content = jpeg(parts)
     try:
         found: Look | str = look_in(content, MAX_PIXELS)
     except UnfitError as error:

@@ -1,0 +1,219 @@
+"""Files that compiled code tells to be JPEGs as most are: never one that the parser would not take."""
+
+from __future__ import annotations
+
+import os
+import resource
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from dali_mixup._graph.gate import Gate
+from dali_mixup._graph.look import Look, UnfitError, look
+from dali_mixup._graph.options import MAX_PIXELS
+from dali_mixup.sources import FileList
+from dali_mixup.sources.feeding import as_one
+from tests.bad_images import NOT_FILES, contents, encoded, make
+from tests.jpeg_headers import frames, jpeg, segment, segments
+from tests.odd_images import ROTATED, SILENT, SOUND, picture
+
+beginnings = pytest.importorskip("dali_mixup._cpu.beginnings")
+
+LIMIT = 10**6
+
+
+def is_usual(content: bytes, limit: int = MAX_PIXELS) -> bool:
+    read = np.frombuffer(content[: beginnings.LENGTH], np.uint8)
+    return bool(beginnings.is_usual(read, len(read), limit))
+
+
+def told(*paths: Path | bytes, most: int = 10**9, pixels: int = MAX_PIXELS) -> list[bool]:
+    names = as_one([np.frombuffer(os.fsencode(path), np.uint8) for path in paths])
+    found, late = beginnings.told(names, most, pixels, 10.0, 2)
+    assert not late
+    return found.tolist()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize(
+    "saved",
+    [{}, {"progressive": True}, {"subsampling": 0}, {"subsampling": 1}, {"quality": 100}, {"comment": b"c"}],
+)
+def test_usual_images_are_told(tmp_path: Path, mode: str, saved: dict[str, object]) -> None:
+    content = encoded(picture(60, 40).convert(mode), "JPEG", **saved)
+    (tmp_path / "a.jpg").write_bytes(content)
+    assert told(tmp_path / "a.jpg") == [True]
+    assert told(tmp_path / "a.jpg", most=len(content), pixels=60 * 40) == [True]
+    assert told(tmp_path / "a.jpg", most=len(content) - 1) == [False]
+    assert told(tmp_path / "a.jpg", pixels=60 * 40 - 1) == [False]
+
+
+@pytest.mark.parametrize("name", [*SOUND, ROTATED, SILENT])
+def test_sound_images_are_what_the_parser_says(odd: Path, name: str) -> None:
+    if told(odd / name) == [True]:
+        found = look((odd / name).read_bytes(), MAX_PIXELS)
+        assert (found.format, found.bits) == ("JPEG", 8)
+
+
+def test_others_are_left_to_the_parser(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    others = {
+        "exif": encoded(picture(60, 40), "JPEG", exif=exif.tobytes()),
+        "cmyk": encoded(picture(60, 40).convert("CMYK"), "JPEG"),
+        "long": encoded(picture(60, 40), "JPEG", comment=bytes(beginnings.LENGTH)),
+        "png": encoded(picture(60, 40), "PNG"),
+        "empty": b"",
+    }
+    for name, content in others.items():
+        (tmp_path / name).write_bytes(content)
+    assert not any(told(*(tmp_path / name for name in others)))
+
+
+@pytest.mark.parametrize("kind", [*contents(), *NOT_FILES])
+def test_nothing_bad_is_told(tmp_path: Path, kind: str) -> None:
+    make(kind, tmp_path / "a.jpg")
+    if told(tmp_path / "a.jpg") == [True]:
+        look((tmp_path / "a.jpg").read_bytes(), MAX_PIXELS)
+
+
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
+    """Opening a FIFO for reading lets its writer go on."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "fifo")
+    assert (
+        told(*(tmp_path / name for name in ("fifo", "folder", "link", "missing")), b"", b"/dev/zero")
+        == [False] * 6
+    )
+    with pytest.raises(OSError, match="No such device or address"):
+        os.open(tmp_path / "fifo", os.O_WRONLY | os.O_NONBLOCK)
+
+
+def test_names_of_any_length(tmp_path: Path) -> None:
+    content = encoded(picture(60, 40), "JPEG")
+    names = ["a", "b" * 255, "ä\udcff" * 9, "c d\n"]
+    for name in names:
+        (tmp_path / name).write_bytes(content)
+    paths = [os.fsencode(tmp_path / name) for name in names]
+    assert told(*paths) == [True] * 4
+    assert told(paths[0], paths[0] + b"\0", paths[0] + b"\0x", paths[0] + b"x") == [True, True, False, False]
+    apart = as_one([np.frombuffer(path.ljust(300, b"\0"), np.uint8) for path in paths]).repeat(2, axis=0)[::2]
+    assert beginnings.told(apart, 10**9, MAX_PIXELS, 10.0, 2)[0].all()
+    assert told(*paths, most=2**70, pixels=2**70) == [True] * 4
+
+
+def test_a_file_is_told_from_the_whole_header_of_its_scan_on() -> None:
+    content = encoded(picture(40, 30), "JPEG", comment=b"\xff\xda\xff\xc0" * 9)
+    start = content.rindex(b"\xff\xda")
+    end = start + 2 + struct.unpack_from(">H", content, start + 2)[0]
+    assert [is_usual(content[:length]) for length in range(end + 30)] == [
+        length >= end for length in range(end + 30)
+    ]
+
+
+def refuted(content: bytes) -> str:
+    """What the parser has against a file; "" if nothing."""
+    try:
+        look(content, MAX_PIXELS)
+    except UnfitError as error:
+        return str(error)
+    return ""
+
+
+@given(
+    st.lists(st.one_of(frames, segments), min_size=1, max_size=4),
+    st.sampled_from(
+        [b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00", b"\xff\xda\x00\x0c\x03" + bytes(9), b"\xff\xda\x00\x02"]
+    ),
+)
+@settings(max_examples=1000)
+def test_frames_of_every_kind_alone_doubled_and_among_other_segments(
+    parts: list[object], scan: bytes
+) -> None:
+    content = jpeg(parts, scan)
+    assert not is_usual(content) or not refuted(content)
+
+
+markers = st.sampled_from([0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0), 0xC8, 0x01, 0xD0, 0xFF])
+words = st.sampled_from(
+    [b"JFIF\0", b"Exif\0\0", b"Adobe", b"ICC_PROFILE\0", b"MPF\0", b"\xff\xda", b"\xff\xc0"]
+)
+junk = st.lists(st.one_of(words, st.binary(max_size=40)), max_size=4).map(b"".join)
+usual_frames = st.tuples(
+    st.sampled_from([0xC0, 0xC2]), st.just(8), st.just((30, 40)), st.just([0x22, 0x11, 0x11]), st.just(0)
+)
+
+
+@given(
+    st.lists(st.tuples(markers, junk, st.sampled_from([0] * 8 + [-1, 1])), max_size=5),
+    usual_frames,
+    st.lists(st.tuples(markers, junk), max_size=3),
+)
+@settings(max_examples=1000)
+def test_segments_of_any_content(
+    before: list[tuple[int, bytes, int]], frame: object, after: list[tuple[int, bytes]]
+) -> None:
+    content = jpeg([*(segment(*part) for part in before), frame, *(segment(*part) for part in after)])
+    assert not is_usual(content) or not refuted(content)
+
+
+def test_junk_in_headers() -> None:
+    """Bytes of the header changed at random."""
+    content = encoded(picture(40, 30), "JPEG")
+    start = content.rindex(b"\xff\xda")
+    rng = np.random.RandomState(0)
+    accepted = 0
+    for _ in range(3000):
+        changed = bytearray(content)
+        for at in rng.randint(2, start + 12, rng.randint(1, 4)):
+            changed[at] = rng.choice([0, 1, 0xFF, 0xDA, 0xC0, 0xE1, rng.randint(256)])
+        if is_usual(bytes(changed)):
+            accepted += 1
+            assert not refuted(bytes(changed))
+    assert 100 < accepted < 2900
+
+
+def evicted(path: Path) -> None:
+    """Take a file out of the page cache, if the file system has one."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def test_slow_storage_is_left_to_many_threads(tmp_path: Path) -> None:
+    paths = [tmp_path / str(i) for i in range(8)]
+    for path in paths:
+        path.write_bytes(encoded(picture(60, 40), "JPEG"))
+        evicted(path)
+    before = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+    paths[0].read_bytes()
+    if resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw == before:
+        pytest.skip("nothing here has to be waited for")
+    names = as_one([np.frombuffer(os.fsencode(path), np.uint8) for path in paths])
+    found, late = beginnings.told(names, 10**9, MAX_PIXELS, 0.0, 2)
+    assert (found.tolist(), late) == ([True] * 3 + [False] * 5, True)
+    found, late = beginnings.told(names[:3], 10**9, MAX_PIXELS, 0.0, 2)
+    assert (found.tolist(), late) == ([True] * 3, False)
+
+
+def test_a_gate_that_knows_of_slow_storage_waits_for_the_rest_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = FileList([tmp_path / str(i) for i in range(6)], [0] * 6)
+    monkeypatch.setattr(beginnings, "told", lambda *_: (np.arange(6) == 1, True))
+    seen = []
+
+    def looked(source: FileList, index: int, most: int, head: object = None, *_: object) -> Look:
+        seen.append((index, head))
+        return Look("JPEG", 9, 9, 3, 100)
+
+    monkeypatch.setattr("dali_mixup._graph.gate.look_at", looked)
+    gate = Gate(MAX_PIXELS, compiled=True)
+    assert gate.refused(source, np.arange(6)) == [] and gate.refused(source, np.arange(6)) == []
+    assert sorted(seen) == [(i, None) for i in (0, 2, 3, 4, 5)]
