@@ -11,7 +11,7 @@ results=benchmarks/results
 
 case "${1:-}" in
 cpu)
-    $command bench --synthetic 2000 --device cpu --threads 2 --batch-sizes 64 --batches 48 --warmup 24 --repeats 5 \
+    $command bench --synthetic 2000 --device cpu --threads 2 --batch-sizes 256 --batches 32 --warmup 12 --repeats 5 \
         --out $results/cpu
     $command bench --synthetic 2000 --device cpu --threads 2,1 --batch-sizes 64,128 --batches 10 --warmup 4 \
         --repeats 5 --only dali-mixup,dali-torch,decode-only --out $results/cpu-scaling
@@ -21,7 +21,7 @@ cpu)
     drawn=$("${PYTHON:-python}" -c 'from dali_mixup.bench.synthetic import synthetic_folder as made; print(made(2000))')
     packed=$(mktemp -d)
     $command pack "$drawn" "$packed" --folder --shorter-side 256
-    $command bench "$packed" --device cpu --threads 2 --batch-sizes 64 --batches 48 --warmup 24 --repeats 5 \
+    $command bench "$packed" --device cpu --threads 2 --batch-sizes 256 --batches 32 --warmup 12 --repeats 5 \
         --only dali-mixup,dali-mixup-off,dali-torch,timm,torchvision-tensor,torchvision-pil,decode-only \
         --out $results/cpu-packed
     rm -r "$packed"
