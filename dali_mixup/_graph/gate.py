@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import resource
 import time
 import weakref
@@ -18,7 +19,7 @@ from dali_mixup._graph.trial import Trial
 from dali_mixup._repr import escaped
 from dali_mixup.sources.bad_files import BadFile
 from dali_mixup.sources.base import Source
-from dali_mixup.sources.feeding import as_one, fed
+from dali_mixup.sources.feeding import fed, padded
 from dali_mixup.sources.reading import StorageError
 
 log = logging.getLogger("dali_mixup")
@@ -94,7 +95,7 @@ class Gate:
         """Which of the samples are JPEGs as most are; and whether the storage is slow."""
         from dali_mixup._cpu.beginnings import told
 
-        names = as_one(fed(source, indices))
+        names = padded([os.fsencode(source.name(index)) for index in indices.tolist()])
         return told(names, longest_file(self.max_pixels, self.kind), self.max_pixels, _SLOW, _MOST_SLOW)
 
     def _looks(self, source: Source, indices: Sequence[int], late: bool) -> list[Look | UnfitError]:

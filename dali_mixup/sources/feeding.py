@@ -35,9 +35,14 @@ def fed(source: Source, indices: np.ndarray) -> list[np.ndarray]:
 def as_one(names: list[np.ndarray]) -> np.ndarray:
     """(N, length) uint8: names in one array, which DALI takes up faster than many small ones (64 in 0.3 ms less). Zeros
     follow the shorter ones: for the system a name ends there."""
+    return padded([name.tobytes() for name in names])
+
+
+def padded(names: list[bytes]) -> np.ndarray:
+    """As `as_one`."""
     longest = max(map(len, names))
-    padded = b"".join([name.tobytes().ljust(longest, b"\0") for name in names])
-    return np.frombuffer(padded, np.uint8).reshape(len(names), longest)
+    joined = b"".join([name.ljust(longest, b"\0") for name in names])
+    return np.frombuffer(joined, np.uint8).reshape(len(names), longest)
 
 
 def _as_array(source: Source, given: Any) -> np.ndarray:

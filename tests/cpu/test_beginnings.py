@@ -17,7 +17,7 @@ from dali_mixup._graph.gate import Gate
 from dali_mixup._graph.look import Look, UnfitError, look
 from dali_mixup._graph.options import MAX_PIXELS
 from dali_mixup.sources import FileList
-from dali_mixup.sources.feeding import as_one
+from dali_mixup.sources.feeding import padded
 from tests.bad_images import NOT_FILES, contents, encoded, make
 from tests.jpeg_headers import frames, jpeg, segment, segments
 from tests.odd_images import ROTATED, SILENT, SOUND, picture
@@ -33,7 +33,7 @@ def is_usual(content: bytes, limit: int = MAX_PIXELS) -> bool:
 
 
 def told(*paths: Path | bytes, most: int = 10**9, pixels: int = MAX_PIXELS) -> list[bool]:
-    names = as_one([np.frombuffer(os.fsencode(path), np.uint8) for path in paths])
+    names = padded([os.fsencode(path) for path in paths])
     found, late = beginnings.told(names, most, pixels, 10.0, 2)
     assert not late
     return found.tolist()  # type: ignore[no-any-return]
@@ -103,7 +103,7 @@ def test_names_of_any_length(tmp_path: Path) -> None:
     paths = [os.fsencode(tmp_path / name) for name in names]
     assert told(*paths) == [True] * 4
     assert told(paths[0], paths[0] + b"\0", paths[0] + b"\0x", paths[0] + b"x") == [True, True, False, False]
-    apart = as_one([np.frombuffer(path.ljust(300, b"\0"), np.uint8) for path in paths]).repeat(2, axis=0)[::2]
+    apart = padded([path.ljust(300, b"\0") for path in paths]).repeat(2, axis=0)[::2]
     assert beginnings.told(apart, 10**9, MAX_PIXELS, 10.0, 2)[0].all()
     assert told(*paths, most=2**70, pixels=2**70) == [True] * 4
 
@@ -195,7 +195,7 @@ def test_slow_storage_is_left_to_many_threads(tmp_path: Path) -> None:
     paths[0].read_bytes()
     if resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw == before:
         pytest.skip("nothing here has to be waited for")
-    names = as_one([np.frombuffer(os.fsencode(path), np.uint8) for path in paths])
+    names = padded([os.fsencode(path) for path in paths])
     found, late = beginnings.told(names, 10**9, MAX_PIXELS, 0.0, 2)
     assert (found.tolist(), late) == ([True] * 3 + [False] * 5, True)
     found, late = beginnings.told(names[:3], 10**9, MAX_PIXELS, 0.0, 2)

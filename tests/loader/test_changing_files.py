@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import dali_mixup._loader.blame
@@ -200,15 +201,22 @@ def test_images_beyond_the_limit_are_bad_files(pictures: list[tuple[str, int]]) 
 def test_every_sample_is_looked_at_once_in_the_life_of_a_loader(
     pictures: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """By compiled code or by the parser."""
     from dali_mixup._graph import gate
 
-    looked, real = [], gate.look_at
+    looked, real, tell = [], gate.look_at, Gate._told
 
     def counted(source: Any, index: int, *how: Any) -> Any:
         looked.append(index)
         return real(source, index, *how)
 
+    def told(self: Gate, source: Any, indices: np.ndarray) -> tuple[np.ndarray, bool]:
+        found, late = tell(self, source, indices)
+        looked.extend(indices[found].tolist())
+        return found, late
+
     monkeypatch.setattr(gate, "look_at", counted)
+    monkeypatch.setattr(Gate, "_told", told)
     loader = train_loader(
         pictures,
         policy=MixUp(0.2),

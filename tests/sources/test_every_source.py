@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import torch
 from PIL import Image
 
 from dali_mixup import BadFileError, CutMix, MixLoader, Runtime, Skip, train_loader, val_loader
+from dali_mixup._graph.child import ChildProcess
+from dali_mixup._graph.trial import Trial
 from dali_mixup.check import Report, scan
 from dali_mixup.sources import Source, open_source
 from tests.object_store import S3Server
@@ -199,6 +201,26 @@ def test_skip(make: Make, kind: Kind) -> None:
     assert file.index == BAD and file.name == open_source(data).name(BAD)
 
 
+@pytest.fixture(scope="module")
+def one_child() -> Iterator[None]:
+    """The process in which `scan` decodes takes a second to start, so here all kinds of data share one."""
+    started: list[ChildProcess] = []
+    start = Trial._started
+
+    def shared(trial: Trial) -> ChildProcess:
+        if not started:
+            started.append(start(trial))
+        return started[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trial, "_started", shared)
+        patch.setattr(Trial, "close", lambda trial: None)
+        yield
+    for child in started:
+        child.end()
+
+
+@pytest.mark.usefixtures("one_child")
 def test_check(make: Make, kind: Kind) -> None:
     good = open_source(make())
     assert Report.of(good, scan(good)).fit
