@@ -15,7 +15,7 @@ demo: $(INSTALLED)  ## train a small network on mixed batches of real photograph
 # bytecode, so for tests it is kept inside the virtual environment.
 test: $(INSTALLED)  ## every test but the slow ones, on every core; `make test ARGS="-m slow"` runs those
 	env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX=$(abspath $(VENV))/bytecode \
-		$(BIN)/python -m pytest -q -n auto $(ARGS)
+		$(BIN)/python -m pytest -q -n auto --dist worksteal $(ARGS)
 
 lint: $(INSTALLED)  ## style, formatting, types, workflows, and the conventions of repositories
 	$(BIN)/ruff check
