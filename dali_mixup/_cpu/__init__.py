@@ -2,7 +2,7 @@
 
 DALI's own CPU operators for resizing, blending and normalising take several passes and several times as long (see
 docs/benchmarking.md). `resizing` and `finishing` are the arithmetic, `abi` its calling convention, `operators` the
-graph.
+graph; `beginnings` checks files before they are decoded.
 """
 
 from __future__ import annotations

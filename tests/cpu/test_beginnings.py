@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import struct
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -83,16 +85,24 @@ def test_nothing_bad_is_told(tmp_path: Path, kind: str) -> None:
 
 
 def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
-    """Opening a FIFO for reading lets its writer go on."""
+    """Whoever waits to write into a FIFO goes on when it is opened for reading."""
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "fifo")
-    assert (
-        told(*(tmp_path / name for name in ("fifo", "folder", "link", "missing")), b"", b"/dev/zero")
-        == [False] * 6
-    )
-    with pytest.raises(OSError, match="No such device or address"):
-        os.open(tmp_path / "fifo", os.O_WRONLY | os.O_NONBLOCK)
+    opened = threading.Event()
+
+    def write() -> None:
+        os.close(os.open(tmp_path / "fifo", os.O_WRONLY))
+        opened.set()
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    time.sleep(0.05)
+    names = [tmp_path / name for name in ("fifo", "folder", "link", "missing")]
+    assert told(*names, b"", b"/dev/zero") == [False] * 6
+    assert not opened.wait(0.05)
+    os.close(os.open(tmp_path / "fifo", os.O_RDONLY))
+    assert opened.wait(20)
 
 
 def test_names_of_any_length(tmp_path: Path) -> None:
@@ -126,17 +136,87 @@ def refuted(content: bytes) -> str:
     return ""
 
 
-@given(
-    st.lists(st.one_of(frames, segments), min_size=1, max_size=4),
-    st.sampled_from(
-        [b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00", b"\xff\xda\x00\x0c\x03" + bytes(9), b"\xff\xda\x00\x02"]
-    ),
+SCAN = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00"
+FRAME = (0xC0, 8, (30, 40), [0x22, 0x11, 0x11], 0)
+LONG = segment(
+    0xC0, struct.pack(">BHHB", 8, 30, 40, 3) + bytes([1, 0x22, 0, 2, 0x11, 0, 3, 0x11, 0]) + bytes(3)
 )
-@settings(max_examples=1000)
+
+
+@pytest.mark.parametrize("marker", [0xC0, 0xC2])
+@pytest.mark.parametrize(
+    "sampling", [[0x11], [0x22], [0x11, 0x11, 0x11], [0x21, 0x11, 0x11], [0x12, 0x11, 0x11]]
+)
+def test_usual_frames(marker: int, sampling: list[int]) -> None:
+    content = jpeg([(marker, 8, (30, 40), sampling, 0)], SCAN)
+    assert is_usual(content) and not refuted(content)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [],
+        [FRAME, FRAME],
+        [LONG],
+        *[[(0xC0, 8, (30, 40), [0x22] + [0x11] * others, 0)] for others in (1, 3, 4, 9)],
+        [(0xC0, 8, (30, 40), [], 0)],
+        *[[(0xC0, 8, (30, 40), FRAME[3], lie)] for lie in (-9, -3, -1, 1, 3)],
+        *[[(0xC0, 8, (30, 40), [first, 0x11, 0x11], 0)] for first in (0x00, 0x33, 0x41, 0x44, 0xF1)],
+        *[
+            [(0xC0, 8, (30, 40), sampling, 0)]
+            for sampling in ([0x22, 0x22, 0x11], [0x22, 0x11, 0x21], [0x41])
+        ],
+        *[[(0xC0, 8, size, FRAME[3], 0)] for size in ((0, 40), (30, 0), (65535, 65535))],
+        *[[(0xC0, bits, (30, 40), FRAME[3], 0)] for bits in (0, 7, 12, 16)],
+        *[[(marker, *FRAME[1:])] for marker in (0xC1, 0xC3, 0xC5, 0xC9, 0xCA, 0xCF)],
+    ],
+)
+def test_other_frames_are_left_to_the_parser(parts: list[object]) -> None:
+    assert not is_usual(jpeg(parts, SCAN))
+
+
+@pytest.mark.parametrize(
+    "scan", [b"\x00\x02", b"\x00\x06\x00", b"\x00\x08\x02", b"\x00\x0e\x04", b"\x00\x07\x01"]
+)
+def test_other_scans_are_left_to_the_parser(scan: bytes) -> None:
+    assert not is_usual(jpeg([FRAME], b"\xff\xda" + scan + bytes(12)))
+
+
+def test_a_scan_at_the_end_of_what_was_read() -> None:
+    """Nothing is read behind the `read` bytes: what lies there is not the file's."""
+    content = jpeg([FRAME], b"")[:-302] + b"\xff\xda"
+    for length in (2, 6, 8, 12):
+        held = np.frombuffer(content + bytes([0, length, 1, 1, 0, 0, 63, 0]) + bytes(9), np.uint8)
+        told = [
+            bool(beginnings.is_usual(held, read, MAX_PIXELS))
+            for read in range(len(content), len(content) + 9)
+        ]
+        assert told == [
+            length == 8 and read == len(content) + 8 for read in range(len(content), len(content) + 9)
+        ]
+
+
+near_usual = st.tuples(
+    st.sampled_from([0xC0, 0xC0, 0xC2, 0xC2, 0xC1]),
+    st.sampled_from([8] * 9 + [12]),
+    st.tuples(st.sampled_from([1, 30, 65535]), st.sampled_from([1, 40, 65535])),
+    st.sampled_from(
+        [[first] + [0x11] * others for first in (0x11, 0x22, 0x21, 0x12, 0x41) for others in (0, 2, 2, 3, 4)]
+    ),
+    st.sampled_from([0] * 9 + [1, -3]),
+)
+
+
+@given(
+    st.lists(st.one_of(near_usual, frames, segments, segments), max_size=3),
+    near_usual,
+    st.sampled_from([SCAN, SCAN, b"\xff\xda\x00\x0c\x03" + bytes(9), b"\xff\xda\x00\x02"]),
+)
+@settings(max_examples=2000)
 def test_frames_of_every_kind_alone_doubled_and_among_other_segments(
-    parts: list[object], scan: bytes
+    parts: list[object], frame: object, scan: bytes
 ) -> None:
-    content = jpeg(parts, scan)
+    content = jpeg([*parts, frame], scan)
     assert not is_usual(content) or not refuted(content)
 
 
