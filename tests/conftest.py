@@ -50,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Every collection of all garbage would look at modules and tests again, which stay until the end."""
+    """Modules and collected tests live until the end, so keep the garbage collector from visiting them every time."""
     gc.collect()
     gc.freeze()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+import numpy as np
 from hypothesis import strategies as st
 
 frames = st.tuples(
@@ -37,3 +38,11 @@ def jpeg(parts: list[object], scan: bytes = b"\xff\xda\x00\x08\x01\x01\x00\x00\x
             components = b"".join(bytes([1 + i, sampling, 0]) for i, sampling in enumerate(samplings))
             content += segment(marker, struct.pack(">BHHB", bits, *size, len(samplings)) + components, lie)
     return content + scan + bytes(300) + b"\xff\xd9"
+
+
+def damaged(content: bytes, end: int, rng: np.random.RandomState) -> bytes:
+    """The file with one to three of its first `end` bytes changed, but for its marker."""
+    changed = bytearray(content)
+    for at in rng.randint(2, end, rng.randint(1, 4)):
+        changed[at] = rng.choice([0, 1, 0xFF, 0xDA, 0xC0, 0xE1, rng.randint(256)])
+    return bytes(changed)

@@ -1,10 +1,11 @@
-"""Which files of a batch begin as most JPEGs do: the gate's first check of many files in one compiled call.
+"""Recognises ordinary JPEGs by their first bytes: the gate's check of a whole batch in one compiled call.
 
-In Python the system's functions and nvImageCodec's parser take five times as long. Told are only files that the parser
-takes too; it is asked about all others. So what this file does not know costs time, and nothing else.
+The same system calls from Python and nvImageCodec's parser take five times as long. Only files that the parser would
+accept are recognised, and the parser is asked about the rest. So a file that this module does not know costs time, but
+never a wrong answer.
 
-The functions of the C library are found by their names when the code is loaded. The oldest library that DALI's wheels
-run with has all of them.
+Functions of the C library are resolved by name when the code is loaded. The oldest glibc that DALI's wheels support has
+all of them.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def _waits(about: Any) -> int:
 
 @compiled
 def _copied(name: Any, into: Any) -> bool:
-    """Whether a name has nothing behind its first zero; it is copied so far as that."""
+    """Copy a name up to its first zero; False if anything but zeros follows it."""
     length = 0
     while length < len(name) and name[length] != 0:
         into[length] = name[length]
@@ -135,7 +136,7 @@ def _copied(name: Any, into: Any) -> bool:
     return behind == 0
 
 
-def _told_entry() -> Any:
+def _recognised_entry() -> Any:
     def run(
         names: int,
         count: int,
@@ -144,10 +145,10 @@ def _told_entry() -> Any:
         most_pixels: int,
         slow: int,
         most_slow: int,
-        told: int,
+        found: int,
     ) -> int:
         table = numba.carray(address_in(names), (count, length), np.uint8)
-        found = numba.carray(address_in(told), count, np.uint8)
+        usual = numba.carray(address_in(found), count, np.uint8)
         name, content, about = (
             np.zeros(length + 1, np.uint8),
             np.zeros(LENGTH, np.uint8),
@@ -157,7 +158,7 @@ def _told_entry() -> Any:
         begun, waits = _nanoseconds(about), _waits(about)
         while done < count and most_slow > 0:
             if _copied(table[done], name):
-                found[done] = _begins_as_usual(address_of(name), most_bytes, most_pixels, content, about)
+                usual[done] = _begins_as_usual(address_of(name), most_bytes, most_pixels, content, about)
             done += 1
             before, begun = begun, _nanoseconds(about)
             waited, waits = waits, _waits(about)
@@ -168,19 +169,19 @@ def _told_entry() -> Any:
     return entry_point(types.int64(*[types.int64] * 8), run)
 
 
-_entry = cache(_told_entry)
+_entry = cache(_recognised_entry)
 
 
-def told(
+def recognised(
     names: np.ndarray, most_bytes: int, most_pixels: int, slow: float, most_slow: int
 ) -> tuple[np.ndarray, bool]:
-    """(N,) bool, which files have at most so many bytes and begin as most JPEGs of at most so many pixels do; and
-    whether the storage is slow.
+    """Which files are ordinary JPEGs of at most `most_bytes` and `most_pixels`, (N,) bool; and whether the storage is
+    slow.
 
     Args:
-        names: (N, length) uint8; zeros follow the shorter ones.
-        slow, most_slow: seconds from which a file that was waited for is late, and how many late ones tell that the
-            storage is slow; none of those after them is told.
+        names: (N, length) uint8; zeros pad the shorter ones.
+        slow, most_slow: a file that had to be waited for is late from `slow` seconds on. After `most_slow` late files
+            the storage counts as slow, and no further file is looked at.
     """
     names, found = np.ascontiguousarray(names), np.zeros(len(names), np.uint8)
     count, length = names.shape

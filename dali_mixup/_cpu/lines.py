@@ -93,21 +93,27 @@ def blended_line(
 
 
 @inlined
+def ask_for_used(own: int, other: int, own_used: bool, other_used: bool) -> None:
+    """Ask for 16 pixels of lines ahead, of each image if this line uses it there: masks change little between lines."""
+    if own_used:
+        ask_for(own, 1)
+    if other_used:
+        ask_for(other, 1)
+
+
+@inlined
 def chosen_line(
     planes: bool, row: int, width: int, own: int, other: int, mask: int, scale: Any, shift: Any
 ) -> None:
-    """The row from `own` where the bytes at `mask` are 255, from `other` where they are 0. Of each, mostly what is
-    chosen is read alone: where nothing of 16 pixels is, and, ahead, where nothing of this line is."""
+    """The row from `own` where the bytes at `mask` are 255, from `other` where they are 0. Where 16 pixels all come from
+    one line, the other is not read."""
     s, t = splats(scale), splats(shift)
     ahead = 3 * width * AHEAD
     for begun in range(0, width, LANES):
         x = min(begun, width - LANES)
         most, least = extremes(mask + x)
         mine, partners = own + 3 * x, other + 3 * x
-        if most:
-            ask_for(mine + ahead, 1)
-        if not least:
-            ask_for(partners + ahead, 1)
+        ask_for_used(mine + ahead, partners + ahead, most, not least)
         if least:
             red, green, blue = load_pixels(mine)
         elif most:
@@ -122,7 +128,7 @@ def weighted_line(
     planes: bool, row: int, width: int, own: int, other: int, mask: int, scale: Any, shift: Any
 ) -> None:
     """The row: m * own + (1 - m) * other, normalised, with the float32 at `mask` as m. Exact where these are 0 or 1;
-    of each line, what has no part in it is mostly not read, as in `chosen_line`."""
+    where 16 pixels all come from one line, the other is not read."""
     s, t = splats(scale), splats(shift)
     ahead = 3 * width * AHEAD
     one, less = splat(np.float32(1)), splat(np.float32(-1))
@@ -130,10 +136,7 @@ def weighted_line(
         x = min(begun, width - LANES)
         mine, partners = own + 3 * x, other + 3 * x
         alone, nothing = all_are(mask + 4 * x, np.float32(1)), all_are(mask + 4 * x, np.float32(0))
-        if not nothing:
-            ask_for(mine + ahead, 1)
-        if not alone:
-            ask_for(partners + ahead, 1)
+        ask_for_used(mine + ahead, partners + ahead, not nothing, not alone)
         if alone:
             red, green, blue = load_pixels(mine)
         elif nothing:

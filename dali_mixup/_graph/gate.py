@@ -45,7 +45,7 @@ class Gate:
     Args:
         max_pixels: limit for an image.
         kind: the pixels that are decoded.
-        compiled: most files are told by compiled code, in a fifth of the time, where Numba is loaded anyway.
+        compiled: recognise ordinary JPEGs by compiled code, in a fifth of the time; for where Numba is loaded anyway.
     """
 
     def __init__(self, max_pixels: int, kind: PixelKind = USUAL, compiled: bool = False):
@@ -72,9 +72,9 @@ class Gate:
             return []
         unseen, late = np.unique(unseen), False
         if self._compiled and source.read_in_dali:
-            told, late = self._told(source, unseen)
-            passed[unseen[told]] = True
-            unseen = unseen[~told]
+            usual, late = self._recognised(source, unseen)
+            passed[unseen[usual]] = True
+            unseen = unseen[~usual]
         looks = self._looks(source, unseen.tolist(), late)
         refused: list[BadFile] = []
         for index, found in zip(unseen.tolist(), looks, strict=True):
@@ -91,12 +91,12 @@ class Gate:
         """End the process that tries samples, until it is needed again."""
         self._trial.close()
 
-    def _told(self, source: Source, indices: np.ndarray) -> tuple[np.ndarray, bool]:
-        """Which of the samples are JPEGs as most are; and whether the storage is slow."""
-        from dali_mixup._cpu.beginnings import told
+    def _recognised(self, source: Source, indices: np.ndarray) -> tuple[np.ndarray, bool]:
+        """Which of the samples are ordinary JPEGs; and whether the storage is slow."""
+        from dali_mixup._cpu.beginnings import recognised
 
         names = padded([os.fsencode(source.name(index)) for index in indices.tolist()])
-        return told(names, longest_file(self.max_pixels, self.kind), self.max_pixels, _SLOW, _MOST_SLOW)
+        return recognised(names, longest_file(self.max_pixels, self.kind), self.max_pixels, _SLOW, _MOST_SLOW)
 
     def _looks(self, source: Source, indices: Sequence[int], late: bool) -> list[Look | UnfitError]:
         """Parse the headers. On high-latency storage many threads wait for whole files at once, so that the decoder
@@ -104,7 +104,7 @@ class Gate:
         enough.
 
         Args:
-            late: whether it is such storage, as far as is known.
+            late: the storage is already known to be slow.
         """
 
         def one(index: int, head: Head | None = None) -> Look | UnfitError:

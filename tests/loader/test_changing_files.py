@@ -204,19 +204,19 @@ def test_every_sample_is_looked_at_once_in_the_life_of_a_loader(
     """By compiled code or by the parser."""
     from dali_mixup._graph import gate
 
-    looked, real, tell = [], gate.look_at, Gate._told
+    looked, real, recognise = [], gate.look_at, Gate._recognised
 
     def counted(source: Any, index: int, *how: Any) -> Any:
         looked.append(index)
         return real(source, index, *how)
 
-    def told(self: Gate, source: Any, indices: np.ndarray) -> tuple[np.ndarray, bool]:
-        found, late = tell(self, source, indices)
+    def recognised(self: Gate, source: Any, indices: np.ndarray) -> tuple[np.ndarray, bool]:
+        found, late = recognise(self, source, indices)
         looked.extend(indices[found].tolist())
         return found, late
 
     monkeypatch.setattr(gate, "look_at", counted)
-    monkeypatch.setattr(Gate, "_told", told)
+    monkeypatch.setattr(Gate, "_recognised", recognised)
     loader = train_loader(
         pictures,
         policy=MixUp(0.2),
