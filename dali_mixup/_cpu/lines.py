@@ -105,7 +105,7 @@ def ask_for_used(own: int, other: int, own_used: bool, other_used: bool) -> None
 def chosen_line(
     planes: bool, row: int, width: int, own: int, other: int, mask: int, scale: Any, shift: Any
 ) -> None:
-    """The row from `own` where the bytes at `mask` are 255, from `other` where they are 0. Where 16 pixels all come from
+    """The row from `own` where the bytes at `mask` are 255, from `other` where they are 0. Where 16 pixels all are from
     one line, the other is not read."""
     s, t = splats(scale), splats(shift)
     ahead = 3 * width * AHEAD
