@@ -23,17 +23,25 @@ from dali_mixup._cpu.abi import (
     pointer_to,
     shape_of,
 )
-from dali_mixup._cpu.lanes import transpose_bytes, transpose_floats
 from dali_mixup._cpu.memory import ask_for, ask_for_room
-from dali_mixup._cpu.passes import fixed_line, fixed_pixel, weighted_line, weighted_pixel
-from dali_mixup._cpu.shorts import transpose_shorts
+from dali_mixup._cpu.passes import (
+    BLOCK,
+    GROUP,
+    fixed_length,
+    fixed_line,
+    fixed_pair,
+    fixed_turned,
+    fixed_written,
+    weighted_line,
+    weighted_pixel,
+    weighted_turned,
+    weighted_written,
+)
 from dali_mixup._cpu.taps import BILINEAR, RADIUS, fixed_point, taps
 from dali_mixup._cpu.vectors import LANES
 
 compiled = numba.njit(error_model="numpy")
 
-FEWEST = -(-LANES // 3)
-"""Pixels of a row that fill a vector."""
 AHEAD = 8
 """Lines of the image that are asked for ahead of those that are read: from memory they take longer to come than to add
 up."""
@@ -69,28 +77,33 @@ def resize(
     height, width, _ = image.shape
     rows, columns, _ = out.shape
     # Results smaller than the vectors are made larger, and cut.
-    high, wide = max(rows, LANES), max(columns, FEWEST)
+    high, wide = max(rows, LANES), max(columns, GROUP)
     first_y, count_y, weight_y = taps(height, size[0], start[0], high, radius)
     first_x, count_x, weight_x = taps(width, size[1], start[1], wide, radius)
     fixed = radius == BILINEAR and max(weight_y.shape[1], weight_x.shape[1]) <= MOST_IN_FIXED_POINT
     fixed_y = fixed_point(weight_y, count_y) if fixed else np.empty((0, 0), np.uint16)
     fixed_x = fixed_point(weight_x, count_x) if fixed else np.empty((0, 0), np.uint16)
     left = first_x.min()
-    values = 3 * ((first_x + count_x).max() - left)
-    padded = np.empty((height * width * 3 + LANES) if values < LANES else 0, np.uint8)
-    if values < LANES:  # vectors would read past the image's end
+    needed = 3 * ((first_x + count_x).max() - left)
+    values = max(needed, BLOCK)
+    padded = np.empty((height * width * 3 + BLOCK) if values > needed else 0, np.uint8)
+    if values > needed:  # vectors would read past the image's end
         copy_numbers(image.reshape(-1), padded)
     enlarged = np.empty((high, wide, 3) if (high, wide) != (rows, columns) else (0, 0, 3), np.uint8)
-    room = max(values, LANES)
     number = 2 if fixed else 4  # the bytes of one
-    lines = np.empty(LANES * room * number, np.uint8)
-    turned = np.empty(room * LANES * number, np.uint8)
-    sums = np.empty((3 * wide, LANES), np.uint8)
+    length = fixed_length(values) if fixed else 4 * values
+    lines = np.empty(LANES * length, np.uint8)
+    turned = np.empty(LANES * values * number, np.uint8)
+    sums = np.empty(3 * GROUP * LANES, np.uint8)
+    pixel = 3 * LANES * number
+    order = np.arange(wide)
+    if flipped & LEFT_TO_RIGHT:
+        order[:columns] = order[:columns][::-1].copy()
     # Addresses, taken once: Numba counts the users of every part of an array that a loop takes, see `uncounted`.
     lines_at, turned_at, sums_at = address_of(lines), address_of(turned), address_of(sums)
     down, down_step = address_of(fixed_y) if fixed else address_of(weight_y), number * weight_y.shape[1]
     along, along_step = address_of(fixed_x) if fixed else address_of(weight_x), number * weight_x.shape[1]
-    source = (address_of(padded) if values < LANES else address_of(image)) + 3 * left
+    source = (address_of(padded) if values > needed else address_of(image)) + 3 * left
     target = address_of(enlarged) if enlarged.size else address_of(out)
     line_step = 3 * wide
     if flipped & UPSIDE_DOWN and not enlarged.size:  # from the last line upwards
@@ -99,7 +112,7 @@ def resize(
         top = min(block, high - LANES)  # the last block overlaps the one before
         for r in range(LANES):
             y = top + r
-            line, above = lines_at + number * room * r, source + 3 * width * first_y[y]
+            line, above = lines_at + length * r, source + 3 * width * first_y[y]
             z = min(y + 1, high - 1)
             for below in range(first_y[y] + count_y[y] + AHEAD, first_y[z] + count_y[z] + AHEAD):
                 ask_for(source + 3 * width * below, values)
@@ -108,22 +121,27 @@ def resize(
                 fixed_line(line, above, 3 * width, down + down_step * y, count_y[y], values)
             else:
                 weighted_line(line, above, 3 * width, down + down_step * y, count_y[y], values)
-        for i in range(0, room, LANES):
-            v = number * min(i, room - LANES)
+        if fixed:
+            fixed_turned(lines_at, values, turned_at)
+        else:
+            weighted_turned(lines_at, values, turned_at)
+        for group in range(0, wide, GROUP):
+            begun = min(group, wide - GROUP)
+            for i in range(0, GROUP, 2):
+                x, z = order[begun + i], order[begun + i + 1]
+                made = sums_at + 3 * LANES * i
+                one, two = turned_at + pixel * (first_x[x] - left), turned_at + pixel * (first_x[z] - left)
+                by_one, by_two = along + along_step * x, along + along_step * z
+                if fixed:
+                    fixed_pair(made, one, by_one, count_x[x], two, by_two, count_x[z])
+                else:
+                    weighted_pixel(made, one, by_one, count_x[x])
+                    weighted_pixel(made + 3 * LANES, two, by_two, count_x[z])
+            place = target + line_step * top + 3 * begun
             if fixed:
-                transpose_shorts(lines_at + v, 2 * room, turned_at + LANES * v, 2 * LANES)
+                fixed_written(sums_at, place, line_step)
             else:
-                transpose_floats(lines_at + v, 4 * room, turned_at + LANES * v, 4 * LANES)
-        for x in range(wide):
-            o = columns - 1 - x if flipped & LEFT_TO_RIGHT and x < columns else x
-            pixel = turned_at + 3 * LANES * number * (first_x[x] - left)
-            if fixed:
-                fixed_pixel(sums_at + 3 * LANES * o, pixel, along + along_step * x, count_x[x])
-            else:
-                weighted_pixel(sums_at + 3 * LANES * o, pixel, along + along_step * x, count_x[x])
-        for i in range(0, 3 * wide, LANES):
-            v = min(i, 3 * wide - LANES)
-            transpose_bytes(sums_at + LANES * v, LANES, target + line_step * top + v, line_step)
+                weighted_written(sums_at, place, line_step)
     if enlarged.size:
         for y in range(rows):
             line = out[rows - 1 - y if flipped & UPSIDE_DOWN else y]

@@ -13,7 +13,6 @@ from numba import types
 from numba.extending import intrinsic
 
 from dali_mixup._cpu.vectors import (
-    BYTES,
     INDEX,
     LANES,
     at,
@@ -29,6 +28,7 @@ from dali_mixup._cpu.vectors import (
 _SHORT = ir.IntType(16)
 _SHORTS = ir.VectorType(_SHORT, LANES)
 _EIGHT = ir.Constant(_SHORTS, [8] * LANES)
+_UPPER = ir.Constant(_SHORTS, [0xFF00] * LANES)
 
 
 def _high_product(builder: Any, one: Any, other: Any) -> Any:
@@ -52,27 +52,31 @@ load_shorts = loading(_shorts, _SHORTS, align=2)
 store_shorts = storing(_shorts, _SHORTS, align=2)
 
 
-@intrinsic
-def load_high(_: Any, address: Any) -> Any:
-    """The 16 bytes at an address, times 256."""
-
-    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        loaded = builder.load(at(builder, args[0], BYTES), align=1)
-        return builder.shl(builder.zext(loaded, _SHORTS), _EIGHT)
-
-    return _shorts(types.int64), generated
+# Bytes are taken for halves of uint16, the first of two for the lower one, which needs no moves between lanes.
 
 
 @intrinsic
-def store_high(_: Any, address: Any, values: Any) -> Any:
-    """Write 16 bytes to an address: the numbers divided by 256, rounded down."""
+def load_apart(_: Any, address: Any) -> Any:
+    """The 32 bytes at an address, times 256: the first, third, ... of them, and the second, fourth, ..."""
 
     def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        made = builder.trunc(builder.lshr(args[1], _EIGHT), BYTES)
-        builder.store(made, at(builder, args[0], BYTES), align=1)
+        loaded = builder.load(at(builder, args[0], _SHORTS), align=1)
+        halves = [builder.shl(loaded, _EIGHT), builder.and_(loaded, _UPPER)]
+        return context.make_tuple(builder, signature.return_type, halves)
+
+    return types.UniTuple(_shorts, 2)(types.int64), generated
+
+
+@intrinsic
+def store_joined(_: Any, address: Any, first: Any, second: Any) -> Any:
+    """Write 32 bytes to an address, one of each vector in turn: the numbers divided by 256, rounded down."""
+
+    def generated(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        made = builder.or_(builder.lshr(args[1], _EIGHT), builder.and_(args[2], _UPPER))
+        builder.store(made, at(builder, args[0], _SHORTS), align=2)
         return context.get_dummy_value()
 
-    return types.none(types.int64, _shorts), generated
+    return types.none(types.int64, _shorts, _shorts), generated
 
 
 def _dealt(builder: Any, lines: list[Any]) -> list[Any]:

@@ -88,18 +88,21 @@ def test_whether_all_of_a_mask_is_the_same(others: int, place: int | None) -> No
 def test_sums_and_products_in_fixed_point() -> None:
     @numba.njit
     def done(numbers: np.ndarray, read: np.ndarray, made: np.ndarray, written: np.ndarray) -> None:
-        total = shorts.load_shorts(address_of(numbers)) * shorts.splat_short(numbers[0])
-        total = total + shorts.load_high(address_of(read))
-        shorts.store_shorts(address_of(made), total)
-        shorts.store_high(address_of(written), total)
+        product = shorts.load_shorts(address_of(numbers)) * shorts.splat_short(numbers[0])
+        first, second = shorts.load_apart(address_of(read))
+        first, second = first + product, second + product
+        shorts.store_shorts(address_of(made), first)
+        shorts.store_shorts(address_of(made[1]), second)
+        shorts.store_joined(address_of(written), first, second)
 
     rng = np.random.RandomState(1)
     numbers = rng.randint(0, 65536, 16).astype(np.uint16)
-    read = np.linspace(0, 255, 16).astype(np.uint8)
-    made, written = np.zeros(17, np.uint16), np.full(17, 9, np.uint8)
+    read = rng.randint(0, 256, 32).astype(np.uint8)
+    made, written = np.zeros((3, 16), np.uint16), np.full(33, 9, np.uint8)
     done(numbers, read, made, written)
-    expected = (numbers.astype(np.int64) * int(numbers[0]) // 65536 + read.astype(np.int64) * 256) % 65536
-    np.testing.assert_array_equal(made[:16], expected)
-    np.testing.assert_array_equal(written[:16], expected // 256)
-    assert (expected < read.astype(np.int64) * 256).any()  # beyond 65535 it begins again
-    assert made[16] == 0 and written[16] == 9
+    product = numbers.astype(np.int64) * int(numbers[0]) // 65536
+    expected = (product[:, None] + read.reshape(16, 2).astype(np.int64) * 256) % 65536
+    np.testing.assert_array_equal(made[:2], expected.T)
+    np.testing.assert_array_equal(written[:32], expected.reshape(-1) // 256)
+    assert (expected < read.reshape(16, 2).astype(np.int64) * 256).any()  # beyond 65535 it begins again
+    assert (made[2] == 0).all() and written[32] == 9
