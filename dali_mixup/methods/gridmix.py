@@ -69,8 +69,8 @@ class GridMix(Method):
         across = in_holes(width, x0, cut_w, pitch_w, ratio)
         down = in_holes(height, y0, cut_h, pitch_h, ratio)
         # Ones, but the complement of `across` in the rows with holes.
-        rest = np.packbits(~across, axis=1)
-        masks = Bits(np.where(down[:, :, None], rest[:, None, :], np.uint8(255)), width)
+        rest, whole = np.packbits(~across, axis=1), np.where(down, np.uint8(0), np.uint8(255))
+        masks = Bits(rest[:, None, :] | whole[:, :, None], width)
         pasted = down.mean(1, dtype=np.float64) * across.mean(1, dtype=np.float64)
         return Draws(weights=two(1.0 - pasted), masks=masks)
 
@@ -81,5 +81,7 @@ def in_holes(
     """(n, extent) bool: True on the pixels of [start, start + length) that are in a hole, one at the beginning of every
     `pitch` pixels, of `ratio` of it but at least 1 and at most pitch - 1 pixels."""
     hole = np.minimum(np.maximum((pitch * ratio).astype(np.int64), 1), pitch - 1)
-    at = np.arange(extent) - start[:, None]
-    return (at >= 0) & (at < length[:, None]) & (at % pitch[:, None] < hole[:, None])
+    # Of 32 bits, which processors divide in a fraction of the time.
+    begun, until, every, wide = (each.astype(np.int32)[:, None] for each in (start, length, pitch, hole))
+    at = np.arange(extent, dtype=np.int32) - begun
+    return (at >= 0) & (at < until) & (at % every < wide)
