@@ -244,7 +244,11 @@ def _known(x: Tensor, masks: Bits | Contours | Levels | Separable) -> Tensor:
 def _bits(x: Tensor, masks: Bits) -> Tensor:
     places = torch.arange(7, -1, -1, device=x.device, dtype=torch.uint8)
     spread = (_on(x, masks.packed)[:, :, :, None] >> places) & 1
-    return spread.flatten(2)[:, :, : masks.width].bool()
+    lines = spread.flatten(2)[:, :, : masks.width].bool()
+    if masks.line_of is None:
+        return lines
+    line_of = _on(x, masks.line_of).long()
+    return lines.gather(1, line_of[:, :, None].expand(-1, -1, masks.width))
 
 
 def _contours(x: Tensor, masks: Contours) -> Tensor:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dali_mixup.methods import Form
+from dali_mixup.methods import Bits, Form
 
 if TYPE_CHECKING:
     from dali_mixup._decide.plan import MixPlan
@@ -64,6 +64,8 @@ def _refuse_out_of_range(plan: MixPlan, height: int, width: int, rows: int) -> N
                 f"a mixing plan has masks of shape {masks.shape[1:]} for images of {height} x {width} pixels; "
                 "expected the images' size"
             )
+    if isinstance(plan.masks, Bits):
+        plan.masks.refuse_missing_lines()
 
 
 def _refuse_inconsistent(plan: MixPlan, height: int, width: int) -> None:

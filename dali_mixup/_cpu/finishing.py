@@ -42,7 +42,7 @@ from dali_mixup.methods.masks import STEP
 
 BLEND, PASTE, RESIZE = int(Form.BLEND), int(Form.PASTE), int(Form.RESIZE)
 MASK, SEPARABLE = int(Form.MASK), int(Form.SEPARABLE)
-BITS, GRID = int(MaskKind.BITS), int(MaskKind.GRID)
+BITS, GRID, LINES = int(MaskKind.BITS), int(MaskKind.GRID), int(MaskKind.LINES)
 
 compiled = numba.njit(error_model="numpy")
 
@@ -148,14 +148,20 @@ def masked(
     wide = max(width, LANES)
     row, halves = row_of(width)
     row_at, halves_at = address_of(row), address_of(halves)
-    if form == MASK and kind == BITS:
+    if form == MASK and kind in (BITS, LINES):
         stride = (width + 7) // 8
-        packed = numba.carray(address_in(mask), (height, stride), np.uint8)
+        line_of = numba.carray(address_in(mask), height, np.int32)  # of LINES
+        lines = mask + (4 * height if kind == LINES else 0)
         eights = np.zeros(max(stride, wide // 8), np.uint64)
         eights_at = address_of(eights)
+        before = -1
         for y in range(height):
-            for j in range(stride):
-                eights[j] = SPREAD[packed[y, j]]
+            line = line_of[y] if kind == LINES else y
+            if line != before:
+                packed = numba.carray(address_in(lines + stride * line), stride, np.uint8)
+                for j in range(stride):
+                    eights[j] = SPREAD[packed[j]]
+                before = line
             own, other = images[0] + 3 * wide * y, images[1] + 3 * wide * y
             chosen_line(planes, row_at, wide, own, other, eights_at, scale, shift)
             written(planes, floats, row_at, halves_at, target, y, height, width)

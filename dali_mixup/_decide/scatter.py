@@ -107,7 +107,7 @@ def _joined(first: Any, second: Any) -> Any:
     if isinstance(first, Contours) and isinstance(second, Contours) and first.stride == second.stride:
         heights = np.concatenate([first.heights, second.heights])
         return replace(first, heights=heights, counts=np.concatenate([first.counts, second.counts]))
-    return Bits(np.concatenate([as_bits(first).packed, as_bits(second).packed]), as_bits(first).width)
+    return Bits(np.concatenate([as_bits(first).rows, as_bits(second).rows]), as_bits(first).width)
 
 
 def _padded(known: np.ndarray | None, drawn: np.ndarray, rows: Rows, n: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from dali_mixup._cpu.kinds import MaskKind
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._graph.feed_operators import hard_bits, regions_of
-from dali_mixup.methods import Contours, Form, Levels
+from dali_mixup.methods import Bits, Contours, Form, Levels
 
 OFTEN = 2  # rows that share a mask, on average, above which it is worked out for all of them
 NOTHING = np.zeros(4, np.uint8)
@@ -41,8 +41,10 @@ def _kind(plan: MixPlan) -> MaskKind:
     if isinstance(plan.masks, Levels):
         return MaskKind.LEVELS
     rows = np.count_nonzero(Form.MASK.rows(plan.form))
-    several = isinstance(plan.masks, Contours) and rows > OFTEN * len(plan.masks)
-    return MaskKind.GRID if isinstance(plan.masks, Contours) and not several else MaskKind.BITS
+    if isinstance(plan.masks, Contours):
+        return MaskKind.BITS if rows > OFTEN * len(plan.masks) else MaskKind.GRID
+    of_lines = isinstance(plan.masks, Bits) and plan.masks.line_of is not None
+    return MaskKind.LINES if of_lines else MaskKind.BITS
 
 
 def _regions(plan: MixPlan) -> np.ndarray:
@@ -108,6 +110,9 @@ def _bytes(plan: MixPlan, form: Form, used: np.ndarray) -> np.ndarray:
         data = plan.masks.numbers
     elif isinstance(plan.masks, Contours) and _kind(plan) == MaskKind.GRID:
         data = plan.masks.heights
+    elif isinstance(plan.masks, Bits) and plan.masks.line_of is not None:
+        parts = plan.masks.line_of[used].view(np.uint8), plan.masks.packed[used].reshape(len(used), -1)
+        return np.concatenate(parts, axis=1)
     else:
         data = hard_bits(plan).packed
     lines = data.reshape(len(data), -1).view(np.uint8)

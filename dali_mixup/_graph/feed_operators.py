@@ -126,7 +126,7 @@ def of_masks(plan: MixPlan, hard: bool, width: int) -> dict[str, np.ndarray | li
     fed = [np.zeros((1, 1, 1), np.uint8)] * len(plan)
     if len(rows):
         assert plan.masks is not None
-        data = hard_bits(plan).packed if hard else as_levels(plan.masks).numbers
+        data = hard_bits(plan).rows if hard else as_levels(plan.masks).numbers
         for mask, row in zip(used, rows[first], strict=True):
             fed[row] = data[mask][:, :, None]
     at = np.zeros(len(plan), np.int32)

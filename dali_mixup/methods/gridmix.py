@@ -69,8 +69,8 @@ class GridMix(Method):
         across = in_holes(width, x0, cut_w, pitch_w, ratio)
         down = in_holes(height, y0, cut_h, pitch_h, ratio)
         # Ones, but the complement of `across` in the rows with holes.
-        rest, whole = np.packbits(~across, axis=1), np.where(down, np.uint8(0), np.uint8(255))
-        masks = Bits(rest[:, None, :] | whole[:, :, None], width)
+        rest = np.packbits(~across, axis=1)
+        masks = Bits(np.stack([np.full_like(rest, 255), rest], axis=1), width, down.astype(np.int32))
         pasted = down.mean(1, dtype=np.float64) * across.mean(1, dtype=np.float64)
         return Draws(weights=two(1.0 - pasted), masks=masks)
 

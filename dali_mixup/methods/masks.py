@@ -22,8 +22,10 @@ class Bits(EqualByContent):
     """n masks of 0 and 1, eight pixels to a byte.
 
     Attributes:
-        packed: (n, H, ceil(W / 8)) uint8, the leftmost pixel in the highest bit, as `numpy.packbits` has it.
+        packed: (n, H, ceil(W / 8)) uint8, the leftmost pixel in the highest bit, as `numpy.packbits` has it; or, with
+            `line_of`, (n, L, ceil(W / 8)) of the lines that these masks are made of.
         width: W in pixels, >= 1.
+        line_of: (n, H) int32 in [0, L), the line that each row of pixels has; None: every row has its own.
 
     Raises:
         TypeError, ValueError: anything else.
@@ -31,16 +33,26 @@ class Bits(EqualByContent):
 
     packed: np.ndarray
     width: int
+    line_of: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "width", integer("Bits", "width", self.width, at_least=1))
-        packed = self.packed
+        packed, line_of = self.packed, self.line_of
         array("Bits", "packed", packed)
         if packed.dtype != np.uint8 or packed.ndim != 3 or packed.shape[2] != -(-self.width // 8):
             raise ValueError(
                 f"Bits: packed of {packed.dtype} and shape {packed.shape} with width={self.width}; expected uint8 and "
                 f"(n, H, {-(-self.width // 8)})"
             )
+        if line_of is None:
+            return
+        array("Bits", "line_of", line_of)
+        if line_of.dtype != np.int32 or line_of.ndim != 2 or len(line_of) != len(packed):
+            raise ValueError(
+                f"Bits: line_of of {line_of.dtype} and shape {line_of.shape} with packed of shape {packed.shape}; "
+                f"expected int32 and ({len(packed)}, H)"
+            )
+        self.refuse_missing_lines()
 
     @classmethod
     def of(cls, masks: Iterable[np.ndarray]) -> Bits:
@@ -51,20 +63,39 @@ class Bits(EqualByContent):
             packed.append(np.packbits(mask.astype(bool, copy=False), axis=1))
         return cls(np.stack(packed), width)
 
+    def refuse_missing_lines(self) -> None:
+        """Raise ValueError if a row has a line that is not there, which the array can have come to say since."""
+        line_of, lines = self.line_of, self.packed.shape[1]
+        if line_of is not None and line_of.size and not 0 <= line_of.min() <= line_of.max() < lines:
+            raise ValueError(
+                f"Bits: line_of from {line_of.min()} to {line_of.max()}; expected lines of packed, 0 to {lines - 1}"
+            )
+
     def __len__(self) -> int:
         return len(self.packed)
 
     def __getitem__(self, index: Any) -> np.ndarray:
         """(..., H, W) uint8."""
-        return np.unpackbits(self.packed[index], axis=-1, count=self.width)
+        lines = np.unpackbits(self.packed[index], axis=-1, count=self.width)
+        return (
+            lines if self.line_of is None else np.take_along_axis(lines, self.line_of[index][..., None], -2)
+        )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self[:].astype(np.uint8 if dtype is None else dtype, copy=False)
 
     @property
+    def rows(self) -> np.ndarray:
+        """(n, H, ceil(W / 8)) uint8: `packed`, with a line for every row of pixels."""
+        if self.line_of is None:
+            return self.packed
+        return np.take_along_axis(self.packed, self.line_of[..., None], -2)
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """(n, H, W)."""
-        return (*self.packed.shape[:2], self.width)
+        n, height = self.packed.shape[:2] if self.line_of is None else self.line_of.shape
+        return n, height, self.width
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,13 +11,14 @@ def enlarged(tiles: np.ndarray, row_of: np.ndarray, column_of: np.ndarray) -> tu
     """n masks of H x W pixels and their exact means (n,) float64, from tiles (n, rows, columns) of 0 and 1.
 
     Args:
-        row_of, column_of: (H,) and (W,) int, the tile that each row and column of pixels belongs to.
+        row_of, column_of: (H,) and (W,) int, the tile that each row and column of pixels belongs to, from the first to
+            the last.
     """
-    # Across first: then going down copies whole rows of pixels.
-    lines = np.packbits(tiles.astype(np.uint8).take(column_of, axis=2), axis=2)
-    masks = Bits(lines.take(row_of, axis=1), len(column_of))
     rows = np.bincount(row_of, minlength=tiles.shape[1])
     columns = np.bincount(column_of, minlength=tiles.shape[2])
+    lines = np.packbits(np.repeat(tiles, columns, axis=2), axis=2)
+    line_of = np.broadcast_to(row_of.astype(np.int32), (len(tiles), len(row_of)))
+    masks = Bits(lines, len(column_of), line_of)
     covered = np.einsum("nij,i,j->n", tiles.astype(np.int64), rows, columns)
     return masks, covered / float(len(row_of) * len(column_of))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from functools import lru_cache
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -16,8 +17,6 @@ ASPECT = 0.3  # rectangles of tokens have height / width in [0.3, 1 / 0.3]
 MOST_TOKENS = 4096
 TRIES = 10  # attempts at placing a rectangle before the mask stays as it is
 
-FIRST = np.array([0xFF00 >> k & 0xFF for k in range(9)], np.uint8)
-"""(9,): bytes whose first k bits, the highest ones, are 1."""
 ONES = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(1, dtype=np.int64)
 """(256,) int64: the number of 1 bits in a byte."""
 
@@ -92,18 +91,19 @@ def rectangles(rng: np.random.RandomState, counts: np.ndarray, rows: int, column
     """(n, rows, columns) bool with at most counts[i] True in the i-th: a union of rectangles, none of which takes more
     new tokens than are still missing. Fewer than counts[i] if `TRIES` attempts in a row found no place for one."""
     # All masks at once, one attempt of each after the other; eight tokens of a line are a byte, as NumPy packs them.
-    masks = np.zeros((len(counts), rows, -(-columns // 8)), np.uint8)
+    wide = -(-columns // 8)
+    masks = np.zeros((len(counts), rows * wide), np.uint8)
     missing, failed = counts.copy(), np.zeros(len(counts), np.int64)
     while (open_ := np.flatnonzero((missing > 0) & (failed < TRIES))).size:
         top, left, h, w = _rectangles(rng, missing[open_], rows, columns)
-        taken = masks[open_]
-        tokens = _packed(top, left, h, w, taken.shape)
-        new = h * w - ONES[taken & tokens].sum((1, 2))
+        tokens = _tokens(rows, columns, top, left, h, w)
+        new = h * w - ONES.take(masks[open_] & tokens).sum(1)
         placed = (new > 0) & (new <= missing[open_])
-        failed[open_] = np.where(placed, 0, failed[open_] + 1)
-        masks[open_[placed]] |= tokens[placed]
-        missing[open_[placed]] -= new[placed]
-    return np.unpackbits(masks, axis=2, count=columns).astype(bool)
+        failed[open_] = (failed[open_] + 1) * ~placed
+        hit = open_[placed]
+        masks[hit] |= tokens[placed]
+        missing[hit] -= new[placed]
+    return np.unpackbits(masks.reshape(-1, rows, wide), axis=2, count=columns).astype(bool)
 
 
 def _rectangles(
@@ -118,17 +118,25 @@ def _rectangles(
     area, log_aspect, down, across = rng.random_sample((len(most), 4)).T
     area = 1.0 + area * (most - 1)
     aspect = np.exp(math.log(ASPECT) * (1.0 - 2.0 * log_aspect))
-    h, w = (np.rint(np.sqrt(side)).astype(np.int64) for side in (area * aspect, area / aspect))
+    h, w = np.rint(np.sqrt(area * aspect)), np.rint(np.sqrt(area / aspect))
     fits = (h < rows) & (w < columns)
     h, w = h * fits, w * fits
-    return (down * (rows - h + 1)).astype(np.int64), (across * (columns - w + 1)).astype(np.int64), h, w
+    places = down * (rows + 1 - h), across * (columns + 1 - w)
+    top, left, h, w = (each.astype(np.int64) for each in (*places, h, w))
+    return top, left, h, w
 
 
-def _packed(
-    top: np.ndarray, left: np.ndarray, h: np.ndarray, w: np.ndarray, shape: tuple[int, int, int]
-) -> np.ndarray:
-    """Rectangles as masks (n, rows, bytes)."""
-    row, first = np.arange(shape[1]), 8 * np.arange(shape[2])
-    inside = (row >= top[:, None]) & (row < (top + h)[:, None])
-    before, until = (FIRST[np.clip(edge[:, None] - first, 0, 8)] for edge in (left, left + w))
-    return inside[:, :, None] * (until & ~before)[:, None]
+@lru_cache(maxsize=4)
+def _before(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of each place from 0 to the end, which rows, (rows + 1, rows) of 0 and 255, and which tokens of a line, as bits,
+    come before it."""
+    above = np.tri(rows + 1, rows, -1, dtype=np.uint8) * np.uint8(255)
+    return above, np.packbits(np.tri(columns + 1, columns, -1, dtype=np.uint8), axis=1)
+
+
+def _tokens(rows: int, columns: int, top: Any, left: Any, h: Any, w: Any) -> np.ndarray:
+    """(n, bytes): the tokens of rectangles, line after line, eight to a byte."""
+    above, before = _before(rows, columns)
+    down = above.take(top + h, axis=0) & ~above.take(top, axis=0)
+    across = before.take(left + w, axis=0) & ~before.take(left, axis=0)
+    return np.repeat(down, across.shape[1], axis=1) & np.tile(across, (1, rows))

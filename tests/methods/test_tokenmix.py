@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dali_mixup.methods import TokenMix
-from dali_mixup.methods.tokenmix import _packed, rectangles
+from dali_mixup.methods.tokenmix import _tokens, rectangles
 
 
 def published_count(rng, lam, start=14, side=14):
@@ -106,7 +106,7 @@ def test_a_rectangle_covers_its_tokens_and_no_others():
     """One rectangle each, put down anywhere on a grid of lines longer than a byte."""
     top, left = np.mgrid[0:3, 0:19].reshape(2, -1)
     h, w = np.minimum(2, 3 - top), np.minimum(11, 19 - left)
-    made = np.unpackbits(_packed(top, left, h, w, (len(top), 3, 3)), axis=2, count=19)
+    made = np.unpackbits(_tokens(3, 19, top, left, h, w).reshape(-1, 3, 3), axis=2, count=19)
     for grid, y, x, height, width in zip(made, top, left, h, w, strict=True):
         expected = np.zeros((3, 19), np.uint8)
         expected[y : y + height, x : x + width] = 1
