@@ -39,7 +39,7 @@ from tests.junk import junk, says
 # What the library makes and users only read.
 RESULTS = {"Actions", "BadFile", "Chance", "Draws", "MixPlan", "MixRecord", "MixedTargets", "Remark"}
 NEEDED: dict[str, dict[str, Any]] = {
-    "Bits": {"packed": np.zeros((2, 4, 1), np.uint8), "width": 8},
+    "Bits": {"packed": np.zeros((2, 1, 1), np.uint8), "width": 8, "line_of": np.zeros((2, 4), np.int32)},
     "Contours": {
         "heights": np.zeros((2, 2, 3), np.int16),
         "counts": np.array([3, 8]),

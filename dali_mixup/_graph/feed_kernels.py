@@ -86,34 +86,39 @@ def _masks(plan: MixPlan) -> tuple[np.ndarray, np.ndarray | list[np.ndarray]]:
         if len(rows):
             used, first, which = np.unique(plan.mask_of[rows], return_index=True, return_inverse=True)
             at[rows] = rows[first][which]
-            found.append((rows[first], _bytes(plan, form, used)))
+            found.append((rows[first], [_bytes(part, used) for part in _parts(plan, form)]))
     if _kind(plan) != MaskKind.LEVELS:
-        longest = max((data.shape[1] for _, data in found), default=0)
+        longest = max((sum(part.shape[1] for part in parts) for _, parts in found), default=0)
         table = np.zeros((len(plan), longest + -longest % 4), np.uint8)  # so that float32 are aligned
-        for rows, data in found:
-            table[rows, : data.shape[1]] = data
+        for rows, parts in found:
+            begun = 0
+            for part in parts:
+                table[rows, begun : begun + part.shape[1]] = part
+                begun += part.shape[1]
         return at, table
     separate = [NOTHING] * len(plan)
-    for rows, data in found:
-        for row, line in zip(rows.tolist(), data, strict=True):
-            separate[row] = line
+    for rows, parts in found:
+        for row, *of_row in zip(rows.tolist(), *parts, strict=True):
+            separate[row] = of_row[0] if len(of_row) == 1 else np.concatenate(of_row)
     return at, separate
 
 
-def _bytes(plan: MixPlan, form: Form, used: np.ndarray) -> np.ndarray:
-    """(m, bytes) uint8 of the masks `used`: as their `MaskKind` says, or the curves u, d, v and a in float32."""
+def _parts(plan: MixPlan, form: Form) -> tuple[np.ndarray, ...]:
+    """What a kernel gets of all masks of a form, one part behind the other: as their `MaskKind` says, or the curves u,
+    d, v and a."""
     if form == Form.SEPARABLE:
         assert plan.curves is not None
-        parts = plan.curves.down[used], plan.curves.across[used]
-        return np.concatenate([part.reshape(len(used), -1) for part in parts], axis=1).view(np.uint8)
+        return plan.curves.down, plan.curves.across
     if isinstance(plan.masks, Levels):
-        data = plan.masks.numbers
-    elif isinstance(plan.masks, Contours) and _kind(plan) == MaskKind.GRID:
-        data = plan.masks.heights
-    elif isinstance(plan.masks, Bits) and plan.masks.line_of is not None:
-        parts = plan.masks.line_of[used].view(np.uint8), plan.masks.packed[used].reshape(len(used), -1)
-        return np.concatenate(parts, axis=1)
-    else:
-        data = hard_bits(plan).packed
-    lines = data.reshape(len(data), -1).view(np.uint8)
-    return lines if len(used) == len(lines) else lines[used]
+        return (plan.masks.numbers,)
+    if isinstance(plan.masks, Contours) and _kind(plan) == MaskKind.GRID:
+        return (plan.masks.heights,)
+    if isinstance(plan.masks, Bits) and plan.masks.line_of is not None:
+        return plan.masks.line_of, plan.masks.packed
+    return (hard_bits(plan).packed,)
+
+
+def _bytes(part: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """(m, bytes) uint8 of the masks `used`."""
+    chosen = part if len(used) == len(part) else part[used]
+    return np.ascontiguousarray(chosen).reshape(len(used), -1).view(np.uint8)

@@ -19,6 +19,7 @@ from dali_mixup.methods import (
     FMix,
     Form,
     GMix,
+    MaskMix,
     Method,
     MixUp,
     Mosaic,
@@ -113,6 +114,19 @@ def test_masks_of_another_size_are_refused(method: Method) -> None:
     plan = plan_of(method)
     with pytest.raises(ValueError, match=r"masks of shape \(32, 48\) for images of 48 x 32"):
         refuse_invalid(plan, W, H)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("line", [-1, 2])
+def test_a_line_that_a_mask_does_not_have_is_refused_by_every_feed(line: int, compiled: bool) -> None:
+    plan = plan_of(MaskMix(block=16))
+    line_of = plan.masks.line_of.copy()
+    plan = replace(plan, masks=replace(plan.masks, line_of=line_of))
+    feed = PlanFeed(MixPolicy([MaskMix(block=16)]), (0.0,) * 3, (1.0,) * 3, H, W, compiled)
+    feed.arrays(plan, feed.pixel_names)
+    line_of[3, 5] = line
+    with pytest.raises(ValueError, match=f"line_of from {min(line, 0)} to {max(line, 1)}; expected.* 0 to 1"):
+        feed.arrays(plan, feed.pixel_names)
 
 
 LYING = {
