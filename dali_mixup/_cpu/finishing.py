@@ -42,7 +42,7 @@ from dali_mixup.methods.masks import STEP
 
 BLEND, PASTE, RESIZE = int(Form.BLEND), int(Form.PASTE), int(Form.RESIZE)
 MASK, SEPARABLE = int(Form.MASK), int(Form.SEPARABLE)
-BITS, GRID, LINES = int(MaskKind.BITS), int(MaskKind.GRID), int(MaskKind.LINES)
+BITS, GRID = int(MaskKind.BITS), int(MaskKind.GRID)
 
 compiled = numba.njit(error_model="numpy")
 
@@ -148,15 +148,15 @@ def masked(
     wide = max(width, LANES)
     row, halves = row_of(width)
     row_at, halves_at = address_of(row), address_of(halves)
-    if form == MASK and kind in (BITS, LINES):
+    if form == MASK and kind == BITS:
         stride = (width + 7) // 8
-        line_of = numba.carray(address_in(mask), height, np.int32)  # of LINES
-        lines = mask + (4 * height if kind == LINES else 0)
+        line_of = numba.carray(address_in(mask), height, np.int32)
+        lines = mask + 4 * height
         eights = np.zeros(max(stride, wide // 8), np.uint64)
         eights_at = address_of(eights)
         before = -1
         for y in range(height):
-            line = line_of[y] if kind == LINES else y
+            line = line_of[y]
             if line != before:
                 packed = numba.carray(address_in(lines + stride * line), stride, np.uint8)
                 for j in range(stride):

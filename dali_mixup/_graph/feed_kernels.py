@@ -9,7 +9,7 @@ import numpy as np
 from dali_mixup._cpu.kinds import MaskKind
 from dali_mixup._decide.plan import MixPlan
 from dali_mixup._graph.feed_operators import hard_bits, regions_of
-from dali_mixup.methods import Bits, Contours, Form, Levels
+from dali_mixup.methods import Contours, Form, Levels
 
 OFTEN = 2  # rows that share a mask, on average, above which it is worked out for all of them
 NOTHING = np.zeros(4, np.uint8)
@@ -41,10 +41,8 @@ def _kind(plan: MixPlan) -> MaskKind:
     if isinstance(plan.masks, Levels):
         return MaskKind.LEVELS
     rows = np.count_nonzero(Form.MASK.rows(plan.form))
-    if isinstance(plan.masks, Contours):
-        return MaskKind.BITS if rows > OFTEN * len(plan.masks) else MaskKind.GRID
-    of_lines = isinstance(plan.masks, Bits) and plan.masks.line_of is not None
-    return MaskKind.LINES if of_lines else MaskKind.BITS
+    several = isinstance(plan.masks, Contours) and rows > OFTEN * len(plan.masks)
+    return MaskKind.GRID if isinstance(plan.masks, Contours) and not several else MaskKind.BITS
 
 
 def _regions(plan: MixPlan) -> np.ndarray:
@@ -113,9 +111,10 @@ def _parts(plan: MixPlan, form: Form) -> tuple[np.ndarray, ...]:
         return (plan.masks.numbers,)
     if isinstance(plan.masks, Contours) and _kind(plan) == MaskKind.GRID:
         return (plan.masks.heights,)
-    if isinstance(plan.masks, Bits) and plan.masks.line_of is not None:
-        return plan.masks.line_of, plan.masks.packed
-    return (hard_bits(plan).packed,)
+    bits = hard_bits(plan)
+    n, height, _ = bits.shape
+    each = np.broadcast_to(np.arange(height, dtype=np.int32), (n, height))
+    return each if bits.line_of is None else bits.line_of, bits.packed
 
 
 def _bytes(part: np.ndarray, used: np.ndarray) -> np.ndarray:

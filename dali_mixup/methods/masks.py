@@ -64,11 +64,13 @@ class Bits(EqualByContent):
         return cls(np.stack(packed), width)
 
     def refuse_missing_lines(self) -> None:
-        """Raise ValueError if a row has a line that is not there, which the array can have come to say since."""
+        """Raise ValueError if a row refers to a line that `packed` does not have. Arrays can change after the object is
+        made, so this is checked for every batch too."""
         line_of, lines = self.line_of, self.packed.shape[1]
         if line_of is not None and line_of.size and not 0 <= line_of.min() <= line_of.max() < lines:
             raise ValueError(
-                f"Bits: line_of from {line_of.min()} to {line_of.max()}; expected lines of packed, 0 to {lines - 1}"
+                f"Bits: line_of has numbers from {line_of.min()} to {line_of.max()}, but packed has {lines} lines; "
+                "expected the number of one of them, counted from 0"
             )
 
     def __len__(self) -> int:

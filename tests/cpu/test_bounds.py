@@ -1,4 +1,5 @@
-"""No kernel reads a byte behind an image: its last byte is followed by memory that may not be read."""
+"""Resizing, and the vectors by which images are mixed, read no byte behind an image: here memory that may not be read
+follows its last byte."""
 
 from __future__ import annotations
 

@@ -60,13 +60,18 @@ def test_they_are_equal_to_what_was_pickled_and_to_no_others() -> None:
         (np.zeros((2, 4), np.int64), r"line_of of int64 and shape \(2, 4\).*expected int32 and \(2, H\)"),
         (np.zeros((3, 4), np.int32), r"line_of of int32 and shape \(3, 4\).*expected int32 and \(2, H\)"),
         (np.zeros(4, np.int32), r"line_of of int32 and shape \(4,\).*expected int32 and \(2, H\)"),
-        (np.full((2, 4), 3, np.int32), "line_of from 3 to 3; expected lines of packed, 0 to 2"),
-        (np.full((2, 4), -1, np.int32), "line_of from -1 to -1; expected lines of packed, 0 to 2"),
+        (np.full((2, 4), 3, np.int32), "line_of has numbers from 3 to 3, but packed has 3 lines; expected"),
+        (np.full((2, 4), -1, np.int32), "line_of has numbers from -1 to -1, but packed has 3 lines"),
     ],
 )
 def test_lines_that_do_not_fit_are_refused(line_of: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Bits(np.zeros((2, 3, 1), np.uint8), 8, line_of)
+
+
+def test_rows_of_no_lines_are_refused() -> None:
+    with pytest.raises(ValueError, match="numbers from 0 to 0, but packed has 0 lines"):
+        Bits(np.zeros((2, 0, 1), np.uint8), 8, np.zeros((2, 4), np.int32))
 
 
 def test_lines_that_are_no_array_are_refused() -> None:
