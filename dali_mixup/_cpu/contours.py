@@ -178,7 +178,7 @@ def contoured(
     scale: Any,
     shift: Any,
 ) -> None:
-    """Writes the first image at the highest pixels, the second one elsewhere; arguments as in `finishing.finish`.
+    """Writes the first image at the highest pixels, the second one elsewhere; arguments as in `finishing.finish_entry`.
 
     Args:
         images: as of `finishing.images_of`.

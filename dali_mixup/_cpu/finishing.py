@@ -52,63 +52,6 @@ SPREAD = np.ascontiguousarray(
 """(256,): the eight bits of a byte as eight bytes, 255 where a bit is 1, the highest bit first in memory."""
 
 
-@inlined
-def finish(
-    planes: bool,
-    floats: int,
-    target: int,
-    height: int,
-    width: int,
-    own: Any,
-    addresses: Any,
-    coefficients: Any,
-    steps: Any,
-) -> None:
-    """Writes a result of (3, height, width) or (height, width, 3) numbers.
-
-    Args:
-        planes: the result is (3, height, width).
-        floats: its numbers, a value of `Floats`.
-        target: its address.
-        own: (H, 3 W) uint8.
-        addresses: (k,) of the k - 1 partners' images, and of the mask.
-        coefficients: (k + 1, 3), the factor of each image and the summand.
-        steps: (1 + r, 7): the row's form, its mask's `MaskKind` and, for a grid, the number of highest pixels and the
-            stride; then its regions, see `methods.Draws`. Those of RESIZE are where a column's whole image, made so
-            small, is pasted.
-    """
-    form, kind = steps[0, 0], steps[0, 1]
-    shift = coefficients[len(coefficients) - 1]
-    scale = coefficients[0]
-    if form in (PASTE, RESIZE):
-        regions = steps[1:]
-        patches = resized(own, addresses, height, width, regions) if form == RESIZE else np.empty(0, np.uint8)
-        places = placed(own, addresses, width, regions, patches, form == RESIZE)
-        pasted(planes, floats, target, height, width, own, regions, patches, places, scale, shift)
-    else:
-        found, copies = images_of(own, addresses, height, width)
-        images = uncounted(found)
-        mask = addresses[len(addresses) - 1]
-        if form == MASK and kind == GRID:
-            stride = steps[0, 3]
-            points = ((height - 1) // stride + 2, (width - 1) // stride + 2)
-            grid = numba.carray(address_in(mask), points, np.int16)
-            contoured(planes, floats, target, height, width, images, grid, steps, scale, shift)
-        elif form in (MASK, SEPARABLE):
-            masked(planes, floats, target, height, width, images, mask, form, kind, scale, shift)
-        else:
-            count = len(images) if form == BLEND else 1
-            wide = max(width, LANES)
-            row, halves = row_of(width)
-            row_at, halves_at = address_of(row), address_of(halves)
-            for y in range(height):
-                blended_line(planes, row_at, wide, images, 3 * wide * y, count, coefficients)
-                written(planes, floats, row_at, halves_at, target, y, height, width)
-            in_use(row, halves)
-        in_use(found, copies)
-    sent()
-
-
 @compiled
 def images_of(own: Any, addresses: Any, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     """The addresses of the images, (k,) int64, whose lines have at least 16 pixels: narrow ones are copied, and the
@@ -139,7 +82,7 @@ def masked(
     scale: Any,
     shift: Any,
 ) -> None:
-    """Writes two images by a mask of bits, of levels, or of two factors of each number; arguments as in `finish`.
+    """Writes two images by a mask of bits, of levels, or of two factors of each number; arguments as of `finish_entry`.
 
     Args:
         images: as of `images_of`.
@@ -221,8 +164,18 @@ def normalise_entry(planes: bool, floats: int) -> Any:
 
 
 def finish_entry(planes: bool, floats: int) -> Any:
-    """(coefficients, own image (H, W, 3) uint8, addresses, steps, and the masks that they are of) -> (3, H, W) or
-    (H, W, 3) of `floats`; see `finish`."""
+    """(coefficients, own image, addresses, steps, and the masks that they are of) -> the image mixed and normalised,
+    (3, H, W) if `planes`, else (H, W, 3), of `floats`.
+
+    coefficients: (k + 1, 3) float32, the factor of each image and the summand.
+    own: (H, W, 3) uint8.
+    addresses: (k,) int64, of the k - 1 partners' images, and of the mask.
+    steps: (1 + r, 7) int32: the row's form, its mask's `MaskKind` and, for a grid, the number of highest pixels and the
+        stride; then its regions, see `methods.Draws`. Those of RESIZE are where a column's whole image, made so small,
+        is pasted.
+
+    One function, because Numba takes seconds to put a large one into another.
+    """
 
     def run(
         outs: int,
@@ -240,7 +193,39 @@ def finish_entry(planes: bool, floats: int) -> Any:
         own = numba.carray(pointer_to(ins, 1), (height, 3 * width), np.uint8)
         addresses = numba.carray(pointer_to(ins, 2), (shape_of(in_shapes, 2, 1)[0],), np.int64)
         steps = numba.carray(pointer_to(ins, 3), (shape_of(in_shapes, 3, 2)[0], 7), np.int32)
-        finish(planes, floats, address_at(outs, 0), height, width, own, addresses, coefficients, steps)
+        target = address_at(outs, 0)
+        form, kind = steps[0, 0], steps[0, 1]
+        shift = coefficients[len(coefficients) - 1]
+        scale = coefficients[0]
+        if form in (PASTE, RESIZE):
+            regions = steps[1:]
+            patches = (
+                resized(own, addresses, height, width, regions) if form == RESIZE else np.empty(0, np.uint8)
+            )
+            places = placed(own, addresses, width, regions, patches, form == RESIZE)
+            pasted(planes, floats, target, height, width, own, regions, patches, places, scale, shift)
+        else:
+            found, copies = images_of(own, addresses, height, width)
+            images = uncounted(found)
+            mask = addresses[len(addresses) - 1]
+            if form == MASK and kind == GRID:
+                stride = steps[0, 3]
+                points = ((height - 1) // stride + 2, (width - 1) // stride + 2)
+                grid = numba.carray(address_in(mask), points, np.int16)
+                contoured(planes, floats, target, height, width, images, grid, steps, scale, shift)
+            elif form in (MASK, SEPARABLE):
+                masked(planes, floats, target, height, width, images, mask, form, kind, scale, shift)
+            else:
+                count = len(images) if form == BLEND else 1
+                wide = max(width, LANES)
+                row, halves = row_of(width)
+                row_at, halves_at = address_of(row), address_of(halves)
+                for y in range(height):
+                    blended_line(planes, row_at, wide, images, 3 * wide * y, count, coefficients)
+                    written(planes, floats, row_at, halves_at, target, y, height, width)
+                in_use(row, halves)
+            in_use(found, copies)
+        sent()
 
     return entry_point(RUN, run)
 

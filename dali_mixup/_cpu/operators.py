@@ -133,7 +133,7 @@ def finished(
         images: (H, W, 3) uint8 HWC, all rows of one size.
         rows: (k,) int32, the rows of `images` that are mixed in, and the row of `masks` that has the mask.
         masks: (bytes,) uint8, of the form that `steps` says.
-        coefficients, steps: see `finishing.finish`.
+        coefficients, steps: see `finishing.finish_entry`.
         dtype: a key of `WRITTEN`.
         layout: of the result, "CHW" or "HWC".
     """

@@ -87,7 +87,7 @@ def resized(own: Any, addresses: Any, height: int, width: int, regions: Any) -> 
             image = numba.carray(address_in(source), (height, width, 3), np.uint8)
             end = start + int(3 * rows * columns)
             small = patches[start:end].reshape((rows, columns, 3))
-            resize(image, False, small, BILINEAR, (rows, columns), (0, 0))
+            resize(image, np.int64(0), small, BILINEAR, (rows, columns), (np.int64(0), np.int64(0)))
             start = end
     return patches
 
@@ -146,7 +146,7 @@ def pasted(
     scale: Any,
     shift: Any,
 ) -> None:
-    """Write `own` and the regions over it; arguments as in `finishing.finish` and `placed`."""
+    """Write `own` and the regions over it; arguments as in `finishing.finish_entry` and `placed`."""
     wide = max(width, LANES)
     row, halves = row_of(width)
     row_at, halves_at = address_of(row), address_of(halves)

@@ -71,6 +71,8 @@ def resize(
     Args:
         flipped: `LEFT_TO_RIGHT`, `UPSIDE_DOWN`, their sum or 0.
 
+    Callers give numbers of type int64, `np.int64(0)` in place of 0: for constants, this is compiled anew.
+
     Sixteen rows at a time: lines are summed up first, where numbers lie along the rows. Then they are transposed, so
     that vectors go down the rows and the sums along the rows take whole vectors too.
     """
@@ -83,8 +85,13 @@ def resize(
     fixed = radius == BILINEAR and max(weight_y.shape[1], weight_x.shape[1]) <= MOST_IN_FIXED_POINT
     fixed_y = fixed_point(weight_y, count_y) if fixed else np.empty((0, 0), np.uint16)
     fixed_x = fixed_point(weight_x, count_x) if fixed else np.empty((0, 0), np.uint16)
-    left = first_x.min()
-    needed = 3 * ((first_x + count_x).max() - left)
+    # Loops, because Numba takes seconds to compile what NumPy has for this.
+    left, right = width, 0
+    order = np.empty(wide, np.int64)
+    for x in range(wide):
+        left, right = min(left, first_x[x]), max(right, first_x[x] + count_x[x])
+        order[x] = columns - 1 - x if flipped & LEFT_TO_RIGHT and x < columns else x
+    needed = 3 * (right - left)
     values = max(needed, BLOCK)
     padded = np.empty((height * width * 3 + BLOCK) if values > needed else 0, np.uint8)
     if values > needed:  # vectors would read past the image's end
@@ -96,9 +103,6 @@ def resize(
     turned = np.empty(LANES * values * number, np.uint8)
     sums = np.empty(3 * GROUP * LANES, np.uint8)
     pixel = 3 * LANES * number
-    order = np.arange(wide)
-    if flipped & LEFT_TO_RIGHT:
-        order[:columns] = order[:columns][::-1].copy()
     # Addresses, taken once: Numba counts the users of every part of an array that a loop takes, see `uncounted`.
     lines_at, turned_at, sums_at = address_of(lines), address_of(turned), address_of(sums)
     down, down_step = address_of(fixed_y) if fixed else address_of(weight_y), number * weight_y.shape[1]
@@ -166,9 +170,9 @@ def resize_entry(interpolation: str) -> Any:
     ) -> None:
         before, after = shape_of(in_shapes, 0, 3), shape_of(out_shapes, 0, 3)
         image = numba.carray(pointer_to(ins, 0), (before[0], before[1], 3), np.uint8)
-        flipped = numba.carray(pointer_to(ins, 2), (1,), np.int32)[0]
+        flipped = np.int64(numba.carray(pointer_to(ins, 2), (1,), np.int32)[0])
         out = numba.carray(pointer_to(outs, 0), (after[0], after[1], 3), np.uint8)
-        resize(image, flipped, out, radius, (after[0], after[1]), (0, 0))
+        resize(image, flipped, out, radius, (after[0], after[1]), (np.int64(0), np.int64(0)))
 
     return entry_point(RUN, run)
 
@@ -227,7 +231,7 @@ def centre_entry(interpolation: str) -> Any:
         high, wide = before[0] * shorter // least, before[1] * shorter // least
         start = (centred(high - after[0]), centred(wide - after[1]))
         out = numba.carray(pointer_to(outs, 0), (after[0], after[1], 3), np.uint8)
-        resize(image, 0, out, radius, (high, wide), start)
+        resize(image, np.int64(0), out, radius, (high, wide), start)
 
     return entry_point(RUN, run)
 
