@@ -182,7 +182,7 @@ def test_every_second_byte_of_a_buffer_is_what_it_shows() -> None:
         (np.zeros((0, 4, 3), np.uint8), ValueError, r"shape \(0, 4, 3\)"),
         ({"bytes": None, "path": None}, ValueError, "got neither"),
         ({"pixels": 1}, TypeError, r"dict with the keys \['pixels'\]"),
-        ({"bytes": None, "path": "/no/such/file"}, OSError, "/no/such/file"),
+        ({"bytes": None, "path": "/no-such-file"}, OSError, "/no-such-file"),
         ("a.jpg", TypeError, r"got str 'a\.jpg'"),
         (7, TypeError, "got int 7"),
         (None, TypeError, "got NoneType"),

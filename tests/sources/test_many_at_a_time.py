@@ -32,6 +32,7 @@ def web() -> Iterator[WebServer]:
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    until(lambda: not threads())  # those of other files' tests, which wait for servers that do not answer
     monkeypatch.setattr(requests, "FIRST", 0.01)
 
 
