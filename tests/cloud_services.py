@@ -6,9 +6,10 @@ from __future__ import annotations
 import http.server
 import json
 import re
-import threading
 import urllib.parse
 from xml.sax.saxutils import escape
+
+from tests.object_store import serve
 
 MODIFIED = "Wed, 21 Oct 2026 07:28:00 GMT"
 
@@ -56,9 +57,7 @@ class Service:
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), daemon=True
-        ).start()  # how soon close() is seen
+        serve(self._server)
 
     def close(self) -> None:
         self._server.shutdown()

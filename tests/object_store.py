@@ -8,6 +8,7 @@ import http.server
 import os
 import re
 import socket
+import socketserver
 import subprocess
 import sys
 import threading
@@ -77,6 +78,11 @@ class S3Server:
         urllib.request.urlopen(request, timeout=30).close()
 
 
+def serve(server: socketserver.BaseServer) -> None:
+    """Answer in a thread, which looks for shutdown() every 0.02 s: every test would wait for the usual 0.5 s."""
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+
+
 class WebServer:
     """Serves files from memory, with ranges, on a thread.
 
@@ -126,9 +132,7 @@ class WebServer:
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), daemon=True
-        ).start()  # how soon close() is seen
+        serve(self._server)
 
     def close(self) -> None:
         self.released.set()

@@ -174,7 +174,7 @@ def finish_entry(planes: bool, floats: int) -> Any:
         stride; then its regions, see `methods.Draws`. Those of RESIZE are where a column's whole image, made so small,
         is pasted.
 
-    One function, because Numba takes seconds to put a large one into another.
+    One function: Numba takes seconds to inline a large one into another.
     """
 
     def run(

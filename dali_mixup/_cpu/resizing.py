@@ -71,7 +71,7 @@ def resize(
     Args:
         flipped: `LEFT_TO_RIGHT`, `UPSIDE_DOWN`, their sum or 0.
 
-    Callers give numbers of type int64, `np.int64(0)` in place of 0: for constants, this is compiled anew.
+    Callers pass int64, `np.int64(0)` rather than 0: for a constant, Numba would compile this function again.
 
     Sixteen rows at a time: lines are summed up first, where numbers lie along the rows. Then they are transposed, so
     that vectors go down the rows and the sums along the rows take whole vectors too.
@@ -85,7 +85,7 @@ def resize(
     fixed = radius == BILINEAR and max(weight_y.shape[1], weight_x.shape[1]) <= MOST_IN_FIXED_POINT
     fixed_y = fixed_point(weight_y, count_y) if fixed else np.empty((0, 0), np.uint16)
     fixed_x = fixed_point(weight_x, count_x) if fixed else np.empty((0, 0), np.uint16)
-    # Loops, because Numba takes seconds to compile what NumPy has for this.
+    # Loops: NumPy's functions for this take Numba seconds to compile.
     left, right = width, 0
     order = np.empty(wide, np.int64)
     for x in range(wide):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -61,6 +63,24 @@ def test_the_digest_is_of_every_file(tmp_path: Path) -> None:
         file.write_text(file.read_text() + "\n")
         digests.add(abi.digest_of(folder))
     assert len(digests) == 1 + len(files) > 10
+
+
+ENTRIES = """
+from dali_mixup._cpu import finishing, resizing
+for entry in (resizing.resize_entry, resizing.window_entry, resizing.centre_entry):
+    entry("bilinear")
+finishing.finish_entry(True, 0)
+print(len(resizing.resize.signatures))
+"""
+
+
+@pytest.mark.slow  # compiles all that the other tests share
+def test_resizing_is_compiled_once_for_all_that_call_it(tmp_path: Path) -> None:
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", ENTRIES], env=environment, check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "1\n"
 
 
 def test_without_a_folder_to_write_to_it_says_so_once(
